@@ -1,0 +1,131 @@
+// Package detect says what a container build and its steps are, and judges one
+// new build against its history.
+//
+// It is pure: it reads no file, no clock and no environment, and starts nothing
+// that outlives a call. Package fetch makes Builds; package report shows Results.
+package detect
+
+import "time"
+
+// A Build is one run of a pipeline, as far as its source knows it. A zero field
+// means that the source does not say.
+type Build struct {
+	// ID names the build uniquely: the record's ref, else the trace id and the
+	// id of the build's root span, else a hash of its vertices and times.
+	ID string
+	// Aliases are other names under which the same build may have been recorded:
+	// Trace is the 32 hex digits of its OpenTelemetry trace, Content a hash of
+	// the digests of the vertices that ran. See SameBuild.
+	Trace   string
+	Content string
+
+	Pipeline    string // builds of one pipeline are compared with each other
+	Repository  string // of the head, as "owner/name" or a URL without credentials
+	Revision    string // commit
+	Branch      string // of the head, without "refs/heads/"
+	PullRequest string // its number, "" for a build of no pull request
+	URL         string // where people see this build
+	Runner      string // class of the machine, such as "Linux/X64"
+
+	Start      time.Time
+	Duration   time.Duration // wall time from first start to last end, not the sum of the steps
+	Resolution time.Duration // what the source's clock counts in; 0 is finer than a millisecond
+	Outcome    Outcome
+	Error      string   // why it failed, as the builder put it
+	Log        []string // the last lines that the failing step printed, oldest first
+
+	// Partial is set where the source shows only what ran and the first cache
+	// hits above it (a trace): a step that is absent from it may be cached.
+	Partial bool
+	Steps   []Step // in order of their start, then of their announcement
+}
+
+// A Step is one timed unit of work in a build: an instruction of the Dockerfile,
+// or a phase such as loading the context, exporting or pushing.
+type Step struct {
+	ID       string // unique within the build, such as a shortened vertex digest; "" if the source has none
+	Key      string // identity across builds, see KeyOf
+	Name     string // as the source shows it, credentials masked
+	Platform string // such as "linux/arm64", "" for the only one
+	Stage    string // "" for an unnamed stage; "internal", "export", "push" and so on for phases
+	Index    int    // i of "[stage i/n]", 0 if there is none
+	Count    int    // n of "[stage i/n]", 0 if there is none
+
+	Start time.Time
+	// Duration is the time the step took: to execute, if it was executed; to load
+	// its result, if it was cached. Never negative.
+	Duration time.Duration
+	State    State
+	Inputs   []string // IDs of the steps that it waited for
+	Source   Position
+	Bytes    int64 // moved by a transfer, 0 if unknown
+	Error    string
+}
+
+// A Position is a place in a Dockerfile. Line counts from 1; 0 is unknown.
+type Position struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+// An Outcome says how a build ended.
+type Outcome int
+
+// Only builds that are OK are history, and only they are judged.
+const (
+	OK Outcome = iota
+	Failed
+	Cancelled
+)
+
+var outcomeNames = []string{"ok", "failed", "cancelled"}
+
+func (o Outcome) String() string                { return nameOf(outcomeNames, int(o)) }
+func (o Outcome) MarshalText() ([]byte, error)  { return []byte(o.String()), nil }
+func (o *Outcome) UnmarshalText(b []byte) error { return parseName(outcomeNames, b, "outcome", o) }
+
+// A State says what became of a step.
+type State int
+
+const (
+	Executed State = iota
+	Cached
+	StepFailed
+	NeverStarted
+)
+
+var stateNames = []string{"executed", "cached", "failed", "never-started"}
+
+func (s State) String() string                { return nameOf(stateNames, int(s)) }
+func (s State) MarshalText() ([]byte, error)  { return []byte(s.String()), nil }
+func (s *State) UnmarshalText(b []byte) error { return parseName(stateNames, b, "state", s) }
+
+// SameBuild tells whether a and b are two recordings of one build. Equal ids
+// decide it. Otherwise the same vertices must have run in it (Content), under
+// the same trace where both have one; and where one has no trace, it must be
+// a recording that knows no better id than its content, begun at the same time.
+func SameBuild(a, b *Build) bool {
+	if a.ID == b.ID {
+		return true
+	}
+	if a.Content == "" || a.Content != b.Content {
+		return false
+	}
+	if a.Trace != "" && b.Trace != "" {
+		return a.Trace == b.Trace
+	}
+	// The clocks of a progress log and of a record of one build differ by
+	// milliseconds; two builds of the same vertices cannot begin so close
+	// together on one builder, as the second would wait for the first.
+	const together = 250 * time.Millisecond
+	return (a.named() != b.named() || !a.named()) && a.Start.Sub(b.Start).Abs() < together
+}
+
+// named tells whether the source gave the build an id of its own.
+func (b *Build) named() bool { return b.ID != "" && b.ID != ContentID(b.Content, b.Start) }
+
+// ContentID is the id of a build whose source has none: the hash of the
+// vertices that ran, and the start.
+func ContentID(content string, start time.Time) string {
+	return content + "-" + start.UTC().Format("20060102T150405.000000000")
+}

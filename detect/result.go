@@ -1,0 +1,243 @@
+package detect
+
+import "time"
+
+// SchemaVersion is the version of the JSON form of Report. It grows when a
+// field changes its meaning or goes; new fields leave it as it is.
+const SchemaVersion = 1
+
+// A Report is all that one check found: a Result per build.
+type Report struct {
+	SchemaVersion int      `json:"schema_version"`
+	Verdict       Verdict  `json:"verdict"`   // the worst of the results
+	ExitCode      int      `json:"exit_code"` // 0 nothing to fail on, 1 something named in FailOn
+	FailOn        []string `json:"fail_on"`   // verdicts and statuses that fail the check
+	Results       []Result `json:"results"`
+	Notes         []string `json:"notes"`
+}
+
+// A Result is the judgement on one build.
+type Result struct {
+	Verdict      Verdict        `json:"verdict"`
+	Reason       string         `json:"reason"` // why it is unjudged or unsure, in words; else ""
+	Build        BuildInfo      `json:"build"`
+	Baseline     BaselineInfo   `json:"baseline"`
+	RunnerFactor *RunnerFactor  `json:"runner_factor"` // nil where too few steps tell of it
+	WallClock    WallClock      `json:"wall_clock"`
+	Cache        CacheInfo      `json:"cache"`
+	Counts       map[Status]int `json:"counts"`
+	Steps        []StepResult   `json:"steps"` // as the build has them, then those that are gone
+	Thresholds   Thresholds     `json:"thresholds"`
+	Notes        []string       `json:"notes"`
+}
+
+// BuildInfo is what a report tells of the build itself.
+type BuildInfo struct {
+	ID          string    `json:"id"`
+	Pipeline    string    `json:"pipeline"`
+	Repository  string    `json:"repository"`
+	Revision    string    `json:"revision"`
+	Branch      string    `json:"branch"`
+	PullRequest string    `json:"pull_request"`
+	URL         string    `json:"url"`
+	Runner      string    `json:"runner"`
+	Start       time.Time `json:"start"`
+	Duration    Seconds   `json:"duration_seconds"`
+	Outcome     Outcome   `json:"outcome"`
+	Error       string    `json:"error"`       // why it failed
+	FailedStep  string    `json:"failed_step"` // name of the step at which it failed, "" if none is known
+	Log         []string  `json:"log"`         // its last lines, oldest first
+}
+
+// BaselineInfo is what the build was compared with.
+type BaselineInfo struct {
+	Source string   `json:"source"` // where the history came from
+	Branch string   `json:"branch"` // whose builds they are
+	Builds int      `json:"builds"`
+	IDs    []string `json:"ids"`    // newest first
+	Filled int      `json:"filled"` // of these, builds of other branches
+}
+
+// A RunnerFactor is how many times slower than usual the whole machine was.
+type RunnerFactor struct {
+	Value     float64 `json:"value"` // 1 is as usual, 2 is half as fast
+	Low       float64 `json:"low"`   // Value, less its uncertainty
+	High      float64 `json:"high"`
+	UsualLow  float64 `json:"usual_low"` // the range in which 95 % of the baseline lies
+	UsualHigh float64 `json:"usual_high"`
+	Steps     int     `json:"steps"` // from how many steps it was estimated
+}
+
+// Unusual tells whether the factor lies outside its usual range, its own
+// uncertainty allowed for.
+func (f *RunnerFactor) Unusual() bool {
+	return f != nil && (f.Low > f.UsualHigh || f.High < f.UsualLow)
+}
+
+// A WallClock accounts for the difference between this build's duration and the
+// usual one. The parts sum to Delta exactly.
+type WallClock struct {
+	Usual Seconds         `json:"usual_seconds"` // median of the baseline
+	Delta Seconds         `json:"delta_seconds"`
+	Parts []WallClockPart `json:"parts"` // dearest first, Rest last
+}
+
+// A WallClockPart is what one cause added to (or took from) the wall clock.
+type WallClockPart struct {
+	Cause   Cause   `json:"cause"`
+	Step    string  `json:"step,omitempty"` // key, for causes that are one step
+	Seconds Seconds `json:"seconds"`
+}
+
+// A Cause names a kind of WallClockPart.
+type Cause string
+
+const (
+	CauseStep      Cause = "step"       // one step took longer or shorter than expected
+	CauseCacheLoss Cause = "cache-loss" // a step ran that is usually cached, with all that it dragged along
+	CauseRunner    Cause = "runner"     // the whole machine was slower or faster
+	CauseOther     Cause = "other"      // the small differences of all other steps on the critical path
+	CauseRest      Cause = "rest"       // gaps between steps, and another critical path than usual
+)
+
+// CacheInfo is what became of the cache.
+type CacheInfo struct {
+	Cached   int         `json:"cached"`   // steps of this build
+	Executed int         `json:"executed"` // steps of this build
+	Cold     bool        `json:"cold"`     // nearly all that is usually cached ran: nothing was found in the cache
+	Losses   []CacheLoss `json:"losses"`
+}
+
+// A CacheLoss is a chain of steps that ran and are usually cached.
+type CacheLoss struct {
+	Step     string   `json:"step"`         // key of the first step of the chain
+	Cost     Seconds  `json:"cost_seconds"` // time that all steps of the chain took
+	Dragged  []string `json:"dragged"`      // keys of the others
+	Cause    string   `json:"cause"`        // in words
+	Expected bool     `json:"expected"`     // the author changed this instruction or its input
+	Lasting  bool     `json:"lasting"`      // the build of this branch before had lost it too
+	Share    float64  `json:"share"`        // of the baseline builds that reached it, in how many it was cached
+}
+
+// A Finding tells whether the loss is one that somebody should look at.
+func (l *CacheLoss) Finding() bool { return !l.Expected || l.Lasting }
+
+// A StepResult is the judgement on one step. Times are zero where the step has
+// none, ratios zero where they cannot be computed.
+type StepResult struct {
+	Key      string `json:"key"`
+	Name     string `json:"name"`
+	Stage    string `json:"stage"`
+	Platform string `json:"platform"`
+	Status   Status `json:"status"`
+	Reason   string `json:"reason"` // always given where the status is unjudged
+	State    State  `json:"state"`
+	Critical bool   `json:"critical"` // on this build's critical path
+
+	Start    Seconds `json:"start_seconds"` // after the start of the build
+	Current  Seconds `json:"current_seconds"`
+	Usual    Seconds `json:"usual_seconds"`    // median of the history
+	Low      Seconds `json:"low_seconds"`      // the range in which it usually lies
+	High     Seconds `json:"high_seconds"`     //
+	Expected Seconds `json:"expected_seconds"` // Usual on a machine as fast as this one
+	Delta    Seconds `json:"delta_seconds"`    // Current - Usual
+	Ratio    float64 `json:"ratio"`            // Current / Usual
+	P        float64 `json:"p"`                // probability of a value as slow as this if nothing changed
+	Q        float64 `json:"q"`                // smallest false discovery rate at which the step counts as slower
+	N        int     `json:"n"`                // executed samples in the history
+	History  []Point `json:"history"`          // those samples, newest first
+	Cut      string  `json:"cut"`              // revision since which the history counts, "" for all of it
+	Modes    []Mode  `json:"modes"`            // clusters of the history, fastest first; one for most steps
+
+	Evidence         Evidence `json:"evidence"`
+	MinDetectable    float64  `json:"min_detectable_ratio"`   // smallest slowdown that one build would show
+	MinDetectable3   float64  `json:"min_detectable_ratio_3"` // … that three builds of a branch would show
+	WallClockSeconds Seconds  `json:"wall_clock_seconds"`     // what the change cost the whole build
+	Slack            Seconds  `json:"slack_seconds"`          // how much longer it could take and cost nothing
+	Source           Position `json:"source"`
+	Links            Links    `json:"links"`
+	Notes            []string `json:"notes"`
+}
+
+// A Point is one sample of a step's history.
+type Point struct {
+	ID      string  `json:"id"` // of the build
+	Seconds Seconds `json:"seconds"`
+}
+
+// A Mode is a cluster of a step's durations.
+type Mode struct {
+	Seconds Seconds `json:"seconds"` // its median
+	Share   float64 `json:"share"`   // of the history, in (0,1]
+}
+
+// Evidence is what the builds of one branch say together.
+type Evidence struct {
+	Builds int     `json:"builds"` // how many of them count, this one included
+	Slow   int     `json:"slow"`   // in how many the step was slower than usual
+	Value  float64 `json:"value"`  // log10 of the odds that all of them are slower by one factor
+}
+
+// Links are addresses where people can see the step.
+type Links struct {
+	Trace   string `json:"trace"`
+	Compare string `json:"compare"`
+}
+
+// A Verdict is the judgement on a build. The zero value is Unjudged: absence of
+// evidence never reads as a pass.
+type Verdict int
+
+// The verdicts, from the one that asks least of people to the one that asks most.
+const (
+	Unjudged Verdict = iota
+	Pass
+	Unsure
+	Regressed
+)
+
+var verdictNames = []string{"unjudged", "pass", "unsure", "regressed"}
+
+func (v Verdict) String() string                { return nameOf(verdictNames, int(v)) }
+func (v Verdict) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
+func (v *Verdict) UnmarshalText(b []byte) error { return parseName(verdictNames, b, "verdict", v) }
+
+// A Status is the judgement on a step. The zero value is StatusUnjudged.
+type Status int
+
+const (
+	StatusUnjudged Status = iota
+	StatusSame
+	StatusFaster
+	StatusCached
+	StatusNew
+	StatusGone
+	StatusCacheLost
+	StatusSuspect
+	StatusOverBudget
+	StatusSlower
+)
+
+var statusNames = []string{"unjudged", "same", "faster", "cached", "new", "gone", "cache-lost", "suspect", "over-budget", "slower"}
+
+func (s Status) String() string                { return nameOf(statusNames, int(s)) }
+func (s Status) MarshalText() ([]byte, error)  { return []byte(s.String()), nil }
+func (s *Status) UnmarshalText(b []byte) error { return parseName(statusNames, b, "status", s) }
+
+// Thresholds say how much of what counts as a finding.
+type Thresholds struct {
+	Window      int     `json:"window"`            // samples of a step that are looked at, the newest; ≥ MinHistory
+	MinHistory  int     `json:"min_history"`       // fewer samples than this are not judged by; ≥ 3
+	FDR         float64 `json:"fdr"`               // false discovery rate over the steps of a build, in (0,1)
+	MinSlowdown float64 `json:"min_slowdown"`      // smallest relative change that is told; 0.15 is 15 %
+	MinDelta    Seconds `json:"min_delta_seconds"` // smallest absolute change that is told
+}
+
+// DefaultThresholds are what buildregress uses if nothing else is said.
+var DefaultThresholds = Thresholds{
+	Window:      50,
+	MinHistory:  8,
+	FDR:         0.04,
+	MinSlowdown: 0.15,
+	MinDelta:    Seconds(time.Second),
+}
