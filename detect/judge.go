@@ -1,5 +1,12 @@
 package detect
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
 // A History is what one build is judged against. All its builds are successful,
 // of the build's pipeline, and began before it; each list is newest first.
 type History struct {
@@ -20,11 +27,356 @@ type History struct {
 
 // Judge compares one build with its history, step by step.
 func Judge(build *Build, history *History, t Thresholds) Result {
-	return Result{}
+	base, branch, filled := comparable(build, history, t)
+	a := arrange(base, branch)
+	a.countUnseen()
+	g := newGraph(build)
+	r := Result{
+		Build:      infoOf(build),
+		Baseline:   BaselineInfo{Source: history.Source, Branch: history.BaseBranch, Builds: len(base), IDs: []string{}, Filled: filled},
+		Counts:     map[Status]int{},
+		Thresholds: t,
+		Cache:      cacheOf(a, g),
+		WallClock:  WallClock{Parts: []WallClockPart{}},
+		Notes:      []string{},
+	}
+	for i := range base {
+		r.Baseline.IDs = append(r.Baseline.IDs, base[i].ID)
+	}
+	gauge := newGauge(a, t)
+	moods := make([]mood, len(branch))
+	for b := range branch {
+		moods[b] = gauge.of(a, b)
+	}
+	mood := &moods[len(moods)-1]
+
+	r.Steps = make([]StepResult, len(build.Steps))
+	for i := range a.series {
+		r.Steps[i] = describe(&a.series[i], build)
+	}
+	if build.Outcome != OK {
+		r.Cache.Losses = []CacheLoss{}
+		for i := range r.Steps {
+			r.Steps[i].Status, r.Steps[i].Reason = StatusUnjudged, "the build "+build.Outcome.String()
+		}
+		r.Reason = "the build failed"
+		if build.Outcome == Cancelled {
+			r.Reason = "the build was cancelled"
+		}
+		r.count()
+		return r
+	}
+	if reason := r.strange(a, t); reason != "" {
+		for i := range r.Steps {
+			r.Steps[i].Status, r.Steps[i].Reason = StatusUnjudged, reason
+		}
+		r.Reason = reason
+		r.Cache.Losses, r.Cache.Cold = []CacheLoss{}, false
+		r.markPath(g, build)
+		r.count()
+		return r
+	}
+
+	r.RunnerFactor = gauge.factor(mood)
+	judgeSteps(a, gauge, moods, filled > 0, t, &r)
+	r.markLosses()
+	r.markPath(g, build)
+	r.WallClock = account(build, a, g, r.Steps, &r.Cache, mood, t)
+	r.addGone(a)
+	r.count()
+	r.conclude(a, gauge, moods, t)
+	return r
+}
+
+// comparable picks the builds to compare with and the branch's own, oldest first.
+func comparable(build *Build, h *History, t Thresholds) (base []Build, branch []*Build, filled int) {
+	base = h.Base
+	if build.Runner != "" {
+		alike := slices.DeleteFunc(slices.Clone(base), func(b Build) bool { return b.Runner != build.Runner })
+		if len(alike) >= t.MinHistory {
+			base = alike
+		}
+	}
+	if short := t.MinHistory - len(base); short > 0 && len(h.Other) > 0 {
+		fill := h.Other[:min(len(h.Other), short)]
+		base, filled = slices.Concat(base, fill), len(fill)
+		slices.SortStableFunc(base, func(x, y Build) int { return y.Start.Compare(x.Start) })
+	}
+	evidence := h.Branch
+	if len(evidence) == 0 && filled == 0 && len(base) >= t.MinHistory+maxEvidence && build.Branch == h.BaseBranch && build.PullRequest == "" {
+		// On the base branch the newest builds are under suspicion themselves: if
+		// they stand off from those before them, they are evidence, not the level.
+		evidence, base = base[:maxEvidence-1], base[maxEvidence-1:]
+	}
+	for i := len(evidence) - 1; i >= 0; i-- {
+		branch = append(branch, &evidence[i])
+	}
+	return base, append(branch, build), filled
+}
+
+// strange says why the whole build cannot be judged, or nothing.
+func (r *Result) strange(a *arranged, t Thresholds) string {
+	switch {
+	case len(r.Steps) == 0:
+		return "the build has no steps"
+	case len(a.base) == 0:
+		return fmt.Sprintf("no history: 0 of %d builds of %s", t.MinHistory, r.Baseline.Branch)
+	case 2*a.known < len(r.Steps):
+		return fmt.Sprintf("only %d of its %d steps occur in the baseline: this looks like another image; give --pipeline", a.known, len(r.Steps))
+	case len(a.base) < t.MinHistory:
+		return fmt.Sprintf("too little history: %d of %d builds of %s", len(a.base), t.MinHistory, r.Baseline.Branch)
+	}
+	return ""
+}
+
+// describe tells of a step what is known without judging it.
+func describe(s *series, build *Build) StepResult {
+	step := s.step
+	r := StepResult{
+		Key: step.Key, Name: step.Name, Stage: step.Stage, Platform: step.Platform,
+		State: step.State, Current: Seconds(step.Duration), Source: step.Source,
+		History: []Point{}, Modes: []Mode{}, Notes: []string{}, N: len(s.samples), P: 1, Q: 1,
+	}
+	if !step.Start.IsZero() {
+		r.Start = Seconds(max(0, step.Start.Sub(build.Start)))
+	}
+	if s.edited != "" {
+		r.Notes = append(r.Notes, "edited; was "+s.edited)
+	}
+	return r
+}
+
+// judgeSteps decides all steps that ran, together, and the loads of cached layers
+// that take long enough to matter.
+func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, t Thresholds, r *Result) {
+	var trials []Trial
+	var tried []*series
+	var results []int // place of each trial's result
+	resolution := a.branch[len(a.branch)-1].Resolution
+	for b := range a.base {
+		resolution = max(resolution, a.base[b].Resolution)
+	}
+	try := func(s *series, at, result int) {
+		trial := Trial{History: s.durations(t.Window), Resolution: resolution, Foreign: foreign}
+		for b := range s.ran {
+			if s.ran[b] {
+				trial.New = append(trial.New, s.values[b])
+				trial.Runners = append(trial.Runners, g.forStep(&moods[b], at))
+			}
+		}
+		trials, tried, results = append(trials, trial), append(tried, s), append(results, result)
+	}
+	build := a.branch[len(a.branch)-1]
+	for i := range a.series {
+		s := &a.series[i]
+		r.Steps[i].Status, r.Steps[i].Reason = statusOfState(s)
+		if s.step.State == Executed && r.Steps[i].Status != StatusNew {
+			try(s, i, i)
+		}
+		load := a.loads[i]
+		if load != nil && max(load.step.Duration, durationMedian(load.durations(t.Window))) >= t.MinDelta.D() {
+			r.Steps = append(r.Steps, describe(load, build))
+			try(load, i, len(r.Steps)-1)
+		}
+	}
+	for k, d := range Decide(trials, t) {
+		fill(&r.Steps[results[k]], tried[k], &d, t)
+	}
+}
+
+// fill puts a decision into words and numbers.
+func fill(step *StepResult, s *series, d *Decision, t Thresholds) {
+	step.Status, step.Reason = d.Status, d.Reason
+	step.Usual, step.Low, step.High, step.Expected = Seconds(d.Usual), Seconds(d.Low), Seconds(d.High), Seconds(d.Expected)
+	step.P, step.Q, step.Evidence = d.P, d.Q, d.Evidence
+	step.MinDetectable, step.MinDetectable3 = d.MinDetectable, d.MinDetectable3
+	step.Modes = append(step.Modes, d.Modes...)
+	if d.Usual > 0 {
+		step.Ratio = float64(step.Current) / float64(d.Usual)
+	}
+	if d.Status != StatusUnjudged {
+		step.Delta = step.Current - step.Usual
+	}
+	for _, sample := range s.samples[:min(len(s.samples), t.Window)] {
+		step.History = append(step.History, Point{sample.build.ID, Seconds(sample.duration)})
+	}
+}
+
+// statusOfState is the status of a step as far as its state decides it.
+func statusOfState(s *series) (Status, string) {
+	switch s.step.State {
+	case Cached:
+		return StatusCached, ""
+	case StepFailed:
+		return StatusUnjudged, "it failed"
+	case NeverStarted:
+		return StatusUnjudged, "it never started"
+	}
+	if s.reached == 0 {
+		return StatusNew, ""
+	}
+	return StatusUnjudged, ""
+}
+
+// markLosses gives the first step of each chain of cache losses its status.
+func (r *Result) markLosses() {
+	for i := range r.Cache.Losses {
+		l := &r.Cache.Losses[i]
+		for k := range r.Steps {
+			step := &r.Steps[k]
+			if slices.Contains(l.Dragged, step.Key) && step.Status == StatusUnjudged {
+				step.Reason = "ran because the cache was lost at " + l.Step
+			}
+			if step.Key != l.Step || step.State != Executed {
+				continue
+			}
+			if step.Status != StatusSlower && step.Status != StatusSuspect {
+				step.Status = StatusCacheLost
+				step.Reason = l.Cause
+			}
+		}
+	}
+}
+
+// markPath tells which steps decided how long the build took.
+func (r *Result) markPath(g *graph, build *Build) {
+	slack := g.slack(build.Start.Add(build.Duration))
+	for i := range slack {
+		r.Steps[i].Slack = Seconds(slack[i])
+	}
+	for _, i := range g.criticalPath() {
+		r.Steps[i].Critical = true
+		r.Steps[i].Slack = 0
+	}
+}
+
+// addGone lists what the baseline had and this build has no longer. A trace does
+// not tell: what is absent from it may be cached.
+func (r *Result) addGone(a *arranged) {
+	if a.branch[len(a.branch)-1].Partial {
+		return
+	}
+	for _, s := range a.gone {
+		r.Steps = append(r.Steps, StepResult{
+			Key: s.Key, Name: s.Name, Stage: s.Stage, Platform: s.Platform, Status: StatusGone,
+			State: NeverStarted, Reason: "the newest build of the baseline had it",
+			History: []Point{}, Modes: []Mode{}, Notes: []string{}, P: 1, Q: 1, Usual: Seconds(s.Duration),
+		})
+	}
+}
+
+func (r *Result) count() {
+	for i := range r.Steps {
+		r.Counts[r.Steps[i].Status]++
+	}
+}
+
+// conclude decides the verdict on the build.
+func (r *Result) conclude(a *arranged, g *gauge, moods []mood, t Thresholds) {
+	cost, judged := time.Duration(0), 0
+	for i := range r.Steps {
+		switch s := &r.Steps[i]; s.Status {
+		case StatusSlower:
+			cost += s.WallClockSeconds.D()
+			judged++
+		case StatusSame, StatusFaster, StatusSuspect:
+			judged++
+		}
+	}
+	least := max(t.MinDelta.D(), r.WallClock.Usual.D()/100)
+	switch {
+	case r.Counts[StatusSlower] > 0 && cost >= least:
+		r.Verdict = Regressed
+	case r.Counts[StatusSuspect] > 0:
+		r.Verdict = Unsure
+		r.Reason = "one build cannot prove it: re-run the job to confirm"
+	case slowRunners(g, moods) >= 3:
+		r.Verdict = Unsure
+		r.Reason = "the runner was slower than usual in three builds of this branch running"
+	case judged == 0 && r.Counts[StatusCached] == 0:
+		r.Reason = "no step has enough history"
+	default:
+		r.Verdict = Pass
+	}
+	if r.Counts[StatusSlower] > 0 && r.Verdict != Regressed {
+		r.Notes = append(r.Notes, fmt.Sprintf("steps are slower, but cost the build %s of wall clock: less than %s, and no regression of the build",
+			max(cost, 0).Round(time.Millisecond), least.Round(time.Millisecond)))
+	}
+}
+
+// slowRunners counts the newest builds of the branch, in a row, whose machine was
+// slower than it usually is.
+func slowRunners(g *gauge, moods []mood) int {
+	n := 0
+	for n < len(moods) {
+		f := g.factor(&moods[len(moods)-1-n])
+		if !f.Unusual() || f.Value < 1 {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+func infoOf(b *Build) BuildInfo {
+	info := BuildInfo{
+		ID: b.ID, Pipeline: b.Pipeline, Repository: b.Repository, Revision: b.Revision, Branch: b.Branch,
+		PullRequest: b.PullRequest, URL: b.URL, Runner: b.Runner, Start: b.Start, Duration: Seconds(b.Duration),
+		Outcome: b.Outcome, Error: b.Error, Log: append([]string{}, b.Log...),
+	}
+	for i := range b.Steps {
+		if b.Steps[i].State == StepFailed {
+			info.FailedStep = b.Steps[i].Name
+			if !strings.HasPrefix(b.Steps[i].Stage, "cache") {
+				break
+			}
+		}
+	}
+	return info
 }
 
 // Sum makes the report on several results. failOn holds the verdicts, statuses
 // and "never" for which the exit code is 1.
 func Sum(results []Result, failOn []string, notes []string) Report {
-	return Report{}
+	rep := Report{SchemaVersion: SchemaVersion, FailOn: append([]string{}, failOn...), Results: results, Notes: append([]string{}, notes...)}
+	for i := range results {
+		r := &results[i]
+		if severity(r.Verdict) > severity(rep.Verdict) || i == 0 {
+			rep.Verdict = r.Verdict
+		}
+		if r.fails(failOn) {
+			rep.ExitCode = 1
+		}
+	}
+	return rep
+}
+
+// severity orders verdicts by what they ask of people.
+func severity(v Verdict) int {
+	return slices.Index([]Verdict{Pass, Unjudged, Unsure, Regressed}, v)
+}
+
+// fails tells whether the result is named in failOn. A cache loss fails only if
+// it is one that somebody should look at.
+func (r *Result) fails(failOn []string) bool {
+	for _, on := range failOn {
+		switch on {
+		case "never":
+		case StatusCacheLost.String():
+			for i := range r.Cache.Losses {
+				if r.Cache.Losses[i].Finding() {
+					return true
+				}
+			}
+		case r.Verdict.String():
+			return true
+		default:
+			for status, n := range r.Counts {
+				if n > 0 && status.String() == on {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }

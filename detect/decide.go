@@ -1,0 +1,379 @@
+package detect
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// A Trial is one step put to the test: its history, and its durations in the
+// newest builds of the branch under judgement. Nothing else about a step is
+// known to Decide, so that it can be measured on series of any origin.
+type Trial struct {
+	// History holds the executed samples of the baseline, newest first.
+	History []time.Duration
+	// New holds the branch's builds in which the step ran, oldest first; the last
+	// is the build to be judged. At most maxEvidence of them are looked at.
+	New []time.Duration
+	// Runners holds the runner factor of each of New as seen by the other steps
+	// of that build; nil where none could be estimated.
+	Runners []Runner
+	// Resolution is the coarsest clock of the values; 0 is a fine one.
+	Resolution time.Duration
+	// Foreign tells that builds of other branches fill the history up: they are
+	// not what the step is compared with, so it is suspect at most.
+	Foreign bool
+}
+
+// A Runner is the logarithm of the factor by which a machine was slower than
+// usual, and how uncertain it is for any one step.
+type Runner struct {
+	Log float64
+	SD  float64
+}
+
+// A Decision is what became of a Trial.
+type Decision struct {
+	Status   Status
+	Reason   string // where unjudged
+	P, Q     float64
+	Evidence Evidence
+
+	Usual, Low, High time.Duration
+	Expected         time.Duration // Usual on this runner
+	Modes            []Mode
+	MinDetectable    float64 // 0 if none up to maxDetectable
+	MinDetectable3   float64
+}
+
+const (
+	maxEvidence = 5
+	// A step is slower with an error of at most slowerP, and suspect with at most
+	// suspectP, each by itself.
+	slowerP  = 0.0015
+	suspectP = 0.005
+	// maxDetectable is the largest slowdown that MinDetectable looks for.
+	maxDetectable = 20.0
+)
+
+// Decide judges all steps of one build together. It is deterministic, and the
+// order of the trials does not matter. Only times relative to t.MinDelta and the
+// resolution matter, not the unit.
+func Decide(trials []Trial, t Thresholds) []Decision {
+	contamination := estimateContamination(trials, t)
+	decisions := make([]Decision, len(trials))
+	judged := make([]*judgement, len(trials))
+	var family []*judgement
+	for i := range trials {
+		if reason := unfit(&trials[i], t); reason != "" {
+			decisions[i] = Decision{Status: StatusUnjudged, Reason: reason, P: 1, Q: 1}
+			continue
+		}
+		j := newJudgement(&trials[i], t, contamination)
+		judged[i] = j
+		if j.matters() {
+			family = append(family, j)
+		}
+	}
+	benjaminiHochberg(family)
+	for i, j := range judged {
+		if j != nil {
+			decisions[i] = j.decide()
+		}
+	}
+	return decisions
+}
+
+// unfit says why a trial cannot be judged, or nothing.
+func unfit(trial *Trial, t Thresholds) string {
+	switch {
+	case len(trial.New) == 0:
+		return "it did not run"
+	case len(trial.History) == 0:
+		return "no history"
+	case len(trial.History) < t.MinHistory:
+		return tooFew(len(trial.History), t.MinHistory)
+	}
+	return ""
+}
+
+// A judgement is the work on one trial.
+type judgement struct {
+	trial   *Trial
+	t       Thresholds
+	offset  time.Duration // added before logarithms are taken
+	model   *predictive
+	raw     []observation // as measured, oldest first
+	cleared []observation // the same without the runner's factor
+
+	slower, faster lean
+	q              float64
+}
+
+// A lean is what the newest values say in one direction.
+type lean struct {
+	run   int     // how many of them say it together
+	value float64 // their evidence
+	p     float64 // error of believing it
+}
+
+func newJudgement(trial *Trial, t Thresholds, contamination float64) *judgement {
+	j := &judgement{trial: trial, t: t, q: 1}
+	// A hundredth of what is worth telling keeps the logarithm of times near zero
+	// from growing without bound.
+	j.offset = max(t.MinDelta.D()/100, trial.Resolution/2, 1)
+	history := make([]float64, min(len(trial.History), t.Window))
+	for i := range history {
+		history[i] = j.log(trial.History[i])
+	}
+	slices.Sort(history)
+	grain := float64(trial.Resolution) / math.Exp(median(history))
+	j.model = newPredictive(history, contamination, grain)
+
+	for i := max(0, len(trial.New)-maxEvidence); i < len(trial.New); i++ {
+		o := observation{y: j.log(trial.New[i])}
+		j.raw = append(j.raw, o)
+		if trial.Runners != nil {
+			o.y -= trial.Runners[i].Log
+			o.sd = trial.Runners[i].SD
+		}
+		j.cleared = append(j.cleared, o)
+	}
+	j.slower, j.faster = j.lean(1), j.lean(-1)
+	return j
+}
+
+func (j *judgement) log(d time.Duration) float64 { return math.Log(float64(d + j.offset)) }
+
+// lean weighs the newest values in one direction: the longest run of them, up to
+// the last, that all lie on that side of the history's center by half of what is
+// worth telling. A value that does not looks normal and starts the evidence anew,
+// so that a fix clears it. What a run says counts only as far as it holds both
+// with and without the runner's factor.
+func (j *judgement) lean(direction float64) lean {
+	n := len(j.raw)
+	margin := math.Log1p(j.t.MinSlowdown) / 2
+	l := lean{run: 1}
+	for l.run < n {
+		older := n - l.run - 1
+		if direction*(j.raw[older].y-j.model.center) < margin || direction*(j.cleared[older].y-j.model.center) < margin {
+			break
+		}
+		l.run++
+	}
+	l.value = math.Min(j.model.evidence(j.raw[n-l.run:], direction), j.model.evidence(j.cleared[n-l.run:], direction))
+	l.p = errorOf(l.value, l.run)
+	return l
+}
+
+// matters tells whether the step is long enough for a change of it to be told.
+// Only such steps are tested, and only they count when errors are added up.
+func (j *judgement) matters() bool {
+	usual := durationMedian(j.trial.History)
+	return usual >= j.t.MinDelta.D() || j.current()-usual >= j.t.MinDelta.D()
+}
+
+func (j *judgement) current() time.Duration { return j.trial.New[len(j.trial.New)-1] }
+
+// decide gives the verdict. Effects are measured on the raw times.
+func (j *judgement) decide() Decision {
+	history := slices.Clone(j.trial.History[:min(len(j.trial.History), j.t.Window)])
+	slices.Sort(history)
+	usual := durationMedian(history)
+	runner := Runner{}
+	if j.trial.Runners != nil {
+		runner = j.trial.Runners[len(j.trial.Runners)-1]
+	}
+	d := Decision{
+		Status:   StatusSame,
+		P:        j.slower.p,
+		Q:        j.q,
+		Usual:    usual,
+		Expected: time.Duration(float64(usual) * math.Exp(runner.Log)),
+		Low:      history[int(0.05*float64(len(history)))],
+		High:     history[len(history)-1-int(0.05*float64(len(history)))],
+		Evidence: Evidence{Builds: j.slower.run, Slow: j.slow(usual), Value: j.slower.value},
+	}
+	d.Modes = findModes(history, j.model.width)
+	switch {
+	case !j.matters():
+	case j.told(usual, 1) && j.q <= j.t.FDR && j.slower.p <= slowerP && !j.trial.Foreign:
+		d.Status = StatusSlower
+	case j.told(usual, 1) && j.slower.p <= suspectP:
+		d.Status = StatusSuspect
+	case j.told(usual, -1) && j.faster.p <= slowerP:
+		d.Status = StatusFaster
+	}
+	d.MinDetectable, d.MinDetectable3 = j.detectable(1), j.detectable(3)
+	return d
+}
+
+// told tells whether the change is large enough to be told, absolutely and
+// relatively, with and without the runner's factor.
+func (j *judgement) told(usual time.Duration, direction float64) bool {
+	last := len(j.raw) - 1
+	for _, o := range []observation{j.raw[last], j.cleared[last]} {
+		now := time.Duration(math.Exp(o.y)) - j.offset
+		delta := time.Duration(direction) * (now - usual)
+		// Speed-ups are measured by what the slower of the two took, as slowdowns are.
+		from := min(now, usual)
+		if delta < j.t.MinDelta.D() || float64(delta) < j.t.MinSlowdown*float64(from) {
+			return false
+		}
+	}
+	return true
+}
+
+// slow counts the values of the run that are slow enough to be told.
+func (j *judgement) slow(usual time.Duration) (n int) {
+	for _, v := range j.trial.New[len(j.trial.New)-j.slower.run:] {
+		if v-usual >= j.t.MinDelta.D() && float64(v-usual) >= j.t.MinSlowdown*float64(usual) {
+			n++
+		}
+	}
+	return n
+}
+
+// detectable returns the smallest factor on a step that k builds of a branch
+// would show as slower with a probability of about 80 %, 0 if there is none up
+// to maxDetectable.
+func (j *judgement) detectable(k int) float64 {
+	// With probability 80 % one value lies above the history's 20th percentile.
+	// That of k values lies higher: their mean spreads less by the root of k.
+	at := 0.5 - 0.3/math.Sqrt(float64(k))
+	y := quantile(j.model.values, at)
+	usual := math.Exp(j.model.center)
+	shows := func(ratio float64) bool {
+		o := observation{y: y + math.Log(ratio)}
+		now := math.Exp(o.y)
+		if now-usual < float64(j.t.MinDelta) || now-usual < j.t.MinSlowdown*usual {
+			return false
+		}
+		run := make([]observation, k)
+		for i := range run {
+			run[i] = o
+		}
+		return errorOf(j.model.evidence(run, 1), k) <= slowerP
+	}
+	low, high := 1.0, maxDetectable
+	if !shows(high) {
+		return 0
+	}
+	for high/low > 1.01 {
+		if mid := math.Sqrt(low * high); shows(mid) {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	return high
+}
+
+// errorOf returns the probability that the newest k values of an unchanged step
+// reach this evidence for a slowdown, at any one look.
+//
+// The Bayes factor itself would bound it by 10^-value (Ville's inequality), if
+// the predictive density were the truth. It is not: real histories drift, and
+// their tails differ from step to step. The line is therefore the error measured
+// on unchanged values of real CI durations, held out of histories of 8 to 50;
+// beyond what could be measured it falls as the inequality says.
+func errorOf(value float64, k int) float64 {
+	value -= 0.1 * float64(k-1) // a longer run had more chances to begin
+	last := len(errorLine) - 1
+	if value >= errorLine[last].value {
+		return math.Pow(10, errorLine[last].log10-(value-errorLine[last].value))
+	}
+	for i := last - 1; i >= 0; i-- {
+		if a, b := errorLine[i], errorLine[i+1]; value >= a.value {
+			return math.Pow(10, a.log10+(b.log10-a.log10)*(value-a.value)/(b.value-a.value))
+		}
+	}
+	return 1
+}
+
+var errorLine = []struct{ value, log10 float64 }{
+	{-1, 0}, {0, -1.3}, {0.5, -2}, {1.0, -2.3}, {1.47, -2.83}, {1.8, -3.2},
+}
+
+// benjaminiHochberg sets q of each judgement: the smallest false discovery rate
+// at which it would be among the discoveries.
+func benjaminiHochberg(family []*judgement) {
+	byP := slices.Clone(family)
+	slices.SortStableFunc(byP, func(a, b *judgement) int {
+		switch {
+		case a.slower.p < b.slower.p:
+			return -1
+		case a.slower.p > b.slower.p:
+			return 1
+		}
+		return 0
+	})
+	q := 1.0
+	for i := len(byP) - 1; i >= 0; i-- {
+		q = math.Min(q, byP[i].slower.p*float64(len(byP))/float64(i+1))
+		byP[i].q = q
+	}
+}
+
+// estimateContamination returns the share of values that lie far above what the
+// rest of their history says, over all steps together, shrunk towards what is
+// usual in CI. One step's history is too short to tell.
+func estimateContamination(trials []Trial, t Thresholds) float64 {
+	const (
+		usual  = 0.04
+		weight = 50.0 // values that the prior counts for
+	)
+	far, all := 0.0, 0.0
+	for i := range trials {
+		history := trials[i].History[:min(len(trials[i].History), t.Window)]
+		if len(history) < t.MinHistory || durationMedian(history) < t.MinDelta.D() {
+			continue
+		}
+		limit := 3 * durationMedian(history) / 2
+		for _, v := range history {
+			if v > limit {
+				far++
+			}
+		}
+		all += float64(len(history))
+	}
+	return (usual*weight + far) / (weight + all)
+}
+
+func durationMedian(values []time.Duration) time.Duration {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Clone(values)
+	slices.Sort(sorted)
+	a, b := sorted[(len(sorted)-1)/2], sorted[len(sorted)/2]
+	return a + (b-a)/2
+}
+
+func tooFew(have, want int) string {
+	return fmt.Sprintf("too few builds: %d of %d", have, want)
+}
+
+// findModes splits ascending durations into clusters: a mode is at least 3 values
+// and a tenth of the history, set apart from the next by a gap of more than four
+// kernel widths. What is less is an outlier and belongs to the mode below it.
+func findModes(sorted []time.Duration, width float64) []Mode {
+	least := max(3, (len(sorted)+9)/10)
+	var modes []Mode
+	start := 0
+	for i := 1; i <= len(sorted); i++ {
+		if i < len(sorted) && math.Log(float64(sorted[i]+1)/float64(sorted[i-1]+1)) <= 4*width {
+			continue
+		}
+		if i-start >= least {
+			cluster := sorted[start:i]
+			modes = append(modes, Mode{
+				Seconds: Seconds(durationMedian(cluster)),
+				Share:   float64(len(cluster)) / float64(len(sorted)),
+			})
+		}
+		start = i
+	}
+	return modes
+}

@@ -1,0 +1,188 @@
+package detect
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// slop is how far a step may begin before one that it waited for has ended: the
+// clocks of a build's events are that uneven.
+const slop = 10 * time.Millisecond
+
+// A graph is what each step of one build waited for.
+type graph struct {
+	steps  []Step
+	inputs [][]int // places of the steps waited for
+	// linked tells whether the source said so; else inputs are guessed from
+	// stages and "COPY --from".
+	linked bool
+	timed  bool // the steps have start times
+}
+
+var fromStage = regexp.MustCompile(`(?:--from=|,from=|^FROM )([\w.-]+)`)
+
+func newGraph(build *Build) *graph {
+	g := &graph{steps: build.Steps, inputs: make([][]int, len(build.Steps))}
+	byID := map[string]int{}
+	for i := range g.steps {
+		if g.steps[i].ID != "" {
+			byID[g.steps[i].ID] = i
+		}
+		g.timed = g.timed || !g.steps[i].Start.IsZero()
+	}
+	for i := range g.steps {
+		for _, id := range g.steps[i].Inputs {
+			if at, ok := byID[id]; ok && at != i {
+				g.inputs[i] = append(g.inputs[i], at)
+				g.linked = true
+			}
+		}
+	}
+	if !g.linked {
+		g.guess()
+	}
+	return g
+}
+
+// guess takes as inputs of an instruction the one before it in its stage, and the
+// last one of each stage that it copies from.
+func (g *graph) guess() {
+	type stage struct{ platform, name string }
+	last := map[stage]int{}
+	order := make([]int, 0, len(g.steps))
+	for i := range g.steps {
+		if g.steps[i].Index > 0 {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return g.steps[x].Index - g.steps[y].Index })
+	previous := map[stage]int{}
+	for _, i := range order {
+		s := &g.steps[i]
+		at := stage{s.Platform, s.Stage}
+		if p, ok := previous[at]; ok && s.Stage != "" {
+			g.inputs[i] = append(g.inputs[i], p)
+		}
+		previous[at], last[at] = i, i
+	}
+	for _, i := range order {
+		s := &g.steps[i]
+		text := s.Key[strings.IndexByte(s.Key, ']')+1:]
+		for _, m := range fromStage.FindAllStringSubmatch(strings.TrimSpace(text), -1) {
+			if from, ok := last[stage{s.Platform, m[1]}]; ok && from != i {
+				g.inputs[i] = append(g.inputs[i], from)
+			}
+		}
+	}
+}
+
+// ancestors calls visit for everything that step i waited for, each once, nearest
+// first, and goes no further up where visit returns false.
+func (g *graph) ancestors(i int, visit func(int) bool) {
+	seen := map[int]bool{i: true}
+	queue := slices.Clone(g.inputs[i])
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		if seen[at] {
+			continue
+		}
+		seen[at] = true
+		if visit(at) {
+			queue = append(queue, g.inputs[at]...)
+		}
+	}
+}
+
+func (g *graph) end(i int) time.Time { return g.steps[i].Start.Add(g.steps[i].Duration) }
+
+// criticalPath returns the chain of steps that decided when the build ended, the
+// last one first: each is the one that the next was last to wait for. It is
+// empty if the steps have no times.
+func (g *graph) criticalPath() []int {
+	if !g.timed {
+		return nil
+	}
+	var work []int // by end, latest first
+	for i := range g.steps {
+		if s := &g.steps[i]; !s.Start.IsZero() && s.Duration > 0 && (s.State == Executed || s.State == Cached) {
+			work = append(work, i)
+		}
+	}
+	slices.SortStableFunc(work, func(x, y int) int { return g.end(y).Compare(g.end(x)) })
+	var path []int
+	for len(work) > 0 {
+		i := work[0]
+		path = append(path, i)
+		work = work[1:]
+		if next := g.lastInput(i); next >= 0 {
+			if at := slices.Index(work, next); at >= 0 {
+				work = work[at:]
+				continue
+			}
+		}
+		// Nothing that is known to be waited for: whatever ended last before it.
+		limit := g.steps[i].Start.Add(slop)
+		for len(work) > 0 && (g.end(work[0]).After(limit) || g.steps[work[0]].Start.After(g.steps[i].Start)) {
+			work = work[1:]
+		}
+	}
+	return path
+}
+
+// lastInput returns the step that step i was last to wait for, looking through
+// those that took no time; -1 if none is known, or if it ended so long before
+// that something unknown came between.
+func (g *graph) lastInput(i int) int {
+	best := -1
+	g.ancestors(i, func(at int) bool {
+		if g.steps[at].Duration == 0 || g.steps[at].Start.IsZero() {
+			return true
+		}
+		if !g.end(at).After(g.steps[i].Start.Add(slop)) && (best < 0 || g.end(at).After(g.end(best))) {
+			best = at
+		}
+		return false
+	})
+	const gap = 100 * time.Millisecond
+	if best >= 0 && g.steps[i].Start.Sub(g.end(best)) > gap {
+		return -1
+	}
+	return best
+}
+
+// slack returns for each step how much longer it could have taken without any
+// other step beginning later; 0 where the source does not tell what waited for it.
+func (g *graph) slack(end time.Time) []time.Duration {
+	slack := make([]time.Duration, len(g.steps))
+	if !g.linked || !g.timed {
+		return slack
+	}
+	order := make([]int, len(g.steps))
+	for i := range order {
+		order[i], slack[i] = i, -1
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return g.steps[y].Start.Compare(g.steps[x].Start) })
+	for _, i := range order {
+		if g.steps[i].Start.IsZero() {
+			continue
+		}
+		own := slack[i]
+		if own < 0 {
+			own = max(0, end.Sub(g.end(i)))
+		}
+		slack[i] = own
+		for _, in := range g.inputs[i] {
+			free := max(0, g.steps[i].Start.Sub(g.end(in))) + own
+			if slack[in] < 0 || free < slack[in] {
+				slack[in] = free
+			}
+		}
+	}
+	for i := range slack {
+		slack[i] = max(slack[i], 0)
+	}
+	return slack
+}

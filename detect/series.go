@@ -1,0 +1,204 @@
+package detect
+
+import (
+	"strings"
+	"time"
+)
+
+// A series is one step through history and evidence: what judgement is made of.
+type series struct {
+	step   *Step  // in the build under judgement
+	edited string // the key under which history knows the step, if it was edited since
+
+	samples []sample // of the baseline, newest first
+	reached int      // baseline builds that reached the step
+	cached  int      // … and found it in the cache
+	newest  bool     // the newest baseline build had it
+
+	// values of the step in the branch's builds, this one last; found[i] tells
+	// whether it ran in build i.
+	values []time.Duration
+	ran    []bool
+}
+
+// A sample is one execution of a step in the baseline.
+type sample struct {
+	build    *Build
+	duration time.Duration
+}
+
+// An arranged is a build and all that it is judged against, laid onto tracks.
+type arranged struct {
+	base   []Build
+	branch []*Build // evidence, oldest first; the last is the build under judgement
+	series []series // of the steps of that build, in their order
+	// loads holds a series for each of its cached steps, by their place: the time
+	// that it takes to load a layer is a step of its own, no sample of the
+	// instruction.
+	loads map[int]*series
+	gone  []*Step // steps that the newest whole baseline build had and this one has not
+	known int     // steps that occur in the baseline
+}
+
+// arrange follows each step of the last of branch back through the others.
+func arrange(base []Build, branch []*Build) *arranged {
+	a := &arranged{base: base, branch: branch, loads: map[int]*series{}}
+	alignment := align(base)
+	build := branch[len(branch)-1]
+	a.series = make([]series, len(build.Steps))
+
+	// at[t] is the place of the series that track t belongs to.
+	own := alignment.with(build)
+	at := map[*track]int{}
+	for i, id := range own.identify(build) {
+		s := &a.series[i]
+		s.step = &build.Steps[i]
+		if s.step.State == Cached {
+			a.loads[i] = &series{step: loadOf(s.step)}
+		}
+		t := own.tracks[id]
+		if t.first >= 0 || t.older != nil {
+			a.known++
+		}
+		if t.first < 0 && t.older != nil {
+			s.edited = t.older.key
+		}
+		for ; t != nil; t = t.older {
+			if _, taken := at[t]; !taken {
+				at[t] = i
+			}
+		}
+	}
+	a.readBaseline(alignment, at)
+	a.readEvidence(alignment, at)
+	return a
+}
+
+// readBaseline collects samples and cache hits of each series.
+func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
+	wholeSeen := false
+	for b := range a.base {
+		build := &a.base[b]
+		seen := map[int]bool{}
+		for i, id := range alignment.identify(build) {
+			step := &build.Steps[i]
+			place, ok := at[alignment.tracks[id]]
+			if !ok {
+				if !build.Partial && !wholeSeen {
+					a.gone = append(a.gone, step)
+				}
+				continue
+			}
+			s := &a.series[place]
+			if seen[place] {
+				continue
+			}
+			seen[place] = true
+			s.newest = s.newest || b == 0
+			switch step.State {
+			case Executed:
+				s.reached++
+				s.samples = append(s.samples, sample{build, step.Duration})
+			case Cached:
+				s.reached++
+				s.cached++
+				if load := a.loads[place]; load != nil {
+					load.reached++
+					load.samples = append(load.samples, sample{build, step.Duration})
+				}
+			}
+		}
+		wholeSeen = wholeSeen || !build.Partial
+		if build.Partial {
+			a.readUnseen(build, seen)
+		}
+	}
+}
+
+// readUnseen counts the cache hits that a trace does not show: a step below one
+// that the build reached in the same stage, as long as before, was in the cache.
+func (a *arranged) readUnseen(build *Build, seen map[int]bool) {
+	type stage struct {
+		platform, name string
+		count          int
+	}
+	reached := map[stage]int{}
+	for i := range build.Steps {
+		s := &build.Steps[i]
+		at := stage{s.Platform, s.Stage, s.Count}
+		reached[at] = max(reached[at], s.Index)
+	}
+	for i := range a.series {
+		s := &a.series[i]
+		if at := (stage{s.step.Platform, s.step.Stage, s.step.Count}); s.step.Index > 0 && !seen[i] && s.step.Index < reached[at] {
+			s.reached++
+			s.cached++
+		}
+	}
+}
+
+// readEvidence collects the values of each series in the builds of the branch.
+func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
+	last := len(a.branch) - 1
+	for i := range a.series {
+		a.series[i].values, a.series[i].ran = make([]time.Duration, last+1), make([]bool, last+1)
+		if load := a.loads[i]; load != nil {
+			load.values, load.ran = make([]time.Duration, last+1), make([]bool, last+1)
+		}
+	}
+	for b, build := range a.branch {
+		own := alignment.with(build)
+		for i, id := range own.identify(build) {
+			place := i
+			if b < last {
+				var ok bool
+				if place, ok = placeOf(own.tracks[id], at); !ok {
+					continue
+				}
+			}
+			s := &a.series[place]
+			if build.Steps[i].State == Cached {
+				s = a.loads[place]
+			}
+			if s != nil && !s.ran[b] && (build.Steps[i].State == Executed || build.Steps[i].State == Cached) {
+				s.values[b], s.ran[b] = build.Steps[i].Duration, true
+			}
+		}
+	}
+}
+
+// placeOf returns the place of the series that the track, or what it was before,
+// belongs to.
+func placeOf(t *track, at map[*track]int) (int, bool) {
+	for ; t != nil; t = t.older {
+		if place, ok := at[t]; ok {
+			return place, true
+		}
+	}
+	return 0, false
+}
+
+// loadOf is the step of loading what a cached step left behind.
+func loadOf(s *Step) *Step {
+	load := *s
+	bracket := strings.IndexByte(s.Key, ']') + 1
+	load.Key = s.Key[:bracket] + " load cache:" + s.Key[bracket:]
+	load.Name = "load cache: " + s.Name
+	return &load
+}
+
+// durations of the newest samples, at most n.
+func (s *series) durations(n int) []time.Duration {
+	d := make([]time.Duration, min(len(s.samples), n))
+	for i := range d {
+		d[i] = s.samples[i].duration
+	}
+	return d
+}
+
+// usuallyCached tells whether the step is one whose run is news: it was cached in
+// at least 80 % of the baseline builds that reached it.
+func (s *series) usuallyCached() bool {
+	const share = 0.8
+	return s.reached >= 3 && float64(s.cached) >= share*float64(s.reached)
+}
