@@ -125,7 +125,7 @@ func (a *arranged) cause(g *graph, root int) (why string, expected bool) {
 		if a.series[changed].reached == 0 {
 			what = "is new"
 		}
-		return fmt.Sprintf("%s above it %s", a.series[changed].step.Key, what), true
+		return fmt.Sprintf("`%s` above it %s", a.series[changed].step.Key, what), true
 	}
 	_, text, _ := strings.Cut(s.step.Key, "] ")
 	verb, _, _ := strings.Cut(text, " ")

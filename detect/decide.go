@@ -146,6 +146,10 @@ func newJudgement(trial *Trial, t Thresholds, contamination float64) *judgement 
 
 func (j *judgement) log(d time.Duration) float64 { return math.Log(float64(d + j.offset)) }
 
+func (j *judgement) duration(y float64) time.Duration {
+	return max(0, time.Duration(math.Round(math.Exp(y)))-j.offset)
+}
+
 // lean weighs the newest values in one direction: the longest run of them, up to
 // the last, that all lie on that side of the history's center by half of what is
 // worth telling. A value that does not looks normal and starts the evidence anew,
@@ -154,16 +158,15 @@ func (j *judgement) log(d time.Duration) float64 { return math.Log(float64(d + j
 func (j *judgement) lean(direction float64) lean {
 	n := len(j.raw)
 	margin := math.Log1p(j.t.MinSlowdown) / 2
+	standsOff := func(i int) bool {
+		return direction*(j.raw[i].y-j.model.center) >= margin && direction*(j.cleared[i].y-j.model.center) >= margin
+	}
 	l := lean{run: 1}
-	for l.run < n {
-		older := n - l.run - 1
-		if direction*(j.raw[older].y-j.model.center) < margin || direction*(j.cleared[older].y-j.model.center) < margin {
-			break
-		}
+	for l.run < n && standsOff(n-l.run) && standsOff(n-l.run-1) {
 		l.run++
 	}
 	l.value = math.Min(j.model.evidence(j.raw[n-l.run:], direction), j.model.evidence(j.cleared[n-l.run:], direction))
-	l.p = errorOf(l.value, l.run)
+	l.p = errorOf(l.value, l.run, len(j.model.values))
 	return l
 }
 
@@ -195,14 +198,19 @@ func (j *judgement) decide() Decision {
 		High:     history[len(history)-1-int(0.05*float64(len(history)))],
 		Evidence: Evidence{Builds: j.slower.run, Slow: j.slow(usual), Value: j.slower.value},
 	}
-	d.Modes = findModes(history, j.model.width)
+	for _, m := range j.model.modes {
+		d.Modes = append(d.Modes, Mode{
+			Seconds: Seconds(j.duration(median(m))),
+			Share:   float64(len(m)) / float64(len(history)),
+		})
+	}
 	switch {
 	case !j.matters():
-	case j.told(usual, 1) && j.q <= j.t.FDR && j.slower.p <= slowerP && !j.trial.Foreign:
+	case j.told(usual, j.slower, 1) && j.q <= j.t.FDR && j.slower.p <= slowerP && !j.trial.Foreign:
 		d.Status = StatusSlower
-	case j.told(usual, 1) && j.slower.p <= suspectP:
+	case j.told(usual, j.slower, 1) && j.slower.p <= suspectP:
 		d.Status = StatusSuspect
-	case j.told(usual, -1) && j.faster.p <= slowerP:
+	case j.told(usual, j.faster, -1) && j.faster.p <= slowerP:
 		d.Status = StatusFaster
 	}
 	d.MinDetectable, d.MinDetectable3 = j.detectable(1), j.detectable(3)
@@ -210,14 +218,17 @@ func (j *judgement) decide() Decision {
 }
 
 // told tells whether the change is large enough to be told, absolutely and
-// relatively, with and without the runner's factor.
-func (j *judgement) told(usual time.Duration, direction float64) bool {
-	last := len(j.raw) - 1
-	for _, o := range []observation{j.raw[last], j.cleared[last]} {
-		now := time.Duration(math.Exp(o.y)) - j.offset
-		delta := time.Duration(direction) * (now - usual)
-		// Speed-ups are measured by what the slower of the two took, as slowdowns are.
-		from := min(now, usual)
+// relatively, with and without the runner's factor. Of several builds of a branch
+// it is their mean that counts.
+func (j *judgement) told(usual time.Duration, l lean, direction float64) bool {
+	for _, values := range [][]observation{j.raw, j.cleared} {
+		mean := 0.0
+		for _, o := range values[len(values)-l.run:] {
+			mean += o.y / float64(l.run)
+		}
+		now := j.duration(mean)
+		// Speed-ups are measured by what the faster of the two took, as slowdowns are.
+		delta, from := time.Duration(direction)*(now-usual), min(now, usual)
 		if delta < j.t.MinDelta.D() || float64(delta) < j.t.MinSlowdown*float64(from) {
 			return false
 		}
@@ -250,11 +261,7 @@ func (j *judgement) detectable(k int) float64 {
 		if now-usual < float64(j.t.MinDelta) || now-usual < j.t.MinSlowdown*usual {
 			return false
 		}
-		run := make([]observation, k)
-		for i := range run {
-			run[i] = o
-		}
-		return errorOf(j.model.evidence(run, 1), k) <= slowerP
+		return errorOf(j.model.evidence(slices.Repeat([]observation{o}, k), 1), k, len(j.model.values)) <= slowerP
 	}
 	low, high := 1.0, maxDetectable
 	if !shows(high) {
@@ -271,15 +278,16 @@ func (j *judgement) detectable(k int) float64 {
 }
 
 // errorOf returns the probability that the newest k values of an unchanged step
-// reach this evidence for a slowdown, at any one look.
+// reach this evidence for a slowdown at any one look, against a history of n.
 //
 // The Bayes factor itself would bound it by 10^-value (Ville's inequality), if
 // the predictive density were the truth. It is not: real histories drift, and
 // their tails differ from step to step. The line is therefore the error measured
 // on unchanged values of real CI durations, held out of histories of 8 to 50;
 // beyond what could be measured it falls as the inequality says.
-func errorOf(value float64, k int) float64 {
+func errorOf(value float64, k, n int) float64 {
 	value -= 0.1 * float64(k-1) // a longer run had more chances to begin
+	value -= 4/float64(n) - 4.0/50
 	last := len(errorLine) - 1
 	if value >= errorLine[last].value {
 		return math.Pow(10, errorLine[last].log10-(value-errorLine[last].value))
@@ -293,7 +301,7 @@ func errorOf(value float64, k int) float64 {
 }
 
 var errorLine = []struct{ value, log10 float64 }{
-	{-1, 0}, {0, -1.3}, {0.5, -2}, {1.0, -2.3}, {1.47, -2.83}, {1.8, -3.2},
+	{-1, 0}, {-0.05, -1.3}, {0.45, -2}, {0.95, -2.3}, {1.45, -2.83}, {1.8, -3.2},
 }
 
 // benjaminiHochberg sets q of each judgement: the smallest false discovery rate
@@ -353,27 +361,4 @@ func durationMedian(values []time.Duration) time.Duration {
 
 func tooFew(have, want int) string {
 	return fmt.Sprintf("too few builds: %d of %d", have, want)
-}
-
-// findModes splits ascending durations into clusters: a mode is at least 3 values
-// and a tenth of the history, set apart from the next by a gap of more than four
-// kernel widths. What is less is an outlier and belongs to the mode below it.
-func findModes(sorted []time.Duration, width float64) []Mode {
-	least := max(3, (len(sorted)+9)/10)
-	var modes []Mode
-	start := 0
-	for i := 1; i <= len(sorted); i++ {
-		if i < len(sorted) && math.Log(float64(sorted[i]+1)/float64(sorted[i-1]+1)) <= 4*width {
-			continue
-		}
-		if i-start >= least {
-			cluster := sorted[start:i]
-			modes = append(modes, Mode{
-				Seconds: Seconds(durationMedian(cluster)),
-				Share:   float64(len(cluster)) / float64(len(sorted)),
-			})
-		}
-		start = i
-	}
-	return modes
 }

@@ -36,10 +36,8 @@ const (
 	tailShare = 0.9
 )
 
-// shifts are the logarithms of the factors by which a changed step may be slower,
-// and shiftWeights their prior: falling by e for every factor of e.
-var shifts, shiftWeights = func() (at, weight []float64) {
-	total := 0.0
+// shifts are logarithms of factors by which a changed step may be slower.
+var shifts = func() (at []float64) {
 	for d, step := 0.10, 0.05; d < 7; d += step {
 		switch {
 		case d > 2.5:
@@ -48,21 +46,40 @@ var shifts, shiftWeights = func() (at, weight []float64) {
 			step = 0.1
 		}
 		at = append(at, d)
-		weight = append(weight, step*math.Exp(-d))
-		total += weight[len(weight)-1]
 	}
-	for i := range weight {
-		weight[i] /= total
-	}
-	return at, weight
+	return at
 }()
+
+// refined returns the shifts and more of them where the new values fall onto a
+// mode: kernels may be narrower than the shifts are apart.
+func (p *predictive) refined(values []observation, direction float64) []float64 {
+	mean, sd := 0.0, p.width
+	for _, o := range values {
+		mean += o.y / float64(len(values))
+		sd = max(sd, o.sd)
+	}
+	at := slices.Clone(shifts)
+	for _, m := range p.modes {
+		d := direction * (mean - median(m))
+		for _, by := range []float64{-4, -2, -1, -0.5, 0, 0.5, 1, 2, 4} {
+			if x := d + by*sd; x > shifts[0] && x < shifts[len(shifts)-1] {
+				at = append(at, x)
+			}
+		}
+	}
+	slices.Sort(at)
+	return at
+}
 
 // A predictive is the predictive density of a step's next value.
 type predictive struct {
-	values        []float64 // logarithms, ascending
-	center        float64   // their median
-	width         float64   // of a kernel, > 0
-	contamination float64   // share of values that the history says nothing of, in (0,1)
+	values        []float64   // logarithms, ascending
+	modes         [][]float64 // their clusters, ascending; all values if there is but one
+	center        float64     // their median
+	width         float64     // of a kernel, > 0
+	contamination float64     // share of values that the history says nothing of, in (0,1)
+	table         []float64   // logarithms of the density, see logDensity
+	from, step    float64     // its first place and the distance between two
 }
 
 // newPredictive describes a history of at least 3 logarithms. grain is the
@@ -70,11 +87,32 @@ type predictive struct {
 func newPredictive(values []float64, contamination, grain float64) *predictive {
 	sorted := slices.Clone(values)
 	slices.Sort(sorted)
-	p := &predictive{values: sorted, center: median(sorted), contamination: contamination}
-	// A clock that counts in grains adds an error that is uniform over a grain.
+	p := &predictive{values: sorted, modes: findModes(sorted), center: median(sorted), contamination: contamination}
 	share := kernelShare * (1 + kernelShort/float64(len(sorted)))
-	p.width = max(share*winsorisedSD(sorted), kernelFloor, grain/math.Sqrt(12))
+	// A clock that counts in grains adds an error that is uniform over a grain.
+	p.width = max(share*withinSD(sorted, p.modes), kernelFloor, grain/math.Sqrt(12))
+	p.tabulate()
 	return p
+}
+
+// tabulate computes the density where it is asked for most: it is, many times.
+func (p *predictive) tabulate() {
+	p.step = max(0.01, p.width/6)
+	p.from = p.values[0] - 1
+	to := max(p.values[len(p.values)-1], p.center+math.Log(maxDetectable)) + 0.5
+	p.table = make([]float64, int((to-p.from)/p.step)+2)
+	for i := range p.table {
+		p.table[i] = math.Log(p.density(observation{y: p.from + float64(i)*p.step}, 0))
+	}
+}
+
+// logDensity is the logarithm of density.
+func (p *predictive) logDensity(o observation, d float64) float64 {
+	at := (o.y - d - p.from) / p.step
+	if i := int(at); o.sd == 0 && at >= 0 && i+1 < len(p.table) {
+		return p.table[i] + (at-float64(i))*(p.table[i+1]-p.table[i])
+	}
+	return math.Log(p.density(o, d))
 }
 
 // An observation is a new value: its logarithm, and the standard deviation of an
@@ -83,43 +121,70 @@ type observation struct{ y, sd float64 }
 
 // density of the observation o, shifted by d.
 func (p *predictive) density(o observation, d float64) float64 {
-	sum, width, y := 0.0, math.Hypot(p.width, o.sd), o.y-d
-	for _, v := range p.values {
-		sum += studentT4((y - v) / width)
-	}
-	f := (1 - p.contamination) * sum / (float64(len(p.values)) * width)
-	if d := y - p.center; d >= 0 {
-		f += p.contamination * tailShare / tailScale * math.Exp(-d/tailScale)
+	f := (1 - p.contamination) * p.kernels(p.values, o, d)
+	if above := o.y - d - p.center; above >= 0 {
+		f += p.contamination * tailShare / tailScale * math.Exp(-above/tailScale)
 	} else {
-		f += p.contamination * (1 - tailShare) / headScale * math.Exp(d/headScale)
+		f += p.contamination * (1 - tailShare) / headScale * math.Exp(above/headScale)
 	}
 	// Never zero: its logarithm is taken.
 	return max(f, math.SmallestNonzeroFloat64*1e16)
 }
 
-// evidence returns the logarithm to base 10 of the Bayes factor of one common
-// slowdown of all of the new values, against no change. Direction is +1 for a
-// slowdown and -1 for a speed-up.
+// kernels is the density of a kernel at each of the given values.
+func (p *predictive) kernels(values []float64, o observation, d float64) float64 {
+	sum, width, y := 0.0, math.Hypot(p.width, o.sd), o.y-d
+	for _, v := range values {
+		sum += studentT4((y - v) / width)
+	}
+	return sum / (float64(len(values)) * width)
+}
+
+// evidence returns the logarithm to base 10 of the Bayes factor of a change in
+// all of the new values, against none: that they are slower by one common
+// factor, or that they all come from one mode that was rare before. Direction is
+// +1 for a slowdown and -1 for a speed-up.
 func (p *predictive) evidence(values []observation, direction float64) float64 {
 	same := 0.0
 	for _, o := range values {
-		same += math.Log(p.density(o, 0))
+		same += p.logDensity(o, 0)
 	}
-	// Summed relative to the largest term, as densities of several values underflow.
-	terms, largest := make([]float64, len(shifts)), math.Inf(-1)
-	for i, d := range shifts {
-		changed := 0.0
+	// The prior of a shift falls by e for every factor of e. The integral over it
+	// goes from shift to shift; it is summed relative to the largest term, as
+	// densities of several values underflow.
+	at := p.refined(values, direction)
+	terms, largest := make([]float64, len(at)), math.Inf(-1)
+	for i, d := range at {
+		changed := -same - (d - at[0])
 		for _, o := range values {
-			changed += math.Log(p.density(o, direction*d))
+			changed += p.logDensity(o, direction*d)
 		}
-		terms[i] = math.Log(shiftWeights[i]) + changed - same
-		largest = max(largest, terms[i])
+		terms[i] = changed
+		largest = max(largest, changed)
 	}
 	sum := 0.0
-	for _, t := range terms {
-		sum += math.Exp(t - largest)
+	for i := 1; i < len(at); i++ {
+		sum += (math.Exp(terms[i]-largest) + math.Exp(terms[i-1]-largest)) / 2 * (at[i] - at[i-1])
 	}
-	return (largest + math.Log(sum)) / math.Ln10
+	return math.Log10(math.Exp(p.settled(values, direction)-same) + math.Exp(largest+math.Log(sum)))
+}
+
+// settled is the logarithm of the likelihood of all values coming from one mode
+// beyond the center, times the prior of that.
+func (p *predictive) settled(values []observation, direction float64) float64 {
+	const prior = 0.1
+	best := math.Inf(-1)
+	for _, m := range p.modes {
+		if direction*(median(m)-p.center) <= 0 {
+			continue
+		}
+		likelihood := math.Log(prior / float64(len(p.modes)))
+		for _, o := range values {
+			likelihood += math.Log((1-p.contamination)*p.kernels(m, o, 0) + 1e-12)
+		}
+		best = max(best, likelihood)
+	}
+	return best
 }
 
 // studentT4 is the density of Student's t distribution with 4 degrees of freedom.
@@ -155,6 +220,52 @@ func winsorisedSD(sorted []float64) float64 {
 		sd *= 1.2 // 1 / the deviation of a standard normal that is winsorised by a tenth on each side
 	}
 	return sd
+}
+
+// findModes splits ascending logarithms into clusters: a mode is at least 3 values
+// and a tenth of the history, set apart from the next by a gap that is wider than
+// a quarter and than twice the spread of either. Fewer values are outliers and
+// belong to no mode. What cannot be split is one mode.
+func findModes(sorted []float64) [][]float64 {
+	const gap = 0.22 // ln 1.25
+	least := max(3, (len(sorted)+9)/10)
+	var modes [][]float64
+	start := 0
+	for i := 1; i <= len(sorted); i++ {
+		if i < len(sorted) && sorted[i]-sorted[i-1] <= gap {
+			continue
+		}
+		if i-start >= least {
+			modes = append(modes, sorted[start:i])
+		}
+		start = i
+	}
+	for i := 1; i < len(modes); i++ {
+		between := modes[i][0] - modes[i-1][len(modes[i-1])-1]
+		if between <= 2*max(stat.StdDev(modes[i-1], nil), stat.StdDev(modes[i], nil)) {
+			return [][]float64{sorted}
+		}
+	}
+	if len(modes) < 2 {
+		return [][]float64{sorted}
+	}
+	return modes
+}
+
+// withinSD is the spread of values around their own mode.
+func withinSD(sorted []float64, modes [][]float64) float64 {
+	if len(modes) == 1 {
+		return winsorisedSD(sorted)
+	}
+	var residuals []float64
+	for _, m := range modes {
+		center := median(m)
+		for _, v := range m {
+			residuals = append(residuals, v-center)
+		}
+	}
+	slices.Sort(residuals)
+	return winsorisedSD(residuals)
 }
 
 // spread is the median absolute deviation, made consistent for normal values.

@@ -1,0 +1,172 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// facts are the lines on the build as a whole: wall clock, runner, cache.
+func facts(r *detect.Result, n *names) []line {
+	lines := []line{wallClock(r, n)}
+	if r.Build.Outcome == detect.OK && r.Verdict != detect.Unjudged {
+		lines = append(lines, runner(r.RunnerFactor))
+	}
+	if r.Cache.Cached+r.Cache.Executed > 0 {
+		lines = append(lines, say(fmt.Sprintf("Cache: %s cached, %d ran.", count(r.Cache.Cached, "step"), r.Cache.Executed)))
+	}
+	return lines
+}
+
+// wallClock is "Wall clock: 142 s, usually 80 s: +62 s = cache loss 50 + `X` 15
+// + runner −5 + rest 2."
+func wallClock(r *detect.Result, n *names) line {
+	l := say("Wall clock: ", duration(r.Build.Duration))
+	if r.Build.Outcome != detect.OK || r.WallClock.Usual <= 0 {
+		return say(l, ".")
+	}
+	l = say(l, ", usually ", duration(r.WallClock.Usual))
+	if account := account(&r.WallClock, n); account != nil {
+		l = say(l, ": ", account)
+	}
+	return say(l, ".")
+}
+
+// account is the sum of the parts, rounded to one unit so that it can be added
+// up by eye: what rounding leaves over is in the rest. Nil if nothing is left to
+// tell.
+func account(w *detect.WallClock, n *names) line {
+	unit := unitOf(w)
+	left := w.Delta.D() / unit.size
+	if over := w.Delta.D() % unit.size; over.Abs()*2 >= unit.size {
+		left += time.Duration(sign(over))
+	}
+	delta := left
+	var terms []line
+	var other, lost time.Duration
+	cacheTerm := -1
+	for _, p := range w.Parts {
+		units := time.Duration(p.Seconds) / unit.size
+		if over := time.Duration(p.Seconds) % unit.size; over.Abs()*2 >= unit.size {
+			units += time.Duration(sign(over))
+		}
+		switch {
+		case p.Cause == detect.CauseRest || units == 0:
+			continue // what is left over at the end
+		case p.Cause == detect.CauseCacheLoss:
+			if lost += units; cacheTerm < 0 {
+				cacheTerm = len(terms)
+				terms = append(terms, nil)
+			}
+		case p.Cause == detect.CauseOther || len(terms) >= maxTerms:
+			other += units
+		default:
+			terms = append(terms, say(causeOf(&p, n), " ", unit.write(units)))
+		}
+		left -= units
+	}
+	if cacheTerm >= 0 {
+		terms[cacheTerm] = say("cache loss ", unit.write(lost))
+	}
+	if other != 0 {
+		terms = append(terms, say("other steps ", unit.write(other)))
+	}
+	if left != 0 {
+		terms = append(terms, say("rest ", unit.write(left)))
+	}
+	if len(terms) == 0 {
+		return nil
+	}
+	total := unit.write(delta) + " " + unit.name
+	if delta >= 0 {
+		total = "+" + total
+	}
+	return say(total, " = ", joined(terms, " + "))
+}
+
+// maxTerms is how many causes are told one by one.
+const maxTerms = 4
+
+func sign(d time.Duration) int {
+	if d < 0 {
+		return -1
+	}
+	return 1
+}
+
+func causeOf(p *detect.WallClockPart, n *names) line {
+	if p.Cause == detect.CauseStep {
+		return say(code(n.ofKey(p.Step)))
+	}
+	return prose(string(p.Cause))
+}
+
+// A unit is what an account counts in.
+type unit struct {
+	name     string
+	size     time.Duration
+	decimals int
+}
+
+// unitOf takes the coarsest unit in which the largest number still has two digits.
+func unitOf(w *detect.WallClock) unit {
+	largest := w.Delta.D().Abs()
+	for _, p := range w.Parts {
+		largest = max(largest, p.Seconds.D().Abs())
+	}
+	switch {
+	case largest >= 10*time.Second:
+		return unit{"s", time.Second, 0}
+	case largest >= time.Second:
+		return unit{"s", time.Second / 10, 1}
+	}
+	return unit{"ms", time.Millisecond, 0}
+}
+
+func (u unit) write(n time.Duration) string {
+	text := strconv.FormatInt(int64(n.Abs()), 10)
+	if u.decimals > 0 {
+		text = fmt.Sprintf("%.1f", float64(n.Abs())/10)
+	}
+	if n < 0 {
+		return minus + text
+	}
+	return text
+}
+
+// runner is the line that is always there, however usual the runner was.
+func runner(f *detect.RunnerFactor) line {
+	if f == nil || number(f.Value) == "" {
+		return say("Runner: too few steps to tell its speed.")
+	}
+	l := say("Runner: ", runnerSpeed(f))
+	if number(f.UsualLow) != "" && number(f.UsualHigh) != "" {
+		l = say(l, ", normal is ", signed(f.UsualLow), " to ", signed(f.UsualHigh), " %")
+	}
+	return say(l, " (from ", count(f.Steps, "step"), ").")
+}
+
+// unusualRunner is the notice on a runner that explains much of what is seen.
+func unusualRunner(f *detect.RunnerFactor) line {
+	if !f.Unusual() || number(f.Value) == "" {
+		return nil
+	}
+	return say("This runner was ", runnerSpeed(f), "; times were judged with that taken out.")
+}
+
+// runnerSpeed is "2.1× slower than usual", or "4 % slower than usual".
+func runnerSpeed(f *detect.RunnerFactor) string {
+	word, value := "slower", f.Value
+	if value < 1 {
+		word, value = "faster", 1/value
+	}
+	switch {
+	case value >= 1.5:
+		return number(value) + "× " + word + " than usual"
+	case value >= 1.005:
+		return fmt.Sprintf("%.0f %% %s than usual", (value-1)*100, word)
+	}
+	return "as fast as usual"
+}

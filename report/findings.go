@@ -1,0 +1,187 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// findings says what somebody should look at, dearest in wall clock first, and
+// what is worth knowing and asks for nothing.
+func findings(r *detect.Result, n *names) (found, notices []line) {
+	if r.Build.Outcome != detect.OK {
+		return nil, nil
+	}
+	type finding struct {
+		cost detect.Seconds
+		line line
+	}
+	var all []finding
+	for i := range r.Steps {
+		switch s := &r.Steps[i]; s.Status {
+		case detect.StatusSlower, detect.StatusSuspect, detect.StatusOverBudget:
+			all = append(all, finding{s.WallClockSeconds, slow(s, n)})
+		case detect.StatusFaster:
+			notices = append(notices, faster(s, n))
+		case detect.StatusNew:
+			if s.State == detect.Executed && s.Current >= max(r.Thresholds.MinDelta, r.Build.Duration/20) {
+				notices = append(notices, say(code(n.of(s)), " is new and took ", duration(s.Current), "."))
+			}
+		}
+	}
+	if r.Cache.Cold {
+		notices = append(notices, coldCache(r))
+	} else {
+		for i := range r.Cache.Losses {
+			loss := &r.Cache.Losses[i]
+			if l := cacheLoss(loss, n); loss.Finding() {
+				all = append(all, finding{lossCost(r, loss), l})
+			} else {
+				notices = append(notices, l)
+			}
+		}
+	}
+	if l := unusualRunner(r.RunnerFactor); l != nil {
+		notices = slices.Insert(notices, 0, l)
+	}
+	slices.SortStableFunc(all, func(a, b finding) int { return cmp.Compare(b.cost, a.cost) })
+	for _, f := range all {
+		found = append(found, f.line)
+	}
+	return found, notices
+}
+
+// slow tells of a step that is slower, looks slower or broke its budget.
+func slow(s *detect.StepResult, n *names) line {
+	l := say(code(n.of(s)))
+	switch s.Status {
+	case detect.StatusSuspect:
+		l = say(l, " looks slower: ")
+	case detect.StatusOverBudget:
+		l = say(l, " is over its budget: ")
+	default:
+		l = say(l, " is slower: ")
+	}
+	l = say(l, measured(s), costs(s), ".")
+	if s.Reason != "" && s.Status == detect.StatusOverBudget {
+		l = say(l, " ", sentence(upper(s.Reason)))
+	}
+	if s.Evidence.Builds > 1 {
+		l = say(l, fmt.Sprintf(" Seen in %d of %d builds of this branch.", s.Evidence.Slow, s.Evidence.Builds))
+	}
+	if one, three := atLeast(s.MinDetectable), atLeast(s.MinDetectable3); s.Status == detect.StatusSuspect && one != "" {
+		l = say(l, " Here, one build can prove ", one)
+		if three != "" {
+			l = say(l, ", three can prove ", three)
+		}
+		l = say(l, ".")
+	}
+	for _, note := range s.Notes[:min(len(s.Notes), maxStepNotes)] {
+		l = say(l, " ", sentence(upper(note)))
+	}
+	return at(l, s.Source)
+}
+
+// maxStepNotes keeps a finding to what fits on a phone; the JSON has them all.
+const maxStepNotes = 3
+
+func faster(s *detect.StepResult, n *names) line {
+	l := say(code(n.of(s)), " is faster: ", measured(s))
+	if s.WallClockSeconds < 0 {
+		l = say(l, "; it saves the build ", duration(-s.WallClockSeconds), " of wall clock")
+	}
+	return say(l, ".")
+}
+
+// measured is "61 s, usually 38–45 s (20 builds), ×1.5".
+func measured(s *detect.StepResult) line {
+	l := say(duration(s.Current))
+	if u := usual(s); u != "" {
+		l = say(l, ", usually ", u, " (", count(s.N, "build"), ")")
+	}
+	if x := ratio(s.Ratio); x != "" {
+		l = say(l, ", ", x)
+	}
+	return l
+}
+
+// costs is what a slow step means for the build as a whole.
+func costs(s *detect.StepResult) line {
+	switch {
+	case s.WallClockSeconds > 0:
+		return say("; it costs the build ", duration(s.WallClockSeconds), " of wall clock")
+	case !s.Critical && s.Slack > 0:
+		return say("; other steps hide it, it costs the build nothing (", duration(s.Slack), " to spare)")
+	}
+	return nil
+}
+
+// at adds where the step stands in the Dockerfile.
+func at(l line, p detect.Position) line {
+	switch {
+	case p.File == "":
+		return l
+	case p.Line <= 0:
+		return say(l, " See ", code(p.File), ".")
+	}
+	return say(l, " See ", code(fmt.Sprintf("%s:%d", p.File, p.Line)), ".")
+}
+
+// cacheLoss tells of a chain of steps that usually are cached and ran.
+func cacheLoss(loss *detect.CacheLoss, n *names) line {
+	step := code(n.ofKey(loss.Step))
+	dragged := ""
+	if len(loss.Dragged) > 0 {
+		dragged = " with " + count(len(loss.Dragged), "step") + " after it"
+	}
+	var l line
+	switch {
+	case loss.Lasting:
+		l = say("Every build now pays ", duration(loss.Cost), ": the cache is lost again at ", step)
+		if dragged != "" {
+			l = say(l, ",", dragged)
+		}
+	case loss.Expected:
+		l = say("Cache lost as expected at ", step, ": it ran", dragged, " for ", duration(loss.Cost))
+	default:
+		l = say("Cache lost at ", step, ": it ran", dragged, " for ", duration(loss.Cost))
+	}
+	if loss.Share > 0 && loss.Share <= 1 && !loss.Expected {
+		l = say(l, "; ", percent(loss.Share), " of builds find it cached")
+	}
+	if l = say(l, "."); loss.Cause != "" {
+		l = say(l, " Cause: ", sentence(loss.Cause))
+	}
+	return l
+}
+
+// coldCache is the one notice in place of a loss per chain.
+func coldCache(r *detect.Result) line {
+	l := say("Cold cache: nothing that is usually cached was found in it, and ", count(r.Cache.Executed, "step"), " ran")
+	var cost detect.Seconds
+	for _, p := range r.WallClock.Parts {
+		if p.Cause == detect.CauseCacheLoss {
+			cost += p.Seconds
+		}
+	}
+	if cost > 0 {
+		l = say(l, "; it costs the build ", duration(cost), " of wall clock")
+	}
+	return say(l, ". No step is blamed for it.")
+}
+
+func lastingLosses(r *detect.Result) bool {
+	return slices.ContainsFunc(r.Cache.Losses, func(l detect.CacheLoss) bool { return l.Lasting })
+}
+
+// lossCost is the wall clock that a loss cost, else the time of its steps.
+func lossCost(r *detect.Result, loss *detect.CacheLoss) detect.Seconds {
+	for _, p := range r.WallClock.Parts {
+		if p.Cause == detect.CauseCacheLoss && p.Step == loss.Step {
+			return p.Seconds
+		}
+	}
+	return loss.Cost
+}

@@ -1,0 +1,83 @@
+package report
+
+import (
+	"slices"
+	"strings"
+)
+
+// A line is a sentence or two, as spans: renderers differ only in how they
+// write a span, so that they cannot differ in what they say. All its text is
+// clean, see clean.
+type line []span
+
+// A span is a piece of a line. Words are prose; code is a name, a path or
+// anything else that is to be read letter by letter. Both may hold text that
+// a build's author wrote, so that renderers escape both for their format.
+type span struct {
+	text string
+	code bool
+}
+
+// A code argument of say becomes a code span.
+type code string
+
+// say makes a line of its arguments: string is words, code a code span, and a
+// line is taken as it is.
+func say(parts ...any) line {
+	var l line
+	for _, p := range parts {
+		switch p := p.(type) {
+		case string:
+			l = append(l, span{text: p})
+		case code:
+			l = append(l, span{text: clean(string(p)), code: true})
+		case line:
+			l = append(l, p...)
+		}
+	}
+	return l
+}
+
+// prose makes a line of a text from elsewhere in which names may stand between
+// backticks. A name that holds a backtick itself only moves where code begins.
+func prose(text string) line {
+	pieces := strings.Split(cut(clean(text), maxProse), "`")
+	if len(pieces)%2 == 0 { // the last backtick has no partner: it is a letter
+		last := len(pieces) - 1
+		pieces = append(pieces[:last-1], pieces[last-1]+"`"+pieces[last])
+	}
+	var l line
+	for i, piece := range pieces {
+		switch quoted := i%2 == 1; {
+		case piece != "":
+			l = append(l, span{text: piece, code: quoted})
+		case quoted: // two backticks around nothing
+			l = append(l, span{text: "``"})
+		}
+	}
+	return l
+}
+
+// maxProse is the most cells that a reason or a note gets.
+const maxProse = 400
+
+// sentence is prose that ends in a full stop.
+func sentence(text string) line {
+	text = strings.TrimSpace(text)
+	if text != "" && !strings.ContainsAny(text[len(text)-1:], ".?:;") {
+		text += "."
+	}
+	return prose(text)
+}
+
+// joined puts sep between lines.
+func joined(lines []line, sep string) line {
+	var all line
+	for i, l := range lines {
+		if i > 0 {
+			all = append(all, span{text: sep})
+		}
+		all = slices.Concat(all, l)
+	}
+	return all
+}

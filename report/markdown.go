@@ -1,0 +1,194 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// maxMarkdown is the largest size in bytes. GitHub takes 65,536 characters in a
+// comment, and 65,535 in a check run.
+const maxMarkdown = 65_000
+
+// Widths of names in Markdown, in cells.
+const (
+	maxSentenceName = 100
+	maxCellName     = 60
+)
+
+// Markdown writes a report as a comment on a pull request holds it: the verdict,
+// what to do, and the rest folded. It is never longer than GitHub takes: the
+// lists of steps go first, findings last, and what was left out is said.
+func Markdown(w io.Writer, r *detect.Report) error {
+	v := viewOf(r)
+	var text string
+	for _, room := range []room{{1000, 100, 20}, {300, 100, 20}, {100, 50, 20}, {30, 30, 10}, {0, 20, 5}, {0, 5, 0}} {
+		if text = v.markdown(room, len(v.results)); len(text) <= maxMarkdown {
+			break
+		}
+	}
+	for n := len(v.results) - 1; n > 0 && len(text) > maxMarkdown; n /= 2 {
+		text = v.markdown(room{0, 5, 0}, n)
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// A room is how much of each kind is written of one build.
+type room struct{ rows, lines, log int }
+
+// markdown writes the first n results.
+func (v *view) markdown(limit room, n int) string {
+	m := &markdownWriter{limit: limit}
+	if len(v.headline) > 0 {
+		m.heading("### ", v.headline)
+	}
+	for i := range v.results[:n] {
+		if len(v.headline) > 0 {
+			m.heading("#### ", say(code(v.results[i].pipeline)))
+			m.paragraph("**" + inline(v.results[i].headline) + "**")
+		} else {
+			m.heading("### ", v.results[i].headline)
+		}
+		m.result(&v.results[i])
+	}
+	if left := len(v.results) - n; left > 0 {
+		m.paragraph(count(left, "more build") + " left out here: a comment is limited in size. See the JSON report.")
+	}
+	m.list(v.notes)
+	return m.String()
+}
+
+// A markdownWriter writes blocks, each followed by an empty line.
+type markdownWriter struct {
+	strings.Builder
+	limit room
+}
+
+func (m *markdownWriter) result(v *resultView) {
+	if f := v.failure; f != nil {
+		if len(f.reason) > 0 {
+			m.paragraph(inline(f.reason))
+		}
+		if log := f.log[max(0, len(f.log)-m.limit.log):]; len(log) > 0 {
+			m.WriteString(fenced(log) + "\n")
+		}
+	}
+	m.list(v.findings)
+	for _, l := range []line{v.next, v.history} {
+		if len(l) > 0 {
+			m.paragraph("**" + inline(l) + "**")
+		}
+	}
+	m.list(v.notices)
+	m.lines(v.facts...)
+	if v.verdict == detect.Unjudged {
+		m.waterfall(v)
+	} else {
+		m.table(v.rows)
+	}
+	m.lines(v.coverage, v.baseline)
+}
+
+// waterfall shows what there is to see of a build without a judgement: where
+// its time went, as Text has it.
+func (m *markdownWriter) waterfall(v *resultView) {
+	const width, rows = 64, 15 // of a phone held sideways
+	if m.limit.rows == 0 {
+		return
+	}
+	var b strings.Builder
+	out := bufio.NewWriter(&b)
+	(&textWriter{out: out, TextOptions: TextOptions{Width: width}, rows: rows}).table(v)
+	out.Flush() // a Builder takes everything
+	if text := strings.Trim(b.String(), "\n"); text != "" {
+		m.WriteString(fenced(strings.Split(text, "\n")) + "\n")
+	}
+}
+
+// table lists all steps, folded.
+func (m *markdownWriter) table(rows []row) {
+	if len(rows) == 0 {
+		return
+	}
+	shown, left := mostTelling(rows, m.limit.rows)
+	if len(shown) == 0 {
+		m.paragraph(fmt.Sprintf("The list of %s is left out here: a comment is limited in size. See the JSON report.", count(len(rows), "step")))
+		return
+	}
+	fmt.Fprintf(m, "<details><summary>%s</summary>\n\n", upper(count(len(rows), "step")))
+	m.WriteString("| Step | Took | Usually | | One build, three could show |\n|:--|--:|--:|:--|:--|\n")
+	for i := range shown {
+		r := &shown[i]
+		name := codeSpan(r.name, maxCellName)
+		if r.critical {
+			name += " ◆"
+		}
+		fmt.Fprintf(m, "| %s | %s | %s | %s | %s |\n",
+			inCell(name), inCell(words(r.took)), r.usual, inCell(inline(prose(cut(cmp.Or(r.reason, r.verdict), maxCellName)))), r.shows)
+	}
+	m.WriteString("\n")
+	if left > 0 {
+		m.paragraph(fmt.Sprintf("%s left out here: a comment is limited in size. See the JSON report.", count(left, "step")))
+	}
+	m.paragraph("◆ is on the critical path: what it takes longer, the build takes longer.")
+	m.WriteString("</details>\n\n")
+}
+
+func (m *markdownWriter) heading(mark string, l line) {
+	m.WriteString(mark + inline(l) + "\n\n")
+}
+
+func (m *markdownWriter) paragraph(text string) {
+	m.WriteString(text + "\n\n")
+}
+
+// lines is a paragraph in which each line stands alone.
+func (m *markdownWriter) lines(lines ...line) {
+	var texts []string
+	for _, l := range lines {
+		if len(l) > 0 {
+			texts = append(texts, inline(l))
+		}
+	}
+	m.paragraph(strings.Join(texts, "<br>\n"))
+}
+
+func (m *markdownWriter) list(lines []line) {
+	if len(lines) == 0 {
+		return
+	}
+	for i, l := range lines {
+		if i == m.limit.lines {
+			fmt.Fprintf(m, "- %d more are left out here: see the JSON report.\n", len(lines)-i)
+			break
+		}
+		m.WriteString("- " + inline(l) + "\n")
+	}
+	m.WriteString("\n")
+}
+
+// blockStart is what would begin a list or a heading at the start of a line.
+// Other marks are escaped wherever they stand.
+var blockStart = regexp.MustCompile(`^(\d*)([-+=.)])`)
+
+// inline writes a line of the view.
+func inline(l line) string {
+	var b strings.Builder
+	for i, s := range l {
+		switch {
+		case s.code:
+			b.WriteString(codeSpan(s.text, maxSentenceName))
+		case i == 0:
+			b.WriteString(blockStart.ReplaceAllString(words(s.text), `$1\$2`))
+		default:
+			b.WriteString(words(s.text))
+		}
+	}
+	return b.String()
+}

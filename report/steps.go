@@ -1,0 +1,242 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// names knows how the steps of one build are called in its report: by their
+// instruction alone, as long as that is no other step's too.
+type names struct {
+	byKey  map[string]string
+	byName map[string]string
+}
+
+func newNames(r *detect.Result) *names {
+	shared := map[string]int{}
+	for i := range r.Steps {
+		shared[instruction(r.Steps[i].Name)]++
+	}
+	n := &names{byKey: map[string]string{}, byName: map[string]string{}}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		label := instruction(s.Name)
+		if shared[label] > 1 || label == "" {
+			label = s.Name
+		}
+		n.byName[s.Name] = label
+		if _, taken := n.byKey[s.Key]; !taken {
+			n.byKey[s.Key] = label
+		}
+	}
+	return n
+}
+
+// instruction is a step's name without its place, and without the mounts and
+// the digest of an image that push all else out of sight.
+func instruction(name string) string {
+	if len(name) > maxClean { // nobody reads on, and it takes time
+		name = name[:maxClean]
+	}
+	return inTheWay.ReplaceAllString(detect.ParseName(name).Text, "$1")
+}
+
+var inTheWay = regexp.MustCompile(`@sha256:[0-9a-f]{64}|^(RUN )(?:--mount=\S+ +)+`)
+
+func (n *names) of(s *detect.StepResult) string { return n.byName[s.Name] }
+
+// ofKey falls back to the key itself, which is readable.
+func (n *names) ofKey(key string) string { return cmp.Or(n.byKey[key], key) }
+
+func (n *names) ofName(name string) string { return cmp.Or(n.byName[name], name) }
+
+// A row is a step in the list of all steps.
+type row struct {
+	status   detect.Status
+	state    detect.State
+	critical bool
+	name     string // clean
+	took     string
+	usual    string
+	verdict  string // "slower ×1.5"
+	reason   string // why it was not judged, clean; "" where the verdict tells
+	shows    string // what one build and three builds could have shown
+	start    detect.Seconds
+	current  detect.Seconds
+}
+
+// rows lists the steps in the order of the build, and how long it took.
+func rows(r *detect.Result, n *names) (list []row, total detect.Seconds, starts bool) {
+	total = r.Build.Duration
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		list = append(list, row{
+			status: s.Status, state: s.State, critical: s.Critical,
+			name:    clean(n.of(s)),
+			took:    took(s),
+			usual:   usual(s),
+			verdict: verdictOf(s),
+			reason:  reasonOf(s),
+			shows:   shows(s),
+			start:   s.Start,
+			current: s.Current,
+		})
+		if s.Status == detect.StatusGone {
+			continue
+		}
+		starts = starts || s.Start > 0
+		if end := s.Start + s.Current; end > total { // an overflow is below, and left out
+			total = end
+		}
+	}
+	return list, total, starts
+}
+
+func took(s *detect.StepResult) string {
+	switch {
+	case s.Status == detect.StatusGone:
+		return "–"
+	case s.State == detect.NeverStarted:
+		return "not run"
+	case s.State == detect.Cached && s.Current.D() < time.Second: // to load it is worth no word
+		return "cached"
+	}
+	return duration(s.Current)
+}
+
+// usual is the range in which a step usually lies, "" if it has no history.
+func usual(s *detect.StepResult) string {
+	switch {
+	case s.N == 0, s.State == detect.Cached, s.Usual == 0 && s.High == 0:
+		return ""
+	case s.Low == 0 && s.High == 0:
+		return duration(s.Usual)
+	}
+	return between(s.Low, s.High)
+}
+
+// verdictOf says in a word or two what became of a step.
+func verdictOf(s *detect.StepResult) string {
+	switch s.Status {
+	case detect.StatusSlower, detect.StatusSuspect, detect.StatusFaster:
+		return strings.TrimSpace(statusWords[s.Status] + " " + ratio(s.Ratio))
+	}
+	return statusWords[s.Status]
+}
+
+// reasonOf says why a step was not judged, "" where its verdict tells.
+func reasonOf(s *detect.StepResult) string {
+	if s.Status == detect.StatusUnjudged {
+		return clean(s.Reason)
+	}
+	return ""
+}
+
+var statusWords = map[detect.Status]string{
+	detect.StatusUnjudged:   "not judged",
+	detect.StatusSame:       "same",
+	detect.StatusFaster:     "faster",
+	detect.StatusCached:     "cached",
+	detect.StatusNew:        "new",
+	detect.StatusGone:       "gone",
+	detect.StatusCacheLost:  "cache lost",
+	detect.StatusSuspect:    "suspect",
+	detect.StatusOverBudget: "over budget",
+	detect.StatusSlower:     "slower",
+}
+
+func shows(s *detect.StepResult) string {
+	one, three := atLeast(s.MinDetectable), atLeast(s.MinDetectable3)
+	if one == "" || three == "" {
+		return one
+	}
+	return one + ", " + three
+}
+
+// coverage is the line on what was judged and why the rest was not: "Judged 27
+// of 31 steps; 4 not: 2 new, 1 cached, 1 too few builds."
+func coverage(r *detect.Result) line {
+	if r.Build.Outcome != detect.OK {
+		return nil // that nothing was judged is the headline
+	}
+	steps, judged, gone, told := 0, 0, 0, 0
+	why := map[string]int{}
+	for i := range r.Steps {
+		switch s := &r.Steps[i]; s.Status {
+		case detect.StatusGone:
+			gone++
+			continue
+		case detect.StatusSlower, detect.StatusSuspect, detect.StatusFaster, detect.StatusSame, detect.StatusOverBudget:
+			judged++
+		default:
+			why[cmp.Or(reasonOf(s), verdictOf(s))]++
+			if s.Reason == r.Reason {
+				told++
+			}
+		}
+		steps++
+	}
+	if r.Verdict == detect.Unjudged && told == steps {
+		return nil // the headline has it
+	}
+	l := say(fmt.Sprintf("Judged %d of %s", judged, count(steps, "step")))
+	if judged < steps {
+		l = say(l, fmt.Sprintf("; %d not: ", steps-judged), reasons(why))
+	}
+	if gone > 0 {
+		l = say(l, fmt.Sprintf("; %d gone", gone))
+	}
+	return say(l, ".")
+}
+
+// reasons lists the commonest first, and no more than a line holds.
+func reasons(why map[string]int) line {
+	const most = 5
+	all := make([]string, 0, len(why))
+	for reason := range why {
+		all = append(all, reason)
+	}
+	slices.SortFunc(all, func(a, b string) int {
+		return cmp.Or(cmp.Compare(why[b], why[a]), cmp.Compare(a, b))
+	})
+	var parts []line
+	other := 0
+	for i, reason := range all {
+		if i >= most {
+			other += why[reason]
+			continue
+		}
+		parts = append(parts, say(fmt.Sprintf("%d ", why[reason]), prose(reason)))
+	}
+	if other > 0 {
+		parts = append(parts, say(fmt.Sprintf("%d other", other)))
+	}
+	return joined(parts, ", ")
+}
+
+func countOf(r *detect.Result, status detect.Status) int {
+	n := 0
+	for i := range r.Steps {
+		if r.Steps[i].Status == status {
+			n++
+		}
+	}
+	return n
+}
+
+// costOf is the wall clock that all steps of the given statuses cost together.
+func costOf(r *detect.Result, statuses ...detect.Status) detect.Seconds {
+	var cost detect.Seconds
+	for i := range r.Steps {
+		if slices.Contains(statuses, r.Steps[i].Status) {
+			cost += r.Steps[i].WallClockSeconds
+		}
+	}
+	return cost
+}

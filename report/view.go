@@ -1,0 +1,306 @@
+// Package report gives a result to people and machines: as text, Markdown and
+// JSON.
+//
+// It decides nothing: verdicts come from package detect, and what to say, in
+// which order and in which words, is decided once, in the view that Text and
+// Markdown share.
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// A view is a report as people read it, in order.
+type view struct {
+	headline line // on all builds together; empty if there is just one
+	results  []resultView
+	notes    []line
+}
+
+// A resultView is what people read of one build. Empty lines are left out.
+type resultView struct {
+	pipeline  string
+	verdict   detect.Verdict
+	headline  line
+	findings  []line // dearest first
+	next      line   // what to do about it
+	history   line   // how much is missing until builds are judged
+	failure   *failure
+	notices   []line // worth knowing, nothing to do
+	facts     []line // wall clock, runner, cache
+	rows      []row
+	total     detect.Seconds // length of the time axis
+	waterfall bool           // the source knows when steps began
+	coverage  line
+	baseline  line
+}
+
+// A failure is why a build failed, with the end of its log.
+type failure struct {
+	reason line
+	log    []string // clean
+}
+
+// viewOf puts a report in words, the worst build first.
+func viewOf(r *detect.Report) view {
+	var v view
+	for i := range r.Results {
+		v.results = append(v.results, viewOfResult(&r.Results[i]))
+	}
+	slices.SortStableFunc(v.results, func(a, b resultView) int { return cmp.Compare(b.verdict, a.verdict) })
+	if len(v.results) != 1 {
+		v.headline = overall(r)
+	}
+	v.notes = noted(r.Notes)
+	return v
+}
+
+// overall says how many builds got which verdict.
+func overall(r *detect.Report) line {
+	if len(r.Results) == 0 {
+		return say("Nothing was judged: there is no build")
+	}
+	var parts []string
+	for verdict := detect.Regressed; verdict >= detect.Unjudged; verdict-- {
+		n := 0
+		for i := range r.Results {
+			if r.Results[i].Verdict == verdict {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, count(n, "build")+" "+verdictWords[verdict])
+		}
+	}
+	return say(strings.Join(parts, ", "))
+}
+
+var verdictWords = map[detect.Verdict]string{
+	detect.Regressed: "regressed",
+	detect.Unsure:    "unsure",
+	detect.Pass:      "passed",
+	detect.Unjudged:  "not judged",
+}
+
+func viewOfResult(r *detect.Result) resultView {
+	n := newNames(r)
+	v := resultView{
+		pipeline: clean(r.Build.Pipeline),
+		verdict:  r.Verdict,
+		headline: headline(r, n),
+		next:     next(r),
+		history:  historyLine(r),
+		failure:  failureOf(r),
+		facts:    facts(r, n),
+		coverage: coverage(r),
+		baseline: baseline(r),
+	}
+	v.findings, v.notices = findings(r, n)
+	v.notices = append(v.notices, noted(r.Notes)...)
+	v.rows, v.total, v.waterfall = rows(r, n)
+	return v
+}
+
+func noted(notes []string) []line {
+	var lines []line
+	for _, note := range notes {
+		if l := sentence(upper(note)); len(l) > 0 {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+// headline is the verdict and what it rests on.
+func headline(r *detect.Result, n *names) line {
+	switch {
+	case r.Build.Outcome == detect.Cancelled:
+		return say("Not judged: the build was cancelled")
+	case r.Build.Outcome == detect.Failed && r.Build.FailedStep != "":
+		return say("Not judged: the build failed at ", code(n.ofName(r.Build.FailedStep)))
+	case r.Build.Outcome == detect.Failed:
+		return say("Not judged: the build failed")
+	case r.Verdict == detect.Regressed:
+		return regressed(r)
+	case r.Verdict == detect.Unsure:
+		if n := countOf(r, detect.StatusSuspect); n > 0 {
+			return say("Unsure: " + count(n, "step") + verb(n, " looks", " look") + " slower")
+		}
+		return because("Unsure", r.Reason)
+	case r.Verdict == detect.Pass:
+		return passed(r)
+	case tooFew(r) && (r.Reason == "" || strings.Contains(r.Reason, haveOf(r))):
+		return say("Not judged yet: too few builds to compare with")
+	}
+	return because("Not judged", r.Reason)
+}
+
+// because puts a reason behind a verdict, if there is one.
+func because(verdict, reason string) line {
+	if reason = strings.TrimRight(clean(reason), ". "); reason == "" {
+		return say(verdict)
+	}
+	return say(verdict, ": ", prose(reason))
+}
+
+func regressed(r *detect.Result) line {
+	var parts []string
+	slower, over := countOf(r, detect.StatusSlower), countOf(r, detect.StatusOverBudget)
+	if slower > 0 {
+		parts = append(parts, count(slower, "step")+verb(slower, " is", " are")+" slower")
+	}
+	if over > 0 {
+		parts = append(parts, count(over, "step")+verb(over, " is", " are")+" over budget")
+	}
+	text := "Regressed"
+	if len(parts) > 0 {
+		text += ": " + strings.Join(parts, ", ")
+	}
+	if cost := costOf(r, detect.StatusSlower, detect.StatusOverBudget); cost > 0 {
+		text += ", +" + duration(cost) + " of wall clock"
+	}
+	return say(text)
+}
+
+func passed(r *detect.Result) line {
+	text := "Passed: no step is slower"
+	if n := countOf(r, detect.StatusSlower); n > 0 {
+		text = "Passed: " + count(n, "step") + verb(n, " is", " are") + " slower, at little cost to the build"
+	}
+	if lastingLosses(r) {
+		return say(text + ", but a lost cache now costs every build")
+	}
+	if n := countOf(r, detect.StatusSuspect); n > 0 {
+		return say("Passed; " + count(n, "step") + " to watch")
+	}
+	if n := countOf(r, detect.StatusFaster); n > 0 {
+		text += ", " + count(n, "step") + verb(n, " is", " are") + " faster"
+	}
+	if !r.Cache.Cold && slices.ContainsFunc(r.Cache.Losses, isFinding) {
+		text += ", but cache was lost"
+	}
+	return say(text)
+}
+
+func isFinding(l detect.CacheLoss) bool { return l.Finding() }
+
+// next is what to do about the verdict.
+func next(r *detect.Result) line {
+	switch {
+	case r.Build.Outcome == detect.Failed:
+		return say("Failed builds are not judged and never count as history.")
+	case r.Build.Outcome == detect.Cancelled:
+		return nil
+	case r.Verdict == detect.Regressed && countOf(r, detect.StatusSlower) > 0:
+		return say("Next: look at what changed in the step or in what it fetches.")
+	case r.Verdict == detect.Regressed && countOf(r, detect.StatusOverBudget) > 0:
+		return say("Next: look at what changed in the step, or raise its budget on purpose.")
+	case countOf(r, detect.StatusSuspect) > 0:
+		return nextOfSuspects(r)
+	case !r.Cache.Cold && slices.ContainsFunc(r.Cache.Losses, isFinding):
+		return say("Next: see why the cache is missed: its key or scope, its size limit, or a step above that changes each time.")
+	}
+	return nil
+}
+
+func nextOfSuspects(r *detect.Result) line {
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.Status == detect.StatusSuspect && s.Evidence.Builds > 1 {
+			return say("Next: re-run the job to confirm; it is not proven yet.")
+		}
+	}
+	return say("One build cannot prove it: re-run the job to confirm.")
+}
+
+// tooFew tells whether history is what is missing.
+func tooFew(r *detect.Result) bool {
+	return r.Build.Outcome == detect.OK && r.Verdict == detect.Unjudged && r.Baseline.Builds < r.Thresholds.MinHistory
+}
+
+func historyLine(r *detect.Result) line {
+	if !tooFew(r) {
+		return nil
+	}
+	branch := say("the base branch")
+	if r.Baseline.Branch != "" {
+		branch = say(code(r.Baseline.Branch))
+	}
+	missing := count(r.Thresholds.MinHistory-r.Baseline.Builds, "more build")
+	return say("History: ", haveOf(r), "; judged from about ", missing, " of ", branch, ".")
+}
+
+func haveOf(r *detect.Result) string {
+	return fmt.Sprintf("%d of %d builds", r.Baseline.Builds, r.Thresholds.MinHistory)
+}
+
+func failureOf(r *detect.Result) *failure {
+	if r.Build.Outcome != detect.Failed {
+		return nil
+	}
+	f := &failure{}
+	if clean(r.Build.Error) != "" {
+		f.reason = say("Error: ", code(r.Build.Error))
+	}
+	for _, l := range r.Build.Log[max(0, len(r.Build.Log)-maxLog):] {
+		f.log = append(f.log, cut(clean(l), maxLogWidth))
+	}
+	return f
+}
+
+// More of a log than this is looked at in the log itself.
+const (
+	maxLog      = 20
+	maxLogWidth = 200
+)
+
+// baseline says which build this is, and what it was compared with.
+func baseline(r *detect.Result) line {
+	l := say("Build")
+	if r.Build.Pipeline != "" {
+		l = say(l, " of ", code(r.Build.Pipeline))
+	}
+	if r.Build.Branch != "" {
+		l = say(l, " on ", code(r.Build.Branch))
+	}
+	if r.Build.PullRequest != "" {
+		l = say(l, ", pull request ", code(r.Build.PullRequest))
+	}
+	if r.Build.Revision != "" {
+		l = say(l, " at ", code(shortRevision(r.Build.Revision)))
+	}
+	if r.Build.Runner != "" {
+		l = say(l, " on ", code(r.Build.Runner))
+	}
+	if r.Build.Outcome != detect.OK {
+		return say(l, ".")
+	}
+	if r.Verdict == detect.Unjudged {
+		l = say(l, "; its history: ")
+	} else {
+		l = say(l, "; compared with ")
+	}
+	l = say(l, count(r.Baseline.Builds, "build"))
+	if r.Baseline.Branch != "" {
+		l = say(l, " of ", code(r.Baseline.Branch))
+	}
+	if r.Baseline.Filled > 0 {
+		l = say(l, fmt.Sprintf(" (%d of them of other branches)", r.Baseline.Filled))
+	}
+	if r.Baseline.Source != "" {
+		l = say(l, " from ", code(r.Baseline.Source))
+	}
+	return say(l, ".")
+}
+
+// shortRevision leaves what tells commits apart; other revisions stay whole.
+func shortRevision(revision string) string {
+	if len(revision) == 40 && strings.Trim(revision, "0123456789abcdef") == "" {
+		return revision[:10]
+	}
+	return revision
+}

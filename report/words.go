@@ -1,0 +1,126 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+const minus = "−"
+
+// duration writes d as people say it: "850 ms", "1.24 s", "61 s", "3 m 12 s",
+// "2 h 5 m". Seconds go up to two minutes, as steps are compared in them.
+func duration(s detect.Seconds) string {
+	d := s.D()
+	switch {
+	case d < 0:
+		return minus + duration(-max(s, math.MinInt64+1))
+	case d == 0:
+		return "0 s"
+	case d < time.Millisecond:
+		return "<1 ms"
+	case d < 999500*time.Microsecond:
+		return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
+	case d < 9995*time.Millisecond:
+		return trimZeros(strconv.FormatFloat(d.Seconds(), 'f', 2, 64)) + " s"
+	case d.Round(time.Second) < 2*time.Minute:
+		return fmt.Sprintf("%d s", d.Round(time.Second)/time.Second)
+	case d.Round(time.Second) < time.Hour:
+		d = d.Round(time.Second)
+		return twoUnits(d/time.Minute, "m", d%time.Minute/time.Second, "s")
+	}
+	d = d.Round(time.Minute)
+	return twoUnits(d/time.Hour, "h", d%time.Hour/time.Minute, "m")
+}
+
+func twoUnits(big time.Duration, unit string, small time.Duration, smallUnit string) string {
+	if small == 0 {
+		return fmt.Sprintf("%d %s", big, unit)
+	}
+	return fmt.Sprintf("%d %s %d %s", big, unit, small, smallUnit)
+}
+
+// between writes a range: "38–45 s", or "850 ms–1.24 s", or one if they look alike.
+func between(low, high detect.Seconds) string {
+	l, h := duration(low), duration(high)
+	if l == h {
+		return h
+	}
+	number, unit, _ := strings.Cut(l, " ")
+	if _, other, _ := strings.Cut(h, " "); unit == other && !strings.Contains(unit, " ") {
+		return number + "–" + h
+	}
+	return l + "–" + h
+}
+
+// ratio writes how many times as long: "×1.6", "×0.62", "×12"; "" if that is
+// not known.
+func ratio(r float64) string {
+	if n := number(r); n != "" {
+		return "×" + n
+	}
+	return ""
+}
+
+// number writes a positive number with the two digits that matter, "" for any other.
+func number(r float64) string {
+	switch {
+	case !(r > 0) || math.IsInf(r, 0):
+		return ""
+	case r >= 9.95:
+		return strconv.FormatFloat(r, 'f', 0, 64)
+	case r >= 0.995:
+		return strconv.FormatFloat(r, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(r, 'f', 2, 64)
+}
+
+// atLeast writes a smallest slowdown that can be shown, 1.4 as "≥ +40 %"; "" if
+// it is not known.
+func atLeast(r float64) string {
+	if !(r > 1) || r > 1e6 {
+		return ""
+	}
+	return fmt.Sprintf("≥ +%.0f %%", (r-1)*100)
+}
+
+// percent writes a share, 0.95 as "95 %".
+func percent(share float64) string { return fmt.Sprintf("%.0f %%", share*100) }
+
+// signed writes a factor as the percentage it adds, 0.88 as "−12".
+func signed(factor float64) string {
+	text := fmt.Sprintf("%+.0f", (factor-1)*100)
+	return strings.Replace(text, "-", minus, 1)
+}
+
+// count writes "1 step", "2 steps".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// verb chooses between one and many.
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+func trimZeros(number string) string {
+	return strings.TrimSuffix(strings.TrimRight(number, "0"), ".")
+}
+
+// upper makes the first letter of an English sentence a capital.
+func upper(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
