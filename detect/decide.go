@@ -267,7 +267,7 @@ func (j *judgement) detectable(k int) float64 {
 	if !shows(high) {
 		return 0
 	}
-	for high/low > 1.01 {
+	for high/low > 1.02 {
 		if mid := math.Sqrt(low * high); shows(mid) {
 			high = mid
 		} else {

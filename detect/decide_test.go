@@ -225,9 +225,9 @@ func TestPower(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(19, 20))
 	for _, tt := range tests {
-		found, all := 0.0, 300.0
+		found, all := 0.0, 200.0
 		for range int(all) {
-			trials := make([]Trial, 10)
+			trials := make([]Trial, 5)
 			for i := range trials {
 				for range 20 {
 					trials[i].History = append(trials[i].History, noisy(rng, seconds(60), .07))
