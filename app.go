@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// An option is a flag, and a variable of the environment.
+type option struct {
+	name     string
+	fallback string // its value if nothing is said
+	many     bool   // it may be given several times
+	toggle   bool   // it takes no value
+}
+
+// Options by command. What each means is said in help.go, as people read it
+// there.
+var (
+	recordOptions = []option{
+		{name: "store", fallback: "sqlite:.buildregress/history.db"},
+		{name: "pipeline"},
+		{name: "branch"},
+		{name: "revision"},
+		{name: "runner"},
+		{name: "build"},
+		{name: "format"},
+		{name: "timeout", fallback: "2m"},
+		{name: "verbose", toggle: true},
+	}
+	checkOptions = append([]option{
+		{name: "baseline"},
+		{name: "base-branch"},
+		{name: "lookback", fallback: "30d"},
+		{name: "window"},
+		{name: "min-history"},
+		{name: "fdr"},
+		{name: "min-slowdown"},
+		{name: "min-delta"},
+		{name: "fail-on", many: true},
+		{name: "explain"},
+		{name: "output", many: true},
+		{name: "record", fallback: "auto"},
+		{name: "color", fallback: "auto"},
+		{name: "config"},
+	}, recordOptions...)
+)
+
+// commands are the subcommands: what they take, and what they do.
+var commands = []struct {
+	name    string
+	options []option
+	run     func(ctx context.Context, w *world, s settings, args []string) (code int, err error)
+}{
+	{"check", checkOptions, check},
+	{"record", recordOptions, record},
+	{"version", nil, version},
+	{"help", nil, help},
+}
+
+// dispatch reads the command line and runs the command it names.
+//
+// Note: all that is known of urfave/cli is in this function and flagsOf. Its
+// own help, version, error handler (which exits) and environment lookup (which
+// takes an empty variable for a value) are not used.
+func dispatch(ctx context.Context, w *world) (code int, err error) {
+	app := &cli.App{
+		Name:                      "buildregress",
+		HideHelp:                  true,
+		HideVersion:               true,
+		Writer:                    io.Discard,
+		ErrWriter:                 io.Discard,
+		ExitErrHandler:            func(*cli.Context, error) {},
+		OnUsageError:              misused(nil),
+		DisableSliceFlagSeparator: true, // values hold commas
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usageError{fmt.Sprintf("unknown command %q", c.Args().First()), "buildregress help lists the commands"}
+			}
+			return usageError{"no command given", "buildregress help shows how it is used"}
+		},
+	}
+	for _, command := range commands {
+		flags := flagsOf(command.options)
+		app.Commands = append(app.Commands, &cli.Command{
+			Name:         command.name,
+			HideHelp:     true,
+			Flags:        flags,
+			OnUsageError: misused(flags),
+			Action: func(c *cli.Context) error {
+				given := settings{}
+				for _, o := range command.options {
+					if !c.IsSet(o.name) {
+						continue
+					}
+					values := []string{fmt.Sprint(c.Value(o.name))}
+					if o.many {
+						values = c.StringSlice(o.name)
+					}
+					given[o.name] = setting{values, "--" + o.name}
+				}
+				given.addEnvironment(command.options, w.env)
+				code, err = command.run(c.Context, w, given, c.Args().Slice())
+				return err
+			},
+		})
+	}
+	err = app.RunContext(ctx, append([]string{app.Name}, arrange(w.args)...))
+	return code, err
+}
+
+func flagsOf(options []option) (flags []cli.Flag) {
+	for _, o := range options {
+		switch {
+		case o.toggle:
+			flags = append(flags, &cli.BoolFlag{Name: o.name})
+		case o.many:
+			flags = append(flags, &cli.StringSliceFlag{Name: o.name})
+		default:
+			flags = append(flags, &cli.StringFlag{Name: o.name})
+		}
+	}
+	return flags
+}
+
+// misused turns what the flag parser says into our words.
+func misused(flags []cli.Flag) cli.OnUsageErrorFunc {
+	return func(_ *cli.Context, err error, _ bool) error {
+		name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+		if !unknown {
+			return usageError{message: err.Error()}
+		}
+		e := usageError{message: "unknown flag --" + name, hint: "buildregress help lists the commands"}
+		if len(flags) > 0 {
+			e.hint = "did you mean " + cli.SuggestFlag(flags, name, true) + "?"
+		}
+		return e
+	}
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestArrange(t *testing.T) {
+	for _, test := range []struct{ in, want string }{
+		{"", ""},
+		{"check", "check --"},
+		{"check a", "check -- a"},
+		{"check a --window 3", "check --window 3 -- a"},
+		{"check --window=3 a b", "check --window=3 -- a b"},
+		{"check a -window 3", "check -window 3 -- a"},
+		{"check - --verbose a", "check --verbose -- - a"},
+		{"check a -- --window -- b", "check -- a --window -- b"},
+		{"check --branch -- a", "check --branch -- -- a"},
+		{"check a --branch", "check --branch -- a"},
+		{"check --nope a", "check --nope -- a"},
+		{"check a --window 3 -h", "help check"},
+		{"check a --branch -h", "check --branch -h -- a"},
+		{"check -- -h", "check -- -h"},
+		{"--help", "help"},
+		{"--help check", "help check"},
+		{"--version", "version"},
+		{"--nope check", "--nope -- check"},
+	} {
+		if diff := cmp.Diff(test.want, strings.Join(arrange(strings.Fields(test.in)), " ")); diff != "" {
+			t.Errorf("arrange(%q):\n%s", test.in, diff)
+		}
+	}
+}
+
+// Help must tell of every flag that there is, and of no other.
+func TestHelpTellsOfAllFlags(t *testing.T) {
+	for _, c := range commands {
+		text := map[string]string{"check": checkHelp, "record": recordHelp, "version": versionHelp, "help": helpText}[c.name]
+		if n := strings.Count(text, "\n"); n >= 60 {
+			t.Errorf("help on %s has %d lines", c.name, n)
+		}
+		for _, o := range c.options {
+			if !strings.Contains(text, "  --"+o.name) {
+				t.Errorf("help on %s says nothing of --%s", c.name, o.name)
+			}
+		}
+		for line := range strings.Lines(text) {
+			if len([]rune(line)) > 81 {
+				t.Errorf("help on %s: line wider than 80: %s", c.name, line)
+			}
+			name, ok := strings.CutPrefix(strings.TrimSpace(line), "--")
+			if !ok || c.name == "help" { // which has examples of other commands
+				continue
+			}
+			name, _, _ = strings.Cut(strings.Fields(name)[0], "=")
+			if _, known := takesValue(c.name)[name]; !known {
+				t.Errorf("help on %s tells of --%s", c.name, name)
+			}
+		}
+	}
+}
+
+func TestMatches(t *testing.T) {
+	for _, test := range []struct {
+		glob, text string
+		want       bool
+	}{
+		{"", "", true},
+		{"", "a", false},
+		{"*", "", true},
+		{"*", "[linux/amd64 b] RUN x && y", true},
+		{"*RUN*", "[b] RUN x", true},
+		{"[b] RUN ?", "[b] RUN x", true},
+		{"[b] RUN ?", "[b] RUN ü", true},
+		{"[b] RUN ?", "[b] RUN xy", false},
+		{"RUN", "RUN x", false},
+		{"a*b*c", "a/b b/bc", true},
+		{"a*b*c", "a/b b/bcd", false},
+		{"\\*", "\\x", true},
+		{"[a-z]", "b", false},
+		{strings.Repeat("*a", 40) + "b", strings.Repeat("a", 5000), false}, // soon
+	} {
+		if got := matches(test.glob, test.text); got != test.want {
+			t.Errorf("matches(%q, %.40q) = %t", test.glob, test.text, got)
+		}
+	}
+}

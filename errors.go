@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/store"
+)
+
+// A usageError is a mistake in the command line, the environment or the
+// configuration. It exits 2.
+type usageError struct {
+	message string
+	hint    string // what to do instead, may be ""
+}
+
+func (e usageError) Error() string { return e.message }
+
+// usagef is a usageError without a hint.
+func usagef(format string, args ...any) error {
+	return usageError{message: fmt.Sprintf(format, args...)}
+}
+
+// hintFor says what people can do about err, "" if they know as much as we do.
+func hintFor(err error) string {
+	var usage usageError
+	switch {
+	case errors.As(err, &usage):
+		return usage.hint
+	case errors.Is(err, store.ErrDamaged):
+		return "move that file away: the next build begins a new history; a copy kept by CI may still be sound"
+	case errors.Is(err, store.ErrForeign):
+		return "name another file with --store sqlite:PATH"
+	case errors.Is(err, store.ErrNewer):
+		return "update this buildregress, or name another file with --store sqlite:PATH"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "--timeout allows for more time"
+	case errors.Is(err, fetch.ErrNoBuilds):
+		return "give a .dockerbuild record, a progress log (docker buildx build --progress=rawjson), an OTLP or Jaeger trace, or a builds file"
+	}
+	return ""
+}

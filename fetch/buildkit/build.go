@@ -1,0 +1,196 @@
+package buildkit
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// brokeOffError is the error of a build whose progress just ends.
+const brokeOffError = "the log ends in the middle"
+
+// Build makes the build of a Progress that holds one solve, and warnings on
+// what is odd in it.
+func (p *Progress) Build(a Account) (detect.Build, []error) {
+	return p.build(a, p.order, "")
+}
+
+// build makes a build of some of the vertices; prefix is what stands in front
+// of their names, see targets.
+func (p *Progress) build(a Account, vertices []*vertex, prefix string) (detect.Build, []error) {
+	s := &steps{}
+	var start, end time.Time
+	var failed, brokeOff *vertex                      // first to fail; first without an end
+	ids := make(map[string]string, len(vertices))     // of steps, by digest
+	waits := make(map[string][]string, len(vertices)) // digests, by id of the step that waits
+	for _, v := range vertices {
+		l := labelOf(stripTarget(v.name, prefix), a.Instructions[v.digest].Text)
+		if l.kind == clientOnly {
+			continue
+		}
+		id := p.addStep(s, v, l, a.Instructions[v.digest].Position)
+		ids[v.digest], waits[id] = id, v.inputs
+		for _, t := range []time.Time{v.started, v.open} {
+			if !t.IsZero() && (start.IsZero() || t.Before(start)) {
+				start = t
+			}
+		}
+		if v.ended.After(end) {
+			end = v.ended
+		}
+		if v.running() || v.neverStarted() {
+			if brokeOff == nil || v.running() && !brokeOff.running() {
+				brokeOff = v
+			}
+		}
+		if v.err != "" && l.kind.fails() && worse(v, failed) {
+			failed = v
+		}
+	}
+	b := detect.Build{ID: a.Ref, Trace: a.Trace, Content: s.content(), Steps: s.sorted()}
+	relink(b.Steps, waits, ids)
+	if !a.Start.IsZero() && !a.End.IsZero() {
+		start, end = a.Start, a.End
+	} else if brokeOff != nil && brokeOff.running() && p.last.After(end) {
+		end = p.last
+	}
+	b.Start, b.Duration = start, s.took(start, end, "the build")
+	if b.ID == "" {
+		b.ID = detect.ContentID(b.Content, b.Start)
+	}
+	if v := p.vertices[a.FailedAt]; v != nil {
+		failed = v
+	}
+	b.Outcome, b.Error = a.outcome(failed, brokeOff)
+	if b.Outcome != detect.OK {
+		if failed == nil && brokeOff != nil && brokeOff.running() {
+			failed = brokeOff
+		}
+		if failed != nil {
+			b.Log = lastLines(failed.log)
+		}
+	}
+	a.describe(&b)
+	return b, s.warnings
+}
+
+// worse tells whether v says more about why the build failed than w: errors
+// that only say that something else had failed already say nothing.
+func worse(v, w *vertex) bool {
+	return w == nil || cancelledText(w.err) && !cancelledText(v.err)
+}
+
+// addStep adds the step, or the two, that a vertex is, and returns the id of
+// the one that others may wait for.
+func (p *Progress) addStep(s *steps, v *vertex, l label, at detect.Position) string {
+	step := detect.Step{Start: v.started, Source: at, Bytes: v.moved(), Error: Clean(v.err, MaxName)}
+	id := shortID(v.digest)
+	switch l.kind {
+	case export:
+		id = exportStage
+	case cacheExport:
+		id = "cache-export"
+	}
+	switch {
+	case v.err != "":
+		step.State = detect.StepFailed
+	case v.running():
+		step.State, step.Error = detect.StepFailed, "did not end"
+	case v.cached:
+		step.State = detect.Cached
+	case v.neverStarted():
+		step.State = detect.NeverStarted
+	default:
+		s.ran(l, v.digest)
+	}
+	if step.State == detect.StepFailed {
+		s.ran(l, v.digest)
+	}
+	if v.running() {
+		step.Start = v.open
+		step.Duration = s.took(v.open, p.last, l.name)
+	} else {
+		step.Duration = s.took(v.started, v.ended, l.name)
+	}
+	added := s.add(l, id, step)
+	id = added.ID
+	if l.kind == export && !v.pushStart.IsZero() {
+		end := v.pushEnd
+		if end.Before(v.pushStart) {
+			end = v.ended
+		}
+		s.addPush(added, withoutTag(v.pushRef), v.pushStart, end)
+	}
+	return id
+}
+
+// relink gives the steps their inputs: of the digests that each waits for, the
+// ids of those that are steps.
+func relink(list []detect.Step, waits map[string][]string, ids map[string]string) {
+	for i := range list {
+		for _, digest := range waits[list[i].ID] {
+			if id, ok := ids[digest]; ok {
+				list[i].Inputs = append(list[i].Inputs, id)
+			}
+		}
+	}
+}
+
+// outcome tells how the build ended, and why: by the account, if it knows, else
+// by the vertex that failed and the one that did not end.
+func (a *Account) outcome(failed, brokeOff *vertex) (detect.Outcome, string) {
+	message := a.Error
+	if message == "" && failed != nil && !a.Ended {
+		message = failed.err
+	}
+	switch {
+	case message != "" && failed != nil && !cancelledText(failed.err):
+		return detect.Failed, Clean(message, MaxName)
+	case a.Cancelled:
+		if message == "" {
+			message = "cancelled"
+		}
+		return detect.Cancelled, Clean(message, MaxName)
+	case message != "":
+		return outcomeOf(message), Clean(message, MaxName)
+	case brokeOff != nil && !a.Ended:
+		return detect.Cancelled, brokeOffError + ", at " + Clean(brokeOff.name, 200)
+	}
+	return detect.OK, ""
+}
+
+// describe fills in what the account knows of where the build comes from.
+func (a *Account) describe(b *detect.Build) {
+	apply(b, a.Resource)
+	if b.Repository == "" {
+		b.Repository = Clean(repository(a.Repository), MaxName)
+	}
+	if b.Revision == "" {
+		b.Revision = Clean(a.Revision, MaxName)
+	}
+	words := []string{b.Pipeline, a.BakeTarget}
+	if b.Pipeline == "" && b.Repository != "" {
+		words = []string{b.Repository, a.Dockerfile, orElse(a.BakeTarget, a.Target)}
+	}
+	words = slices.DeleteFunc(words, func(word string) bool { return word == "" })
+	b.Pipeline = Clean(strings.Join(words, " "), MaxName)
+}
+
+// Complete turns a build that was read from the spans in a record into the
+// record's build: the record knows better when it ran and how it ended.
+func (a *Account) Complete(b *detect.Build) {
+	b.ID = a.Ref
+	if d := a.End.Sub(a.Start); !a.Start.IsZero() && d >= 0 && d <= MaxDuration {
+		b.Start, b.Duration = a.Start, d
+	}
+	if a.Ended {
+		failed := &vertex{err: b.Error}
+		if b.Outcome == detect.OK {
+			failed = nil
+		}
+		b.Outcome, b.Error = a.outcome(failed, nil)
+	}
+	a.describe(b)
+}

@@ -1,0 +1,56 @@
+// Package buildkit turns what BuildKit tells of a build into a detect.Build. It
+// is the one place that knows BuildKit's names and habits.
+//
+// BuildKit tells of a build in two ways. Its progress (what --progress=rawjson
+// prints, and what a build record keeps) lists all vertices, with their state;
+// see Progress. Its traces hold spans of what ran, and of the first cache hits
+// above that; see Builds. Both give the same steps, as far as they show them:
+// the same keys, states, durations and ids.
+package buildkit
+
+import (
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// What one build may hold. Real builds stay far below: a build for eight
+// platforms has 330 vertices and 27,000 log lines.
+const (
+	MaxVertices = 100_000
+	MaxStatuses = 1_000_000 // layers and transfers whose bytes are counted
+	MaxName     = 2 << 10   // bytes of a name, an error, or the text of a key
+	MaxLogLine  = 400       // bytes
+	MaxLogLines = 20
+	MaxDuration = 366 * 24 * time.Hour
+)
+
+// An Account is what is known of a build besides its vertices, mostly from its
+// history record. A zero field is not known.
+type Account struct {
+	Ref        string // the record's name for the build
+	Trace      string // 32 hex digits
+	Start, End time.Time
+
+	// Ended tells that the fields below decide how the build ended: without it
+	// an empty Error proves nothing.
+	Ended     bool
+	Error     string
+	Cancelled bool
+	FailedAt  string // digest of the vertex at which it failed
+
+	Repository string            // as it stands in the record
+	Revision   string            //
+	Dockerfile string            // path in the repository
+	Target     string            // as given to build --target
+	BakeTarget string            // of several that bake built together
+	Resource   map[string]string // attributes of the client's spans
+
+	Instructions map[string]Instruction // by vertex digest
+}
+
+// An Instruction is where a vertex comes from.
+type Instruction struct {
+	Position detect.Position
+	Text     string // as the Dockerfile has it, variables unexpanded; "" if unknown
+}

@@ -1,0 +1,168 @@
+package buildkit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strings"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// A kind is what sort of work a vertex is.
+type kind int
+
+const (
+	instruction kind = iota // a line of the Dockerfile, or LLB that some other frontend made
+	internal                // what a frontend needs: definition, context, metadata, its own image
+	auth
+	export
+	push
+	cacheImport
+	cacheExport
+	clientOnly // work of buildx itself, which neither records nor traces know
+)
+
+// Stages and texts of the phases that have no digest of their own in a trace.
+const (
+	exportStage      = "export"
+	pushStage        = "push"
+	cacheImportStage = "cache import"
+	cacheExportStage = "cache export"
+	internalStage    = "internal"
+
+	pushText        = "pushing to registry"
+	cacheImportText = "importing cache manifest"
+	cacheExportName = "exporting cache to registry"
+)
+
+// clientNames begin the names of vertices that buildx adds to the progress.
+var clientNames = []string{
+	"resolving provenance", "importing to docker", "merging manifest list", "pulling ",
+	"[internal] load local bake definitions", "[internal] load remote bake definition",
+	"[internal] booting buildkit", "[internal] waiting for",
+	"[internal] connecting to ", "[internal] reading bake", "[internal] pushing ",
+}
+
+// kindOf tells what sort of work a vertex or an exporter's span is by its name.
+func kindOf(name string) kind {
+	for _, client := range clientNames {
+		if strings.HasPrefix(name, client) {
+			return clientOnly
+		}
+	}
+	switch {
+	case strings.HasPrefix(name, "importing cache manifest"):
+		return cacheImport
+	case strings.HasPrefix(name, "exporting cache"),
+		strings.HasPrefix(name, "preparing build cache"),
+		strings.HasPrefix(name, "preparing layers for inline cache"):
+		return cacheExport
+	case strings.HasPrefix(name, "exporting to "):
+		return export
+	case strings.HasPrefix(name, "[auth]"):
+		return auth
+	case strings.HasPrefix(name, "docker-image://"), strings.HasPrefix(name, "resolve image config for "):
+		return internal
+	}
+	if stage := detect.ParseName(name).Stage; stage == internalStage || strings.HasPrefix(stage, "context ") {
+		return internal
+	}
+	return instruction
+}
+
+// A label is how a step is called: its name, and what follows from it.
+type label struct {
+	kind       kind
+	name       string
+	key        string
+	parsed     detect.Name
+	dockerfile bool // an instruction of a Dockerfile, "[stage i/n]"
+}
+
+var (
+	imageTag = regexp.MustCompile(`(docker-image://|metadata for |image config for )(\S*?/)?([^/\s:@]+)(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?(\s|$)`)
+	gitRef   = regexp.MustCompile(`(git source \S+?)#(\S*)`)
+)
+
+// labelOf reads a vertex name. text is the instruction as the Dockerfile has
+// it, "" if that is not known.
+func labelOf(name, text string) label {
+	name = Clean(name, MaxName)
+	if strings.TrimSpace(name) == "" {
+		name = "unnamed"
+	}
+	l := label{kind: kindOf(name), name: name, parsed: detect.ParseName(name)}
+	l.dockerfile = l.parsed.Count > 0
+	keyText := l.parsed.Text
+	switch l.kind {
+	case instruction:
+		keyText = unexpanded(Clean(text, MaxName), keyText)
+	case internal:
+		if l.parsed.Stage == "" {
+			l.parsed.Stage = internalStage
+		}
+		// Which version of an image is asked for, or which ref of a repository,
+		// changes between builds; that it is asked for does not.
+		keyText = imageTag.ReplaceAllString(keyText, "$1$2$3:<version>$4")
+		keyText = gitRef.ReplaceAllString(keyText, "$1")
+	case export:
+		l.parsed.Stage = exportStage
+	case cacheImport:
+		l.parsed.Stage = cacheImportStage
+		l.name = withoutTag(name)
+		keyText = cacheImportText
+	case cacheExport:
+		l.parsed.Stage = cacheExportStage
+	}
+	l.key = cut(detect.KeyOf(l.parsed.Platform, l.parsed.Stage, keyText), MaxName)
+	return l
+}
+
+// unexpanded is the instruction with its variables as they stand in the text,
+// which changes with the Dockerfile only, if that is the one shown, else as it
+// is shown. Of a heredoc the text has the body too, which the name abridges.
+func unexpanded(text, shown string) string {
+	words := strings.Fields(text)
+	verb, _, _ := strings.Cut(shown, " ")
+	if len(words) < 2 || !strings.EqualFold(words[0], verb) || !strings.Contains(text, "$") || strings.Contains(text, "<<") {
+		return shown
+	}
+	if !strings.EqualFold(verb, "FROM") {
+		return text
+	}
+	// The name of a FROM shows the image alone.
+	for _, word := range words[1:] {
+		if strings.HasPrefix(word, "--") {
+			continue
+		}
+		if strings.Contains(word, "$") {
+			return verb + " " + word
+		}
+		break
+	}
+	return shown
+}
+
+// withoutTag drops tag and digest of the image reference that ends name.
+func withoutTag(name string) string {
+	name, _, _ = strings.Cut(name, "@")
+	slash := strings.LastIndexByte(name, '/')
+	if colon := strings.LastIndexByte(name, ':'); colon > slash {
+		return name[:colon]
+	}
+	return name
+}
+
+var hexDigits = regexp.MustCompile(`^[0-9a-f]{12}`)
+
+// shortID abridges a digest to what is enough within one build. What is no
+// digest, which no builder sends, gets one.
+func shortID(digest string) string {
+	_, digits, _ := strings.Cut(digest, ":")
+	if short := hexDigits.FindString(digits); short != "" {
+		return short
+	}
+	sum := sha256.Sum256([]byte(digest))
+	return hex.EncodeToString(sum[:6])
+}

@@ -1,0 +1,29 @@
+package buildkit
+
+import (
+	"strings"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// cancelledText tells whether an error says that the build was called off,
+// rather than that something in it failed.
+func cancelledText(message string) bool {
+	return strings.HasSuffix(message, "context canceled") || strings.Contains(message, "Canceled: context canceled") ||
+		strings.Contains(message, "code = Canceled")
+}
+
+// outcomeOf is how a build ended that ended with this error.
+func outcomeOf(message string) detect.Outcome {
+	switch {
+	case message == "":
+		return detect.OK
+	case cancelledText(message):
+		return detect.Cancelled
+	}
+	return detect.Failed
+}
+
+// fails tells whether an error of a vertex is one of the build: a cache that
+// cannot be read or written is not.
+func (k kind) fails() bool { return k != cacheImport && k != cacheExport }

@@ -1,0 +1,71 @@
+package buildkit
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// apply fills in what the resource attributes of OpenTelemetry's conventions
+// for CI/CD and version control say, see
+// https://opentelemetry.io/docs/specs/semconv/registry/attributes/.
+func apply(b *detect.Build, attributes map[string]string) {
+	set := func(field *string, values ...string) {
+		for _, v := range values {
+			if *field == "" {
+				*field = Clean(v, MaxName)
+			}
+		}
+	}
+	set(&b.Pipeline, attributes["cicd.pipeline.name"])
+	set(&b.Branch, branch(attributes))
+	set(&b.Revision, attributes["vcs.ref.head.revision"])
+	set(&b.Repository, repository(attributes["vcs.repository.url.full"]), attributes["vcs.repository.name"])
+	set(&b.URL, attributes["cicd.pipeline.run.url.full"])
+	set(&b.PullRequest, attributes["vcs.change.id"])
+}
+
+func branch(attributes map[string]string) string {
+	if kind := attributes["vcs.ref.head.type"]; kind == "tag" {
+		return ""
+	}
+	return strings.TrimPrefix(attributes["vcs.ref.head.name"], "refs/heads/")
+}
+
+// repository writes the address of a repository without credentials, and in one
+// way: "git@host:owner/name.git" is "https://host/owner/name" too.
+func repository(address string) string {
+	address = strings.TrimSpace(address)
+	if !strings.Contains(address, "://") {
+		host, path, found := strings.Cut(address, ":")
+		if !found || strings.Contains(host, "/") {
+			return strings.TrimSuffix(address, ".git")
+		}
+		_, after, found := strings.Cut(host, "@")
+		if found {
+			host = after
+		}
+		address = "ssh://" + host + "/" + path
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	host := u.Host
+	if u.Scheme == "ssh" || u.Scheme == "git" {
+		host = u.Hostname()
+		u.Scheme = "https"
+	}
+	return u.Scheme + "://" + host + strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git")
+}
+
+// isTold tells whether attributes hold any that apply uses.
+func isTold(attributes map[string]string) bool {
+	for key := range attributes {
+		if strings.HasPrefix(key, "cicd.") || strings.HasPrefix(key, "vcs.") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,144 @@
+package buildkit
+
+import (
+	"iter"
+	"maps"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// A Kind is the side of a call that a span shows, as OTLP counts them.
+type Kind int
+
+const (
+	KindUnknown Kind = iota
+	KindInternal
+	KindServer
+	KindClient
+)
+
+// A Span is what BuildKit's spans say that matters for builds.
+type Span struct {
+	Trace, ID, Parent string // lower-case hex; Parent "" or unknown for a root
+	Name              string
+	Kind              Kind
+	Start, End        time.Time
+	Failed            bool   // its status is Error
+	Message           string // of the status, or of the exception
+	Vertex            string // digest
+	Method, URL       string // of an HTTP request, the URL without query and credentials
+	Code              int    // of a gRPC call
+	Resource          map[string]string
+}
+
+// Set takes in an attribute. Decoders call it for each.
+func (s *Span) Set(key, value string) {
+	switch key {
+	case "vertex":
+		s.Vertex = value
+	case "http.method", "http.request.method":
+		s.Method = value
+	case "http.url", "url.full":
+		s.URL = bareURL(value)
+	case "exception.message":
+		if s.Message == "" {
+			s.Message = value
+		}
+	}
+}
+
+// bareURL drops what may hold credentials.
+func bareURL(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host + u.Path
+}
+
+// repo is the repository in a registry that a request is on, "" if it is on none.
+func (s *Span) repo() string {
+	for _, part := range []string{"/blobs/", "/manifests/"} {
+		if before, _, found := strings.Cut(s.URL, part); found {
+			return strings.Replace(before, "/v2/", "/", 1)
+		}
+	}
+	return ""
+}
+
+// writes tells whether the span is an HTTP request that changes something.
+func (s *Span) writes() bool {
+	return s.Method == "POST" || s.Method == "PUT" || s.Method == "PATCH"
+}
+
+// A node is a span in its trace.
+type node struct {
+	Span
+	parent *node
+	solve  *solve // the build it belongs to, nil if none
+	seen   bool   // its solve has been looked up
+}
+
+// nodes makes the tree of one trace. A span that arrived twice is one: client
+// and daemon may both have exported it, and only one of the copies tells the
+// error.
+func nodes(spans []Span) []*node {
+	byID := make(map[string]*node, len(spans))
+	list := make([]*node, 0, len(spans))
+	for _, s := range spans {
+		n := byID[s.ID]
+		if n == nil {
+			s.Start, s.End = instant(s.Start), instant(s.End)
+			n = &node{Span: s}
+			byID[s.ID] = n
+			list = append(list, n)
+			continue
+		}
+		if s.Failed && !n.Failed {
+			n.Failed, n.Message = true, s.Message
+		}
+		if n.Code == 0 {
+			n.Code = s.Code
+		}
+		if !isTold(n.Resource) && isTold(s.Resource) {
+			n.Resource = maps.Clone(s.Resource)
+		}
+	}
+	for _, n := range list {
+		if p := byID[n.Parent]; p != nil && p != n {
+			n.parent = p
+		}
+	}
+	breakCycles(list)
+	return list
+}
+
+// ancestors are the spans above n, the nearest first, as far up as any real
+// trace goes.
+func (n *node) ancestors() iter.Seq[*node] {
+	const deepest = 64
+	return func(yield func(*node) bool) {
+		at := n.parent
+		for i := 0; at != nil && i < deepest && yield(at); i++ {
+			at = at.parent
+		}
+	}
+}
+
+// breakCycles cuts loops of parents, which no tracer makes but a file may hold.
+func breakCycles(list []*node) {
+	done := make(map[*node]bool, len(list))
+	for _, n := range list {
+		path := map[*node]bool{}
+		for at := n; at != nil && !done[at]; at = at.parent {
+			path[at] = true
+			if path[at.parent] {
+				at.parent = nil
+			}
+		}
+		for at := range path {
+			done[at] = true
+		}
+	}
+}

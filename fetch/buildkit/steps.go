@@ -1,0 +1,134 @@
+package buildkit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// steps gathers the steps of one build, from progress or from spans.
+type steps struct {
+	list     []detect.Step
+	digests  []string       // of what ran, see ran
+	loads    []string       // of what ran before that
+	ids      map[string]int // how often each was asked for, see unique
+	warnings []error
+}
+
+// add appends a step under a label, its id made unique.
+func (s *steps) add(l label, id string, step detect.Step) *detect.Step {
+	step.ID = s.unique(id)
+	step.Key = l.key
+	step.Name = l.name
+	step.Platform = l.parsed.Platform
+	step.Stage = l.parsed.Stage
+	step.Index, step.Count = l.parsed.Index, l.parsed.Count
+	s.list = append(s.list, step)
+	return &s.list[len(s.list)-1]
+}
+
+// unique makes an id unlike all others: an abridged digest may occur twice, and
+// a build may have two exporters.
+func (s *steps) unique(id string) string {
+	if s.ids == nil {
+		s.ids = map[string]int{}
+	}
+	free := id
+	for s.ids[free] > 0 || free == "" {
+		// Where the search ended the last time, it goes on.
+		s.ids[id]++
+		free = id + "-" + strconv.Itoa(s.ids[id])
+	}
+	s.ids[free]++
+	return free
+}
+
+// took is the time from start to end, 0 if one of them is not known. A clock
+// that went wrong gives 0 and a warning that names what was timed.
+func (s *steps) took(start, end time.Time, what string) time.Duration {
+	if start.IsZero() || end.IsZero() {
+		return 0
+	}
+	d := end.Sub(start)
+	switch {
+	case d < 0:
+		s.warnings = append(s.warnings, fmt.Errorf("%q ends %v before it starts; counted as 0 s", cut(what, 80), -d))
+		return 0
+	case d > MaxDuration:
+		s.warnings = append(s.warnings, fmt.Errorf("%q takes more than a year; counted as 0 s", cut(what, 80)))
+		return 0
+	}
+	return d
+}
+
+// ran notes a vertex that ran. Its digest is part of the build's content if
+// every source shows it so: instructions are, and the loading of a context,
+// whose digest is unlike in any two builds.
+func (s *steps) ran(l label, digest string) {
+	switch {
+	case l.dockerfile, l.parsed.Text == "load build context":
+		s.digests = append(s.digests, digest)
+	case strings.HasPrefix(l.parsed.Text, "load build definition "):
+		s.loads = append(s.loads, digest)
+	}
+}
+
+// content is a short hash of the vertices that ran, "" if none did. All
+// recordings of one build have the same.
+func (s *steps) content() string {
+	digests := s.digests
+	if len(digests) == 0 {
+		digests = s.loads // it failed before it came to anything else
+	}
+	if len(digests) == 0 {
+		return ""
+	}
+	slices.Sort(digests)
+	h := sha256.New()
+	for _, d := range slices.Compact(digests) {
+		h.Write([]byte(d + "\n"))
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// addPush splits the push, from start to end, off the export step, which lasts
+// that much less: the two go on one after the other, and only one of them
+// depends on the registry's mood.
+func (s *steps) addPush(exported *detect.Step, repository string, start, end time.Time) {
+	d := s.took(start, end, pushText)
+	id, failed := exported.ID, ""
+	state := exported.State
+	exported.Duration = max(0, exported.Duration-d)
+	if state == detect.StepFailed {
+		// What the exporter did last is what failed.
+		failed, exported.Error, exported.State = exported.Error, "", detect.Executed
+	}
+	l := label{kind: push, name: pushText, key: detect.KeyOf("", pushStage, pushText)}
+	if repository != "" {
+		l.name = "pushing " + Clean(repository, MaxName)
+	}
+	l.parsed.Stage = pushStage
+	s.add(l, pushStage, detect.Step{
+		Start: start, Duration: d, State: state, Inputs: []string{id}, Error: failed,
+	})
+}
+
+// sorted returns the steps in order of their start; those that never started
+// come last, as they were announced.
+func (s *steps) sorted() []detect.Step {
+	sort.SliceStable(s.list, func(i, j int) bool {
+		a, b := s.list[i].Start, s.list[j].Start
+		if a.IsZero() || b.IsZero() {
+			return !a.IsZero() && b.IsZero()
+		}
+		return a.Before(b)
+	})
+	return s.list
+}

@@ -1,0 +1,97 @@
+package buildkit
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// Builds makes the builds of a Progress: one, or one for each target that a
+// bake built side by side. Vertices that such targets share are told once only,
+// under the first of them, so that their builds are partial.
+//
+// Note: there the progress puts the target's name into every name: "[api 2/3]",
+// "[api build 2/3]", "[api] exporting to image". Only a definition is sure to
+// tell a target from a stage: no stage stands in front of it.
+func (p *Progress) Builds(a Account) ([]detect.Build, []error) {
+	const most = 1000
+	groups := map[string][]*vertex{}
+	for _, v := range p.order {
+		if t := targetOf(v.name); t != "" {
+			groups[t] = nil
+		}
+	}
+	if len(groups) == 0 || len(groups) > most {
+		b, warnings := p.Build(a)
+		return []detect.Build{b}, warnings
+	}
+	names := slices.Sorted(maps.Keys(groups))
+	for _, v := range p.order {
+		t := firstWord(v.name)
+		if _, ok := groups[t]; !ok && len(names) == 1 {
+			t = names[0]
+		}
+		groups[t] = append(groups[t], v)
+	}
+	var builds []detect.Build
+	var warnings []error
+	for _, name := range names {
+		b, w := p.build(a.forTarget(name), groups[name], name)
+		b.Partial = len(names) > 1
+		builds = append(builds, b)
+		warnings = append(warnings, w...)
+	}
+	return builds, warnings
+}
+
+// forTarget is the account of one target. If the error names another, which
+// made bake call this one off, only its own vertices tell how it ended.
+func (a Account) forTarget(name string) Account {
+	a.BakeTarget = name
+	rest, isOfTarget := strings.CutPrefix(a.Error, "target ")
+	culprit, message, ok := strings.Cut(rest, ": ")
+	switch {
+	case !isOfTarget || !ok:
+	case culprit == name:
+		a.Error = strings.TrimPrefix(message, "failed to solve: ")
+	default:
+		a.Error, a.Cancelled = "", false
+	}
+	return a
+}
+
+// targetOf is the target in the name of a vertex that loads a definition.
+func targetOf(name string) string {
+	if t := firstWord(name); t != "" && strings.HasPrefix(name, "["+t+" internal] load build definition from ") {
+		return t
+	}
+	return ""
+}
+
+// firstWord is the first word of what stands in brackets in front of a name.
+func firstWord(name string) string {
+	rest, ok := strings.CutPrefix(name, "[")
+	if !ok {
+		return ""
+	}
+	if end := strings.IndexAny(rest, " ]"); end >= 0 {
+		return rest[:end]
+	}
+	return ""
+}
+
+// stripTarget takes a target's name off the front of a vertex name.
+func stripTarget(name, target string) string {
+	if target == "" {
+		return name
+	}
+	if rest, ok := strings.CutPrefix(name, "["+target+"] "); ok {
+		return rest
+	}
+	if rest, ok := strings.CutPrefix(name, "["+target+" "); ok {
+		return "[" + rest
+	}
+	return name
+}

@@ -1,0 +1,61 @@
+// Package builds reads and writes builds files: JSON Lines, one build a line.
+//
+// It is the format in which any other tool can hand over builds, and in which
+// builds are kept outside of a store; it loses nothing that a Build holds. Only
+// a build's id or start, and the name and duration_seconds of its steps, have
+// to be there. Fields that are not known are ignored.
+package builds
+
+import (
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// What a builds file may hold.
+const (
+	MaxLine  = 64 << 20 // bytes
+	MaxSteps = 100_000  // of a build
+	MaxName  = 2 << 10  // bytes of a name, a key or any other such text
+	MaxTime  = 366 * 24 * time.Hour
+)
+
+// A build is a line of the file.
+type build struct {
+	ID          string          `json:"id,omitempty"`
+	Pipeline    string          `json:"pipeline,omitempty"`
+	Repository  string          `json:"repository,omitempty"`
+	Revision    string          `json:"revision,omitempty"`
+	Branch      string          `json:"branch,omitempty"`
+	PullRequest string          `json:"pull_request,omitempty"`
+	URL         string          `json:"url,omitempty"`
+	Runner      string          `json:"runner,omitempty"`
+	Start       *time.Time      `json:"start,omitempty"`
+	Duration    *detect.Seconds `json:"duration_seconds,omitempty"`
+	Outcome     detect.Outcome  `json:"outcome"`
+	Error       string          `json:"error,omitempty"`
+	Log         []string        `json:"log,omitempty"`
+	Resolution  detect.Seconds  `json:"resolution_seconds"`
+	TraceID     string          `json:"trace_id,omitempty"`
+	Content     string          `json:"content,omitempty"`
+	Partial     bool            `json:"partial,omitempty"`
+	Steps       []step          `json:"steps"`
+}
+
+// A step is a step of a build. What stands in its name need not stand beside it.
+type step struct {
+	Name     string           `json:"name"`
+	Duration *detect.Seconds  `json:"duration_seconds"`
+	Start    *time.Time       `json:"start,omitempty"`
+	State    detect.State     `json:"state"`
+	ID       string           `json:"id,omitempty"`
+	Key      *string          `json:"key,omitempty"`
+	Platform *string          `json:"platform,omitempty"`
+	Stage    *string          `json:"stage,omitempty"`
+	Index    *int             `json:"index,omitempty"`
+	Count    *int             `json:"count,omitempty"`
+	Inputs   []string         `json:"inputs,omitempty"`
+	Source   *detect.Position `json:"source,omitempty"`
+	Bytes    int64            `json:"bytes,omitempty"`
+	Error    string           `json:"error,omitempty"`
+}

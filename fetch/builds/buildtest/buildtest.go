@@ -1,0 +1,65 @@
+// Package buildtest says what holds for every Build that a reader returns,
+// whatever it was given to read.
+package buildtest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// MaxText is the longest name or message that a reader may return, in bytes.
+const MaxText = 4 << 10
+
+// Check returns what is wrong with b, nil if nothing is.
+func Check(b *detect.Build) error {
+	var wrong []error
+	bad := func(format string, values ...any) {
+		if len(wrong) < 10 {
+			wrong = append(wrong, fmt.Errorf(format, values...))
+		}
+	}
+	text := func(what string, values ...string) {
+		for _, v := range values {
+			if !utf8.ValidString(v) {
+				bad("%s is no UTF-8: %.80q", what, v)
+			}
+			if len(v) > MaxText {
+				bad("%s has %d bytes", what, len(v))
+			}
+		}
+	}
+	if b.ID == "" {
+		bad("no id")
+	}
+	if b.Duration < 0 || b.Resolution < 0 {
+		bad("duration %v, resolution %v", b.Duration, b.Resolution)
+	}
+	if b.Outcome < detect.OK || b.Outcome > detect.Cancelled {
+		bad("outcome %v", b.Outcome)
+	}
+	text("build", b.ID, b.Trace, b.Content, b.Pipeline, b.Repository, b.Revision, b.Branch, b.PullRequest, b.URL, b.Runner, b.Error)
+	text("log", b.Log...)
+	ids := map[string]bool{}
+	for i, s := range b.Steps {
+		if s.ID != "" && ids[s.ID] {
+			bad("step %d: id %s again", i, s.ID)
+		}
+		ids[s.ID] = true
+		if s.Key == "" || !strings.HasPrefix(s.Key, "[") && s.ID != "" {
+			bad("step %d: key %q", i, s.Key)
+		}
+		if s.Duration < 0 || s.Bytes < 0 || s.Index < 0 || s.Count < 0 || s.Source.Line < 0 {
+			bad("step %d: a number less than none: %+v", i, s)
+		}
+		if s.State < detect.Executed || s.State > detect.NeverStarted {
+			bad("step %d: state %v", i, s.State)
+		}
+		text("step", s.ID, s.Key, s.Name, s.Platform, s.Stage, s.Source.File, s.Error)
+		text("input", s.Inputs...)
+	}
+	return errors.Join(wrong...)
+}

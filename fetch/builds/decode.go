@@ -1,0 +1,230 @@
+package builds
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// Decode reads the builds in r; name stands for it in errors. A line that is
+// wrong is a *fetch.DecodeError that tells its number; the builds of all other
+// lines are returned with the errors joined.
+func Decode(r io.Reader, name string) ([]detect.Build, error) {
+	lines := newLines(r)
+	var list []detect.Build
+	var bad []error
+	for {
+		line, err := lines.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		var b detect.Build
+		if err == nil {
+			b, err = decodeLine(line)
+		}
+		if err == nil {
+			list = append(list, b)
+			continue
+		}
+		const most = 100
+		if len(bad) < most {
+			bad = append(bad, &fetch.DecodeError{Name: name, Offset: -1, Err: fmt.Errorf("line %d: %w", lines.n, err)})
+		}
+		if lines.broken {
+			break
+		}
+	}
+	if len(list) == 0 && len(bad) == 0 {
+		return nil, fmt.Errorf("%s: %w", name, fetch.ErrNoBuilds)
+	}
+	return list, errors.Join(bad...)
+}
+
+func decodeLine(line []byte) (detect.Build, error) {
+	var b build
+	if err := json.Unmarshal(line, &b); err != nil {
+		return detect.Build{}, inWords(err)
+	}
+	return b.build()
+}
+
+// build checks a line and makes it a Build.
+func (b *build) build() (detect.Build, error) {
+	out := detect.Build{
+		ID: b.ID, Trace: b.TraceID, Content: b.Content, Pipeline: b.Pipeline, Repository: b.Repository,
+		Revision: b.Revision, Branch: b.Branch, PullRequest: b.PullRequest, URL: b.URL, Runner: b.Runner,
+		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: b.Resolution.D(), Partial: b.Partial,
+	}
+	if b.ID == "" && (b.Start == nil || b.Start.IsZero()) {
+		return out, errors.New("has neither id nor start")
+	}
+	if len(b.Steps) > MaxSteps {
+		return out, fmt.Errorf("has more than %d steps", MaxSteps)
+	}
+	if b.Start != nil {
+		out.Start = b.Start.UTC()
+		if err := checkTime(out.Start); err != nil {
+			return out, err
+		}
+	}
+	for i := range b.Steps {
+		s, err := b.Steps[i].step()
+		if err != nil {
+			return out, fmt.Errorf("step %d: %w", i+1, err)
+		}
+		out.Steps = append(out.Steps, s)
+	}
+	if b.Duration != nil {
+		out.Duration = b.Duration.D()
+	} else {
+		out.Duration = span(&out)
+	}
+	for _, d := range []time.Duration{out.Duration, out.Resolution} {
+		if err := checkDuration(d); err != nil {
+			return out, err
+		}
+	}
+	for _, text := range []*string{
+		&out.ID, &out.Trace, &out.Content, &out.Pipeline, &out.Repository, &out.Revision, &out.Branch,
+		&out.PullRequest, &out.URL, &out.Runner, &out.Error,
+	} {
+		*text = clean(*text)
+	}
+	for i := range out.Log {
+		out.Log[i] = clean(out.Log[i])
+	}
+	if out.ID == "" {
+		out.ID = detect.ContentID(out.Content, out.Start)
+	}
+	return out, nil
+}
+
+// span is the time from the first start of a step to the last end, where the
+// steps have starts; else that of the longest step, which took no longer.
+func span(b *detect.Build) time.Duration {
+	var first, last time.Time
+	var longest time.Duration
+	for _, s := range b.Steps {
+		longest = max(longest, s.Duration)
+		if s.Start.IsZero() {
+			continue
+		}
+		if first.IsZero() || s.Start.Before(first) {
+			first = s.Start
+		}
+		if end := s.Start.Add(s.Duration); end.After(last) {
+			last = end
+		}
+	}
+	return max(last.Sub(first), longest)
+}
+
+// step checks a step, and fills in what its name tells.
+func (s *step) step() (detect.Step, error) {
+	out := detect.Step{
+		ID: clean(s.ID), Name: clean(s.Name), State: s.State, Inputs: s.Inputs, Bytes: s.Bytes, Error: clean(s.Error),
+	}
+	switch {
+	case s.Name == "":
+		return out, errors.New("has no name")
+	case s.Duration == nil:
+		return out, errors.New("has no duration_seconds")
+	case s.Bytes < 0:
+		return out, fmt.Errorf("bytes are %d, less than none", s.Bytes)
+	case s.Index != nil && *s.Index < 0, s.Count != nil && *s.Count < 0:
+		return out, errors.New("index or count is less than none")
+	}
+	out.Duration = s.Duration.D()
+	if err := checkDuration(out.Duration); err != nil {
+		return out, err
+	}
+	if s.Start != nil {
+		out.Start = s.Start.UTC()
+		if err := checkTime(out.Start); err != nil {
+			return out, err
+		}
+	}
+	if s.Source != nil {
+		if s.Source.Line < 0 {
+			return out, fmt.Errorf("source line is %d, less than none", s.Source.Line)
+		}
+		out.Source = detect.Position{File: clean(s.Source.File), Line: s.Source.Line}
+	}
+	for i := range out.Inputs {
+		out.Inputs[i] = clean(out.Inputs[i])
+	}
+	name := detect.ParseName(out.Name)
+	out.Platform, out.Stage, out.Index, out.Count = name.Platform, name.Stage, name.Index, name.Count
+	for _, f := range []struct{ to, from *string }{{&out.Platform, s.Platform}, {&out.Stage, s.Stage}} {
+		if f.from != nil {
+			*f.to = clean(*f.from)
+		}
+	}
+	for _, f := range []struct{ to, from *int }{{&out.Index, s.Index}, {&out.Count, s.Count}} {
+		if f.from != nil {
+			*f.to = *f.from
+		}
+	}
+	out.Key = detect.KeyOf(out.Platform, out.Stage, name.Text)
+	if s.Key != nil && *s.Key != "" {
+		out.Key = *s.Key
+	}
+	out.Key = clean(out.Key)
+	return out, nil
+}
+
+func checkTime(t time.Time) error {
+	if y := t.Year(); y < 1970 || y > 2200 {
+		return fmt.Errorf("start is in the year %d", y)
+	}
+	return nil
+}
+
+func checkDuration(d time.Duration) error {
+	if d < 0 {
+		return fmt.Errorf("a duration is %v, less than none", d)
+	}
+	if d > MaxTime {
+		return fmt.Errorf("a duration is %v, more than a year", d)
+	}
+	return nil
+}
+
+// clean makes text fit to be stored: valid, of bounded length, masked. Text
+// that Encode wrote comes out as it went in.
+func clean(text string) string {
+	const mark = "…"
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	text = detect.Mask(text[:min(len(text), 4*MaxName)])
+	if len(text) <= MaxName {
+		return strings.ToValidUTF8(text, "")
+	}
+	end := MaxName - len(mark)
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + mark
+}
+
+// inWords puts what encoding/json found wrong in the words of the file.
+func inWords(err error) error {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) && kind.Field != "" {
+		return fmt.Errorf("%s is a %s, which it cannot be", kind.Field, kind.Value)
+	}
+	if text := err.Error(); text == "unexpected end of JSON input" {
+		return errors.New("cut off: it ends in the middle")
+	}
+	return fmt.Errorf("bad JSON: %w", err)
+}
+
+// isBlank tells a line without anything in it.
+func isBlank(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }

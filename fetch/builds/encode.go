@@ -1,0 +1,69 @@
+package builds
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// Encode writes builds, a line each.
+func Encode(w io.Writer, list []detect.Build) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	for i := range list {
+		if err := e.Encode(fromBuild(&list[i])); err != nil {
+			return fmt.Errorf("write build %s: %w", list[i].ID, err)
+		}
+	}
+	return nil
+}
+
+func fromBuild(b *detect.Build) build {
+	duration := detect.Seconds(b.Duration)
+	out := build{
+		ID: b.ID, Pipeline: b.Pipeline, Repository: b.Repository, Revision: b.Revision, Branch: b.Branch,
+		PullRequest: b.PullRequest, URL: b.URL, Runner: b.Runner, Start: given(b.Start), Duration: &duration,
+		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: detect.Seconds(b.Resolution),
+		TraceID: b.Trace, Content: b.Content, Partial: b.Partial, Steps: make([]step, len(b.Steps)),
+	}
+	for i := range b.Steps {
+		out.Steps[i] = fromStep(&b.Steps[i])
+	}
+	return out
+}
+
+// fromStep writes only what Decode would not find in the name.
+func fromStep(s *detect.Step) step {
+	duration := detect.Seconds(s.Duration)
+	out := step{
+		Name: s.Name, Duration: &duration, Start: given(s.Start), State: s.State, ID: s.ID, Key: &s.Key,
+		Inputs: s.Inputs, Bytes: s.Bytes, Error: s.Error,
+	}
+	name := detect.ParseName(s.Name)
+	if s.Platform != name.Platform {
+		out.Platform = &s.Platform
+	}
+	if s.Stage != name.Stage {
+		out.Stage = &s.Stage
+	}
+	if s.Index != name.Index {
+		out.Index = &s.Index
+	}
+	if s.Count != name.Count {
+		out.Count = &s.Count
+	}
+	if s.Source != (detect.Position{}) {
+		out.Source = &s.Source
+	}
+	return out
+}
+
+func given(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

@@ -1,0 +1,131 @@
+package file
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+)
+
+// Archives are unpacked in memory only: no name in them ever becomes a path.
+
+// unpack reads all of r, as far as the budget of the file goes.
+func (d *decoder) unpack(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, d.left+1))
+	if int64(len(data)) > d.left {
+		return nil, fmt.Errorf("unpacks to more than %d MiB", MaxFile>>20)
+	}
+	d.left -= int64(len(data))
+	return data, err
+}
+
+func (d *decoder) gunzip(name string, data []byte, depth int) error {
+	r, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return wrong(name, cutOff(err))
+	}
+	content, err := d.unpack(r)
+	if err != nil {
+		return wrong(name, cutOff(err))
+	}
+	return d.decode(name, content, depth+1)
+}
+
+func (d *decoder) unzip(name string, data []byte, depth int) error {
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return wrong(name, cutOff(err))
+	}
+	if len(z.File) > MaxMembers {
+		return wrong(name, fmt.Errorf("more than %d members", MaxMembers))
+	}
+	read, bad := 0, []error(nil)
+	for _, f := range z.File {
+		if f.FileInfo().IsDir() {
+			continue
+		}
+		member := name + "/" + printable(f.Name)
+		if err := d.unzipMember(member, f, depth); err != nil {
+			bad = append(bad, err)
+			continue
+		}
+		read++
+	}
+	if read == 0 {
+		return errors.Join(bad...)
+	}
+	for _, err := range bad {
+		d.warn(name, err)
+	}
+	return nil
+}
+
+func (d *decoder) unzipMember(member string, f *zip.File, depth int) error {
+	r, err := f.Open()
+	if err != nil {
+		return wrong(member, err)
+	}
+	defer r.Close()
+	content, err := d.unpack(r)
+	if err != nil {
+		return wrong(member, cutOff(err))
+	}
+	return d.decode(member, content, depth+1)
+}
+
+// untar reads a tar, which is always an image layout.
+func (d *decoder) untar(name string, data []byte) error {
+	members := map[string][]byte{}
+	source := bytes.NewReader(data)
+	t := tar.NewReader(source)
+	for {
+		h, err := t.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return wrong(name, cutOff(err))
+		}
+		if len(members) == MaxMembers {
+			return wrong(name, fmt.Errorf("more than %d members", MaxMembers))
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		// A member's bytes follow its header, so that none needs a copy. Sparse
+		// members, whose bytes would not, are told by their size.
+		at := int64(len(data)) - int64(source.Len())
+		if h.Size < 0 || h.Size > int64(len(data))-at {
+			return wrong(name, fmt.Errorf("member %s: %w", printable(h.Name), cutOff(io.ErrUnexpectedEOF)))
+		}
+		members[path.Clean(h.Name)] = data[at : at+h.Size]
+	}
+	return d.layout(name, members)
+}
+
+// cutOff says in plain words that the input ends too early.
+func cutOff(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("cut off: it ends in the middle")
+	}
+	return err
+}
+
+// printable is a member's name fit for a message.
+func printable(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(name, "\uFFFD"))
+	if len(name) > 200 {
+		name = strings.ToValidUTF8(name[:200], "") + "…"
+	}
+	return name
+}

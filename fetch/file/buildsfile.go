@@ -1,0 +1,20 @@
+package file
+
+import (
+	"bytes"
+
+	"github.com/buildregress/buildregress/fetch/builds"
+)
+
+// buildsFile reads a builds file; bad lines are warnings if any line is good.
+func (d *decoder) buildsFile(name string, data []byte) error {
+	list, err := builds.Decode(bytes.NewReader(data), name)
+	if len(list) == 0 {
+		return err
+	}
+	d.builds = append(d.builds, list...)
+	if err != nil {
+		d.warnings = append(d.warnings, err)
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package file
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/buildregress/buildregress/fetch/buildkit"
+)
+
+// failure fills in which vertex failed and where it stands: in the details of
+// the record's error, or in a blob of its own in newer records. A failed build
+// has no provenance.
+func (d *decoder) failure(name string, l *layoutReader, m ocispec.Manifest, r *historyRecord, a *buildkit.Account) {
+	if r.Error == nil {
+		return
+	}
+	details := map[string][]byte{}
+	for _, detail := range r.Error.Details {
+		details[detail.TypeURL] = detail.Value
+	}
+	blob, err := l.layer(m, typeRPCStatus)
+	if err == nil {
+		err = rpcDetails(blob, details)
+	}
+	if err == nil {
+		err = readDetails(details, a)
+	}
+	if err != nil {
+		d.warn(name, fmt.Errorf("details of its failure: %w", err))
+	}
+}
+
+// rpcDetails takes the details out of a google.rpc.Status.
+func rpcDetails(blob []byte, details map[string][]byte) error {
+	return eachField(blob, func(number protowire.Number, value []byte, _ uint64) error {
+		if number != 3 {
+			return nil
+		}
+		var kind string
+		var content []byte
+		err := eachField(value, func(number protowire.Number, value []byte, _ uint64) error {
+			switch number {
+			case 1:
+				kind = string(value)
+			case 2:
+				content = value
+			}
+			return nil
+		})
+		details[kind] = content
+		return err
+	})
+}
+
+func readDetails(details map[string][]byte, a *buildkit.Account) error {
+	var vertex struct {
+		Digest string `json:"digest"`
+	}
+	var source struct {
+		Info   sourceInfo    `json:"info"`
+		Ranges []sourceRange `json:"ranges"`
+	}
+	for kind, content := range details {
+		var into any
+		switch path.Base(kind) {
+		case "errdefs.Vertex+json":
+			into = &vertex
+		case "errdefs.Source+json":
+			into = &source
+		default:
+			continue
+		}
+		if err := checkNesting(content); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(content, into); err != nil {
+			return jsonError(err)
+		}
+	}
+	a.FailedAt = vertex.Digest
+	if !strings.Contains(a.FailedAt, ":") {
+		return nil
+	}
+	file := newDockerfile(source.Info, path.Dir(a.Dockerfile))
+	if at, ok := file.instruction(source.Ranges); ok {
+		if a.Instructions == nil {
+			a.Instructions = map[string]buildkit.Instruction{}
+		}
+		a.Instructions[a.FailedAt] = at
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package file
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/buildregress/buildregress/fetch/buildkit"
+)
+
+// A jaegerTrace is a trace as Jaeger's HTTP API and its UI write it.
+type jaegerTrace struct {
+	Spans     []jaegerSpan             `json:"spans"`
+	Processes map[string]jaegerProcess `json:"processes"`
+}
+
+type jaegerProcess struct {
+	ServiceName string      `json:"serviceName"`
+	Tags        []jaegerTag `json:"tags"`
+}
+
+type jaegerSpan struct {
+	TraceID       string `json:"traceID"`
+	SpanID        string `json:"spanID"`
+	ParentSpanID  string `json:"parentSpanID"` // deprecated, instead of references
+	OperationName string `json:"operationName"`
+	References    []struct {
+		RefType string `json:"refType"`
+		TraceID string `json:"traceID"`
+		SpanID  string `json:"spanID"`
+	} `json:"references"`
+	StartTime json.Number `json:"startTime"` // microseconds
+	Duration  json.Number `json:"duration"`  // microseconds
+	Tags      []jaegerTag `json:"tags"`
+	Logs      []struct {
+		Fields []jaegerTag `json:"fields"`
+	} `json:"logs"`
+	ProcessID string         `json:"processID"`
+	Process   *jaegerProcess `json:"process"`
+}
+
+type jaegerTag struct {
+	Key   string `json:"key"`
+	Value any    `json:"value"`
+}
+
+func (t jaegerTag) text() string {
+	switch v := t.Value.(type) {
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return ""
+}
+
+// Jaeger reads the spans of Jaeger JSON: an answer of its HTTP API, which may
+// hold many traces, or a bare trace. Several may follow each other.
+func Jaeger(data []byte) ([]buildkit.Span, error) {
+	var spans []buildkit.Span
+	err := eachJSON(data, func(value json.RawMessage) error {
+		var document struct {
+			Data []jaegerTrace `json:"data"`
+			jaegerTrace
+		}
+		if value[0] == '[' {
+			if err := json.Unmarshal(value, &document.Data); err != nil {
+				return jsonError(err)
+			}
+		} else if err := json.Unmarshal(value, &document); err != nil {
+			return jsonError(err)
+		}
+		for _, t := range append(document.Data, document.jaegerTrace) {
+			var err error
+			if spans, err = t.appendTo(spans); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return spans, err
+}
+
+func (t *jaegerTrace) appendTo(spans []buildkit.Span) ([]buildkit.Span, error) {
+	if len(spans)+len(t.Spans) > MaxSpans {
+		return nil, errTooManySpans
+	}
+	resources := map[string]map[string]string{}
+	for id, p := range t.Processes {
+		resources[id] = p.resource()
+	}
+	for i := range t.Spans {
+		s, err := t.Spans[i].span()
+		if err != nil {
+			return nil, fmt.Errorf("span %.32s: %w", t.Spans[i].SpanID, err)
+		}
+		s.Resource = resources[t.Spans[i].ProcessID]
+		if p := t.Spans[i].Process; p != nil {
+			s.Resource = p.resource()
+		}
+		spans = append(spans, s)
+	}
+	return spans, nil
+}
+
+func (p *jaegerProcess) resource() map[string]string {
+	resource := map[string]string{"service.name": p.ServiceName}
+	for _, tag := range p.Tags {
+		resource[tag.Key] = tag.text()
+	}
+	return resource
+}
+
+func (j *jaegerSpan) span() (buildkit.Span, error) {
+	s := buildkit.Span{
+		Trace: traceID(j.TraceID), ID: hexID(j.SpanID), Parent: hexID(j.ParentSpanID), Name: j.OperationName,
+	}
+	for _, r := range j.References {
+		if r.RefType == "CHILD_OF" && (r.TraceID == "" || traceID(r.TraceID) == s.Trace) {
+			s.Parent = hexID(r.SpanID)
+			break
+		}
+	}
+	start, err := microseconds(j.StartTime)
+	if err != nil {
+		return s, fmt.Errorf("startTime %w", err)
+	}
+	took, err := microseconds(j.Duration)
+	if err != nil {
+		return s, fmt.Errorf("duration %w", err)
+	}
+	s.Start = time.UnixMicro(start).UTC()
+	s.End = time.UnixMicro(start + took).UTC()
+	for _, tag := range j.Tags {
+		j.set(&s, tag)
+	}
+	if s.Failed && s.Message == "" {
+		for _, entry := range j.Logs {
+			for _, field := range entry.Fields {
+				if field.Key == "exception.message" {
+					s.Message = field.text()
+				}
+			}
+		}
+	}
+	return s, nil
+}
+
+// set takes in a tag. Jaeger keeps in tags what OTLP has fields for.
+func (j *jaegerSpan) set(s *buildkit.Span, tag jaegerTag) {
+	switch text := tag.text(); tag.Key {
+	case "span.kind":
+		switch text {
+		case "internal":
+			s.Kind = buildkit.KindInternal
+		case "server":
+			s.Kind = buildkit.KindServer
+		case "client":
+			s.Kind = buildkit.KindClient
+		}
+	case "otel.status_code":
+		s.Failed = s.Failed || text == "ERROR"
+	case "error":
+		s.Failed = s.Failed || text == "true"
+	case "otel.status_description":
+		s.Message = text
+	case "rpc.grpc.status_code":
+		s.Code, _ = strconv.Atoi(text)
+	default:
+		s.Set(tag.Key, text)
+	}
+}
+
+// microseconds reads a number of them; half of what fits is allowed, so that
+// the sum of two fits too.
+func microseconds(n json.Number) (int64, error) {
+	if n == "" {
+		return 0, nil
+	}
+	const most = math.MaxInt64 / 2000
+	i, err := strconv.ParseInt(n.String(), 10, 64)
+	if err != nil {
+		f, err := n.Float64()
+		if err != nil || f != f || math.Abs(f) > most {
+			return 0, fmt.Errorf("%.40q is no usable number of microseconds", n)
+		}
+		i = int64(f)
+	}
+	if i > most || i < -most {
+		return 0, fmt.Errorf("%.40q is no usable number of microseconds", n)
+	}
+	return i, nil
+}

@@ -1,0 +1,187 @@
+package file
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// A format is what a file holds.
+type format int
+
+const (
+	unknown format = iota
+	gzipped
+	zipped
+	tarred
+	progressLog
+	otlpJSON
+	otlpProto
+	jaegerJSON
+	spanStubs
+	buildsFile
+)
+
+// decode reads data of whatever format; depth counts the archives around it.
+func (d *decoder) decode(name string, data []byte, depth int) error {
+	if depth > maxPacked {
+		return wrong(name, fmt.Errorf("more than %d archives in each other", maxPacked))
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if len(bytes.TrimSpace(data)) == 0 {
+		return wrong(name, errors.New("empty"))
+	}
+	var err error
+	switch formatOf(data) {
+	case gzipped:
+		return d.gunzip(name, data, depth)
+	case zipped:
+		return d.unzip(name, data, depth)
+	case tarred:
+		return d.untar(name, data)
+	case progressLog:
+		err = d.progressLog(name, data)
+	case otlpJSON:
+		err = d.spans(name, data, OTLPJSON)
+	case otlpProto:
+		err = d.spans(name, data, OTLPProto)
+	case jaegerJSON:
+		err = d.spans(name, data, Jaeger)
+	case spanStubs:
+		err = d.spans(name, data, SpanStubs)
+	case buildsFile:
+		err = d.buildsFile(name, data)
+	default:
+		err = unsupported(data)
+	}
+	if err != nil {
+		return wrong(name, err)
+	}
+	return nil
+}
+
+// formatOf recognises a format by its first bytes, or by the names of the first
+// fields in it.
+func formatOf(data []byte) format {
+	switch {
+	case bytes.HasPrefix(data, []byte("\x1f\x8b")):
+		return gzipped
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")), bytes.HasPrefix(data, []byte("PK\x05\x06")):
+		return zipped
+	case len(data) > 262 && string(data[257:262]) == "ustar":
+		return tarred
+	}
+	start := bytes.TrimLeft(data, " \t\r\n")
+	if start[0] == '{' || start[0] == '[' {
+		if f := formatOfJSON(start); f != unknown {
+			return f
+		}
+	}
+	if data[0] == '\n' && checkTraces(data) == nil {
+		return otlpProto
+	}
+	if isProgress(data) {
+		return progressLog
+	}
+	return unknown
+}
+
+// fields tell formats apart: no two formats share one at the top.
+var fields = map[string]format{
+	"resourceSpans": otlpJSON, "resource_spans": otlpJSON, "result": otlpJSON, "batches": otlpJSON, "trace": otlpJSON,
+	"data": jaegerJSON, "traceID": jaegerJSON, "spans": jaegerJSON, "processes": jaegerJSON,
+	"SpanContext": spanStubs, "Parent": spanStubs, "StartTime": spanStubs, "SpanKind": spanStubs,
+	"vertexes": progressLog, "statuses": progressLog, "logs": progressLog, "warnings": progressLog,
+	"steps": buildsFile, "duration_seconds": buildsFile, "outcome": buildsFile, "pipeline": buildsFile,
+}
+
+// formatOfJSON looks at the fields of the first object. It reads no more of it
+// than it must: the first field is often the whole file.
+func formatOfJSON(data []byte) format {
+	depth, key := 0, true
+	opened := 0 // depth of the first object
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; c {
+		case '{', '[':
+			depth++
+			switch {
+			case opened > 0:
+			case c == '{':
+				opened, key = depth, true
+			case depth > 1:
+				return unknown // no format is a list of lists
+			}
+		case '}', ']':
+			depth--
+			if opened > 0 && depth < opened {
+				return unknown
+			}
+		case ',':
+			key = true
+		case ':':
+			key = false
+		case '"':
+			end := closing(data, i)
+			if end < 0 {
+				return unknown
+			}
+			if key && depth == opened && opened > 0 {
+				if f, ok := fields[string(data[i+1:end])]; ok {
+					return f
+				}
+			}
+			i = end
+		}
+	}
+	return unknown
+}
+
+// closing is the index of the quote that ends the string begun at start, -1 if
+// there is none.
+func closing(data []byte, start int) int {
+	for i := start + 1; i < len(data); i++ {
+		switch data[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return -1
+}
+
+// unsupported says what the data looks like, and what to do about it.
+func unsupported(data []byte) error {
+	const (
+		rawjson = "build with --progress=rawjson"
+		give    = "give a build record, the output of --progress=rawjson, a trace or a builds file"
+	)
+	data = bytes.TrimSpace(data[:min(len(data), 512)])
+	text := strings.ToLower(string(data))
+	for _, known := range []struct{ prefix, what, hint string }{
+		{"<!doctype html", "HTML", "a login page, or a page about the file?"},
+		{"<html", "HTML", "a login page, or a page about the file?"},
+		{"<", "XML", give},
+		{"#0 ", "the plain progress of a build", "it has no exact times; " + rawjson},
+		{"#1 ", "the plain progress of a build", "it has no exact times; " + rawjson},
+		{"{", "JSON", "but is neither a trace, a progress log nor a builds file, or is cut off at its start"},
+		{"[", "JSON", "but is neither a trace, a progress log nor a builds file, or is cut off at its start"},
+		{"\x7felf", "a program", give},
+		{"error:", "the end of a progress log", "a whole one has a line of JSON for each event; " + rawjson},
+		{"# syntax", "a Dockerfile", give},
+		{"from ", "a Dockerfile", give},
+	} {
+		if strings.HasPrefix(text, known.prefix) {
+			return fmt.Errorf("looks like %s: %s", known.what, known.hint)
+		}
+	}
+	switch {
+	case bytes.HasPrefix(data, []byte("\x28\xb5\x2f\xfd")):
+		return errors.New("looks like zstd: unpack it first")
+	case bytes.IndexByte(data, 0) >= 0 || !utf8.Valid(data[:max(0, len(data)-utf8.UTFMax)]):
+		return errors.New("looks like binary data: " + give)
+	}
+	return errors.New("looks like plain text: " + give)
+}

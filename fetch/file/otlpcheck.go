@@ -1,0 +1,94 @@
+package file
+
+import (
+	"errors"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// A messageKind is one of the messages of OTLP traces in which attributes are:
+// only these can be nested at will.
+type messageKind int
+
+const (
+	leaf messageKind = iota
+	tracesData
+	resourceSpans
+	resource
+	scopeSpans
+	scope
+	span
+	event
+	link
+	keyValue
+	anyValue
+	valueList
+	keyValueList
+)
+
+// messageFields says which fields of a message are messages themselves, see
+// https://github.com/open-telemetry/opentelemetry-proto.
+var messageFields = map[messageKind]map[protowire.Number]messageKind{
+	tracesData:    {1: resourceSpans},
+	resourceSpans: {1: resource, 2: scopeSpans, 1000: scopeSpans},
+	resource:      {1: keyValue},
+	scopeSpans:    {1: scope, 2: span},
+	scope:         {3: keyValue},
+	span:          {9: keyValue, 11: event, 13: link},
+	event:         {3: keyValue},
+	link:          {4: keyValue},
+	keyValue:      {2: anyValue},
+	anyValue:      {5: valueList, 6: keyValueList},
+	valueList:     {1: anyValue},
+	keyValueList:  {1: keyValue},
+}
+
+var errNotOTLP = errors.New("is no OTLP in protobuf, or is cut off")
+
+// checkTraces makes sure that data is a whole TracesData, with no more spans
+// than are read and no deeper values than a recursive decoder has stack for.
+func checkTraces(data []byte) error {
+	spans := MaxSpans
+	return checkMessage(data, tracesData, &spans, 0)
+}
+
+func checkMessage(data []byte, kind messageKind, spans *int, depth int) error {
+	if depth > MaxNesting {
+		return errNesting
+	}
+	for len(data) > 0 {
+		number, wire, n := protowire.ConsumeTag(data)
+		if n < 0 {
+			return errNotOTLP
+		}
+		data = data[n:]
+		if kind == tracesData && (number != 1 || wire != protowire.BytesType) {
+			return errNotOTLP
+		}
+		child := messageFields[kind][number]
+		if wire != protowire.BytesType {
+			if n = protowire.ConsumeFieldValue(number, wire, data); n < 0 {
+				return errNotOTLP
+			}
+			data = data[n:]
+			continue
+		}
+		value, n := protowire.ConsumeBytes(data)
+		if n < 0 {
+			return errNotOTLP
+		}
+		data = data[n:]
+		if child == leaf {
+			continue
+		}
+		if child == span {
+			if *spans--; *spans < 0 {
+				return errTooManySpans
+			}
+		}
+		if err := checkMessage(value, child, spans, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package file
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/buildregress/buildregress/fetch/buildkit"
+)
+
+// A progressLine is one line of --progress=rawjson.
+type progressLine struct {
+	Vertices []buildkit.Vertex `json:"vertexes"`
+	Statuses []buildkit.Status `json:"statuses"`
+	Logs     []buildkit.Log    `json:"logs"`
+}
+
+// isProgress tells whether data holds a line of progress. Warnings in plain
+// text may stand before it.
+func isProgress(data []byte) bool {
+	const enough = 1000 // lines
+	n := 0
+	for line := range bytes.Lines(data) {
+		if n++; n > enough {
+			break
+		}
+		if line[0] == '{' && formatOfJSON(line) == progressLog {
+			return true
+		}
+	}
+	return false
+}
+
+// progressLog reads the output of --progress=rawjson, which is not JSON alone:
+// buildx prints warnings before it and the reason of a failure after it.
+func (d *decoder) progressLog(name string, data []byte) error {
+	var p buildkit.Progress
+	var a buildkit.Account
+	var firstBad error
+	bad, n := 0, 0
+	for line := range bytes.Lines(data) {
+		n++
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			continue
+		}
+		if line[0] != '{' {
+			if message, ok := strings.CutPrefix(string(line), "ERROR: "); ok {
+				a.Error = strings.TrimPrefix(strings.TrimPrefix(message, "failed to build: "), "failed to solve: ")
+			}
+			continue
+		}
+		if err := progressEvent(&p, line); err != nil {
+			if bad++; firstBad == nil {
+				firstBad = fmt.Errorf("line %d: %w", n, err)
+			}
+		}
+	}
+	if p.Empty() {
+		if firstBad != nil {
+			return firstBad
+		}
+		return errors.New("no vertex in it")
+	}
+	if bad == 1 {
+		d.warn(name, firstBad)
+	} else if bad > 1 {
+		d.warn(name, fmt.Errorf("%w (and %d more lines like it)", firstBad, bad-1))
+	}
+	a.Cancelled = strings.HasSuffix(a.Error, "context canceled")
+	builds, warnings := p.Builds(a)
+	d.add(name, builds, warnings)
+	return nil
+}
+
+func progressEvent(p *buildkit.Progress, line []byte) error {
+	if err := checkNesting(line); err != nil {
+		return err
+	}
+	var event progressLine
+	if err := json.Unmarshal(line, &event); err != nil {
+		return jsonError(err)
+	}
+	for _, v := range event.Vertices {
+		if err := p.Vertex(v); err != nil {
+			return err
+		}
+	}
+	for _, s := range event.Statuses {
+		p.Status(s)
+	}
+	for _, l := range event.Logs {
+		p.Log(l)
+	}
+	return nil
+}
+
+// jsonError puts what encoding/json found wrong in the words of a file.
+func jsonError(err error) error {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		return fmt.Errorf("%s is a %s, which it cannot be", orElse(kind.Field, "the value"), kind.Value)
+	}
+	if err.Error() == "unexpected end of JSON input" || strings.Contains(err.Error(), "unexpected EOF") {
+		return errors.New("cut off: it ends in the middle")
+	}
+	return fmt.Errorf("bad JSON: %w", err)
+}
+
+func orElse(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}

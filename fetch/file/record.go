@@ -1,0 +1,212 @@
+package file
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/buildkit"
+)
+
+// A historyRecord is what BuildKit keeps of a build, as far as it is used. The
+// paths of the machine that it holds as well stay where they are.
+type historyRecord struct {
+	Ref           string
+	FrontendAttrs map[string]string
+	CreatedAt     recordTime
+	CompletedAt   recordTime
+	Error         *struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+		Details []struct {
+			TypeURL string `json:"type_url"`
+			Value   []byte `json:"value"`
+		} `json:"details"`
+	} `json:"error"`
+	LocalState struct {
+		Target string // as bake names it, "default" without bake
+	} `json:"localState"`
+}
+
+// A recordTime is a time that old records hold as text and new ones in parts.
+type recordTime struct{ time.Time }
+
+func (t *recordTime) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		err := t.Time.UnmarshalJSON(b)
+		t.Time = unixTime(t.Unix(), int64(t.Nanosecond()))
+		return err
+	}
+	var parts *struct {
+		Seconds int64 `json:"seconds"`
+		Nanos   int64 `json:"nanos"`
+	}
+	if err := json.Unmarshal(b, &parts); err != nil || parts == nil {
+		return err
+	}
+	t.Time = unixTime(parts.Seconds, parts.Nanos)
+	return nil
+}
+
+// unixTime is a time if it can be one of a build, else the zero time.
+func unixTime(seconds, nanos int64) time.Time {
+	const y2200 = 7258118400
+	if seconds <= 0 || seconds >= y2200 || nanos < 0 || nanos >= 1e9 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, nanos).UTC()
+}
+
+// record reads one build record.
+func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error {
+	config, err := l.blob(m.Config.Digest)
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	if err := checkNesting(config); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	var r historyRecord
+	if err := json.Unmarshal(config, &r); err != nil {
+		return fmt.Errorf("record: %w", jsonError(err))
+	}
+	if r.Ref == "" {
+		return fmt.Errorf("record: has no Ref")
+	}
+	name = name + "/" + printable(r.Ref)
+	a := r.account()
+	d.provenance(name, l, m, &a)
+	d.failure(name, l, m, &r, &a)
+	progress := d.status(name, l, m)
+	spans := d.trace(name, l, m)
+	if progress.Empty() && len(spans) > 0 {
+		builds, warnings := fromTrace(a, spans)
+		d.add(name, builds, warnings)
+		return nil
+	}
+	a.Trace, a.Resource = traceOf(progress, spans)
+	if r.isBaked(spans) {
+		a.BakeTarget = r.LocalState.Target
+	}
+	b, warnings := progress.Build(a)
+	d.add(name, []detect.Build{b}, warnings)
+	return nil
+}
+
+// account is what the record itself says.
+func (r *historyRecord) account() buildkit.Account {
+	const grpcCanceled = 1
+	a := buildkit.Account{
+		Ref:        buildkit.Clean(r.Ref, 200),
+		Start:      r.CreatedAt.Time,
+		End:        r.CompletedAt.Time,
+		Ended:      !r.CompletedAt.IsZero(),
+		Repository: r.FrontendAttrs["vcs:source"],
+		Revision:   r.FrontendAttrs["vcs:revision"],
+		Dockerfile: path.Join(r.FrontendAttrs["vcs:localdir:dockerfile"], orElse(r.FrontendAttrs["filename"], "Dockerfile")),
+		Target:     r.FrontendAttrs["target"],
+	}
+	if r.Error != nil {
+		a.Ended = true
+		a.Error = orElse(r.Error.Message, fmt.Sprintf("code %d", r.Error.Code))
+		a.Cancelled = r.Error.Code == grpcCanceled || strings.HasSuffix(a.Error, "context canceled")
+	}
+	return a
+}
+
+// isBaked tells whether bake built the target together with others: then its
+// client makes a span for each.
+func (r *historyRecord) isBaked(spans []buildkit.Span) bool {
+	bakes := map[string]bool{}
+	for _, s := range spans {
+		if s.Name == "bake" || strings.HasPrefix(s.Name, "bake ") {
+			bakes[s.ID] = true
+		}
+	}
+	for _, s := range spans {
+		if bakes[s.Parent] && s.Name == r.LocalState.Target {
+			return true
+		}
+	}
+	return false
+}
+
+// status reads the progress that the record keeps, empty if it has none that
+// can be read.
+func (d *decoder) status(name string, l *layoutReader, m ocispec.Manifest) *buildkit.Progress {
+	p := &buildkit.Progress{}
+	blob, err := l.layer(m, typeStatus)
+	if err == nil {
+		err = statusBlob(p, blob)
+	}
+	if err != nil {
+		d.warn(name, fmt.Errorf("status: %w", err))
+	}
+	return p
+}
+
+// trace reads the spans that the record keeps, none if it has none that can be
+// read.
+func (d *decoder) trace(name string, l *layoutReader, m ocispec.Manifest) []buildkit.Span {
+	blob, err := l.layer(m, typeTrace)
+	if err != nil || blob == nil {
+		if err != nil {
+			d.warn(name, fmt.Errorf("trace: %w", err))
+		}
+		return nil
+	}
+	spans, err := SpanStubs(blob)
+	if err != nil {
+		d.warn(name, fmt.Errorf("trace: %w", err))
+	}
+	return spans
+}
+
+// traceOf is the trace of a build whose progress is known: that of the spans of
+// its vertices. Builds of one bake share a trace, so that there are spans of
+// other builds too. The attributes are those of the first client in it.
+func traceOf(p *buildkit.Progress, spans []buildkit.Span) (string, map[string]string) {
+	trace := ""
+	for _, s := range spans {
+		if s.Vertex != "" && p.Has(s.Vertex) {
+			trace = s.Trace
+			break
+		}
+	}
+	if trace == "" && len(spans) > 0 {
+		trace = spans[0].Trace
+	}
+	for _, s := range spans {
+		if s.Trace != trace {
+			continue
+		}
+		for key := range s.Resource {
+			if strings.HasPrefix(key, "cicd.") || strings.HasPrefix(key, "vcs.") {
+				return trace, s.Resource
+			}
+		}
+	}
+	return trace, nil
+}
+
+// fromTrace makes the build of a record that keeps no progress. If its trace
+// holds several builds, the one that began nearest to it is it.
+func fromTrace(a buildkit.Account, spans []buildkit.Span) ([]detect.Build, []error) {
+	builds, warnings := buildkit.Builds(spans)
+	if len(builds) == 0 {
+		return nil, warnings
+	}
+	nearest := builds[0]
+	for _, b := range builds[1:] {
+		if b.Start.Sub(a.Start).Abs() < nearest.Start.Sub(a.Start).Abs() {
+			nearest = b
+		}
+	}
+	a.Complete(&nearest)
+	return []detect.Build{nearest}, warnings
+}

@@ -1,0 +1,218 @@
+package file
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/buildregress/buildregress/fetch/builds/buildtest"
+)
+
+const recordings = "../../testdata/builds"
+
+// open reads a recording, in which nothing may be wrong but what is expected.
+func open(t *testing.T, path string) []detect.Build {
+	t.Helper()
+	list, warnings, err := Open(t.Context(), filepath.Join(recordings, path), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range warnings {
+		// One record has damaged details, see the README of the recordings.
+		if !strings.Contains(path, "049") {
+			t.Errorf("%s: warning: %v", path, w)
+		}
+	}
+	for i := range list {
+		if err := roundTrip(list[i]); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err := buildtest.Check(&list[i]); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	return list
+}
+
+// roundTrip checks that a builds file loses nothing of b.
+func roundTrip(b detect.Build) error {
+	var text bytes.Buffer
+	if err := builds.Encode(&text, []detect.Build{b}); err != nil {
+		return err
+	}
+	back, err := builds.Decode(&text, "builds")
+	if err != nil {
+		return err
+	}
+	if diff := cmp.Diff([]detect.Build{b}, back); diff != "" {
+		return fmt.Errorf("a builds file changes it (-before +after):\n%s", diff)
+	}
+	return nil
+}
+
+// names lists the recordings of a set, as they are called in every format.
+func names(t *testing.T, set string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(recordings, set, "otlp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, e := range entries {
+		list = append(list, strings.TrimSuffix(e.Name(), ".json.gz"))
+	}
+	return list
+}
+
+// TestFormatsAgree reads each recorded build in its four formats.
+func TestFormatsAgree(t *testing.T) {
+	for _, set := range []string{"alpha", "beta"} {
+		for _, name := range names(t, set) {
+			t.Run(set+"/"+name, func(t *testing.T) {
+				otlp := open(t, set+"/otlp/"+name+".json.gz")
+				jaeger := open(t, set+"/jaeger/"+name+".json.gz")
+				progress := open(t, set+"/rawjson/"+name+".jsonl.gz")
+				record := openRecords(t, set, name)
+				for format, builds := range map[string][]detect.Build{"jaeger": jaeger, "progress": progress, "record": record} {
+					if len(builds) != len(otlp) {
+						t.Fatalf("%s has %d builds, otlp has %d", format, len(builds), len(otlp))
+					}
+				}
+				shared := len(otlp) > 1
+				for _, o := range otlp {
+					sameTraces(t, &o, match(t, &o, jaeger))
+					sameSteps(t, &o, match(t, &o, record), shared)
+					sameSteps(t, &o, match(t, &o, progress), shared)
+					sameOrigin(t, &o, match(t, &o, record), match(t, &o, progress), shared)
+				}
+			})
+		}
+	}
+}
+
+// openRecords reads a record; bakes have one with all their targets' records.
+func openRecords(t *testing.T, set, name string) []detect.Build {
+	t.Helper()
+	path := set + "/dockerbuild/" + name + ".dockerbuild"
+	if _, err := os.Stat(filepath.Join(recordings, path)); err != nil {
+		path = set + "/dockerbuild/" + name + "-both.dockerbuild"
+	}
+	return open(t, path)
+}
+
+// match finds the recording of b among builds: that of the same target.
+func match(t *testing.T, b *detect.Build, builds []detect.Build) *detect.Build {
+	t.Helper()
+	if len(builds) == 1 {
+		return &builds[0]
+	}
+	target := b.Pipeline[strings.LastIndexByte(b.Pipeline, ' ')+1:]
+	for i := range builds {
+		if strings.HasSuffix(builds[i].Pipeline, target) {
+			return &builds[i]
+		}
+	}
+	t.Fatalf("no recording of target %s", target)
+	return nil
+}
+
+// sameTraces checks that two trace formats differ by rounding only.
+func sameTraces(t *testing.T, a, b *detect.Build) {
+	t.Helper()
+	near := cmp.Comparer(func(x, y time.Duration) bool { return (x - y).Abs() < time.Millisecond })
+	nearTime := cmp.Comparer(func(x, y time.Time) bool { return x.Sub(y).Abs() < time.Millisecond })
+	if diff := cmp.Diff(a, b, near, nearTime); diff != "" {
+		t.Errorf("otlp and jaeger differ (-otlp +jaeger):\n%s", diff)
+	}
+}
+
+// sameSteps checks a trace against a format that lists all vertices. Where
+// targets share vertices, each source shows these under a target of its choice.
+func sameSteps(t *testing.T, trace, all *detect.Build, shared bool) {
+	t.Helper()
+	byID := map[string]*detect.Step{}
+	for i := range all.Steps {
+		byID[all.Steps[i].ID] = &all.Steps[i]
+	}
+	seen := map[string]bool{}
+	for i := range trace.Steps {
+		a := &trace.Steps[i]
+		b := byID[a.ID]
+		if b == nil {
+			if !shared {
+				t.Errorf("%s is in the trace only", a.Name)
+			}
+			continue
+		}
+		seen[a.ID] = true
+		if a.State != b.State {
+			t.Errorf("%s: %v in the trace, %v in the status", a.Name, a.State, b.State)
+		}
+		if a.Name != b.Name || a.Stage != b.Stage || a.Index != b.Index || a.Count != b.Count {
+			t.Errorf("%q is called %q in the status", a.Name, b.Name)
+		}
+		if a.Key != b.Key && !strings.Contains(b.Key, "$") {
+			t.Errorf("%s has key %q in the status", a.Key, b.Key)
+		}
+		if d := (a.Duration - b.Duration).Abs(); d > 5*time.Millisecond && !pulls(b) && b.Error != "did not end" {
+			t.Errorf("%s: %v in the trace, %v in the status", a.Name, a.Duration, b.Duration)
+		}
+	}
+	for id, b := range byID {
+		if seen[id] || b.State == detect.Cached || b.State == detect.NeverStarted {
+			continue
+		}
+		if !shared && !withoutSpan(b) {
+			t.Errorf("%s is %v and not in the trace", b.Name, b.State)
+		}
+	}
+}
+
+// pulls tells whether a step loaded layers from a registry: the status counts
+// that, the last interval of it, and its span does not.
+func pulls(s *detect.Step) bool {
+	return s.Bytes > 0 && s.Stage != "internal" && s.Stage != "export"
+}
+
+// withoutSpan tells of phases that no trace shows.
+func withoutSpan(s *detect.Step) bool {
+	return s.Stage == "cache import" || s.Stage == "auth" || strings.Contains(s.Name, "load metadata for")
+}
+
+// sameOrigin checks what else the recordings say, and that they count as one.
+func sameOrigin(t *testing.T, trace, record, progress *detect.Build, shared bool) {
+	t.Helper()
+	if trace.Outcome != record.Outcome || progress.Outcome != record.Outcome {
+		t.Errorf("trace is %v, progress %v, record %v", trace.Outcome, progress.Outcome, record.Outcome)
+	}
+	if trace.Trace != record.Trace {
+		t.Errorf("trace id %s, in the record %s", trace.Trace, record.Trace)
+	}
+	if trace.Pipeline != "" && trace.Pipeline != record.Pipeline || trace.Revision != "" && trace.Revision != record.Revision || trace.Branch != record.Branch {
+		t.Errorf("trace is of %q %s %s, record of %q %s %s",
+			trace.Pipeline, trace.Revision, trace.Branch, record.Pipeline, record.Revision, record.Branch)
+	}
+	for format, b := range map[string]*detect.Build{"trace": trace, "progress": progress} {
+		// The daemon is told to stop a killed build later than its client ended.
+		if d := (b.Duration - record.Duration).Abs(); d > 30*time.Millisecond && record.Outcome == detect.OK {
+			t.Errorf("%s lasted %v, the record says %v", format, b.Duration, record.Duration)
+		}
+		if !shared && b.Content != record.Content {
+			t.Errorf("content of the %s is %s, of the record %s", format, b.Content, record.Content)
+		}
+		if !shared && !detect.SameBuild(b, record) {
+			t.Errorf("%s and record are two builds", format)
+		}
+	}
+	if trace.Partial != true || record.Partial != false || progress.Partial != shared {
+		t.Errorf("partial: trace %v, record %v, progress %v", trace.Partial, record.Partial, progress.Partial)
+	}
+}

@@ -1,0 +1,115 @@
+package file
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/buildregress/buildregress/fetch/buildkit"
+)
+
+// A spanStub is a span as the Go SDK's test package prints it. BuildKit keeps
+// the trace of a build record so, whatever the media type says.
+type spanStub struct {
+	Name        string
+	SpanContext stubContext
+	Parent      stubContext
+	SpanKind    int
+	StartTime   time.Time
+	EndTime     time.Time
+	Attributes  []stubAttribute
+	Events      []struct {
+		Attributes []stubAttribute
+	}
+	Status struct {
+		Code        json.RawMessage
+		Description string
+	}
+	Resource []stubAttribute
+}
+
+type stubContext struct {
+	TraceID string
+	SpanID  string
+}
+
+type stubAttribute struct {
+	Key   string
+	Value struct {
+		Value any
+	}
+}
+
+// SpanStubs reads the spans of a stream of span stubs, or of arrays of them. If
+// a later one is bad, those before it are returned with the error.
+func SpanStubs(data []byte) ([]buildkit.Span, error) {
+	var spans []buildkit.Span
+	err := eachJSON(data, func(value json.RawMessage) error {
+		stubs := make([]spanStub, 1)
+		var err error
+		if value[0] == '[' {
+			err = json.Unmarshal(value, &stubs)
+		} else {
+			err = json.Unmarshal(value, &stubs[0])
+		}
+		if err != nil {
+			return jsonError(err)
+		}
+		if len(spans)+len(stubs) > MaxSpans {
+			return errTooManySpans
+		}
+		for i := range stubs {
+			spans = append(spans, stubs[i].span())
+		}
+		return nil
+	})
+	return spans, err
+}
+
+func (stub *spanStub) span() buildkit.Span {
+	s := buildkit.Span{
+		Trace:    traceID(stub.SpanContext.TraceID),
+		ID:       hexID(stub.SpanContext.SpanID),
+		Parent:   hexID(stub.Parent.SpanID),
+		Name:     stub.Name,
+		Start:    stub.StartTime.UTC(),
+		End:      stub.EndTime.UTC(),
+		Failed:   stub.failed(),
+		Message:  stub.Status.Description,
+		Resource: map[string]string{},
+	}
+	if stub.SpanKind >= 0 && stub.SpanKind <= int(buildkit.KindClient) {
+		s.Kind = buildkit.Kind(stub.SpanKind)
+	}
+	for _, a := range stub.Attributes {
+		switch v := a.Value.Value.(type) {
+		case string:
+			s.Set(a.Key, v)
+		case float64:
+			if a.Key == "rpc.grpc.status_code" {
+				s.Code = int(v)
+			}
+		}
+	}
+	for _, a := range stub.Resource {
+		if text, ok := a.Value.Value.(string); ok {
+			s.Resource[a.Key] = text
+		}
+	}
+	if s.Failed && s.Message == "" {
+		for _, e := range stub.Events {
+			for _, a := range e.Attributes {
+				if text, ok := a.Value.Value.(string); ok && a.Key == "exception.message" {
+					s.Message = text
+				}
+			}
+		}
+	}
+	return s
+}
+
+// failed reads the status. As a number it is one of the Go SDK, where 1 is the
+// error and 2 is fine; OTLP has it the other way round.
+func (stub *spanStub) failed() bool {
+	code := string(stub.Status.Code)
+	return code == "1" || code == `"Error"`
+}

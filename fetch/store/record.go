@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// Record puts the builds into the store, each in a transaction of its own, and
+// returns how many it did not hold before. A build that it holds already is
+// completed by what the new recording knows more, see fetch.Merge.
+func (s *Store) Record(ctx context.Context, builds []detect.Build) (added int, err error) {
+	if s.db == nil {
+		if err := s.connect(ctx); err != nil {
+			return 0, err
+		}
+	}
+	for i := range builds {
+		isNew := false
+		err := s.transact(ctx, nil, func(tx *txn) (err error) {
+			isNew, err = record(ctx, tx, &builds[i])
+			return err
+		})
+		if err != nil {
+			return added, err
+		}
+		if isNew {
+			added++
+		}
+	}
+	return added, nil
+}
+
+func record(ctx context.Context, tx *txn, b *detect.Build) (isNew bool, err error) {
+	known, err := recordings(ctx, tx, b)
+	if err != nil {
+		return false, err
+	}
+	if len(known) == 0 {
+		return true, insert(ctx, tx, nil, b)
+	}
+	k := &known[0]
+	if k.Steps, err = stepsOf(ctx, tx, k.id); err != nil {
+		return false, err
+	}
+	merged, more := fetch.Merge(&k.Build, b)
+	if !more {
+		return false, nil
+	}
+	for _, table := range []string{"DELETE FROM steps WHERE build = ?", "DELETE FROM builds WHERE id = ?"} {
+		if err := tx.exec(ctx, table, k.id); err != nil {
+			return false, err
+		}
+	}
+	return false, insert(ctx, tx, k.id, &merged)
+}
+
+// insert adds b under the given id, or under a new one if that is nil.
+func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
+	pipeline, err := entry(ctx, tx, "pipelines", []string{"name"}, clean(b.Pipeline))
+	if err != nil {
+		return err
+	}
+	line, err := entry(ctx, tx, "lines", []string{"pipeline", "branch", "pull_request", "repository"},
+		pipeline, clean(b.Branch), clean(b.PullRequest), clean(b.Repository))
+	if err != nil {
+		return err
+	}
+	build, err := tx.id(ctx, `INSERT INTO builds (id, ref, trace, content, pipeline, line, revision, url, runner,
+		start, duration, resolution, outcome, error, log, partial) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
+		id, clean(b.ID), clean(b.Trace), clean(b.Content), pipeline, line, clean(b.Revision), clean(b.URL), clean(b.Runner),
+		instant(b.Start), int64(b.Duration), int64(b.Resolution), int(b.Outcome), clean(b.Error), list(b.Log), b.Partial)
+	if err != nil {
+		return err
+	}
+	return insertSteps(ctx, tx, build, line, b)
+}
+
+const insertStep = `INSERT INTO steps (build, ordinal, name, key, id, state, start, duration,
+	inputs, bytes, error, sample_line, sample_start) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`
+
+func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Build) error {
+	for i := range b.Steps {
+		s := &b.Steps[i]
+		key, err := entry(ctx, tx, "keys", []string{"key"}, clean(s.Key))
+		if err != nil {
+			return err
+		}
+		name, err := entry(ctx, tx, "names",
+			[]string{"key", "name", "platform", "stage", "position", "positions", "source_file", "source_line"},
+			key, clean(s.Name), clean(s.Platform), clean(s.Stage), s.Index, s.Count, clean(s.Source.File), s.Source.Line)
+		if err != nil {
+			return err
+		}
+		var sampleLine, sampleStart any
+		if s.State == detect.Executed && b.Outcome == detect.OK {
+			sampleLine, sampleStart = line, instant(b.Start)
+		}
+		if err := tx.exec(ctx, insertStep, build, i, name, key, clean(s.ID), int(s.State), instant(s.Start), int64(s.Duration),
+			list(s.Inputs), s.Bytes, clean(s.Error), sampleLine, sampleStart); err != nil {
+			return err
+		}
+	}
+	return nil
+}

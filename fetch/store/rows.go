@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// clean makes text what every database holds: UTF-8 without a zero byte.
+func clean(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// instant is t as it is stored. A time that no build can have had counts as
+// unknown, as its nanoseconds since 1970 would not fit.
+func instant(t time.Time) int64 {
+	if y := t.Year(); y < 1971 || y > 2260 {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func timeOf(instant int64) time.Time {
+	if instant == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, instant).UTC()
+}
+
+// list is a JSON array of texts, "" for an empty one.
+func list(texts []string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	cleaned := make([]string, len(texts))
+	for i, t := range texts {
+		cleaned[i] = clean(t)
+	}
+	b, _ := json.Marshal(cleaned) // strings always marshal
+	return string(b)
+}
+
+func listOf(text string) (texts []string, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	return texts, json.Unmarshal([]byte(text), &texts)
+}
+
+const buildColumns = `b.id, b.ref, b.trace, b.content, p.name, l.repository, b.revision, l.branch, l.pull_request,
+	b.url, b.runner, b.start, b.duration, b.resolution, b.outcome, b.error, b.log, b.partial`
+
+const buildTables = ` FROM builds b JOIN pipelines p ON p.id = b.pipeline JOIN lines l ON l.id = b.line `
+
+// row is a build as the database has it, without its steps.
+type row struct {
+	id int64
+	detect.Build
+}
+
+// queryBuilds reads the builds for which the condition holds.
+func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([]row, error) {
+	rows, err := tx.query(ctx, "SELECT "+buildColumns+buildTables+condition, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []row
+	for rows.Next() {
+		var r row
+		var start int64
+		var log string
+		b := &r.Build
+		if err := rows.Scan(&r.id, &b.ID, &b.Trace, &b.Content, &b.Pipeline, &b.Repository, &b.Revision, &b.Branch, &b.PullRequest,
+			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial); err != nil {
+			return nil, err
+		}
+		b.Start = timeOf(start)
+		if b.Log, err = listOf(log); err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+const stepColumns = `k.key, n.name, n.platform, n.stage, n.position, n.positions, n.source_file, n.source_line,
+	s.id, s.state, s.start, s.duration, s.inputs, s.bytes, s.error`
+
+const stepTables = ` FROM steps s JOIN names n ON n.id = s.name JOIN keys k ON k.id = s.key `
+
+// scanStep reads stepColumns, behind the columns that the caller put in front.
+func scanStep(rows *sql.Rows, front ...any) (s detect.Step, err error) {
+	var start int64
+	var inputs string
+	if err := rows.Scan(append(front, &s.Key, &s.Name, &s.Platform, &s.Stage, &s.Index, &s.Count, &s.Source.File, &s.Source.Line,
+		&s.ID, &s.State, &start, &s.Duration, &inputs, &s.Bytes, &s.Error)...); err != nil {
+		return s, err
+	}
+	s.Start = timeOf(start)
+	s.Inputs, err = listOf(inputs)
+	return s, err
+}
+
+// stepsOf reads the steps of a build.
+func stepsOf(ctx context.Context, tx *txn, build int64) ([]detect.Step, error) {
+	rows, err := tx.query(ctx, "SELECT "+stepColumns+stepTables+"WHERE s.build = ? ORDER BY s.ordinal", build)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []detect.Step
+	for rows.Next() {
+		s, err := scanStep(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, rows.Err()
+}
+
+// recordings finds the recordings of b, an equal id first.
+func recordings(ctx context.Context, tx *txn, b *detect.Build) ([]row, error) {
+	found, err := queryBuilds(ctx, tx, "WHERE b.ref = ?", clean(b.ID))
+	if err != nil || b.Content == "" {
+		return found, err
+	}
+	// detect.SameBuild decides; these are all that it could accept.
+	near := int64(time.Second)
+	start := instant(b.Start)
+	more, err := queryBuilds(ctx, tx, `WHERE b.ref <> ? AND b.id IN (
+		SELECT id FROM builds WHERE content = ? AND start BETWEEN ? AND ?
+		UNION SELECT id FROM builds WHERE trace = ? AND content = ? AND trace <> '') ORDER BY b.id`,
+		clean(b.ID), clean(b.Content), start-near, start+near, clean(b.Trace), clean(b.Content))
+	for _, r := range more {
+		if detect.SameBuild(&r.Build, b) {
+			found = append(found, r)
+		}
+	}
+	return found, err
+}

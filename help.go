@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+)
+
+// help prints how buildregress is used, or one of its commands.
+func help(_ context.Context, w *world, _ settings, args []string) (code int, err error) {
+	text, topic := helpText, ""
+	if len(args) > 0 {
+		topic = args[0]
+		text = map[string]string{
+			"check": checkHelp, "record": recordHelp, "version": versionHelp, "help": helpText,
+		}[topic]
+	}
+	if text == "" {
+		return 0, usageError{fmt.Sprintf("no help on %q", topic), "buildregress help lists the commands"}
+	}
+	if len(args) > 1 {
+		return 0, usagef("unexpected argument %q", args[1])
+	}
+	_, err = io.WriteString(w.stdout, text)
+	return 0, err
+}
+
+const helpText = `buildregress tells which step of a container build got slower, by how much,
+and whether that is real or the machine's mood.
+
+Usage:
+  buildregress check [flags] SOURCE     judge a build against the history
+  buildregress record [flags] SOURCE…   add builds to the history
+  buildregress version                  print the version
+  buildregress help [COMMAND]           print this, or the flags of a command
+
+SOURCE is a file, a folder of files, or - for standard input. Files are
+recognised by their content: build records of docker buildx (.dockerbuild),
+progress logs (--progress=rawjson), OTLP and Jaeger traces, builds files.
+
+Examples:
+  # judge a build from its progress log, and remember it
+  docker buildx build --progress=rawjson . 2>build.log
+  buildregress check build.log
+
+  # fill the history with earlier builds of main
+  buildregress record --branch main records/
+
+  # judge a record against others, and keep a comment and the numbers
+  buildregress check --baseline main/ --output markdown=comment.md \
+      --output json=result.json new.dockerbuild
+
+  # turn any of these into a builds file, which people and tools can read
+  buildregress record --format builds new.dockerbuild
+
+Every flag may be given in the environment: --min-delta is
+BUILDREGRESS_MIN_DELTA. Flags go before the environment, and that before the
+file .buildregress.yaml, which holds window, min-history, fdr, min-slowdown,
+min-delta and fail-on.
+
+Exit status:
+  0  nothing to fail on; also if there is too little history to judge by
+  1  the verdict, or a step's status, is one that --fail-on names
+  2  bad usage or configuration
+  3  the job could not be done: source unreadable, build not found, store broken
+`
+
+const checkHelp = `Usage: buildregress check [flags] SOURCE
+
+Judges the builds in SOURCE, reports, and adds those just made to the history.
+
+The build:
+  --build REF|TARGET      which of several builds in SOURCE
+  --pipeline NAME         builds of one pipeline are compared with each other
+  --branch NAME           branch of the build
+  --base-branch NAME      whose builds are the baseline (default: the pull
+                          request's target, the default branch, or main)
+  --revision COMMIT       commit of the build
+  --runner NAME           class of the machine that it ran on
+What is not given is taken from the build, from the CI system's variables and
+from the git checkout, the last two for builds that ended within a day.
+
+The history:
+  --store sqlite:PATH     where it is kept (sqlite:.buildregress/history.db)
+  --baseline SOURCE       compare with the builds in a file, folder or store
+  --lookback 30d          how far back rare steps are searched
+  --record auto           add builds: auto (those just made), always, never
+
+The judgement:
+  --window 50             newest samples of a step that count
+  --min-history 8         samples without which a step is not judged
+  --fdr 0.04              false discovery rate over the steps of a build
+  --min-slowdown 15%      smallest change that is told, relative
+  --min-delta 1s          ... and absolute
+  --fail-on regressed     exit 1 on: regressed, unsure, cache-lost, over-budget,
+                          never (repeatable)
+  --config PATH           file with these (.buildregress.yaml, if it exists)
+
+The report:
+  --format text           to standard output: text, markdown, json
+  --output FORMAT=PATH    and to a file (repeatable)
+  --explain STEP          how the judgement on steps came about; STEP is a glob
+                          on "[platform stage] INSTRUCTION text", * any text
+  --color auto            auto, always, never
+  --verbose               say what is being done
+  --timeout 2m            give up after that; 0 is never
+
+Exit status: 0 nothing to fail on, 1 --fail-on, 2 usage, 3 trouble.
+`
+
+const recordHelp = `Usage: buildregress record [flags] SOURCE…
+
+Adds the builds in all SOURCEs to the history and judges nothing. A build that
+the history holds already is not added again, but completed by what is new.
+
+  --store sqlite:PATH     where to keep it (sqlite:.buildregress/history.db)
+  --format builds         print the builds as JSON Lines instead
+  --build REF|TARGET      which of several builds in SOURCE
+  --pipeline NAME         builds of one pipeline are compared with each other
+  --branch NAME           branch of the builds
+  --revision COMMIT       commit of the builds
+  --runner NAME           class of the machine that they ran on
+  --verbose               say what is being done
+  --timeout 2m            give up after that; 0 is never
+
+Examples:
+  buildregress record --branch main records/
+  buildregress record --format builds trace.json | jq .duration_seconds
+
+Exit status: 0 all recorded, 2 usage, 3 a SOURCE or the store is in trouble; the
+builds of the other SOURCEs are recorded then, too.
+`
+
+const versionHelp = `Usage: buildregress version
+
+Prints the version of buildregress and of Go, and the platform.
+`

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"cmp"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// An identity is what somebody other than the build itself says about it: a
+// flag, the CI system, the checkout. Empty fields are unknown.
+type identity struct {
+	pipeline       string
+	repository     string // of the head
+	revision       string
+	branch         string // of the head
+	baseBranch     string // the pull request's target, else the default branch
+	baseRepository string
+	pullRequest    string
+	url            string
+	runner         string
+}
+
+// recent is how long after its end a build counts as just made: what the CI
+// system and the checkout say now is then true of it.
+const recent = 24 * time.Hour
+
+func justMade(b *detect.Build, now time.Time) bool {
+	return now.Sub(b.Start.Add(b.Duration)).Abs() < recent
+}
+
+// A namer completes what builds say about themselves.
+type namer struct {
+	given    identity // by flags and the like
+	ci       identity
+	checkout identity
+	now      time.Time
+}
+
+func newNamer(w *world, s settings) *namer {
+	return &namer{
+		given: identity{
+			pipeline: s.text("pipeline"), branch: s.text("branch"), revision: s.text("revision"),
+			runner: s.text("runner"), baseBranch: s.text("base-branch"),
+		},
+		ci:       ciIdentity(w.env),
+		checkout: checkoutIdentity("."),
+		now:      w.now,
+	}
+}
+
+// complete settles the identity of b. What a flag says is believed first, then
+// what the build itself says, then, only for a build that was just made, what
+// the CI system says, and then the checkout.
+func (n *namer) complete(b *detect.Build) {
+	override(b, n.given)
+	b.Repository = repositoryName(b.Repository)
+	if justMade(b, n.now) {
+		fill(b, n.ci)
+		fill(b, n.checkout)
+	}
+	for _, text := range []*string{&b.Pipeline, &b.Repository, &b.Revision, &b.Branch, &b.PullRequest, &b.URL, &b.Runner} {
+		*text = detect.Mask(*text)
+	}
+}
+
+// override replaces what b says by all that id knows.
+func override(b *detect.Build, id identity) {
+	b.Pipeline = cmp.Or(id.pipeline, b.Pipeline)
+	b.Revision = cmp.Or(id.revision, b.Revision)
+	b.Branch = cmp.Or(id.branch, b.Branch)
+	b.Runner = cmp.Or(id.runner, b.Runner)
+}
+
+// fill adds to b what it does not know.
+func fill(b *detect.Build, id identity) {
+	b.Pipeline = cmp.Or(b.Pipeline, id.pipeline)
+	b.Repository = cmp.Or(b.Repository, id.repository)
+	b.Revision = cmp.Or(b.Revision, id.revision)
+	b.Branch = cmp.Or(b.Branch, id.branch)
+	b.PullRequest = cmp.Or(b.PullRequest, id.pullRequest)
+	b.URL = cmp.Or(b.URL, id.url)
+	b.Runner = cmp.Or(b.Runner, id.runner)
+}
+
+// base is the branch, and its repository, whose builds a build is compared
+// with. repository is "" where any will do.
+func (n *namer) base(b *detect.Build) (branch, repository string) {
+	branch = cmp.Or(n.given.baseBranch, n.ci.baseBranch, "main")
+	switch {
+	case b.Repository == n.ci.repository, b.Repository == n.ci.baseRepository:
+		return branch, n.ci.baseRepository
+	case b.PullRequest == "":
+		return branch, b.Repository
+	}
+	// The build calls its repository something that the CI system does not: a
+	// mirror, say. Base builds will, too; and those of pull requests are told by
+	// their number.
+	return branch, ""
+}
+
+// repositoryName is the path of a repository's address: "owner/name" for
+// "https://github.com/owner/name.git", "git@github.com:owner/name" and itself.
+func repositoryName(address string) string {
+	address, _, _ = strings.Cut(address, "#")
+	if u, err := url.Parse(address); err == nil && u.Host != "" {
+		address = u.Path
+	} else if host, path, ok := strings.Cut(address, ":"); ok && strings.Contains(host, "@") {
+		address = path
+	}
+	return strings.TrimSuffix(strings.Trim(address, "/"), ".git")
+}
+
+// branchName is a git ref as people say it: "main" for "refs/heads/main", and
+// "tags/v1" for a tag, which is no branch of that name.
+func branchName(ref string) string {
+	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
+		return branch
+	}
+	return strings.TrimPrefix(ref, "refs/")
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/report"
+)
+
+// formats are those of a report.
+var formats = []string{"text", "markdown", "json"}
+
+// An outputPlan says where a report goes, and in which forms.
+type outputPlan struct {
+	format  string // on standard output
+	files   []outputFile
+	explain string // glob of the steps to explain, "" for none
+	text    report.TextOptions
+}
+
+type outputFile struct{ format, path string }
+
+func planOutput(w *world, s settings) (p outputPlan, err error) {
+	p.format, p.explain = "text", s.text("explain")
+	if _, said := s["format"]; said {
+		if p.format, err = s.oneOf("format", formats...); err != nil {
+			return p, err
+		}
+	}
+	if p.explain != "" && p.format != "text" {
+		return p, usagef("%s: explanations are text, and standard output is to be %s", s["explain"].from, p.format)
+	}
+	said := s["output"]
+	for _, v := range said.values {
+		format, path, ok := strings.Cut(v, "=")
+		switch {
+		case !ok || path == "":
+			return p, usagef("%s: %q is not FORMAT=PATH", said.from, v)
+		case !slices.Contains(formats, format):
+			return p, usagef("%s: format %q is not one of %s", said.from, format, strings.Join(formats, ", "))
+		case path == "-":
+			return p, usageError{fmt.Sprintf("%s: %q names no file", said.from, v), "--format says what goes to standard output"}
+		case slices.ContainsFunc(p.files, func(f outputFile) bool { return filepath.Clean(f.path) == filepath.Clean(path) }):
+			return p, usagef("%s: two reports are to go to %s", said.from, path)
+		}
+		p.files = append(p.files, outputFile{format, path})
+	}
+	color, err := s.oneOf("color", "auto", "always", "never")
+	p.text = report.TextOptions{
+		Width: w.width,
+		Color: color == "always" || color == "auto" && w.terminal && w.env("NO_COLOR") == "" && w.env("TERM") != "dumb",
+	}
+	return p, err
+}
+
+// write gives the report to all that it is for. What fails keeps nothing else
+// from being written.
+func (p *outputPlan) write(w *world, r *detect.Report) error {
+	errs := []error{p.render(w.stdout, p.format, r, p.text)}
+	if p.explain != "" {
+		errs = append(errs, explain(w.stdout, r, p.explain))
+	}
+	for _, f := range p.files {
+		var b bytes.Buffer
+		err := p.render(&b, f.format, r, report.TextOptions{})
+		if err == nil {
+			err = writeFile(f.path, b.Bytes())
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (p *outputPlan) render(w io.Writer, format string, r *detect.Report, o report.TextOptions) error {
+	switch format {
+	case "json":
+		return report.JSON(w, r)
+	case "markdown":
+		return report.Markdown(w, r)
+	}
+	return report.Text(w, r, o)
+}
+
+// writeFile writes a file as a whole or not at all, and makes its folder. What
+// is there and no regular file (/dev/stderr, a pipe) is written to as it is.
+func writeFile(path string, data []byte) error {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(path, data, 0o666)
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	// Not os.CreateTemp, whose files nobody else may read.
+	temporary := filepath.Join(dir, fmt.Sprintf(".%s.%d", filepath.Base(path), os.Getpid()))
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fs.FileMode(0o666))
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary) // without effect once it is renamed
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}
