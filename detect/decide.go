@@ -19,6 +19,9 @@ type Trial struct {
 	// Runners holds the runner factor of each of New as seen by the other steps
 	// of that build; nil where none could be estimated.
 	Runners []Runner
+	// Recent of the newest samples of History are among New as well: on the base
+	// branch the newest builds are under judgement themselves, not the level.
+	Recent int
 	// Resolution is the coarsest clock of the values; 0 is a fine one.
 	Resolution time.Duration
 	// Foreign tells that builds of other branches fill the history up: they are
@@ -43,7 +46,9 @@ type Decision struct {
 	Usual, Low, High time.Duration
 	Expected         time.Duration // Usual on this runner
 	Modes            []Mode
-	MinDetectable    float64 // 0 if none up to maxDetectable
+	Cut              int           // newest samples, since the level shifted; 0 if it never did
+	Before           time.Duration // the usual time before it shifted
+	MinDetectable    float64       // 0 if none up to maxDetectable
 	MinDetectable3   float64
 }
 
@@ -107,6 +112,7 @@ type judgement struct {
 	raw     []observation // as measured, oldest first
 	cleared []observation // the same without the runner's factor
 
+	shift          shift
 	slower, faster lean
 	q              float64
 }
@@ -127,8 +133,15 @@ func newJudgement(trial *Trial, t Thresholds, contamination float64) *judgement 
 	for i := range history {
 		history[i] = j.log(trial.History[i])
 	}
+	grain := float64(trial.Resolution) / float64(max(durationMedian(trial.History), 1))
+	j.shift = findShift(history, t, contamination, grain)
+	if j.shift.since > 0 {
+		history = j.shift.relevel(history)
+	}
+	if recent := trial.Recent; len(history)-recent >= t.MinHistory {
+		history = history[recent:]
+	}
 	slices.Sort(history)
-	grain := float64(trial.Resolution) / math.Exp(median(history))
 	j.model = newPredictive(history, contamination, grain)
 
 	for i := max(0, len(trial.New)-maxEvidence); i < len(trial.New); i++ {
@@ -158,22 +171,46 @@ func (j *judgement) duration(y float64) time.Duration {
 func (j *judgement) lean(direction float64) lean {
 	n := len(j.raw)
 	margin := math.Log1p(j.t.MinSlowdown) / 2
-	standsOff := func(i int) bool {
-		return direction*(j.raw[i].y-j.model.center) >= margin && direction*(j.cleared[i].y-j.model.center) >= margin
+	off := func(i int) float64 {
+		return math.Min(direction*(j.raw[i].y-j.model.center), direction*(j.cleared[i].y-j.model.center))
 	}
 	l := lean{run: 1}
-	for l.run < n && standsOff(n-l.run) && standsOff(n-l.run-1) {
+	for l.run < n && off(n-l.run) >= margin && off(n-l.run-1) >= margin {
 		l.run++
+	}
+	// The run begins with the first value that is nearer to the others of it than
+	// to the center.
+	offs := make([]float64, l.run)
+	for i := range offs {
+		offs[i] = off(n - 1 - i)
+	}
+	slices.Sort(offs)
+	for l.run > 1 && off(n-l.run) < median(offs)/2 {
+		l.run--
 	}
 	l.value = math.Min(j.model.evidence(j.raw[n-l.run:], direction), j.model.evidence(j.cleared[n-l.run:], direction))
 	l.p = errorOf(l.value, l.run, len(j.model.values))
 	return l
 }
 
+// level holds the samples of the level that the step is on, newest first.
+func (j *judgement) level() []time.Duration {
+	history := j.trial.History[:min(len(j.trial.History), j.t.Window)]
+	if j.shift.since > 0 {
+		return history[:j.shift.since]
+	}
+	return history
+}
+
+// young tells whether the level is too new to prove anything against.
+func (j *judgement) young() bool {
+	return j.shift.since > 0 && j.shift.since < j.t.MinHistory
+}
+
 // matters tells whether the step is long enough for a change of it to be told.
 // Only such steps are tested, and only they count when errors are added up.
 func (j *judgement) matters() bool {
-	usual := durationMedian(j.trial.History)
+	usual := durationMedian(j.level())
 	return usual >= j.t.MinDelta.D() || j.current()-usual >= j.t.MinDelta.D()
 }
 
@@ -181,7 +218,7 @@ func (j *judgement) current() time.Duration { return j.trial.New[len(j.trial.New
 
 // decide gives the verdict. Effects are measured on the raw times.
 func (j *judgement) decide() Decision {
-	history := slices.Clone(j.trial.History[:min(len(j.trial.History), j.t.Window)])
+	history := slices.Clone(j.level())
 	slices.Sort(history)
 	usual := durationMedian(history)
 	runner := Runner{}
@@ -197,16 +234,20 @@ func (j *judgement) decide() Decision {
 		Low:      history[int(0.05*float64(len(history)))],
 		High:     history[len(history)-1-int(0.05*float64(len(history)))],
 		Evidence: Evidence{Builds: j.slower.run, Slow: j.slow(usual), Value: j.slower.value},
+		Cut:      j.shift.since,
+	}
+	if j.shift.since > 0 {
+		d.Before = j.duration(j.model.center - j.shift.by)
 	}
 	for _, m := range j.model.modes {
 		d.Modes = append(d.Modes, Mode{
 			Seconds: Seconds(j.duration(median(m))),
-			Share:   float64(len(m)) / float64(len(history)),
+			Share:   float64(len(m)) / float64(len(j.model.values)),
 		})
 	}
 	switch {
 	case !j.matters():
-	case j.told(usual, j.slower, 1) && j.q <= j.t.FDR && j.slower.p <= slowerP && !j.trial.Foreign:
+	case j.told(usual, j.slower, 1) && j.q <= j.t.FDR && j.slower.p <= slowerP && !j.trial.Foreign && !j.young():
 		d.Status = StatusSlower
 	case j.told(usual, j.slower, 1) && j.slower.p <= suspectP:
 		d.Status = StatusSuspect
@@ -286,7 +327,7 @@ func (j *judgement) detectable(k int) float64 {
 // on unchanged values of real CI durations, held out of histories of 8 to 50;
 // beyond what could be measured it falls as the inequality says.
 func errorOf(value float64, k, n int) float64 {
-	value -= 0.1 * float64(k-1) // a longer run had more chances to begin
+	value -= 0.15 * float64(k-1) // a longer run had more chances to begin
 	value -= 4/float64(n) - 4.0/50
 	last := len(errorLine) - 1
 	if value >= errorLine[last].value {

@@ -103,10 +103,10 @@ func comparable(build *Build, h *History, t Thresholds) (base []Build, branch []
 		slices.SortStableFunc(base, func(x, y Build) int { return y.Start.Compare(x.Start) })
 	}
 	evidence := h.Branch
-	if len(evidence) == 0 && filled == 0 && len(base) >= t.MinHistory+maxEvidence && build.Branch == h.BaseBranch && build.PullRequest == "" {
+	if onBase := build.PullRequest == "" && (build.Branch == h.BaseBranch || build.Branch == ""); onBase && filled == 0 {
 		// On the base branch the newest builds are under suspicion themselves: if
 		// they stand off from those before them, they are evidence, not the level.
-		evidence, base = base[:maxEvidence-1], base[maxEvidence-1:]
+		evidence = base[:min(len(base), maxEvidence-1)]
 	}
 	for i := len(evidence) - 1; i >= 0; i-- {
 		branch = append(branch, &evidence[i])
@@ -160,6 +160,9 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, t Thresholds,
 		trial := Trial{History: s.durations(t.Window), Resolution: resolution, Foreign: foreign}
 		for b := range s.ran {
 			if s.ran[b] {
+				if a.inBase(a.branch[b]) {
+					trial.Recent++
+				}
 				trial.New = append(trial.New, s.values[b])
 				trial.Runners = append(trial.Runners, g.forStep(&moods[b], at))
 			}
@@ -180,12 +183,12 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, t Thresholds,
 		}
 	}
 	for k, d := range Decide(trials, t) {
-		fill(&r.Steps[results[k]], tried[k], &d, t)
+		fill(&r.Steps[results[k]], tried[k], &d, a.branch, t)
 	}
 }
 
 // fill puts a decision into words and numbers.
-func fill(step *StepResult, s *series, d *Decision, t Thresholds) {
+func fill(step *StepResult, s *series, d *Decision, branch []*Build, t Thresholds) {
 	step.Status, step.Reason = d.Status, d.Reason
 	step.Usual, step.Low, step.High, step.Expected = Seconds(d.Usual), Seconds(d.Low), Seconds(d.High), Seconds(d.Expected)
 	step.P, step.Q, step.Evidence = d.P, d.Q, d.Evidence
@@ -197,9 +200,47 @@ func fill(step *StepResult, s *series, d *Decision, t Thresholds) {
 	if d.Status != StatusUnjudged {
 		step.Delta = step.Current - step.Usual
 	}
+	if d.Evidence.Builds > 1 {
+		step.Evidence.Since = s.revisionOf(d.Evidence.Builds, branch)
+	}
+	if d.Cut > 0 {
+		step.Cut = s.samples[d.Cut-1].build.Revision
+		step.Notes = append(step.Notes, fmt.Sprintf("level shifted since %s: %s → %s", nameOfRevision(s.samples[d.Cut-1].build), round(d.Before), round(d.Usual)))
+	}
 	for _, sample := range s.samples[:min(len(s.samples), t.Window)] {
 		step.History = append(step.History, Point{sample.build.ID, Seconds(sample.duration)})
 	}
+}
+
+// revisionOf returns the revision of the build with which the newest n values of
+// the branch begin.
+func (s *series) revisionOf(n int, branch []*Build) string {
+	for b := len(branch) - 1; b >= 0; b-- {
+		if s.ran[b] {
+			if n--; n == 0 {
+				return branch[b].Revision
+			}
+		}
+	}
+	return ""
+}
+
+// nameOfRevision is what people can find a build by.
+func nameOfRevision(b *Build) string {
+	const short = 10
+	if b.Revision == "" {
+		return b.Start.UTC().Format("2006-01-02 15:04")
+	}
+	return b.Revision[:min(len(b.Revision), short)]
+}
+
+// round keeps three digits of a duration.
+func round(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for d/unit >= 1000 {
+		unit *= 10
+	}
+	return d.Round(unit)
 }
 
 // statusOfState is the status of a step as far as its state decides it.

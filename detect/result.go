@@ -176,6 +176,7 @@ type Evidence struct {
 	Builds int     `json:"builds"` // how many of them count, this one included
 	Slow   int     `json:"slow"`   // in how many the step was slower than usual
 	Value  float64 `json:"value"`  // log10 of the odds that all of them are slower by one factor
+	Since  string  `json:"since"`  // revision of the first of them, where there are several
 }
 
 // Links are addresses where people can see the step.

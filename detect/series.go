@@ -187,6 +187,16 @@ func loadOf(s *Step) *Step {
 	return &load
 }
 
+// inBase tells whether a build of the branch is one of the baseline as well.
+func (a *arranged) inBase(b *Build) bool {
+	for i := range a.base[:min(len(a.base), maxEvidence)] {
+		if &a.base[i] == b {
+			return true
+		}
+	}
+	return false
+}
+
 // durations of the newest samples, at most n.
 func (s *series) durations(n int) []time.Duration {
 	d := make([]time.Duration, min(len(s.samples), n))
