@@ -175,7 +175,7 @@ func (c *checker) judge(ctx context.Context, b *subject) (detect.Result, error) 
 	}
 	history, err := c.past.History(ctx, fetch.Query{
 		Build: &b.Build, BaseBranch: branch, BaseRepository: repository,
-		Window: c.plan.thresholds.Window, Lookback: c.plan.lookback,
+		Window: c.plan.thresholds.Window, Lookback: c.plan.lookback, Enough: c.plan.thresholds.MinHistory,
 	})
 	if err != nil {
 		return detect.Result{}, err

@@ -13,10 +13,12 @@ type History struct {
 	Source string // where it came from, for people
 	// BaseBranch is the branch whose builds are the baseline.
 	BaseBranch string
-	// Base holds the baseline: builds of the base branch itself, never of pull
-	// requests. Older ones than the newest Thresholds.Window may be thinned out to
-	// the steps that are rare among these, see Build.Steps.
+	// Base holds the baseline: the newest builds of the base branch itself, never of
+	// pull requests, on the kind of machine that the build ran on where enough are.
 	Base []Build
+	// Rare holds builds before those, of which only the executions of steps are left
+	// that are rare in Base: a step that runs in one build of ten has a history too.
+	Rare []Build
 	// Other holds the newest successful build of each other branch, to fill up
 	// a baseline that is too small.
 	Other []Build
@@ -28,7 +30,7 @@ type History struct {
 // Judge compares one build with its history, step by step.
 func Judge(build *Build, history *History, t Thresholds) Result {
 	base, branch, filled := comparable(build, history, t)
-	a := arrange(base, branch)
+	a := arrange(base, history.Rare, branch)
 	a.countUnseen()
 	g := newGraph(build)
 	r := Result{
@@ -91,12 +93,6 @@ func Judge(build *Build, history *History, t Thresholds) Result {
 // comparable picks the builds to compare with and the branch's own, oldest first.
 func comparable(build *Build, h *History, t Thresholds) (base []Build, branch []*Build, filled int) {
 	base = h.Base
-	if build.Runner != "" {
-		alike := slices.DeleteFunc(slices.Clone(base), func(b Build) bool { return b.Runner != build.Runner })
-		if len(alike) >= t.MinHistory {
-			base = alike
-		}
-	}
 	if short := t.MinHistory - len(base); short > 0 && len(h.Other) > 0 {
 		fill := h.Other[:min(len(h.Other), short)]
 		base, filled = slices.Concat(base, fill), len(fill)

@@ -326,21 +326,27 @@ func TestFilledBaseline(t *testing.T) {
 	}
 }
 
-func TestRunnerClass(t *testing.T) {
-	h := appHistory(30)
-	for i := range h.Base {
-		if i%2 == 0 {
-			h.Base[i].Runner = "Linux/ARM64"
-		}
+// A step that runs in one build of twenty is judged by what older builds tell of
+// it, and they do not change how often it counts as cached.
+func TestRareStep(t *testing.T) {
+	const npm = "[deps 2/3] RUN npm ci"
+	h := appHistory(60)
+	for i := 40; i < 60; i++ {
+		old := h.Base[i]
+		old.Steps = []Step{newBuild("x", 0, ran(npm, noisy(rand.New(rand.NewPCG(5, uint64(i))), seconds(50), .05))).Steps[0]}
+		h.Rare = append(h.Rare, old)
 	}
-	b := edit("pr", 100, same)
-	b.Runner = "Linux/ARM64"
-	if r := Judge(&b, h, DefaultThresholds); r.Baseline.Builds != 15 {
-		t.Errorf("compared with %d builds, want the 15 of its runner class", r.Baseline.Builds)
+	h.Base = h.Base[:40]
+	b := edit("pr", 100, misses(npm))
+	r := Judge(&b, h, DefaultThresholds)
+	s := stepOf(t, &r, npm)
+	if s.N != 20 || s.Status != StatusCacheLost || r.Cache.Losses[0].Share != 1 {
+		t.Errorf("%d samples, %v, losses %+v; want 20, cache-lost, cached in all of the baseline", s.N, s.Status, r.Cache.Losses)
 	}
-	b.Runner = "macOS/ARM64"
-	if r := Judge(&b, h, DefaultThresholds); r.Baseline.Builds != 30 {
-		t.Errorf("compared with %d builds, want all 30: none of its class", r.Baseline.Builds)
+	b = edit("pr", 100, func(s []stepSpec) []stepSpec { return slow(npm, 5)(misses(npm)(s)) })
+	r = Judge(&b, h, DefaultThresholds)
+	if s := stepOf(t, &r, npm); s.Status != StatusSlower {
+		t.Errorf("five times slower: %v", s.Status)
 	}
 }
 

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,6 +31,7 @@ type sample struct {
 // An arranged is a build and all that it is judged against, laid onto tracks.
 type arranged struct {
 	base   []Build
+	rare   []Build  // older ones, of which only some executions are left
 	branch []*Build // evidence, oldest first; the last is the build under judgement
 	series []series // of the steps of that build, in their order
 	// loads holds a series for each of its cached steps, by their place: the time
@@ -41,9 +43,9 @@ type arranged struct {
 }
 
 // arrange follows each step of the last of branch back through the others.
-func arrange(base []Build, branch []*Build) *arranged {
-	a := &arranged{base: base, branch: branch, loads: map[int]*series{}}
-	alignment := align(base)
+func arrange(base, rare []Build, branch []*Build) *arranged {
+	a := &arranged{base: base, rare: rare, branch: branch, loads: map[int]*series{}}
+	alignment := align(slices.Concat(base, rare))
 	build := branch[len(branch)-1]
 	a.series = make([]series, len(build.Steps))
 
@@ -70,6 +72,7 @@ func arrange(base []Build, branch []*Build) *arranged {
 		}
 	}
 	a.readBaseline(alignment, at)
+	a.readRare(alignment, at)
 	a.readEvidence(alignment, at)
 	return a
 }
@@ -111,6 +114,23 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 		wholeSeen = wholeSeen || !build.Partial
 		if build.Partial {
 			a.readUnseen(build, seen)
+		}
+	}
+}
+
+// readRare collects the samples of steps that the baseline holds too few of. What
+// is left of these builds does not tell how often a step was cached.
+func (a *arranged) readRare(alignment *alignment, at map[*track]int) {
+	for b := range a.rare {
+		build := &a.rare[b]
+		seen := map[int]bool{}
+		for i, id := range alignment.identify(build) {
+			place, ok := at[alignment.tracks[id]]
+			if ok && !seen[place] && build.Steps[i].State == Executed {
+				seen[place] = true
+				s := &a.series[place]
+				s.samples = append(s.samples, sample{build, build.Steps[i].Duration})
+			}
 		}
 	}
 }

@@ -21,11 +21,12 @@ func Select(builds []detect.Build, q Query) *detect.History {
 		}
 	}
 	base = base[:min(len(base), q.Window*SearchFactor)]
+	base = OnSameRunner(&q, base, func(b *detect.Build) string { return b.Runner })
 	whole := base[:min(len(base), q.Window)]
 	for _, b := range whole {
 		h.Base = append(h.Base, *b)
 	}
-	h.Base = append(h.Base, rare(h.Base, base[len(whole):], q)...)
+	h.Rare = rare(h.Base, base[len(whole):], q)
 
 	own := LineOf(q.Build)
 	seen := map[Line]bool{own: true}

@@ -36,6 +36,9 @@ type Query struct {
 	BaseRepository string // "" accepts any repository; a fork's main is not main
 	Window         int    // newest builds wanted whole; for rarer steps SearchFactor times as many are searched
 	Lookback       time.Duration
+	// Enough is how many base builds on the kind of machine that Build ran on
+	// make a baseline by themselves. 0 compares whatever they ran on.
+	Enough int
 }
 
 // SearchFactor bounds the search for rare steps: no more than so many windows
@@ -57,4 +60,22 @@ func (q *Query) Since() time.Time {
 		return time.Time{}
 	}
 	return q.Build.Start.Add(-q.Lookback)
+}
+
+// OnSameRunner returns those of the builds that ran on the kind of machine that q's
+// build ran on, if they are enough; else all of them.
+func OnSameRunner[T any](q *Query, builds []T, runner func(T) string) []T {
+	if q.Build.Runner == "" || q.Enough == 0 {
+		return builds
+	}
+	var alike []T
+	for _, b := range builds {
+		if runner(b) == q.Build.Runner {
+			alike = append(alike, b)
+		}
+	}
+	if len(alike) < q.Enough {
+		return builds
+	}
+	return alike
 }

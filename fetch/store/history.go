@@ -111,10 +111,10 @@ func (r *reader) ids(query string, args ...any) (ids []int64, err error) {
 // A place is a build as far as its index knows it.
 type place struct {
 	id, line, start int64
-	ref             string
+	ref, runner     string
 }
 
-// places runs a query for id, line, start and ref, ordered newest first, and
+// places runs a query for id, line, start, ref and runner, ordered newest first, and
 // returns at most limit of what it finds, the query's own build left out.
 func (r *reader) places(limit int, query string, args ...any) ([]place, error) {
 	rows, err := r.tx.query(r.ctx, query, append(args, limit+len(r.self))...)
@@ -125,7 +125,7 @@ func (r *reader) places(limit int, query string, args ...any) ([]place, error) {
 	var out []place
 	for rows.Next() && len(out) < limit {
 		var p place
-		if err := rows.Scan(&p.id, &p.line, &p.start, &p.ref); err != nil {
+		if err := rows.Scan(&p.id, &p.line, &p.start, &p.ref, &p.runner); err != nil {
 			return nil, err
 		}
 		if !slices.Contains(r.self, p.id) {
@@ -135,10 +135,10 @@ func (r *reader) places(limit int, query string, args ...any) ([]place, error) {
 	return out, rows.Err()
 }
 
-const newestOfLine = `SELECT id, line, start, ref FROM builds
+const newestOfLine = `SELECT id, line, start, ref, runner FROM builds
 	WHERE line = ? AND outcome = 0 AND start < ? ORDER BY start DESC, ref DESC LIMIT ?`
 
-const newestOfPipeline = `SELECT id, line, start, ref FROM builds
+const newestOfPipeline = `SELECT id, line, start, ref, runner FROM builds
 	WHERE pipeline = ? AND outcome = 0 AND start < ? ORDER BY start DESC, ref DESC LIMIT ?`
 
 // newest are the newest successful builds on the lines together. Each line is
@@ -202,12 +202,12 @@ func (r *reader) readBase(h *detect.History, lines []int64) error {
 	if err != nil {
 		return err
 	}
+	base = fetch.OnSameRunner(&r.q, base, func(p place) string { return p.runner })
 	whole := base[:min(len(base), r.q.Window)]
 	if h.Base, err = r.whole(whole); err != nil {
 		return err
 	}
-	thin, err := r.rare(h.Base, base[len(whole):], lines)
-	h.Base = append(h.Base, thin...)
+	h.Rare, err = r.rare(h.Base, base[len(whole):], lines)
 	return err
 }
 

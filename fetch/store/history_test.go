@@ -36,6 +36,7 @@ func TestHistoryIsSelect(t *testing.T) {
 					BaseRepository: []string{"", "o/r"}[rnd.IntN(2)],
 					Window:         1 + rnd.IntN(12),
 					Lookback:       []time.Duration{0, 100 * time.Minute}[rnd.IntN(2)],
+					Enough:         rnd.IntN(4),
 				}
 				got, err := s.History(t.Context(), q)
 				if err != nil {
@@ -59,6 +60,7 @@ func random(rnd *rand.Rand, i int) detect.Build {
 		Repository:  pick("o/r", "o/r", "fork/r", ""),
 		Branch:      pick("main", "main", "a", "b", ""),
 		PullRequest: pick("", "", "1", "2"),
+		Runner:      pick("Linux/X64", "Linux/ARM64", ""),
 		Outcome:     detect.Outcome(max(0, rnd.IntN(8)-5)),
 		// Few minutes for many builds: some begin together.
 		Start: noon.Add(time.Duration(rnd.IntN(200)) * time.Minute),

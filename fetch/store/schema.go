@@ -53,8 +53,8 @@ CREATE TABLE builds (
 	log        TEXT NOT NULL, -- JSON array of strings, or ''
 	partial    INTEGER NOT NULL
 );
-CREATE INDEX builds_of_pipeline ON builds (pipeline, outcome, start, ref);
-CREATE INDEX builds_of_line ON builds (line, outcome, start, ref);
+CREATE INDEX builds_of_pipeline ON builds (pipeline, outcome, start, ref, runner);
+CREATE INDEX builds_of_line ON builds (line, outcome, start, ref, runner);
 CREATE INDEX builds_of_content ON builds (content, start);
 CREATE INDEX builds_of_trace ON builds (trace, content);
 
