@@ -61,29 +61,3 @@ func TestHelpTellsOfAllFlags(t *testing.T) {
 		}
 	}
 }
-
-func TestMatches(t *testing.T) {
-	for _, test := range []struct {
-		glob, text string
-		want       bool
-	}{
-		{"", "", true},
-		{"", "a", false},
-		{"*", "", true},
-		{"*", "[linux/amd64 b] RUN x && y", true},
-		{"*RUN*", "[b] RUN x", true},
-		{"[b] RUN ?", "[b] RUN x", true},
-		{"[b] RUN ?", "[b] RUN ü", true},
-		{"[b] RUN ?", "[b] RUN xy", false},
-		{"RUN", "RUN x", false},
-		{"a*b*c", "a/b b/bc", true},
-		{"a*b*c", "a/b b/bcd", false},
-		{"\\*", "\\x", true},
-		{"[a-z]", "b", false},
-		{strings.Repeat("*a", 40) + "b", strings.Repeat("a", 5000), false}, // soon
-	} {
-		if got := matches(test.glob, test.text); got != test.want {
-			t.Errorf("matches(%q, %.40q) = %t", test.glob, test.text, got)
-		}
-	}
-}

@@ -16,20 +16,20 @@ import (
 
 // A checkPlan is what the check command was asked to do.
 type checkPlan struct {
-	source     string
-	baseline   string // "" for the store
-	store      string
-	build      string // which of several, "" for all
-	pipeline   string
-	thresholds detect.Thresholds
-	lookback   time.Duration
-	failOn     []string
-	record     string
-	output     outputPlan
+	source   string
+	baseline string // "" for the store
+	store    string
+	build    string // which of several, "" for all
+	pipeline string
+	policy   detect.Policy
+	lookback time.Duration
+	failOn   []string
+	record   string
+	output   outputPlan
 }
 
 func planCheck(w *world, s settings, args []string) (p checkPlan, err error) {
-	if err := s.addConfig(); err != nil {
+	if p.policy, err = s.addConfig(); err != nil {
 		return p, err
 	}
 	if len(args) == 0 {
@@ -38,12 +38,10 @@ func planCheck(w *world, s settings, args []string) (p checkPlan, err error) {
 	if len(args) > 1 {
 		return p, usageError{fmt.Sprintf("one SOURCE expected, and then %q", args[1]), "a folder can hold several builds"}
 	}
-	p = checkPlan{
-		source: args[0], baseline: s.text("baseline"), build: s.text("build"),
-		pipeline: s.text("pipeline"),
-	}
+	p.source, p.baseline = args[0], s.text("baseline")
+	p.build, p.pipeline = s.text("build"), s.text("pipeline")
 	var errs [6]error
-	p.thresholds, errs[0] = planThresholds(s)
+	p.policy.Thresholds, errs[0] = planThresholds(s)
 	p.lookback, errs[1] = s.duration("lookback")
 	p.failOn, errs[2] = planFailOn(s)
 	p.record, errs[3] = s.oneOf("record", "auto", "always", "never")
@@ -175,14 +173,14 @@ func (c *checker) judge(ctx context.Context, b *subject) (detect.Result, error) 
 	}
 	history, err := c.past.History(ctx, fetch.Query{
 		Build: &b.Build, BaseBranch: branch, BaseRepository: repository,
-		Window: c.plan.thresholds.Window, Lookback: c.plan.lookback, Enough: c.plan.thresholds.MinHistory,
+		Window: c.plan.policy.Window, Lookback: c.plan.lookback, Enough: c.plan.policy.MinHistory,
 	})
 	if err != nil {
 		return detect.Result{}, err
 	}
 	history.Source = cmp.Or(c.plan.baseline, c.plan.store)
 	c.w.debug("%s: %d builds of %s, %d of other branches, %d of its own", b.ID, len(history.Base), branch, len(history.Other), len(history.Branch))
-	result := detect.Judge(&b.Build, history, c.plan.thresholds)
+	result := detect.Judge(&b.Build, history, c.plan.policy)
 
 	if files, ok := c.past.(*collection); ok {
 		files.builds = append(files.builds, b.Build)

@@ -7,10 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/buildregress/buildregress/detect"
 )
 
 // configPath is read if it is there and no other is named.
@@ -20,27 +23,31 @@ const configPath = ".buildregress.yaml"
 // has a few lines.
 const maxConfig = 64 << 10
 
-// configKeys are the options that may stand in the file.
-var configKeys = []string{"window", "min-history", "fdr", "min-slowdown", "min-delta", "fail-on"}
+// configKeys are the options that may stand in the file; policyKeys what can be
+// said nowhere else.
+var (
+	configKeys = []string{"window", "min-history", "fdr", "min-slowdown", "min-delta", "fail-on"}
+	policyKeys = []string{"max", "steps", "accept"}
+)
 
 // addConfig adds what the configuration file says about options that neither a
-// flag nor the environment speaks of.
-func (s settings) addConfig() error {
+// flag nor the environment speaks of, and returns the rest of what it says.
+func (s settings) addConfig() (detect.Policy, error) {
 	path := s.text("config")
 	data, err := readConfig(path)
 	if err != nil {
-		return err
+		return detect.Policy{}, err
 	}
-	said, err := parseConfig(path, data)
+	said, policy, err := parseConfig(path, data)
 	if err != nil {
-		return err
+		return detect.Policy{}, err
 	}
 	for name, value := range said {
 		if _, given := s[name]; !given {
 			s[name] = value
 		}
 	}
-	return nil
+	return policy, nil
 }
 
 // readConfig reads the file at path, or the usual one, which need not exist, if
@@ -68,49 +75,171 @@ func readConfig(path string) ([]byte, error) {
 	return data, nil
 }
 
-// parseConfig reads a file of "option: value" lines.
+// parseConfig reads a configuration file: what it says about options, and the
+// part of the policy that is no option.
 //
 // Note: it walks the nodes instead of decoding into a struct, as every value is
 // parsed where flags are, and errors there say the line.
-func parseConfig(path string, data []byte) (settings, error) {
+func parseConfig(path string, data []byte) (said settings, policy detect.Policy, err error) {
 	if path == "" {
 		path = configPath
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document yaml.Node
 	if err := decoder.Decode(&document); err == io.EOF {
-		return nil, nil
+		return nil, policy, nil
 	} else if err != nil {
-		return nil, usagef("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, policy, usagef("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	if err := decoder.Decode(new(yaml.Node)); err != io.EOF {
-		return nil, usagef("%s: holds more than one document", path)
+		return nil, policy, usagef("%s: holds more than one document", path)
 	}
 	top := document.Content[0]
 	if top.Kind == yaml.ScalarNode && top.Tag == "!!null" {
-		return nil, nil
+		return nil, policy, nil
 	}
-	if top.Kind != yaml.MappingNode {
-		return nil, usagef("%s:%d: want lines such as \"min-delta: 2s\"", path, top.Line)
-	}
-	said := settings{}
-	for i := 0; i < len(top.Content); i += 2 {
-		key, value := top.Content[i], top.Content[i+1]
-		at := fmt.Sprintf("%s:%d", path, key.Line)
-		name := key.Value
-		if err := allowedInConfig(at, name); err != nil {
-			return nil, err
+	said = settings{}
+	err = eachKey(path, top, func(at, name string, value *yaml.Node) error {
+		switch {
+		case name == "max":
+			return parseBudget(at, value, &policy.Max)
+		case name == "steps":
+			return eachEntry(path, at, value, func(from string, entry *yaml.Node) error {
+				rule, err := parseRule(path, from, entry)
+				policy.Rules = append(policy.Rules, rule)
+				return err
+			})
+		case name == "accept":
+			return eachEntry(path, at, value, func(from string, entry *yaml.Node) error {
+				acceptance, err := parseAcceptance(path, from, entry)
+				policy.Accept = append(policy.Accept, acceptance)
+				return err
+			})
 		}
-		if _, twice := said[name]; twice {
-			return nil, usagef("%s: %s is given a second time", at, name)
+		if err := allowedInConfig(at, name); err != nil {
+			return err
 		}
 		values, ok := scalars(value, name == "fail-on")
 		if !ok {
-			return nil, usagef("%s: %s wants a plain value", at, name)
+			return usagef("%s: %s wants a plain value", at, name)
 		}
 		said[name] = setting{values, at + ": " + name}
+		return nil
+	})
+	return said, policy, err
+}
+
+// eachKey calls do for every "key: value" of a mapping, with the place of the key.
+func eachKey(path string, node *yaml.Node, do func(at, name string, value *yaml.Node) error) error {
+	if node.Kind != yaml.MappingNode {
+		return usagef("%s:%d: want lines such as \"min-delta: 2s\"", path, node.Line)
 	}
-	return said, nil
+	seen := map[string]bool{}
+	for i := 0; i < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		at := fmt.Sprintf("%s:%d", path, key.Line)
+		if seen[key.Value] {
+			return usagef("%s: %s is given a second time", at, key.Value)
+		}
+		seen[key.Value] = true
+		if err := do(at, key.Value, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachEntry calls do for every member of a list, with its place.
+func eachEntry(path, at string, node *yaml.Node, do func(from string, entry *yaml.Node) error) error {
+	if node.Kind != yaml.SequenceNode {
+		return usagef("%s: want a list, each entry of which begins with \"- step: GLOB\"", at)
+	}
+	for _, entry := range node.Content {
+		if err := do(fmt.Sprintf("%s:%d", path, entry.Line), entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parseRule reads an entry of "steps".
+func parseRule(path, from string, entry *yaml.Node) (detect.Rule, error) {
+	rule := detect.Rule{From: from}
+	err := eachKey(path, entry, func(at, name string, value *yaml.Node) error {
+		text, err := plainValue(at, name, value)
+		if err != nil {
+			return err
+		}
+		one := settings{name: {[]string{text}, at + ": " + name}}
+		switch name {
+		case "step":
+			rule.Step = detect.Glob(text)
+		case "ignore":
+			rule.Ignore = text
+		case "min-slowdown":
+			return one.percent(name, &rule.MinSlowdown)
+		case "min-delta":
+			return parseBudget(at, value, &rule.MinDelta)
+		case "max":
+			return parseBudget(at, value, &rule.Max)
+		default:
+			return usageError{fmt.Sprintf("%s: unknown key %q", at, name), "a step has step, min-slowdown, min-delta, max and ignore (the reason why)"}
+		}
+		return nil
+	})
+	if err == nil && rule.Step == "" {
+		err = usageError{from + ": no step is named", "write \"- step: GLOB\", a glob on \"[platform stage] INSTRUCTION text\""}
+	}
+	return rule, err
+}
+
+// parseAcceptance reads an entry of "accept".
+func parseAcceptance(path, from string, entry *yaml.Node) (detect.Acceptance, error) {
+	a := detect.Acceptance{From: from}
+	err := eachKey(path, entry, func(at, name string, value *yaml.Node) error {
+		text, err := plainValue(at, name, value)
+		if err != nil {
+			return err
+		}
+		switch name {
+		case "step":
+			a.Step = detect.Glob(text)
+		case "since":
+			if a.Since = text; !revision.MatchString(text) {
+				return usagef("%s: since: %q is no revision: 7 to 64 hexadecimal digits", at, text)
+			}
+		case "why":
+			a.Why = text
+		default:
+			return usageError{fmt.Sprintf("%s: unknown key %q", at, name), "an acceptance has step, since and why"}
+		}
+		return nil
+	})
+	if err == nil && (a.Step == "" || a.Since == "" || a.Why == "") {
+		err = usageError{from + ": an acceptance says step, since which revision, and why", ""}
+	}
+	return a, err
+}
+
+var revision = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+
+// parseBudget reads a duration above zero.
+func parseBudget(at string, node *yaml.Node, to *detect.Seconds) error {
+	d, err := parseDuration(node.Value)
+	if node.Kind != yaml.ScalarNode || err != nil || d <= 0 {
+		return usagef("%s: %.40q is not a duration, such as 90s or 5m", at, node.Value)
+	}
+	*to = detect.Seconds(d)
+	return nil
+}
+
+// plainValue is the text of a node that is a plain value.
+func plainValue(at, name string, node *yaml.Node) (string, error) {
+	values, ok := scalars(node, false)
+	if !ok {
+		return "", usagef("%s: %s wants a plain value", at, name)
+	}
+	return values[0], nil
 }
 
 // allowedInConfig refuses keys that are none, and those of options that a pull
@@ -125,7 +254,7 @@ func allowedInConfig(at, name string) error {
 			fmt.Sprintf("give --%s, or %s in the environment", name, variable(name)),
 		}
 	}
-	return usageError{fmt.Sprintf("%s: unknown key %q", at, name), "keys are " + strings.Join(configKeys, ", ")}
+	return usageError{fmt.Sprintf("%s: unknown key %q", at, name), "keys are " + strings.Join(slices.Concat(configKeys, policyKeys), ", ")}
 }
 
 // scalars are the values of a node: one, or where it may be a list, several.

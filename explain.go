@@ -17,7 +17,7 @@ func explain(w io.Writer, r *detect.Report, glob string) error {
 	found := false
 	for i := range r.Results {
 		for j := range r.Results[i].Steps {
-			if s := &r.Results[i].Steps[j]; matches(glob, s.Key) {
+			if s := &r.Results[i].Steps[j]; detect.Glob(glob).Match(s.Key) {
 				found = true
 				explainStep(out, &r.Results[i], s)
 			}

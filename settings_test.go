@@ -50,7 +50,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("a: &a [*a]\n"))
 	f.Add([]byte("- x\n---\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		said, err := parseConfig("c.yaml", data)
+		said, _, err := parseConfig("c.yaml", data)
 		if err != nil {
 			if _, ok := err.(usageError); !ok {
 				t.Errorf("%v is no usage error", err)

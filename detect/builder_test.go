@@ -86,3 +86,6 @@ func stepOf(t *testing.T, r *Result, name string) *StepResult {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * 1e9) }
+
+// defaults are asked for where a test is about something else.
+var defaults = Policy{Thresholds: DefaultThresholds}

@@ -54,7 +54,7 @@ func TestCacheLoss(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := edit("pr", 100, with(tt.edit))
-			r := Judge(&b, h, DefaultThresholds)
+			r := Judge(&b, h, defaults)
 			if r.Verdict != Pass {
 				t.Errorf("verdict %v: a cache loss alone is no regression", r.Verdict)
 			}
@@ -87,14 +87,14 @@ func TestCacheLoss(t *testing.T) {
 		again := *h
 		again.Branch = []Build{edit("pr", 99, with(misses(pkg, ci, prune)))}
 		b := edit("pr", 100, with(misses(pkg, ci, prune)))
-		r := Judge(&b, &again, DefaultThresholds)
+		r := Judge(&b, &again, defaults)
 		if len(r.Cache.Losses) != 1 || !r.Cache.Losses[0].Lasting || !r.Cache.Losses[0].Finding() {
 			t.Errorf("losses %+v, want one that lasts", r.Cache.Losses)
 		}
 	})
 	t.Run("a cold cache is one notice", func(t *testing.T) {
 		b := edit("pr", 100, with(misses(pkg, ci, prune, "[tools 1/1] RUN apk add curl")))
-		r := Judge(&b, h, DefaultThresholds)
+		r := Judge(&b, h, defaults)
 		if !r.Cache.Cold || len(r.Cache.Losses) != 0 || r.Counts[StatusCacheLost] != 0 || r.Verdict != Pass {
 			t.Errorf("cold %v, losses %+v, %v", r.Cache.Cold, r.Cache.Losses, r.Verdict)
 		}
@@ -112,7 +112,7 @@ func TestSometimesCached(t *testing.T) {
 		}
 	}
 	b := newBuild("pr", 99, third(99, rand.New(rand.NewPCG(3, 4)))...)
-	r := Judge(&b, mainHistory(30, third), DefaultThresholds)
+	r := Judge(&b, mainHistory(30, third), defaults)
 	s := stepOf(t, &r, "[deps 2/3] RUN npm ci")
 	if len(r.Cache.Losses) > 0 || s.Status != StatusSame || s.N != 10 {
 		t.Errorf("losses %+v, %v of %d samples; want none, same, 10", r.Cache.Losses, s.Status, s.N)
@@ -130,7 +130,7 @@ func TestCacheLossOfWhatATraceNeverShowed(t *testing.T) {
 	}
 	b := newBuild("pr", 100, ran("[deps 2/3] RUN apk add node", seconds(30)), ran("[deps 3/3] RUN npm ci", seconds(20)), ran("[build 1/1] RUN make", seconds(9)))
 	b.Partial = true
-	r := Judge(&b, h, DefaultThresholds)
+	r := Judge(&b, h, defaults)
 	if len(r.Cache.Losses) != 1 || r.Cache.Losses[0].Step != "[deps] RUN apk add node" || len(r.Cache.Losses[0].Dragged) != 1 {
 		t.Errorf("losses %+v, want one at apk add that drags npm ci along", r.Cache.Losses)
 	}
@@ -146,7 +146,7 @@ func TestSlowLoadOfACachedLayer(t *testing.T) {
 		}
 	}
 	b := newBuild("pr", 100, load(60)(0, rand.New(rand.NewPCG(5, 6)))...)
-	r := Judge(&b, mainHistory(20, load(4)), DefaultThresholds)
+	r := Judge(&b, mainHistory(20, load(4)), defaults)
 	if s := stepOf(t, &r, "[base 1/1] FROM big"); s.Status != StatusCached {
 		t.Errorf("the cached step is %v", s.Status)
 	}

@@ -24,6 +24,11 @@ type Trial struct {
 	Recent int
 	// Resolution is the coarsest clock of the values; 0 is a fine one.
 	Resolution time.Duration
+	// Accepted is how many of the newest samples of History are of a level that was
+	// accepted on purpose; 0 if none was.
+	Accepted int
+	// Thresholds are those of this step, nil for those of the build.
+	Thresholds *Thresholds
 	// Foreign tells that builds of other branches fill the history up: they are
 	// not what the step is compared with, so it is suspect at most.
 	Foreign bool
@@ -71,6 +76,10 @@ func Decide(trials []Trial, t Thresholds) []Decision {
 	judged := make([]*judgement, len(trials))
 	var family []*judgement
 	for i := range trials {
+		t := t
+		if own := trials[i].Thresholds; own != nil {
+			t = *own
+		}
 		if reason := unfit(&trials[i], t); reason != "" {
 			decisions[i] = Decision{Status: StatusUnjudged, Reason: reason, P: 1, Q: 1}
 			continue
@@ -134,7 +143,11 @@ func newJudgement(trial *Trial, t Thresholds, contamination float64) *judgement 
 		history[i] = j.log(trial.History[i])
 	}
 	grain := float64(trial.Resolution) / float64(max(durationMedian(trial.History), 1))
-	j.shift = findShift(history, t, contamination, grain)
+	if n := trial.Accepted; n > 0 && n < len(history) {
+		j.shift = shiftAt(history, n)
+	} else if n == 0 {
+		j.shift = findShift(history, t, contamination, grain)
+	}
 	if j.shift.since > 0 {
 		history = j.shift.relevel(history)
 	}

@@ -322,7 +322,7 @@ func BenchmarkJudge200Steps50Builds(b *testing.B) {
 	h := mainHistory(50, make200)
 	build := newBuild("pr", 100, make200(0, rand.New(rand.NewPCG(1, 9)))...)
 	for b.Loop() {
-		if r := Judge(&build, h, DefaultThresholds); r.Verdict != Pass {
+		if r := Judge(&build, h, defaults); r.Verdict != Pass {
 			b.Fatal(r.Verdict)
 		}
 	}

@@ -28,7 +28,8 @@ type History struct {
 }
 
 // Judge compares one build with its history, step by step.
-func Judge(build *Build, history *History, t Thresholds) Result {
+func Judge(build *Build, history *History, p Policy) Result {
+	t := p.Thresholds
 	base, branch, filled := comparable(build, history, t)
 	a := arrange(base, history.Rare, branch)
 	a.countUnseen()
@@ -56,6 +57,7 @@ func Judge(build *Build, history *History, t Thresholds) Result {
 	for i := range a.series {
 		r.Steps[i] = describe(&a.series[i], build)
 	}
+	r.Notes = append(r.Notes, p.idle(a)...)
 	if build.Outcome != OK {
 		r.Cache.Losses = []CacheLoss{}
 		for i := range r.Steps {
@@ -75,18 +77,22 @@ func Judge(build *Build, history *History, t Thresholds) Result {
 		r.Reason = reason
 		r.Cache.Losses, r.Cache.Cold = []CacheLoss{}, false
 		r.markPath(g, build)
+		if r.enforceBudgets(&p) {
+			r.Verdict, r.Reason = Regressed, ""
+		}
 		r.count()
 		return r
 	}
 
 	r.RunnerFactor = gauge.factor(mood)
-	judgeSteps(a, gauge, moods, filled > 0, t, &r)
+	judgeSteps(a, gauge, moods, filled > 0, &p, &r)
 	r.markLosses()
 	r.markPath(g, build)
 	r.WallClock = account(build, a, g, r.Steps, &r.Cache, mood, t)
 	r.addGone(a)
+	broken := r.enforceBudgets(&p)
 	r.count()
-	r.conclude(a, gauge, moods, t)
+	r.conclude(gauge, moods, broken, t)
 	return r
 }
 
@@ -144,7 +150,8 @@ func describe(s *series, build *Build) StepResult {
 
 // judgeSteps decides all steps that ran, together, and the loads of cached layers
 // that take long enough to matter.
-func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, t Thresholds, r *Result) {
+func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r *Result) {
+	t := p.Thresholds
 	var trials []Trial
 	var tried []*series
 	var results []int // place of each trial's result
@@ -153,7 +160,27 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, t Thresholds,
 		resolution = max(resolution, a.base[b].Resolution)
 	}
 	try := func(s *series, at, result int) {
+		step, rule := &r.Steps[result], p.rulingOf(s.step.Key)
+		if rule.ignore != "" {
+			step.Status, step.Reason = StatusUnjudged, "ignored: "+rule.ignore
+			return
+		}
+		level := a.acceptedLevel(s, rule.accept)
+		if level != nil {
+			step.Notes = append(step.Notes, level.String())
+			if level.samples == 0 {
+				step.Status, step.Reason = StatusUnjudged, level.String()
+				return
+			}
+		}
 		trial := Trial{History: s.durations(t.Window), Resolution: resolution, Foreign: foreign}
+		if level != nil {
+			trial.Accepted = level.samples
+		}
+		if rule.Thresholds != t {
+			trial.Thresholds = &rule.Thresholds
+			step.Notes = append(step.Notes, fmt.Sprintf("by a rule of its own: at least %s and %.3g %%", round(rule.MinDelta.D()), 100*rule.MinSlowdown))
+		}
 		for b := range s.ran {
 			if s.ran[b] {
 				if a.inBase(a.branch[b]) {
@@ -309,20 +336,20 @@ func (r *Result) count() {
 }
 
 // conclude decides the verdict on the build.
-func (r *Result) conclude(a *arranged, g *gauge, moods []mood, t Thresholds) {
+func (r *Result) conclude(g *gauge, moods []mood, overBudget bool, t Thresholds) {
 	cost, judged := time.Duration(0), 0
 	for i := range r.Steps {
 		switch s := &r.Steps[i]; s.Status {
 		case StatusSlower:
 			cost += s.WallClockSeconds.D()
 			judged++
-		case StatusSame, StatusFaster, StatusSuspect:
+		case StatusSame, StatusFaster, StatusSuspect, StatusOverBudget:
 			judged++
 		}
 	}
 	least := max(t.MinDelta.D(), r.WallClock.Usual.D()/100)
 	switch {
-	case r.Counts[StatusSlower] > 0 && cost >= least:
+	case overBudget || r.Counts[StatusSlower] > 0 && cost >= least:
 		r.Verdict = Regressed
 	case r.Counts[StatusSuspect] > 0:
 		r.Verdict = Unsure
@@ -408,6 +435,9 @@ func (r *Result) fails(failOn []string) bool {
 		case r.Verdict.String():
 			return true
 		default:
+			if r.OverBudget != "" && on == StatusOverBudget.String() {
+				return true
+			}
 			for status, n := range r.Counts {
 				if n > 0 && status.String() == on {
 					return true

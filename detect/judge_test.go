@@ -74,7 +74,6 @@ func flagged(r *Result) (names []string) {
 }
 
 func TestJudge(t *testing.T) {
-	const compile = "[build 2/4] RUN make compile"
 	tests := []struct {
 		name    string
 		edit    func([]stepSpec) []stepSpec
@@ -97,7 +96,7 @@ func TestJudge(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := edit("pr", 100, tt.edit)
-			r := Judge(&b, h, DefaultThresholds)
+			r := Judge(&b, h, defaults)
 			if r.Verdict != tt.verdict || !slices.Equal(flagged(&r), tt.flagged) {
 				t.Errorf("%v, flagged %q; want %v, %q", r.Verdict, flagged(&r), tt.verdict, tt.flagged)
 			}
@@ -107,7 +106,7 @@ func TestJudge(t *testing.T) {
 
 // The history of a step survives what authors do to a Dockerfile.
 func TestHistoryCarriesOver(t *testing.T) {
-	const npm, compile = "[deps 2/3] RUN npm ci", "[build 2/4] RUN make compile"
+	const npm = "[deps 2/3] RUN npm ci"
 	tests := []struct {
 		name, step string
 		edit       func([]stepSpec) []stepSpec
@@ -130,7 +129,7 @@ func TestHistoryCarriesOver(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := edit("pr", 100, tt.edit)
-			r := Judge(&b, h, DefaultThresholds)
+			r := Judge(&b, h, defaults)
 			s := stepOf(t, &r, tt.step)
 			if s.N != 20 || s.Status != StatusSame {
 				t.Errorf("%d samples, %v; want 20, same", s.N, s.Status)
@@ -152,7 +151,7 @@ func TestHistoryCarriesOver(t *testing.T) {
 		b := edit("pr", 100, func(s []stepSpec) []stepSpec {
 			return slow("[build 2/4] RUN make compile --verbose", 4)(rename(s, compile, "[build 2/4] RUN make compile --verbose"))
 		})
-		r := Judge(&b, h, DefaultThresholds)
+		r := Judge(&b, h, defaults)
 		if s := stepOf(t, &r, "[build 2/4] RUN make compile --verbose"); s.N != 20 || s.Status != StatusSlower {
 			t.Errorf("%d samples, %v; want 20, slower", s.N, s.Status)
 		}
@@ -164,7 +163,7 @@ func TestHistoryCarriesOver(t *testing.T) {
 		})
 		b := newBuild("pr", 100, ran("[tools 1/1] RUN apk add curl", seconds(5)),
 			ran("[stage-1 1/3] COPY x /", seconds(3)), ran("[stage-1 2/3] RUN echo a", seconds(9)), ran("[stage-1 3/3] COPY --from=tools /bin/curl /", seconds(.1)))
-		r := Judge(&b, h, DefaultThresholds)
+		r := Judge(&b, h, defaults)
 		if s := stepOf(t, &r, "[stage-1 2/3] RUN echo a"); s.N != 20 || s.Status != StatusSame {
 			t.Errorf("%d samples, %v; want 20, same", s.N, s.Status)
 		}
@@ -183,7 +182,7 @@ func TestHistoryCarriesOver(t *testing.T) {
 		}
 		b := newBuild("pr", 100, hit("[b 2/5] RUN npm ci"), ran("[b 3/5] RUN npm audit", seconds(100)))
 		b.Partial = true
-		r := Judge(&b, h, DefaultThresholds)
+		r := Judge(&b, h, defaults)
 		if s := stepOf(t, &r, "[b 3/5] RUN npm audit"); s.N != 0 || s.Status == StatusSlower {
 			t.Errorf("RUN npm audit is judged by %d samples: %v", s.N, s.Status)
 		}
@@ -206,7 +205,7 @@ func TestEqualSteps(t *testing.T) {
 	// The first of them is in the cache, which a trace does not show.
 	b := newBuild("pr", 100, ran("[b 3/4] COPY b /", seconds(.1)), ran("[b 4/4] RUN <<EOT (set -e...)", seconds(50)))
 	b.Partial = true
-	r := Judge(&b, h, DefaultThresholds)
+	r := Judge(&b, h, defaults)
 	s := stepOf(t, &r, "[b 4/4] RUN <<EOT (set -e...)")
 	if s.Status != StatusSame || s.Usual.D() < seconds(40) {
 		t.Errorf("%v against %v: it is compared with the other one", s.Status, s.Usual.D())
@@ -235,7 +234,7 @@ func TestUnjudged(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := Judge(&tt.build, appHistory(tt.history), DefaultThresholds)
+			r := Judge(&tt.build, appHistory(tt.history), defaults)
 			if r.Verdict != Unjudged || r.Reason != tt.reason {
 				t.Errorf("%v, %q; want unjudged, %q", r.Verdict, r.Reason, tt.reason)
 			}
@@ -249,7 +248,7 @@ func TestUnjudged(t *testing.T) {
 			}
 		})
 	}
-	r := Judge(&failed, appHistory(20), DefaultThresholds)
+	r := Judge(&failed, appHistory(20), defaults)
 	if r.Build.FailedStep != "[build 2/4] RUN make compile" || r.Build.Error != "exit code: 2" || len(r.Build.Log) != 1 {
 		t.Errorf("the failure is told as %+v", r.Build)
 	}
@@ -264,7 +263,7 @@ func TestStepTooYoung(t *testing.T) {
 		}
 	})
 	b := edit("pr", 100, func(s []stepSpec) []stepSpec { return append(s, ran("[scan 1/1] RUN scan everything", seconds(100))) })
-	r := Judge(&b, h, DefaultThresholds)
+	r := Judge(&b, h, defaults)
 	if s := stepOf(t, &r, "[scan 1/1] RUN scan everything"); s.Status != StatusUnjudged || s.Reason != "too few builds: 5 of 8" || s.N != 5 {
 		t.Errorf("%v, %q, n %d", s.Status, s.Reason, s.N)
 	}
@@ -272,13 +271,12 @@ func TestStepTooYoung(t *testing.T) {
 
 // What a branch's builds say adds up, and a fix clears it.
 func TestEvidenceOfABranch(t *testing.T) {
-	const compile = "[build 2/4] RUN make compile"
 	h := appHistory(20)
 	var verdicts []Verdict
 	var last Result
 	for i, factor := range []float64{1.35, 1.35, 1.35, 1} {
 		b := edit("pr", 100+i, slow(compile, factor))
-		last = Judge(&b, h, DefaultThresholds)
+		last = Judge(&b, h, defaults)
 		verdicts = append(verdicts, last.Verdict)
 		if i == 2 {
 			if e := stepOf(t, &last, compile).Evidence; e.Builds != 3 || e.Slow != 3 {
@@ -297,7 +295,6 @@ func TestEvidenceOfABranch(t *testing.T) {
 
 // On the base branch the newest builds are not their own level.
 func TestBaseBranchDoesNotLearnASlowdownAtOnce(t *testing.T) {
-	const compile = "[build 2/4] RUN make compile"
 	h := mainHistory(23, func(n int, rng *rand.Rand) []stepSpec {
 		if s := app(rng); n < 20 {
 			return s
@@ -306,7 +303,7 @@ func TestBaseBranchDoesNotLearnASlowdownAtOnce(t *testing.T) {
 		}
 	})
 	b := edit("main", 23, slow(compile, 1.5))
-	r := Judge(&b, h, DefaultThresholds)
+	r := Judge(&b, h, defaults)
 	s := stepOf(t, &r, compile)
 	if s.Status != StatusSlower || s.Evidence.Builds != 4 {
 		t.Errorf("%v with evidence of %d builds; want slower, 4", s.Status, s.Evidence.Builds)
@@ -320,7 +317,7 @@ func TestFilledBaseline(t *testing.T) {
 		h.Other = append(h.Other, edit("other"+string(rune('a'+i)), 50+i, same))
 	}
 	b := edit("pr", 100, slow("[build 2/4] RUN make compile", 6))
-	r := Judge(&b, h, DefaultThresholds)
+	r := Judge(&b, h, defaults)
 	if r.Baseline.Builds != 8 || r.Baseline.Filled != 4 || r.Verdict != Unsure {
 		t.Errorf("%d builds, %d filled, %v; want 8, 4, unsure", r.Baseline.Builds, r.Baseline.Filled, r.Verdict)
 	}
@@ -338,13 +335,13 @@ func TestRareStep(t *testing.T) {
 	}
 	h.Base = h.Base[:40]
 	b := edit("pr", 100, misses(npm))
-	r := Judge(&b, h, DefaultThresholds)
+	r := Judge(&b, h, defaults)
 	s := stepOf(t, &r, npm)
 	if s.N != 20 || s.Status != StatusCacheLost || r.Cache.Losses[0].Share != 1 {
 		t.Errorf("%d samples, %v, losses %+v; want 20, cache-lost, cached in all of the baseline", s.N, s.Status, r.Cache.Losses)
 	}
 	b = edit("pr", 100, func(s []stepSpec) []stepSpec { return slow(npm, 5)(misses(npm)(s)) })
-	r = Judge(&b, h, DefaultThresholds)
+	r = Judge(&b, h, defaults)
 	if s := stepOf(t, &r, npm); s.Status != StatusSlower {
 		t.Errorf("five times slower: %v", s.Status)
 	}
@@ -362,30 +359,30 @@ func TestRunner(t *testing.T) {
 	h := appHistory(20)
 
 	b := edit("pr", 100, all(2))
-	r := Judge(&b, h, DefaultThresholds)
+	r := Judge(&b, h, defaults)
 	if len(flagged(&r)) > 0 || r.Verdict != Pass || !r.RunnerFactor.Unusual() || r.RunnerFactor.Value < 1.8 || r.RunnerFactor.Value > 2.2 {
 		t.Errorf("all steps twice as slow: %v, flagged %q, factor %+v", r.Verdict, flagged(&r), r.RunnerFactor)
 	}
 	h.Branch = []Build{edit("pr", 99, all(2)), edit("pr", 98, all(2))}
-	if r := Judge(&b, h, DefaultThresholds); r.Verdict != Unsure || len(flagged(&r)) > 0 {
+	if r := Judge(&b, h, defaults); r.Verdict != Unsure || len(flagged(&r)) > 0 {
 		t.Errorf("the third such build of a branch: %v, flagged %q", r.Verdict, flagged(&r))
 	}
 	h.Branch = nil
 
 	b = edit("pr", 100, func(s []stepSpec) []stepSpec { return slow("[build 3/4] RUN make test", 2.5)(all(2)(s)) })
-	if r := Judge(&b, h, DefaultThresholds); !slices.Equal(flagged(&r), []string{"[build 3/4] RUN make test"}) {
+	if r := Judge(&b, h, defaults); !slices.Equal(flagged(&r), []string{"[build 3/4] RUN make test"}) {
 		t.Errorf("all ×2 and one ×5: flagged %q", flagged(&r))
 	}
 
 	// On a fast machine a step that stands still has not become slower.
 	b = edit("pr", 100, func(s []stepSpec) []stepSpec { return slow("[build 3/4] RUN make test", 2)(all(.5)(s)) })
-	if r := Judge(&b, h, DefaultThresholds); len(flagged(&r)) > 0 {
+	if r := Judge(&b, h, defaults); len(flagged(&r)) > 0 {
 		t.Errorf("a machine twice as fast, one step as usual: flagged %q", flagged(&r))
 	}
 
 	few := mainHistory(20, func(_ int, rng *rand.Rand) []stepSpec { return app(rng)[5:8] })
 	b = edit("pr", 100, func(s []stepSpec) []stepSpec { return all(4)(s)[5:8] })
-	if r := Judge(&b, few, DefaultThresholds); r.RunnerFactor != nil || len(flagged(&r)) != 3 {
+	if r := Judge(&b, few, defaults); r.RunnerFactor != nil || len(flagged(&r)) != 3 {
 		t.Errorf("three steps: factor %+v, flagged %q; want none, all three as they stand", r.RunnerFactor, flagged(&r))
 	}
 }

@@ -19,7 +19,8 @@ type Report struct {
 // A Result is the judgement on one build.
 type Result struct {
 	Verdict      Verdict        `json:"verdict"`
-	Reason       string         `json:"reason"` // why it is unjudged or unsure, in words; else ""
+	Reason       string         `json:"reason"`      // why it is unjudged or unsure, in words; else ""
+	OverBudget   string         `json:"over_budget"` // in words, if the whole build took longer than it may
 	Build        BuildInfo      `json:"build"`
 	Baseline     BaselineInfo   `json:"baseline"`
 	RunnerFactor *RunnerFactor  `json:"runner_factor"` // nil where too few steps tell of it

@@ -63,6 +63,14 @@ func findShift(newest []float64, t Thresholds, contamination, grain float64) shi
 	return shift{since: at, by: by}
 }
 
+// shiftAt is the shift of which it is known that it came so many samples ago.
+func shiftAt(newest []float64, since int) shift {
+	after, before := slices.Clone(newest[:since]), slices.Clone(newest[since:])
+	slices.Sort(after)
+	slices.Sort(before)
+	return shift{since: since, by: median(after) - median(before)}
+}
+
 // sharpen moves the place of a change so that the samples at its edge lie nearer to
 // their own level than to the other.
 func sharpen(newest []float64, at int) int {

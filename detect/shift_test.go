@@ -10,7 +10,6 @@ import (
 // A slowdown that stays on the base branch is called, named with its revision,
 // and becomes the level only while the report says so.
 func TestSlowdownNeverBecomesNormalInSilence(t *testing.T) {
-	const compile = "[build 2/4] RUN make compile"
 	const began = 30
 	called, proved := 0, -1
 	for n := began; n < began+30; n++ {
@@ -22,7 +21,7 @@ func TestSlowdownNeverBecomesNormalInSilence(t *testing.T) {
 			}
 		})
 		b := edit("main", n, slow(compile, 1.5))
-		r := Judge(&b, h, DefaultThresholds)
+		r := Judge(&b, h, defaults)
 		s := stepOf(t, &r, compile)
 		shifted := len(s.Notes) > 0 && strings.HasPrefix(s.Notes[0], "level shifted since main00")
 		switch {
@@ -50,7 +49,6 @@ func TestSlowdownNeverBecomesNormalInSilence(t *testing.T) {
 }
 
 func TestLevelShift(t *testing.T) {
-	const compile = "[build 2/4] RUN make compile"
 	history := func(shifted int, by float64) *History {
 		return mainHistory(40, func(n int, rng *rand.Rand) []stepSpec {
 			if s := app(rng); n < 40-shifted {
@@ -78,7 +76,7 @@ func TestLevelShift(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := edit("pr", 100, slow(compile, tt.now))
-			r := Judge(&b, history(tt.shifted, tt.by), DefaultThresholds)
+			r := Judge(&b, history(tt.shifted, tt.by), defaults)
 			s := stepOf(t, &r, compile)
 			found := false
 			for _, w := range tt.want {
@@ -124,7 +122,7 @@ func TestOneFastOutlier(t *testing.T) {
 		h.Base[0].Steps[i].Duration /= 2
 	}
 	b := edit("pr", 100, same)
-	if r := Judge(&b, h, DefaultThresholds); r.Verdict != Pass || len(flagged(&r)) > 0 {
+	if r := Judge(&b, h, defaults); r.Verdict != Pass || len(flagged(&r)) > 0 {
 		t.Errorf("%v, flagged %q", r.Verdict, flagged(&r))
 	}
 }

@@ -29,7 +29,7 @@ func TestAccountSums(t *testing.T) {
 				b.Steps[i].Start, b.Steps[i].Inputs = time.Time{}, nil
 			}
 		}
-		r := Judge(&b, h, DefaultThresholds)
+		r := Judge(&b, h, defaults)
 		var sum Seconds
 		for _, p := range r.WallClock.Parts {
 			sum += p.Seconds
@@ -44,7 +44,7 @@ func TestCriticalPath(t *testing.T) {
 	const docs, lint, export = "[docs 1/1] RUN make docs", "[build 4/4] RUN make lint", "exporting to image"
 	h := appHistory(20)
 	b := edit("pr", 100, same)
-	r := Judge(&b, h, DefaultThresholds)
+	r := Judge(&b, h, defaults)
 	for name, critical := range map[string]bool{"[internal] load build context": true, "[build 2/4] RUN make compile": true, lint: true, export: true, docs: false} {
 		if s := stepOf(t, &r, name); s.Critical != critical {
 			t.Errorf("%s on the critical path: %v", name, s.Critical)
@@ -56,12 +56,12 @@ func TestCriticalPath(t *testing.T) {
 	}
 
 	b = edit("pr", 100, slow(docs, 2.5))
-	r = Judge(&b, h, DefaultThresholds)
+	r = Judge(&b, h, defaults)
 	if s := stepOf(t, &r, docs); s.WallClockSeconds != 0 || s.Critical || r.Verdict == Regressed {
 		t.Errorf("docs slower within its slack costs %v, %v", s.WallClockSeconds.D(), r.Verdict)
 	}
 	b = edit("pr", 100, slow(docs, 6))
-	r = Judge(&b, h, DefaultThresholds)
+	r = Judge(&b, h, defaults)
 	if s := stepOf(t, &r, docs); !s.Critical || r.Verdict != Regressed || stepOf(t, &r, lint).Critical {
 		t.Errorf("docs beyond its slack: critical %v, %v", s.Critical, r.Verdict)
 	}
@@ -75,7 +75,7 @@ func TestAccountNamesItsCauses(t *testing.T) {
 		}
 		return slow("[build 3/4] RUN make test", 4)(s)
 	})
-	r := Judge(&b, h, DefaultThresholds)
+	r := Judge(&b, h, defaults)
 	got := map[Cause]time.Duration{}
 	for _, p := range r.WallClock.Parts {
 		if p.Cause == CauseStep && p.Step != "[build] RUN make test" {

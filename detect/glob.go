@@ -1,8 +1,11 @@
-package main
+package detect
 
-// matches tells whether a glob matches the whole text: "*" is any text, "/" and
-// spaces included, "?" one character, and nothing else is special.
-func matches(glob, text string) bool {
+// A Glob is a pattern on keys of steps: "*" is any text, "/" and spaces included,
+// "?" one character, and nothing else is special.
+type Glob string
+
+// Match tells whether the glob matches the whole text.
+func (glob Glob) Match(text string) bool {
 	g, t := []rune(glob), []rune(text)
 	i, j := 0, 0
 	star, mark := -1, 0 // the last "*", and where the text behind it begins
