@@ -162,7 +162,7 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 	try := func(s *series, at, result int) {
 		step, rule := &r.Steps[result], p.rulingOf(s.step.Key)
 		if rule.ignore != "" {
-			step.Status, step.Reason = StatusUnjudged, "ignored: "+rule.ignore
+			step.Status, step.Reason = StatusUnjudged, Ignored+rule.ignore
 			return
 		}
 		level := a.acceptedLevel(s, rule.accept)
@@ -179,7 +179,7 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 		}
 		if rule.Thresholds != t {
 			trial.Thresholds = &rule.Thresholds
-			step.Notes = append(step.Notes, fmt.Sprintf("by a rule of its own: at least %s and %.3g %%", round(rule.MinDelta.D()), 100*rule.MinSlowdown))
+			step.Notes = append(step.Notes, fmt.Sprintf("by a rule of its own: at least %s and %.3g %%", rule.MinDelta, 100*rule.MinSlowdown))
 		}
 		for b := range s.ran {
 			if s.ran[b] {
@@ -228,7 +228,7 @@ func fill(step *StepResult, s *series, d *Decision, branch []*Build, t Threshold
 	}
 	if d.Cut > 0 {
 		step.Cut = s.samples[d.Cut-1].build.Revision
-		step.Notes = append(step.Notes, fmt.Sprintf("level shifted since %s: %s → %s", nameOfRevision(s.samples[d.Cut-1].build), round(d.Before), round(d.Usual)))
+		step.Notes = append(step.Notes, fmt.Sprintf("level shifted since %s: %s → %s", nameOfRevision(s.samples[d.Cut-1].build), Seconds(d.Before), Seconds(d.Usual)))
 	}
 	for _, sample := range s.samples[:min(len(s.samples), t.Window)] {
 		step.History = append(step.History, Point{sample.build.ID, Seconds(sample.duration)})
@@ -255,15 +255,6 @@ func nameOfRevision(b *Build) string {
 		return b.Start.UTC().Format("2006-01-02 15:04")
 	}
 	return b.Revision[:min(len(b.Revision), short)]
-}
-
-// round keeps three digits of a duration.
-func round(d time.Duration) time.Duration {
-	unit := time.Duration(1)
-	for d/unit >= 1000 {
-		unit *= 10
-	}
-	return d.Round(unit)
 }
 
 // statusOfState is the status of a step as far as its state decides it.
@@ -364,7 +355,7 @@ func (r *Result) conclude(g *gauge, moods []mood, overBudget bool, t Thresholds)
 	}
 	if r.Counts[StatusSlower] > 0 && r.Verdict != Regressed {
 		r.Notes = append(r.Notes, fmt.Sprintf("steps are slower, but cost the build %s of wall clock: less than %s, and no regression of the build",
-			max(cost, 0).Round(time.Millisecond), least.Round(time.Millisecond)))
+			Seconds(max(cost, 0)), Seconds(least)))
 	}
 }
 

@@ -3,6 +3,7 @@ package detect
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,39 @@ type Seconds time.Duration
 
 // D returns s as a time.Duration.
 func (s Seconds) D() time.Duration { return time.Duration(s) }
+
+// String writes s as people say it: "850 ms", "1.24 s", "61 s", "3 m 12 s",
+// "2 h 5 m". Seconds go up to two minutes, as steps are compared in them.
+func (s Seconds) String() string {
+	d := s.D()
+	switch {
+	case d < 0:
+		return "−" + (-max(s, math.MinInt64+1)).String()
+	case d == 0:
+		return "0 s"
+	case d < time.Millisecond:
+		return "<1 ms"
+	case d < 999500*time.Microsecond:
+		return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
+	case d < 9995*time.Millisecond:
+		digits := strconv.FormatFloat(d.Seconds(), 'f', 2, 64)
+		return strings.TrimSuffix(strings.TrimRight(digits, "0"), ".") + " s"
+	case d.Round(time.Second) < 2*time.Minute:
+		return fmt.Sprintf("%d s", d.Round(time.Second)/time.Second)
+	case d.Round(time.Second) < time.Hour:
+		d = d.Round(time.Second)
+		return twoUnits(d/time.Minute, "m", d%time.Minute/time.Second, "s")
+	}
+	d = d.Round(time.Minute)
+	return twoUnits(d/time.Hour, "h", d%time.Hour/time.Minute, "m")
+}
+
+func twoUnits(big time.Duration, unit string, small time.Duration, smallUnit string) string {
+	if small == 0 {
+		return fmt.Sprintf("%d %s", big, unit)
+	}
+	return fmt.Sprintf("%d %s %d %s", big, unit, small, smallUnit)
+}
 
 // MarshalJSON writes the shortest decimal that is exactly s.
 func (s Seconds) MarshalJSON() ([]byte, error) {

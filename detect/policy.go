@@ -6,6 +6,12 @@ import (
 	"strings"
 )
 
+// Beginnings of the reasons and notes that tell what a policy did to a step.
+const (
+	Ignored  = "ignored: "
+	Accepted = "accepted since "
+)
+
 // A Policy is what a team asks of its builds.
 type Policy struct {
 	Thresholds
@@ -143,7 +149,7 @@ func (a *arranged) acceptedLevel(s *series, e *Acceptance) *accepted {
 }
 
 func (x *accepted) String() string {
-	s := "accepted since " + x.entry.Since
+	s := Accepted + x.entry.Since
 	if x.entry.Why != "" {
 		s += ": " + x.entry.Why
 	}
@@ -163,10 +169,10 @@ func (r *Result) enforceBudgets(p *Policy) (broken bool) {
 		if s.Status == StatusSlower || s.Status == StatusSuspect {
 			s.Notes = append(s.Notes, "it is "+s.Status.String()+" as well")
 		}
-		s.Status, s.Reason = StatusOverBudget, fmt.Sprintf("it may take %s", round(limit.D()))
+		s.Status, s.Reason = StatusOverBudget, fmt.Sprintf("it may take %s", limit)
 	}
 	if p.Max > 0 && r.Build.Duration > p.Max {
-		r.OverBudget = fmt.Sprintf("the build took %s and may take %s", round(r.Build.Duration.D()), round(p.Max.D()))
+		r.OverBudget = fmt.Sprintf("the build took %s and may take %s", r.Build.Duration, p.Max)
 		broken = true
 	}
 	return broken

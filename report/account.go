@@ -23,11 +23,11 @@ func facts(r *detect.Result, n *names) []line {
 // wallClock is "Wall clock: 142 s, usually 80 s: +62 s = cache loss 50 + `X` 15
 // + runner −5 + rest 2."
 func wallClock(r *detect.Result, n *names) line {
-	l := say("Wall clock: ", duration(r.Build.Duration))
+	l := say("Wall clock: ", r.Build.Duration.String())
 	if r.Build.Outcome != detect.OK || r.WallClock.Usual <= 0 {
 		return say(l, ".")
 	}
-	l = say(l, ", usually ", duration(r.WallClock.Usual))
+	l = say(l, ", usually ", r.WallClock.Usual.String())
 	if account := account(&r.WallClock, n); account != nil {
 		l = say(l, ": ", account)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/buildregress/buildregress/detect"
 )
@@ -27,9 +28,13 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 			notices = append(notices, faster(s, n))
 		case detect.StatusNew:
 			if s.State == detect.Executed && s.Current >= max(r.Thresholds.MinDelta, r.Build.Duration/20) {
-				notices = append(notices, say(code(n.of(s)), " is new and took ", duration(s.Current), "."))
+				notices = append(notices, say(code(n.of(s)), " is new and took ", s.Current.String(), "."))
 			}
 		}
+	}
+	notices = append(notices, changedRules(r, n)...)
+	if r.OverBudget != "" {
+		all = append(all, finding{r.WallClock.Delta, sentence(upper(r.OverBudget))})
 	}
 	if r.Cache.Cold {
 		notices = append(notices, coldCache(r))
@@ -69,7 +74,11 @@ func slow(s *detect.StepResult, n *names) line {
 		l = say(l, " ", sentence(upper(s.Reason)))
 	}
 	if s.Evidence.Builds > 1 {
-		l = say(l, fmt.Sprintf(" Seen in %d of %d builds of this branch.", s.Evidence.Slow, s.Evidence.Builds))
+		l = say(l, fmt.Sprintf(" Seen in %d of %d builds of this branch", s.Evidence.Slow, s.Evidence.Builds))
+		if s.Evidence.Since != "" {
+			l = say(l, ", since ", code(shortRevision(s.Evidence.Since)))
+		}
+		l = say(l, ".")
 	}
 	if one, three := atLeast(s.MinDetectable), atLeast(s.MinDetectable3); s.Status == detect.StatusSuspect && one != "" {
 		l = say(l, " Here, one build can prove ", one)
@@ -84,20 +93,44 @@ func slow(s *detect.StepResult, n *names) line {
 	return at(l, s.Source)
 }
 
+// changedRules tells of steps that are judged otherwise than by their whole
+// history: by a level that they came to on the base branch, by one that was
+// accepted, or not at all. What pull requests are compared with is told there
+// where it is about them.
+func changedRules(r *detect.Result, n *names) (notices []line) {
+	onBase := r.Build.PullRequest == "" && r.Build.Branch == r.Baseline.Branch
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		switch {
+		case s.Status == detect.StatusSlower || s.Status == detect.StatusSuspect || s.Status == detect.StatusOverBudget:
+			// Its notes stand with the finding.
+		case s.Status == detect.StatusUnjudged && (strings.HasPrefix(s.Reason, detect.Ignored) || strings.HasPrefix(s.Reason, detect.Accepted)):
+			notices = append(notices, say(code(n.of(s)), ": ", sentence(s.Reason)))
+		case s.Cut != "":
+			for _, note := range s.Notes {
+				if onBase || strings.HasPrefix(note, detect.Accepted) {
+					notices = append(notices, say(code(n.of(s)), ": ", sentence(note)))
+				}
+			}
+		}
+	}
+	return notices
+}
+
 // maxStepNotes keeps a finding to what fits on a phone; the JSON has them all.
 const maxStepNotes = 3
 
 func faster(s *detect.StepResult, n *names) line {
 	l := say(code(n.of(s)), " is faster: ", measured(s))
 	if s.WallClockSeconds < 0 {
-		l = say(l, "; it saves the build ", duration(-s.WallClockSeconds), " of wall clock")
+		l = say(l, "; it saves the build ", (-s.WallClockSeconds).String(), " of wall clock")
 	}
 	return say(l, ".")
 }
 
 // measured is "61 s, usually 38–45 s (20 builds), ×1.5".
 func measured(s *detect.StepResult) line {
-	l := say(duration(s.Current))
+	l := say(s.Current.String())
 	if u := usual(s); u != "" {
 		l = say(l, ", usually ", u, " (", count(s.N, "build"), ")")
 	}
@@ -111,9 +144,9 @@ func measured(s *detect.StepResult) line {
 func costs(s *detect.StepResult) line {
 	switch {
 	case s.WallClockSeconds > 0:
-		return say("; it costs the build ", duration(s.WallClockSeconds), " of wall clock")
+		return say("; it costs the build ", s.WallClockSeconds.String(), " of wall clock")
 	case !s.Critical && s.Slack > 0:
-		return say("; other steps hide it, it costs the build nothing (", duration(s.Slack), " to spare)")
+		return say("; other steps hide it, it costs the build nothing (", s.Slack.String(), " to spare)")
 	}
 	return nil
 }
@@ -139,14 +172,14 @@ func cacheLoss(loss *detect.CacheLoss, n *names) line {
 	var l line
 	switch {
 	case loss.Lasting:
-		l = say("Every build now pays ", duration(loss.Cost), ": the cache is lost again at ", step)
+		l = say("Every build now pays ", loss.Cost.String(), ": the cache is lost again at ", step)
 		if dragged != "" {
 			l = say(l, ",", dragged)
 		}
 	case loss.Expected:
-		l = say("Cache lost as expected at ", step, ": it ran", dragged, " for ", duration(loss.Cost))
+		l = say("Cache lost as expected at ", step, ": it ran", dragged, " for ", loss.Cost.String())
 	default:
-		l = say("Cache lost at ", step, ": it ran", dragged, " for ", duration(loss.Cost))
+		l = say("Cache lost at ", step, ": it ran", dragged, " for ", loss.Cost.String())
 	}
 	if loss.Share > 0 && loss.Share <= 1 && !loss.Expected {
 		l = say(l, "; ", percent(loss.Share), " of builds find it cached")
@@ -167,7 +200,7 @@ func coldCache(r *detect.Result) line {
 		}
 	}
 	if cost > 0 {
-		l = say(l, "; it costs the build ", duration(cost), " of wall clock")
+		l = say(l, "; it costs the build ", cost.String(), " of wall clock")
 	}
 	return say(l, ". No step is blamed for it.")
 }

@@ -21,6 +21,7 @@ func fixtures() []fixture {
 	return []fixture{
 		{"regressed", reportOf(regressedResult())},
 		{"suspect", reportOf(suspectResult())},
+		{"steered", reportOf(steeredResult())},
 		{"pass", reportOf(passResult())},
 		{"faster", reportOf(fasterResult())},
 		{"slow-runner", reportOf(slowRunnerResult())},
@@ -134,6 +135,23 @@ func regressedResult() detect.Result {
 			*s = detect.StepResult{Key: s.Key, Name: s.Name, Stage: s.Stage, Status: detect.StatusNew, Current: s.Current, Start: s.Start, Slack: sec(20)}
 		}),
 	}, r.Steps[5:]...)...)
+	return r
+}
+
+// A build of main, of which a team has steered the judgement.
+func steeredResult() detect.Result {
+	r := passResult()
+	r.Verdict = detect.Regressed
+	r.Build.Branch, r.Build.PullRequest = "main", ""
+	r.OverBudget = "the build took 1m21s and may take 1m15s"
+	lint, build, export := &r.Steps[4], &r.Steps[5], &r.Steps[6]
+	lint.Status, lint.Reason = detect.StatusUnjudged, detect.Ignored+"waits for a service"
+	build.Status, build.Reason = detect.StatusOverBudget, "it may take 20s"
+	export.Cut, export.Notes = "77b0c2ab41d0e8857c1f0a9b2d3e4f5061728394", []string{"level shifted since 77b0c2ab41: 8s → 12s"}
+	npm := &r.Steps[3]
+	npm.Status, npm.Current, npm.Delta, npm.Ratio, npm.WallClockSeconds = detect.StatusSlower, sec(61), sec(20), 61.0/41, sec(18.2)
+	npm.Evidence = detect.Evidence{Builds: 3, Slow: 3, Value: 5.2, Since: "3f9c2ab41d0e8857c1f0a9b2d3e4f50617283940"}
+	r.Notes = []string{".buildregress.yaml:12: no step matches `*RUN yarn*`"}
 	return r
 }
 

@@ -107,7 +107,7 @@ func took(s *detect.StepResult) string {
 	case s.State == detect.Cached && s.Current.D() < time.Second: // to load it is worth no word
 		return "cached"
 	}
-	return duration(s.Current)
+	return s.Current.String()
 }
 
 // usual is the range in which a step usually lies, "" if it has no history.
@@ -116,7 +116,7 @@ func usual(s *detect.StepResult) string {
 	case s.N == 0, s.State == detect.Cached, s.Usual == 0 && s.High == 0:
 		return ""
 	case s.Low == 0 && s.High == 0:
-		return duration(s.Usual)
+		return s.Usual.String()
 	}
 	return between(s.Low, s.High)
 }

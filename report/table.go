@@ -177,7 +177,7 @@ func bar(r *row, total detect.Seconds, width int, mark string) string {
 
 // timeAxis is "0 …… 142 s" above the bars.
 func timeAxis(total detect.Seconds, width int) string {
-	end := duration(total)
+	end := total.String()
 	return "0" + fmt.Sprintf("%*s", max(width-1, 0), end)
 }
 

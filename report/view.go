@@ -157,12 +157,15 @@ func regressed(r *detect.Result) line {
 	if over > 0 {
 		parts = append(parts, count(over, "step")+verb(over, " is", " are")+" over budget")
 	}
+	if r.OverBudget != "" {
+		parts = append(parts, "the build is over budget")
+	}
 	text := "Regressed"
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, ", ")
 	}
 	if cost := costOf(r, detect.StatusSlower, detect.StatusOverBudget); cost > 0 {
-		text += ", +" + duration(cost) + " of wall clock"
+		text += ", +" + cost.String() + " of wall clock"
 	}
 	return say(text)
 }
@@ -200,6 +203,8 @@ func next(r *detect.Result) line {
 		return say("Next: look at what changed in the step or in what it fetches.")
 	case r.Verdict == detect.Regressed && countOf(r, detect.StatusOverBudget) > 0:
 		return say("Next: look at what changed in the step, or raise its budget on purpose.")
+	case r.Verdict == detect.Regressed:
+		return say("Next: look at where the time went, or raise the budget on purpose.")
 	case countOf(r, detect.StatusSuspect) > 0:
 		return nextOfSuspects(r)
 	case !r.Cache.Cold && slices.ContainsFunc(r.Cache.Losses, isFinding):

@@ -5,48 +5,16 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/buildregress/buildregress/detect"
 )
 
+// minus is the sign that detect.Seconds has as well.
 const minus = "−"
-
-// duration writes d as people say it: "850 ms", "1.24 s", "61 s", "3 m 12 s",
-// "2 h 5 m". Seconds go up to two minutes, as steps are compared in them.
-func duration(s detect.Seconds) string {
-	d := s.D()
-	switch {
-	case d < 0:
-		return minus + duration(-max(s, math.MinInt64+1))
-	case d == 0:
-		return "0 s"
-	case d < time.Millisecond:
-		return "<1 ms"
-	case d < 999500*time.Microsecond:
-		return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
-	case d < 9995*time.Millisecond:
-		return trimZeros(strconv.FormatFloat(d.Seconds(), 'f', 2, 64)) + " s"
-	case d.Round(time.Second) < 2*time.Minute:
-		return fmt.Sprintf("%d s", d.Round(time.Second)/time.Second)
-	case d.Round(time.Second) < time.Hour:
-		d = d.Round(time.Second)
-		return twoUnits(d/time.Minute, "m", d%time.Minute/time.Second, "s")
-	}
-	d = d.Round(time.Minute)
-	return twoUnits(d/time.Hour, "h", d%time.Hour/time.Minute, "m")
-}
-
-func twoUnits(big time.Duration, unit string, small time.Duration, smallUnit string) string {
-	if small == 0 {
-		return fmt.Sprintf("%d %s", big, unit)
-	}
-	return fmt.Sprintf("%d %s %d %s", big, unit, small, smallUnit)
-}
 
 // between writes a range: "38–45 s", or "850 ms–1.24 s", or one if they look alike.
 func between(low, high detect.Seconds) string {
-	l, h := duration(low), duration(high)
+	l, h := low.String(), high.String()
 	if l == h {
 		return h
 	}
@@ -111,10 +79,6 @@ func verb(n int, one, many string) string {
 		return one
 	}
 	return many
-}
-
-func trimZeros(number string) string {
-	return strings.TrimSuffix(strings.TrimRight(number, "0"), ".")
 }
 
 // upper makes the first letter of an English sentence a capital.

@@ -32,8 +32,8 @@ func TestDuration(t *testing.T) {
 		59*time.Minute + 59*time.Second:  "59 m 59 s",
 		119*time.Second + time.Second/10: "119 s",
 	} {
-		if got := duration(detect.Seconds(in)); got != want {
-			t.Errorf("duration(%v) = %q, want %q", in, got, want)
+		if got := detect.Seconds(in).String(); got != want {
+			t.Errorf("%v.String() = %q, want %q", in, got, want)
 		}
 	}
 }
