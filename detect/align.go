@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -10,14 +11,19 @@ import (
 // (and of one slot among equals), later also what that step was called before it
 // was edited.
 type track struct {
-	room  string // platform, stage and instruction: a step never leaves it
-	key   string
+	trackID
+	stage string   // platform and stage: a step never leaves it
+	verb  string   // neither does it become another instruction
+	named bool     // the stage has a name: positions of unnamed ones tell nothing
 	text  []string // the key's words
+	bag   []string // the same, ascending
 	index int      // of "i/n" where it was seen last
 	count int
 	first int // oldest build of the history in which it occurs: larger is older
 	last  int // newest one; -1 is the build under judgement
 	older *track
+	// continued tells that a newer track of the history goes on from this one.
+	continued bool
 }
 
 // A trackID names a track: a key, and which of the equal ones.
@@ -29,8 +35,11 @@ type trackID struct {
 // An alignment says for every step of every build which track it is on.
 type alignment struct {
 	tracks map[trackID]*track
+	order  []*track         // the same, as they came up
 	layout map[string][]int // of steps that share a key: their indices where most were seen
 	counts map[string]int   // … and the n of their "i/n" there
+	// partial tells that some builds are traces: what is absent there may be cached.
+	partial bool
 }
 
 // align lays the steps of a history, newest build first, onto tracks.
@@ -41,49 +50,60 @@ func align(history []Build) *alignment {
 	}
 	for i := range history {
 		a.add(&history[i], i)
+		a.partial = a.partial || history[i].Partial
 	}
-	a.link(nil)
+	for newer, older := range a.links(a.order) {
+		newer.older, older.continued = older, true
+	}
 	return a
 }
 
-// with returns a copy of the alignment that also holds a newer build.
-func (a *alignment) with(build *Build) *alignment {
-	b := &alignment{tracks: make(map[trackID]*track, len(a.tracks)+8), layout: a.layout, counts: a.counts}
-	for id, t := range a.tracks {
-		b.tracks[id] = t
-	}
+// A placement is where the steps of one more build are: their tracks, in the
+// order of the steps. Tracks that are new with it have no past but older.
+type placement []*track
+
+// place lays the steps of a build that is newer than the history onto its tracks.
+func (a *alignment) place(build *Build) placement {
+	b := &alignment{tracks: maps.Clone(a.tracks), layout: a.layout, counts: a.counts, partial: a.partial || build.Partial}
 	seen := map[*track]bool{}
 	var fresh []*track
+	placed := make(placement, len(build.Steps))
 	for i, id := range b.identify(build) {
 		t := b.tracks[id]
 		if t == nil {
-			t = newTrack(&build.Steps[i], -1)
+			t = newTrack(&build.Steps[i], id, -1)
 			b.tracks[id] = t
 			fresh = append(fresh, t)
 		}
-		seen[t] = true
+		seen[t], placed[i] = true, t
 	}
-	if len(fresh) > 0 {
-		b.linkTo(fresh, func(t *track) bool { return !seen[t] && t.first >= 0 })
+	for _, t := range a.order {
+		if !seen[t] && !t.continued {
+			b.order = append(b.order, t)
+		}
 	}
-	return b
+	for newer, older := range b.links(fresh) {
+		newer.older = older
+	}
+	return placed
 }
 
-func newTrack(s *Step, build int) *track {
-	verb, _, _ := strings.Cut(s.Key[strings.IndexByte(s.Key, ']')+1:], "=")
-	fields := strings.Fields(verb)
-	if len(fields) > 0 {
-		verb = fields[0]
+func newTrack(s *Step, id trackID, build int) *track {
+	_, text, _ := strings.Cut(s.Key, "] ")
+	verb, _, _ := strings.Cut(text, " ")
+	t := &track{
+		trackID: id,
+		stage:   s.Platform + "\x00" + s.Stage,
+		verb:    verb,
+		named:   s.Stage != "",
+		text:    words(s.Key),
+		index:   s.Index,
+		count:   s.Count,
+		first:   build,
+		last:    build,
 	}
-	return &track{
-		room:  s.Platform + "\x00" + s.Stage + "\x00" + verb,
-		key:   s.Key,
-		text:  words(s.Key),
-		index: s.Index,
-		count: s.Count,
-		first: build,
-		last:  build,
-	}
+	t.bag = slices.Sorted(slices.Values(t.text))
+	return t
 }
 
 // learnLayout remembers where steps that share a key stand, from the build that
@@ -121,7 +141,11 @@ func (a *alignment) identify(build *Build) []trackID {
 		if len(steps) == 1 && len(layout) < 2 {
 			continue
 		}
-		slices.SortStableFunc(steps, func(x, y int) int { return cmp.Compare(build.Steps[x].Index, build.Steps[y].Index) })
+		slices.SortStableFunc(steps, func(x, y int) int {
+			// Unnamed stages have equal positions; their numbers stand in the names.
+			a, b := &build.Steps[x], &build.Steps[y]
+			return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Source.Line, b.Source.Line), cmp.Compare(a.Name, b.Name))
+		})
 		taken := map[int]bool{}
 		for rank, i := range steps {
 			slot := rank
@@ -144,89 +168,120 @@ func (a *alignment) add(build *Build, age int) {
 	for i, id := range a.identify(build) {
 		t := a.tracks[id]
 		if t == nil {
-			t = newTrack(&build.Steps[i], age)
+			t = newTrack(&build.Steps[i], id, age)
 			a.tracks[id] = t
+			a.order = append(a.order, t)
 		}
 		t.first = age
 	}
 }
 
-// link joins tracks of the history that took each other's place: the one ended
-// before the other began.
-func (a *alignment) link(_ []*track) {
-	var all []*track
-	for _, t := range a.tracks {
-		all = append(all, t)
+// Comparing steps that came with those that went is bounded, as a build's author
+// decides how many there are: in pairs looked at, and in words compared.
+const (
+	maxPairs = 100_000
+	maxCells = 20_000_000
+)
+
+// links finds for each of the newer tracks the one among a.order that it goes on
+// from: of the same stage and instruction, gone before the newer one came, and
+// alike. The likest pairs go first; a track goes on from one, and one from it.
+//
+// In a stage that grew by k instructions, k of those that are new were inserted:
+// no more than the others can go on from something. In traces even that cannot
+// be told, as what is absent there may be in the cache.
+func (a *alignment) links(newer []*track) map[*track]*track {
+	type room struct{ stage, verb string }
+	rooms := map[room][]*track{}
+	for _, t := range a.order {
+		at := room{t.stage, t.verb}
+		rooms[at] = append(rooms[at], t)
 	}
-	a.linkTo(all, func(*track) bool { return true })
-}
-
-// maxPairs bounds the work of comparing steps that came with those that went.
-const maxPairs = 50_000
-
-// linkTo finds for each of the newer tracks the one that it continues, among
-// those that are free: in the same room, gone before the newer one came, and
-// alike. The likest pairs go first; a track continues one and is continued once.
-func (a *alignment) linkTo(newer []*track, free func(*track) bool) {
-	rooms := map[string][]*track{}
-	for _, t := range a.tracks {
-		if free(t) {
-			rooms[t.room] = append(rooms[t.room], t)
-		}
+	type arrival struct {
+		stage string
+		first int
+	}
+	arrived := map[arrival]int{}
+	for _, n := range newer {
+		arrived[arrival{n.stage, n.first}]++
 	}
 	type pair struct {
 		newer, older *track
 		score        float64
 	}
 	var pairs []pair
-	budget := maxPairs
+	looked, cells := 0, 0
 	for _, n := range newer {
-		for _, o := range rooms[n.room] {
-			if o == n || o.last <= n.first {
-				continue
-			}
-			if budget--; budget < 0 {
+		for _, o := range rooms[room{n.stage, n.verb}] {
+			if looked++; looked > maxPairs || cells > maxCells {
 				break
 			}
-			if score := likeness(n, o); score > 0 {
+			if o == n || o.last <= n.first || a.partial && n.named && n.count > o.count || !mayBeLike(n, o) {
+				continue
+			}
+			cells += len(n.text) * len(o.text)
+			if score := overlap(n.text, o.text); score >= leastLikeness(n, o) {
 				pairs = append(pairs, pair{n, o, score})
 			}
 		}
 	}
-	slices.SortFunc(pairs, func(x, y pair) int {
+	slices.SortStableFunc(pairs, func(x, y pair) int {
 		return cmp.Or(
 			-cmp.Compare(x.score, y.score),
-			cmp.Compare(x.older.last, y.older.last), // what was seen longest
-			cmp.Compare(x.newer.key, y.newer.key),
-			cmp.Compare(x.older.key, y.older.key),
-			cmp.Compare(x.newer.index, y.newer.index),
-			cmp.Compare(x.older.index, y.older.index),
+			cmp.Compare(x.older.last, y.older.last), // what was seen most lately
+			cmp.Compare(x.newer.key, y.newer.key), cmp.Compare(x.newer.slot, y.newer.slot),
+			cmp.Compare(x.older.key, y.older.key), cmp.Compare(x.older.slot, y.older.slot),
 		)
 	})
-	continued := map[*track]bool{}
+	found, taken := map[*track]*track{}, map[*track]bool{}
 	for _, p := range pairs {
-		if p.newer.older == nil && !continued[p.older] {
-			p.newer.older, continued[p.older] = p.older, true
+		group := arrival{p.newer.stage, p.newer.first}
+		inserted := 0
+		if p.newer.named {
+			inserted = max(0, p.newer.count-p.older.count)
+		}
+		if found[p.newer] == nil && !taken[p.older] && arrived[group] > inserted {
+			found[p.newer], taken[p.older] = p.older, true
+			arrived[group]--
 		}
 	}
+	return found
 }
 
-// likeness of two steps in [0,1], 0 for steps that cannot be the same one. In a
-// stage with as many instructions as before, another position is another step,
-// and the same position needs less likeness.
-func likeness(a, b *track) float64 {
-	least := 0.6
-	if a.count > 0 && a.count == b.count && !strings.Contains(a.room, "\x00\x00") {
-		if a.index != b.index {
-			return 0
+// leastLikeness is how alike two steps must be to be one that was edited. In a
+// stage with as many instructions as before, the same position needs less.
+func leastLikeness(a, b *track) float64 {
+	if a.samePlace(b) {
+		return 0.3
+	}
+	return 0.6
+}
+
+func (t *track) samePlace(o *track) bool {
+	return t.named && t.count > 0 && t.count == o.count && t.index == o.index
+}
+
+// mayBeLike rules out pairs that cannot be one step, cheaply: those at different
+// positions of a stage that did not change its length, and those that share too
+// few words in whatever order.
+func mayBeLike(a, b *track) bool {
+	if a.named && a.count > 0 && a.count == b.count && a.index != b.index {
+		return false
+	}
+	common := 0
+	for i, j := 0, 0; i < len(a.bag) && j < len(b.bag); {
+		switch strings.Compare(a.bag[i], b.bag[j]) {
+		case 0:
+			common++
+			i++
+			j++
+		case -1:
+			i++
+		default:
+			j++
 		}
-		least = 0.3
 	}
-	score := overlap(a.text, b.text)
-	if score < least {
-		return 0
-	}
-	return score
+	return 2*float64(common) >= leastLikeness(a, b)*float64(len(a.bag)+len(b.bag))
 }
 
 // words of a key, at which a person would compare two instructions.

@@ -50,15 +50,13 @@ func arrange(base, rare []Build, branch []*Build) *arranged {
 	a.series = make([]series, len(build.Steps))
 
 	// at[t] is the place of the series that track t belongs to.
-	own := alignment.with(build)
 	at := map[*track]int{}
-	for i, id := range own.identify(build) {
+	for i, t := range alignment.place(build) {
 		s := &a.series[i]
 		s.step = &build.Steps[i]
 		if s.step.State == Cached {
 			a.loads[i] = &series{step: loadOf(s.step)}
 		}
-		t := own.tracks[id]
 		if t.first >= 0 || t.older != nil {
 			a.known++
 		}
@@ -167,12 +165,15 @@ func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 		}
 	}
 	for b, build := range a.branch {
-		own := alignment.with(build)
-		for i, id := range own.identify(build) {
+		var placed placement
+		if b < last {
+			placed = alignment.place(build)
+		}
+		for i := range build.Steps {
 			place := i
 			if b < last {
 				var ok bool
-				if place, ok = placeOf(own.tracks[id], at); !ok {
+				if place, ok = placeOf(placed[i], at); !ok {
 					continue
 				}
 			}
