@@ -2,16 +2,20 @@ package detect
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 )
 
+// A chain is steps that ran and are usually cached: one, and what it dragged along.
+type chain struct {
+	root    int // places of the series
+	dragged []int
+}
+
 // cacheOf tells what became of the cache: which chains of steps ran that are
-// usually cached, and why.
-func cacheOf(a *arranged, g *graph) CacheInfo {
-	info := CacheInfo{Losses: []CacheLoss{}}
-	usual, lost := 0, map[int]bool{}
+// usually cached, and why. The chains are those of info.Losses, in their order.
+func cacheOf(a *arranged, g *graph) (info CacheInfo, chains []chain) {
+	info = CacheInfo{Losses: []CacheLoss{}}
+	usual, lost := 0, make([]bool, len(a.series))
 	for i := range a.series {
 		s := &a.series[i]
 		switch s.step.State {
@@ -25,92 +29,102 @@ func cacheOf(a *arranged, g *graph) CacheInfo {
 			lost[i] = s.step.State == Executed
 		}
 	}
-	for i, is := range lost {
-		if !is {
-			delete(lost, i)
-		}
+	chains = chainsOf(g, lost)
+	all, edited := len(chains), false
+	for i := range chains {
+		all += len(chains[i].dragged)
+		loss := a.loss(g, &chains[i])
+		edited = edited || loss.edit
+		info.Losses = append(info.Losses, loss.CacheLoss)
 	}
-	roots := chains(a, g, lost)
-	unexplained := false
-	for _, root := range slices.Sorted(maps.Keys(roots)) {
-		loss := a.loss(g, root, roots[root])
-		unexplained = unexplained || !loss.Expected
-		info.Losses = append(info.Losses, loss)
-	}
-	// A cold cache is not the loss of one step: all that is usually found was not,
-	// and what the author changed does not explain it.
+	// A cold cache is not the loss of one step: nothing that is usually found was.
 	const least = 3
-	if usual >= least && len(lost) == usual && unexplained {
-		info.Cold, info.Losses = true, []CacheLoss{}
-	}
-	return info
-}
-
-// chains gathers lost steps below the first one of each chain: the lost step with
-// no other lost step above it.
-func chains(a *arranged, g *graph, lost map[int]bool) map[int][]int {
-	roots := map[int][]int{}
-	for i := range a.series {
-		if !lost[i] {
-			continue
+	if usual >= least && all == usual && !edited {
+		one := chains[0]
+		for _, c := range chains[1:] {
+			one.dragged = append(append(one.dragged, c.root), c.dragged...)
 		}
-		root := i
-		g.ancestors(i, func(at int) bool {
-			if !lost[at] {
-				return true
-			}
-			if before(&a.series[at], &a.series[root]) {
-				root = at
-			}
-			return true
-		})
-		dragged := roots[root]
-		if root != i {
-			dragged = append(dragged, i)
+		cold := a.loss(g, &one).CacheLoss
+		cold.Cause, cold.Expected = "nothing that is usually cached was found in the cache", true
+		info.Cold, info.Losses, chains = true, []CacheLoss{cold}, []chain{one}
+	}
+	return info, chains
+}
+
+// chainsOf gathers lost steps below the first one of each chain, which is lost and
+// has nothing lost above it. A step below several belongs to the first of them.
+func chainsOf(g *graph, lost []bool) (chains []chain) {
+	const unknown, busy, none = -3, -2, -1
+	above := make([]int, len(lost)) // chain above a step, or that it begins
+	for i := range above {
+		above[i] = unknown
+	}
+	var visit func(i int) int
+	visit = func(i int) int {
+		if above[i] != unknown {
+			return max(above[i], none) // a cycle ends here
 		}
-		roots[root] = dragged
+		above[i] = busy
+		first := none
+		for _, in := range g.inputs[i] {
+			if c := visit(in); c >= 0 && (first < 0 || c < first) {
+				first = c
+			}
+		}
+		switch {
+		case lost[i] && first < 0:
+			first = len(chains)
+			chains = append(chains, chain{root: i})
+		case lost[i]:
+			chains[first].dragged = append(chains[first].dragged, i)
+		}
+		above[i] = first
+		return first
 	}
-	return roots
+	for i := range lost {
+		visit(i)
+	}
+	return chains
 }
 
-// before orders steps by when they began, then by their place in the stage.
-func before(x, y *series) bool {
-	if !x.step.Start.Equal(y.step.Start) {
-		return x.step.Start.Before(y.step.Start)
-	}
-	return x.step.Index < y.step.Index
+// An explained is a loss, and whether an edit of the Dockerfile explains it.
+type explained struct {
+	CacheLoss
+	edit bool
 }
 
-// loss describes the chain below root.
-func (a *arranged) loss(g *graph, root int, dragged []int) CacheLoss {
-	s := &a.series[root]
+// loss describes a chain.
+func (a *arranged) loss(g *graph, c *chain) explained {
+	s := &a.series[c.root]
 	l := CacheLoss{
 		Step:    s.step.Key,
 		Dragged: []string{},
 		Share:   float64(s.cached) / float64(s.reached),
 	}
 	cost := s.step.Duration
-	for _, i := range dragged {
+	for _, i := range c.dragged {
 		cost += a.series[i].step.Duration
 		l.Dragged = append(l.Dragged, a.series[i].step.Key)
 	}
 	l.Cost = Seconds(cost)
-	l.Cause, l.Expected = a.cause(g, root)
+	why, expected, edit := a.cause(g, c.root)
+	l.Cause, l.Expected = why, expected
 	// The build before this one, on the same branch, ran it as well.
 	if n := len(s.ran); n > 1 {
 		l.Lasting = s.ran[n-2]
 	}
-	return l
+	return explained{l, edit}
 }
 
-// cause says why the step ran, and whether its author would expect it.
-func (a *arranged) cause(g *graph, root int) (why string, expected bool) {
+// cause says why the step ran, whether its author would expect it, and whether
+// that is because the Dockerfile was edited.
+func (a *arranged) cause(g *graph, root int) (why string, expected, edit bool) {
 	s := &a.series[root]
 	if s.edited != "" {
-		return "the instruction was edited", true
+		return "the instruction was edited", true, true
 	}
 	if len(s.samples) == 0 && s.reached == 0 {
-		return "the instruction is new", true
+		return "the instruction is new", true, true
 	}
 	changed := -1
 	g.ancestors(root, func(at int) bool {
@@ -125,17 +139,19 @@ func (a *arranged) cause(g *graph, root int) (why string, expected bool) {
 		if a.series[changed].reached == 0 {
 			what = "is new"
 		}
-		return fmt.Sprintf("`%s` above it %s", a.series[changed].step.Key, what), true
+		return fmt.Sprintf("`%s` above it %s", a.series[changed].step.Key, what), true, true
 	}
 	_, text, _ := strings.Cut(s.step.Key, "] ")
 	verb, _, _ := strings.Cut(text, " ")
 	switch {
+	case s.unseen:
+		return "it never ran before, as far as traces show: it was edited, or the cache dropped it", true, false
 	case (verb == "COPY" || verb == "ADD") && !strings.Contains(text, "--from="):
-		return "files that it copies changed", true
+		return "files that it copies changed", true, false
 	case verb == "RUN" && strings.Contains(text, "--mount=type=bind") && !strings.Contains(text, ",from="):
-		return "files that it mounts may have changed", true
+		return "files that it mounts may have changed", true, false
 	}
-	return "nothing that it is built from changed, as far as the build shows: perhaps the base image, a build argument, or the cache dropped it", false
+	return "nothing that it is built from changed, as far as the build shows: perhaps the base image, a build argument, or the cache dropped it", false, false
 }
 
 // countUnseen completes the cache hits that a trace does not show: a step that is
@@ -164,7 +180,7 @@ func (a *arranged) countUnseen() {
 		}
 		at := place{s.step.Platform, s.step.Stage, s.step.Index, s.step.Count}
 		if lengths[place{at.platform, at.stage, 0, at.count}] && !occupied[at] {
-			s.reached, s.cached = partial, partial
+			s.reached, s.cached, s.unseen = partial, partial, true
 			a.known++
 		}
 	}

@@ -95,8 +95,17 @@ func TestCacheLoss(t *testing.T) {
 	t.Run("a cold cache is one notice", func(t *testing.T) {
 		b := edit("pr", 100, with(misses(pkg, ci, prune, "[tools 1/1] RUN apk add curl")))
 		r := Judge(&b, h, defaults)
-		if !r.Cache.Cold || len(r.Cache.Losses) != 0 || r.Counts[StatusCacheLost] != 0 || r.Verdict != Pass {
+		if !r.Cache.Cold || len(r.Cache.Losses) != 1 || r.Cache.Losses[0].Finding() || r.Counts[StatusCacheLost] != 0 || r.Verdict != Pass {
 			t.Errorf("cold %v, losses %+v, %v", r.Cache.Cold, r.Cache.Losses, r.Verdict)
+		}
+		if l := r.Cache.Losses[0]; len(l.Dragged) != 3 || l.Cost != Seconds(seconds(200)) {
+			t.Errorf("the loss of all is %+v", l)
+		}
+		again := *h
+		again.Branch = []Build{b}
+		next := edit("pr", 101, with(misses(pkg, ci, prune, "[tools 1/1] RUN apk add curl")))
+		if r := Judge(&next, &again, defaults); !r.Cache.Cold || !r.Cache.Losses[0].Finding() || r.Counts[StatusCacheLost] != 1 {
+			t.Errorf("cold again: %+v, %v", r.Cache, r.Counts)
 		}
 	})
 }

@@ -107,7 +107,8 @@ func (g *graph) criticalPath() []int {
 	}
 	var work []int // by end, latest first
 	for i := range g.steps {
-		if s := &g.steps[i]; !s.Start.IsZero() && s.Duration > 0 && (s.State == Executed || s.State == Cached) {
+		// What was found in the cache at once decides nothing.
+		if s := &g.steps[i]; !s.Start.IsZero() && (s.State == Executed && s.Duration > 0 || s.State == Cached && s.Duration > slop) {
 			work = append(work, i)
 		}
 	}
@@ -160,29 +161,37 @@ func (g *graph) slack(end time.Time) []time.Duration {
 	if !g.linked || !g.timed {
 		return slack
 	}
-	order := make([]int, len(g.steps))
-	for i := range order {
-		order[i], slack[i] = i, -1
-	}
-	slices.SortStableFunc(order, func(x, y int) int { return g.steps[y].Start.Compare(g.steps[x].Start) })
-	for _, i := range order {
-		if g.steps[i].Start.IsZero() {
-			continue
-		}
-		own := slack[i]
-		if own < 0 {
-			own = max(0, end.Sub(g.end(i)))
-		}
-		slack[i] = own
+	consumers := make([][]int, len(g.steps))
+	for i := range g.inputs {
 		for _, in := range g.inputs[i] {
-			free := max(0, g.steps[i].Start.Sub(g.end(in))) + own
-			if slack[in] < 0 || free < slack[in] {
-				slack[in] = free
+			consumers[in] = append(consumers[in], i)
+		}
+	}
+	const unknown, busy = -1, -2
+	for i := range slack {
+		slack[i] = unknown
+	}
+	var of func(i int) time.Duration
+	of = func(i int) time.Duration {
+		if slack[i] != unknown {
+			return max(slack[i], 0) // a cycle ends here
+		}
+		slack[i] = busy
+		free := max(0, end.Sub(g.end(i)))
+		for _, c := range consumers[i] {
+			if !g.steps[c].Start.IsZero() {
+				free = min(free, max(0, g.steps[c].Start.Sub(g.end(i)))+of(c))
 			}
 		}
+		slack[i] = free
+		return free
 	}
 	for i := range slack {
-		slack[i] = max(slack[i], 0)
+		if g.steps[i].Start.IsZero() {
+			slack[i] = 0
+		} else {
+			of(i)
+		}
 	}
 	return slack
 }

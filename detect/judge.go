@@ -39,10 +39,11 @@ func Judge(build *Build, history *History, p Policy) Result {
 		Baseline:   BaselineInfo{Source: history.Source, Branch: history.BaseBranch, Builds: len(base), IDs: []string{}, Filled: filled},
 		Counts:     map[Status]int{},
 		Thresholds: t,
-		Cache:      cacheOf(a, g),
 		WallClock:  WallClock{Parts: []WallClockPart{}},
 		Notes:      []string{},
 	}
+	var chains []chain
+	r.Cache, chains = cacheOf(a, g)
 	for i := range base {
 		r.Baseline.IDs = append(r.Baseline.IDs, base[i].ID)
 	}
@@ -52,14 +53,13 @@ func Judge(build *Build, history *History, p Policy) Result {
 		moods[b] = gauge.of(a, b)
 	}
 	mood := &moods[len(moods)-1]
-
 	r.Steps = make([]StepResult, len(build.Steps))
 	for i := range a.series {
 		r.Steps[i] = describe(&a.series[i], build)
 	}
 	r.Notes = append(r.Notes, p.idle(a)...)
 	if build.Outcome != OK {
-		r.Cache.Losses = []CacheLoss{}
+		r.Cache.Losses, r.Cache.Cold = []CacheLoss{}, false
 		for i := range r.Steps {
 			r.Steps[i].Status, r.Steps[i].Reason = StatusUnjudged, "the build "+build.Outcome.String()
 		}
@@ -85,10 +85,10 @@ func Judge(build *Build, history *History, p Policy) Result {
 	}
 
 	r.RunnerFactor = gauge.factor(mood)
-	judgeSteps(a, gauge, moods, filled > 0, &p, &r)
-	r.markLosses()
+	loads := judgeSteps(a, gauge, moods, filled > 0, &p, &r)
+	r.markLosses(chains)
 	r.markPath(g, build)
-	r.WallClock = account(build, a, g, r.Steps, &r.Cache, mood, t)
+	r.WallClock = account(build, a, g, r.Steps, loads, chains, mood, t)
 	r.addGone(a)
 	broken := r.enforceBudgets(&p)
 	r.count()
@@ -111,7 +111,10 @@ func comparable(build *Build, h *History, t Thresholds) (base []Build, branch []
 		evidence = base[:min(len(base), maxEvidence-1)]
 	}
 	for i := len(evidence) - 1; i >= 0; i-- {
-		branch = append(branch, &evidence[i])
+		// Another kind of machine says nothing of this one.
+		if evidence[i].Runner == build.Runner || evidence[i].Runner == "" || build.Runner == "" {
+			branch = append(branch, &evidence[i])
+		}
 	}
 	return base, append(branch, build), filled
 }
@@ -149,8 +152,8 @@ func describe(s *series, build *Build) StepResult {
 }
 
 // judgeSteps decides all steps that ran, together, and the loads of cached layers
-// that take long enough to matter.
-func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r *Result) {
+// that take long enough to matter, whose places it returns by those of their steps.
+func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r *Result) (loads map[int]int) {
 	t := p.Thresholds
 	var trials []Trial
 	var tried []*series
@@ -193,6 +196,7 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 		trials, tried, results = append(trials, trial), append(tried, s), append(results, result)
 	}
 	build := a.branch[len(a.branch)-1]
+	loads = map[int]int{}
 	for i := range a.series {
 		s := &a.series[i]
 		r.Steps[i].Status, r.Steps[i].Reason = statusOfState(s)
@@ -202,12 +206,14 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 		load := a.loads[i]
 		if load != nil && max(load.step.Duration, durationMedian(load.durations(t.Window))) >= t.MinDelta.D() {
 			r.Steps = append(r.Steps, describe(load, build))
-			try(load, i, len(r.Steps)-1)
+			loads[i] = len(r.Steps) - 1
+			try(load, i, loads[i])
 		}
 	}
 	for k, d := range Decide(trials, t) {
 		fill(&r.Steps[results[k]], tried[k], &d, a.branch, t)
 	}
+	return loads
 }
 
 // fill puts a decision into words and numbers.
@@ -230,7 +236,8 @@ func fill(step *StepResult, s *series, d *Decision, branch []*Build, t Threshold
 		step.Cut = s.samples[d.Cut-1].build.Revision
 		step.Notes = append(step.Notes, fmt.Sprintf("level shifted since %s: %s → %s", nameOfRevision(s.samples[d.Cut-1].build), Seconds(d.Before), Seconds(d.Usual)))
 	}
-	for _, sample := range s.samples[:min(len(s.samples), t.Window)] {
+	step.N = min(len(s.samples), t.Window)
+	for _, sample := range s.samples[:step.N] {
 		step.History = append(step.History, Point{sample.build.ID, Seconds(sample.duration)})
 	}
 }
@@ -273,22 +280,19 @@ func statusOfState(s *series) (Status, string) {
 	return StatusUnjudged, ""
 }
 
-// markLosses gives the first step of each chain of cache losses its status.
-func (r *Result) markLosses() {
-	for i := range r.Cache.Losses {
+// markLosses gives the first step of each chain of cache losses its status. A cold
+// cache is told once, of the build: its steps are marked only if it lasts.
+func (r *Result) markLosses(chains []chain) {
+	for i := range chains {
 		l := &r.Cache.Losses[i]
-		for k := range r.Steps {
-			step := &r.Steps[k]
-			if slices.Contains(l.Dragged, step.Key) && step.Status == StatusUnjudged {
+		for _, at := range chains[i].dragged {
+			if step := &r.Steps[at]; step.Status == StatusUnjudged {
 				step.Reason = "ran because the cache was lost at " + l.Step
 			}
-			if step.Key != l.Step || step.State != Executed {
-				continue
-			}
-			if step.Status != StatusSlower && step.Status != StatusSuspect {
-				step.Status = StatusCacheLost
-				step.Reason = l.Cause
-			}
+		}
+		step := &r.Steps[chains[i].root]
+		if step.Status != StatusSlower && step.Status != StatusSuspect && (!r.Cache.Cold || l.Lasting) {
+			step.Status, step.Reason = StatusCacheLost, l.Cause
 		}
 	}
 }
@@ -348,14 +352,10 @@ func (r *Result) conclude(g *gauge, moods []mood, overBudget bool, t Thresholds)
 	case slowRunners(g, moods) >= 3:
 		r.Verdict = Unsure
 		r.Reason = "the runner was slower than usual in three builds of this branch running"
-	case judged == 0 && r.Counts[StatusCached] == 0:
-		r.Reason = "no step has enough history"
+	case judged == 0 && r.Cache.Executed > 0:
+		r.Reason = "no step that ran has enough history"
 	default:
 		r.Verdict = Pass
-	}
-	if r.Counts[StatusSlower] > 0 && r.Verdict != Regressed {
-		r.Notes = append(r.Notes, fmt.Sprintf("steps are slower, but cost the build %s of wall clock: less than %s, and no regression of the build",
-			Seconds(max(cost, 0)), Seconds(least)))
 	}
 }
 

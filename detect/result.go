@@ -105,7 +105,7 @@ const (
 type CacheInfo struct {
 	Cached   int         `json:"cached"`   // steps of this build
 	Executed int         `json:"executed"` // steps of this build
-	Cold     bool        `json:"cold"`     // nearly all that is usually cached ran: nothing was found in the cache
+	Cold     bool        `json:"cold"`     // nothing that is usually cached was found in the cache; Losses then holds it all as one
 	Losses   []CacheLoss `json:"losses"`
 }
 
@@ -190,7 +190,8 @@ type Links struct {
 // evidence never reads as a pass.
 type Verdict int
 
-// The verdicts, from the one that asks least of people to the one that asks most.
+// What a verdict asks of people is nothing, then a look, then a second build, then
+// a fix: Pass, Unjudged, Unsure, Regressed.
 const (
 	Unjudged Verdict = iota
 	Pass

@@ -14,7 +14,7 @@ type series struct {
 	samples []sample // of the baseline, newest first
 	reached int      // baseline builds that reached the step
 	cached  int      // … and found it in the cache
-	newest  bool     // the newest baseline build had it
+	unseen  bool     // it was in the cache whenever it was reached, and no trace showed it
 
 	// values of the step in the branch's builds, this one last; found[i] tells
 	// whether it ran in build i.
@@ -95,7 +95,6 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 				continue
 			}
 			seen[place] = true
-			s.newest = s.newest || b == 0
 			switch step.State {
 			case Executed:
 				s.reached++

@@ -79,7 +79,11 @@ func TestAccountNamesItsCauses(t *testing.T) {
 	got := map[Cause]time.Duration{}
 	for _, p := range r.WallClock.Parts {
 		if p.Cause == CauseStep && p.Step != "[build] RUN make test" {
-			t.Errorf("step %s is named", p.Step)
+			// What a step took more than a second above what was expected is named.
+			if p.Seconds.D().Abs() < seconds(1) || p.Seconds.D().Abs() > seconds(15) {
+				t.Errorf("step %s is named with %v", p.Step, p.Seconds.D())
+			}
+			continue
 		}
 		got[p.Cause] = p.Seconds.D()
 	}
