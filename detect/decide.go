@@ -57,12 +57,16 @@ type Decision struct {
 	MinDetectable3   float64
 }
 
+// A step is slower with an error of at most SlowerP, and suspect with at most
+// SuspectP, each by itself.
 const (
+	SlowerP  = 0.0015
+	SuspectP = 0.005
+)
+
+const (
+	// maxEvidence is how many builds of a branch count, the newest included.
 	maxEvidence = 5
-	// A step is slower with an error of at most slowerP, and suspect with at most
-	// suspectP, each by itself.
-	slowerP  = 0.0015
-	suspectP = 0.005
 	// maxDetectable is the largest slowdown that MinDetectable looks for.
 	maxDetectable = 20.0
 )
@@ -260,11 +264,11 @@ func (j *judgement) decide() Decision {
 	}
 	switch {
 	case !j.matters():
-	case j.told(usual, j.slower, 1) && j.q <= j.t.FDR && j.slower.p <= slowerP && !j.trial.Foreign && !j.young():
+	case j.told(usual, j.slower, 1) && j.q <= j.t.FDR && j.slower.p <= SlowerP && !j.trial.Foreign && !j.young():
 		d.Status = StatusSlower
-	case j.told(usual, j.slower, 1) && j.slower.p <= suspectP:
+	case j.told(usual, j.slower, 1) && j.slower.p <= SuspectP:
 		d.Status = StatusSuspect
-	case j.told(usual, j.faster, -1) && j.faster.p <= slowerP:
+	case j.told(usual, j.faster, -1) && j.faster.p <= SlowerP:
 		d.Status = StatusFaster
 	}
 	d.MinDetectable, d.MinDetectable3 = j.detectable(1), j.detectable(3)
@@ -315,7 +319,7 @@ func (j *judgement) detectable(k int) float64 {
 		if now-usual < float64(j.t.MinDelta) || now-usual < j.t.MinSlowdown*usual {
 			return false
 		}
-		return errorOf(j.model.evidence(slices.Repeat([]observation{o}, k), 1), k, len(j.model.values)) <= slowerP
+		return errorOf(j.model.evidence(slices.Repeat([]observation{o}, k), 1), k, len(j.model.values)) <= SlowerP
 	}
 	low, high := 1.0, maxDetectable
 	if !shows(high) {
