@@ -88,11 +88,12 @@ func Decide(trials []Trial, t Thresholds) []Decision {
 			decisions[i] = Decision{Status: StatusUnjudged, Reason: reason, P: 1, Q: 1}
 			continue
 		}
-		j := newJudgement(&trials[i], t, contamination)
-		judged[i] = j
-		if j.matters() {
-			family = append(family, j)
+		if !matters(&trials[i], t) {
+			decisions[i] = trifle(&trials[i], t)
+			continue
 		}
+		judged[i] = newJudgement(&trials[i], t, contamination)
+		family = append(family, judged[i])
 	}
 	benjaminiHochberg(family)
 	for i, j := range judged {
@@ -174,7 +175,7 @@ func newJudgement(trial *Trial, t Thresholds, contamination float64) *judgement 
 	return j
 }
 
-func (j *judgement) log(d time.Duration) float64 { return math.Log(float64(d + j.offset)) }
+func (j *judgement) log(d time.Duration) float64 { return math.Log(float64(max(d, 0) + j.offset)) }
 
 func (j *judgement) duration(y float64) time.Duration {
 	return max(0, time.Duration(math.Round(math.Exp(y)))-j.offset)
@@ -226,18 +227,33 @@ func (j *judgement) young() bool {
 
 // matters tells whether the step is long enough for a change of it to be told.
 // Only such steps are tested, and only they count when errors are added up.
-func (j *judgement) matters() bool {
-	usual := durationMedian(j.level())
-	return usual >= j.t.MinDelta.D() || j.current()-usual >= j.t.MinDelta.D()
+func matters(trial *Trial, t Thresholds) bool {
+	least := t.MinDelta.D()
+	if trial.New[len(trial.New)-1] >= least {
+		return true
+	}
+	return durationMedian(trial.History[:min(len(trial.History), t.Window)]) >= least
 }
 
-func (j *judgement) current() time.Duration { return j.trial.New[len(j.trial.New)-1] }
+// trifle is the decision on a step that does not matter.
+func trifle(trial *Trial, t Thresholds) Decision {
+	d := Decision{Status: StatusSame, P: 1, Q: 1}
+	d.Usual, d.Low, d.High = rangeOf(trial.History[:min(len(trial.History), t.Window)])
+	d.Expected = d.Usual
+	return d
+}
+
+// rangeOf returns the median of a history and the range in which 90 % of it lie.
+func rangeOf(history []time.Duration) (usual, low, high time.Duration) {
+	sorted := slices.Clone(history)
+	slices.Sort(sorted)
+	tail := int(0.05 * float64(len(sorted)))
+	return durationMedian(sorted), sorted[tail], sorted[len(sorted)-1-tail]
+}
 
 // decide gives the verdict. Effects are measured on the raw times.
 func (j *judgement) decide() Decision {
-	history := slices.Clone(j.level())
-	slices.Sort(history)
-	usual := durationMedian(history)
+	usual, low, high := rangeOf(j.level())
 	runner := Runner{}
 	if j.trial.Runners != nil {
 		runner = j.trial.Runners[len(j.trial.Runners)-1]
@@ -248,8 +264,8 @@ func (j *judgement) decide() Decision {
 		Q:        j.q,
 		Usual:    usual,
 		Expected: time.Duration(float64(usual) * math.Exp(runner.Log)),
-		Low:      history[int(0.05*float64(len(history)))],
-		High:     history[len(history)-1-int(0.05*float64(len(history)))],
+		Low:      low,
+		High:     high,
 		Evidence: Evidence{Builds: j.slower.run, Slow: j.slow(usual), Value: j.slower.value},
 		Cut:      j.shift.since,
 	}
@@ -263,7 +279,6 @@ func (j *judgement) decide() Decision {
 		})
 	}
 	switch {
-	case !j.matters():
 	case j.told(usual, j.slower, 1) && j.q <= j.t.FDR && j.slower.p <= SlowerP && !j.trial.Foreign && !j.young():
 		d.Status = StatusSlower
 	case j.told(usual, j.slower, 1) && j.slower.p <= SuspectP:

@@ -101,7 +101,8 @@ func (p *predictive) tabulate() {
 	p.step = p.width / 4
 	p.from = p.values[0] - 0.3
 	to := max(p.values[len(p.values)-1], p.center+1) + 0.3
-	p.table = make([]float64, int((to-p.from)/p.step)+2)
+	const most = 10_000 // places; a history that spans more is not worth a table
+	p.table = make([]float64, int(min((to-p.from)/p.step, most))+2)
 	for i := range p.table {
 		p.table[i] = math.Log(p.density(observation{y: p.from + float64(i)*p.step}, 0))
 	}
