@@ -147,7 +147,7 @@ func describe(s *series, build *Build) StepResult {
 		r.Start = Seconds(max(0, step.Start.Sub(build.Start)))
 	}
 	if s.edited != "" {
-		r.Notes = append(r.Notes, "edited; was `"+s.edited+"`")
+		r.Notes = append(r.Notes, Edited+"`"+s.edited+"`")
 	}
 	return r
 }
