@@ -178,7 +178,7 @@ func (c *checker) judge(ctx context.Context, b *subject) (detect.Result, error) 
 	if err != nil {
 		return detect.Result{}, err
 	}
-	history.Source = cmp.Or(c.plan.baseline, c.plan.store)
+	history.Source = detect.Mask(cmp.Or(c.plan.baseline, c.plan.store))
 	c.w.debug("%s: %d builds of %s, %d of other branches, %d of its own", b.ID, len(history.Base), branch, len(history.Other), len(history.Branch))
 	result := detect.Judge(&b.Build, history, c.plan.policy)
 

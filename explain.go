@@ -24,10 +24,10 @@ func explain(w io.Writer, r *detect.Report, glob string) error {
 		}
 	}
 	if !found {
-		fmt.Fprintf(out, "\nno step matches %s; they are written\n", plain(glob))
+		fmt.Fprintf(out, "\nno step matches %s; they are written\n", printable(glob))
 		for i := range r.Results {
 			for _, s := range r.Results[i].Steps {
-				fmt.Fprintf(out, "  %s\n", plain(s.Key))
+				fmt.Fprintf(out, "  %s\n", printable(s.Key))
 			}
 		}
 	}
@@ -36,9 +36,9 @@ func explain(w io.Writer, r *detect.Report, glob string) error {
 
 func explainStep(out io.Writer, r *detect.Result, s *detect.StepResult) {
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(out, "  %-14s %s\n", name, plain(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(out, "  %-14s %s\n", name, printable(fmt.Sprintf(format, args...)))
 	}
-	fmt.Fprintf(out, "\n%s\n", plain(s.Key))
+	fmt.Fprintf(out, "\n%s\n", printable(s.Key))
 	row("status", "%s", s.Status)
 	if s.Reason != "" {
 		row("because", "%s", s.Reason)

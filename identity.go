@@ -88,7 +88,7 @@ func fill(b *detect.Build, id identity) {
 // base is the branch, and its repository, whose builds a build is compared
 // with. repository is "" where any will do.
 func (n *namer) base(b *detect.Build) (branch, repository string) {
-	branch = cmp.Or(n.given.baseBranch, n.ci.baseBranch, "main")
+	branch = detect.Mask(cmp.Or(n.given.baseBranch, n.ci.baseBranch, "main"))
 	switch {
 	case b.Repository == n.ci.repository, b.Repository == n.ci.baseRepository:
 		return branch, n.ci.baseRepository

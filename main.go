@@ -30,16 +30,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
-	"unicode"
 
 	"golang.org/x/term"
-
-	"github.com/buildregress/buildregress/detect"
 )
 
 // Exit codes. Scripts rely on them.
@@ -99,30 +95,4 @@ func run(ctx context.Context, w *world) int {
 		return exitUsage
 	}
 	return exitTrouble
-}
-
-// say writes one line to standard error. Text may come from anywhere: it is
-// masked, and cannot break out of the line.
-func (w *world) say(kind, text string) {
-	fmt.Fprintf(w.stderr, "buildregress: %s: %s\n", kind, plain(detect.Mask(text)))
-}
-
-// debug says what only --verbose asks for.
-func (w *world) debug(format string, args ...any) {
-	if w.verbose {
-		w.say("debug", fmt.Sprintf(format, args...))
-	}
-}
-
-// plain is text as one line that neither a terminal nor a CI system obeys.
-func plain(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	// "##[error]", "##vso[…]" are obeyed anywhere in a line, "::error::" at the
-	// start of one only.
-	return strings.TrimLeft(strings.ReplaceAll(strings.TrimSpace(text), "##", "# #"), ":")
 }

@@ -73,6 +73,6 @@ func put(ctx context.Context, w *world, url string, list []detect.Build) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.stdout, "%d builds read, %d new in %s\n", len(list), added, plain(url))
+	_, err = fmt.Fprintf(w.stdout, "%d builds read, %d new in %s\n", len(list), added, printable(url))
 	return err
 }

@@ -34,7 +34,7 @@ func readBuilds(ctx context.Context, w *world, path string) (builds []detect.Bui
 	builds, problems, err := file.Open(ctx, path, file.Options{Stdin: w.stdin})
 	for _, p := range problems {
 		w.say("warning", p.Error())
-		warnings = append(warnings, plain(p.Error()))
+		warnings = append(warnings, printable(p.Error()))
 	}
 	return fetch.Distinct(builds), warnings, err
 }

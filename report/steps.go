@@ -78,7 +78,7 @@ func rows(r *detect.Result, n *names) (list []row, total detect.Seconds, starts 
 		s := &r.Steps[i]
 		list = append(list, row{
 			status: s.Status, state: s.State, critical: s.Critical,
-			name:    clean(n.of(s)),
+			name:    Clean(n.of(s)),
 			took:    took(s),
 			usual:   usual(s),
 			verdict: verdictOf(s),
@@ -133,7 +133,7 @@ func verdictOf(s *detect.StepResult) string {
 // reasonOf says why a step was not judged, "" where its verdict tells.
 func reasonOf(s *detect.StepResult) string {
 	if s.Status == detect.StatusUnjudged {
-		return clean(s.Reason)
+		return Clean(s.Reason)
 	}
 	return ""
 }
