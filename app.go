@@ -67,6 +67,10 @@ var commands = []struct {
 // own help, version, error handler (which exits) and environment lookup (which
 // takes an empty variable for a value) are not used.
 func dispatch(ctx context.Context, w *world) (code int, err error) {
+	args, err := arrange(w.args)
+	if err != nil {
+		return 0, err
+	}
 	app := &cli.App{
 		Name:                      "buildregress",
 		HideHelp:                  true,
@@ -108,7 +112,7 @@ func dispatch(ctx context.Context, w *world) (code int, err error) {
 			},
 		})
 	}
-	err = app.RunContext(ctx, append([]string{app.Name}, arrange(w.args)...))
+	err = app.RunContext(ctx, append([]string{app.Name}, args...))
 	return code, err
 }
 

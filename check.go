@@ -87,7 +87,11 @@ func planFailOn(s settings) ([]string, error) {
 	}
 	for _, v := range said.values {
 		if !slices.Contains(known, v) {
-			return nil, usagef("%s: %q is not one of %s", said.from, v, strings.Join(known, ", "))
+			e := usageError{message: fmt.Sprintf("%s: %q is not one of %s", said.from, v, strings.Join(known, ", "))}
+			if strings.Contains(v, ",") {
+				e.hint = "name one at a time: --fail-on " + strings.Join(strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }), " --fail-on ")
+			}
+			return nil, e
 		}
 	}
 	if len(said.values) > 1 && slices.Contains(said.values, never) {

@@ -92,8 +92,9 @@ The judgement:
   --fdr 0.04              false discovery rate over the steps of a build
   --min-slowdown 15%      smallest change that is told, relative
   --min-delta 1s          ... and absolute
-  --fail-on regressed     exit 1 on: regressed, unsure, cache-lost, over-budget,
-                          never (repeatable)
+  --fail-on regressed     exit 1 on: regressed; unsure (or regressed);
+                          cache-lost; over-budget; never. Repeat it to name
+                          several, which replace the default
   --config PATH           file with these (.buildregress.yaml, if it exists)
 
 The report:
