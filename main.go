@@ -50,6 +50,7 @@ func main() {
 	w := &world{
 		args:   os.Args[1:],
 		env:    os.Getenv,
+		vars:   os.Environ,
 		stdin:  os.Stdin,
 		stdout: os.Stdout,
 		stderr: os.Stderr,
@@ -67,6 +68,7 @@ func main() {
 type world struct {
 	args           []string // without the program's name
 	env            func(string) string
+	vars           func() []string // all of the environment, "NAME=value"; nil if there is none
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	now            time.Time
@@ -80,7 +82,7 @@ type world struct {
 // Note: no signal is caught. An interrupt ends the process at once, as SQLite
 // rolls back what it leaves unfinished, and reports are renamed into place.
 func run(ctx context.Context, w *world) int {
-	code, err := dispatch(ctx, w)
+	code, err := guarded(func() (int, error) { return dispatch(ctx, w) })
 	if err == nil {
 		return code
 	}
@@ -90,6 +92,11 @@ func run(ctx context.Context, w *world) int {
 	}
 	if hint := hintFor(err); hint != "" {
 		w.say("hint", hint)
+	}
+	if bug := new(panicError); errors.As(err, &bug) {
+		for line := range strings.Lines(bug.trace) {
+			w.debug("%s", line)
+		}
 	}
 	if errors.As(err, new(usageError)) {
 		return exitUsage
