@@ -33,17 +33,17 @@ func readBuilds(ctx context.Context, w *world, path string) (builds []detect.Bui
 		return nil, nil, usageError{fmt.Sprintf("%s: no source is known as %s://", path, scheme), "give a file, a folder, or - for standard input"}
 	}
 	builds, problems, err := file.Open(ctx, path, file.Options{Stdin: w.stdin})
-	warnings = inShort(problems)
 	builds, clashes := fetch.Distinct(builds)
-	warnings = append(warnings, inShort(clashes)...)
+	warnings = append(inShort(clashes, "more builds share an id"), inShort(problems, "more files could not be read")...)
 	for _, p := range slices.Concat(problems, clashes) {
 		w.say("warning", p.Error())
 	}
 	return builds, warnings, err
 }
 
-// inShort are the first few problems as notes, and how many more there are.
-func inShort(problems []error) (notes []string) {
+// inShort are the first few problems as notes, and how many more there are, with
+// the words for those.
+func inShort(problems []error, words string) (notes []string) {
 	const most = 3
 	for _, p := range problems[:min(len(problems), most)] {
 		first, rest, several := strings.Cut(p.Error(), "\n")
@@ -53,7 +53,7 @@ func inShort(problems []error) (notes []string) {
 		notes = append(notes, printable(first))
 	}
 	if more := len(problems) - most; more > 0 {
-		notes = append(notes, fmt.Sprintf("… and %d more, which standard error names", more))
+		notes = append(notes, fmt.Sprintf("… and %d %s", more, words))
 	}
 	return notes
 }
