@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/buildregress/buildregress/fetch/store"
 )
 
 // An option is a flag, and a variable of the environment.
@@ -21,7 +24,7 @@ type option struct {
 // there.
 var (
 	recordOptions = []option{
-		{name: "store", fallback: "sqlite:.buildregress/history.db"},
+		{name: "store", fallback: store.Default},
 		{name: "pipeline"},
 		{name: "branch"},
 		{name: "revision"},
@@ -67,6 +70,10 @@ var commands = []struct {
 // own help, version, error handler (which exits) and environment lookup (which
 // takes an empty variable for a value) are not used.
 func dispatch(ctx context.Context, w *world) (code int, err error) {
+	args, err := arrange(w.args)
+	if err != nil {
+		return 0, err
+	}
 	app := &cli.App{
 		Name:                      "buildregress",
 		HideHelp:                  true,
@@ -78,7 +85,7 @@ func dispatch(ctx context.Context, w *world) (code int, err error) {
 		DisableSliceFlagSeparator: true, // values hold commas
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return usageError{fmt.Sprintf("unknown command %q", c.Args().First()), "buildregress help lists the commands"}
+				return unknownCommand(c.Args().First())
 			}
 			return usageError{"no command given", "buildregress help shows how it is used"}
 		},
@@ -103,13 +110,29 @@ func dispatch(ctx context.Context, w *world) (code int, err error) {
 					given[o.name] = setting{values, "--" + o.name}
 				}
 				given.addEnvironment(command.options, w.env)
-				code, err = command.run(c.Context, w, given, c.Args().Slice())
+				if w.vars != nil && command.options != nil {
+					for _, name := range unknownVariables(w.vars()) {
+						w.say("warning", name+" is set, and there is no such option: buildregress help check lists them")
+					}
+				}
+				code, err = within(c.Context, w, given, func(ctx context.Context) (int, error) {
+					return command.run(ctx, w, given, c.Args().Slice())
+				})
 				return err
 			},
 		})
 	}
-	err = app.RunContext(ctx, append([]string{app.Name}, arrange(w.args)...))
+	err = app.RunContext(ctx, append([]string{app.Name}, args...))
 	return code, err
+}
+
+// unknownCommand says what was perhaps meant.
+func unknownCommand(name string) error {
+	e := usageError{fmt.Sprintf("unknown command %q", name), "buildregress help lists the commands"}
+	if _, err := os.Stat(name); err == nil {
+		e.hint = "to judge the build in it: buildregress check " + name
+	}
+	return e
 }
 
 func flagsOf(options []option) (flags []cli.Flag) {
@@ -134,7 +157,10 @@ func misused(flags []cli.Flag) cli.OnUsageErrorFunc {
 			return usageError{message: err.Error()}
 		}
 		e := usageError{message: "unknown flag --" + name, hint: "buildregress help lists the commands"}
-		if len(flags) > 0 {
+		switch {
+		case name == "v":
+			e.hint = "--verbose says what is being done, and buildregress version prints the version"
+		case len(flags) > 0:
 			e.hint = "did you mean " + cli.SuggestFlag(flags, name, true) + "?"
 		}
 		return e

@@ -6,16 +6,19 @@ import "strings"
 // stops at the first argument that is no flag, understands them: command,
 // flags, "--", the rest. What stands behind a "--" is never a flag. A request
 // for help anywhere among the flags becomes the help command.
-func arrange(args []string) []string {
+//
+// It is an error if a flag lacks its value: the parser would take our "--" for
+// it. A value that is "--" itself is given as in --branch=--.
+func arrange(args []string) ([]string, error) {
 	if len(args) == 0 {
-		return nil
+		return nil, nil
 	}
 	command, args := args[0], args[1:]
 	switch command {
 	case "-h", "-help", "--help":
-		return append([]string{"help"}, args...)
+		return append([]string{"help"}, args...), nil
 	case "-version", "--version":
-		return append([]string{"version"}, args...)
+		return append([]string{"version"}, args...), nil
 	}
 	values := takesValue(command)
 	flags, rest := []string{command}, []string{"--"}
@@ -33,14 +36,17 @@ func arrange(args []string) []string {
 		flags = append(flags, arg)
 		name, _, hasValue := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "=")
 		if name == "h" || name == "help" {
-			return []string{"help", command}
+			return []string{"help", command}, nil
 		}
-		if values[name] && !hasValue && len(args) > 0 {
+		if values[name] && !hasValue {
+			if len(args) == 0 || args[0] == "--" {
+				return nil, usagef("--%s needs a value", name)
+			}
 			flags = append(flags, args[0])
 			args = args[1:]
 		}
 	}
-	return append(flags, rest...)
+	return append(flags, rest...), nil
 }
 
 // takesValue says of a command's flags which are followed by a value.

@@ -17,8 +17,11 @@ func TestArrange(t *testing.T) {
 		{"check a -window 3", "check -window 3 -- a"},
 		{"check - --verbose a", "check --verbose -- - a"},
 		{"check a -- --window -- b", "check -- a --window -- b"},
-		{"check --branch -- a", "check --branch -- -- a"},
-		{"check a --branch", "check --branch -- a"},
+		{"check --branch=-- a", "check --branch=-- -- a"},
+		{"check --branch -- a", "--branch needs a value"},
+		{"check a --branch", "--branch needs a value"},
+		{"record a -branch", "--branch needs a value"},
+		{"check a --verbose", "check --verbose -- a"},
 		{"check --nope a", "check --nope -- a"},
 		{"check a --window 3 -h", "help check"},
 		{"check a --branch -h", "check --branch -h -- a"},
@@ -28,7 +31,12 @@ func TestArrange(t *testing.T) {
 		{"--version", "version"},
 		{"--nope check", "--nope -- check"},
 	} {
-		if diff := cmp.Diff(test.want, strings.Join(arrange(strings.Fields(test.in)), " ")); diff != "" {
+		args, err := arrange(strings.Fields(test.in))
+		got := strings.Join(args, " ")
+		if err != nil {
+			got = err.Error()
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("arrange(%q):\n%s", test.in, diff)
 		}
 	}

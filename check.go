@@ -40,14 +40,25 @@ func planCheck(w *world, s settings, args []string) (p checkPlan, err error) {
 	}
 	p.source, p.baseline = args[0], s.text("baseline")
 	p.build, p.pipeline = s.text("build"), s.text("pipeline")
-	var errs [6]error
+	var errs [7]error
 	p.policy.Thresholds, errs[0] = planThresholds(s)
 	p.lookback, errs[1] = s.duration("lookback")
 	p.failOn, errs[2] = planFailOn(s)
 	p.record, errs[3] = s.oneOf("record", "auto", "always", "never")
 	p.output, errs[4] = planOutput(w, s)
-	p.store, errs[5] = storeOf(s)
-	return p, cmp.Or(errs[:]...)
+	p.store, errs[5] = storeOf(s, "store")
+	if store.Is(p.baseline) {
+		_, errs[6] = storeOf(s, "baseline")
+	}
+	if err := cmp.Or(errs[:]...); err != nil {
+		return p, err
+	}
+	return p, p.output.spare(
+		place{p.source, "the build to judge"},
+		place{store.PathOf(p.store), "the store"},
+		place{cmp.Or(store.PathOf(p.baseline), p.baseline), "the baseline"},
+		place{cmp.Or(s.text("config"), configPath), "the configuration"},
+	)
 }
 
 func planThresholds(s settings) (t detect.Thresholds, err error) {
@@ -87,7 +98,11 @@ func planFailOn(s settings) ([]string, error) {
 	}
 	for _, v := range said.values {
 		if !slices.Contains(known, v) {
-			return nil, usagef("%s: %q is not one of %s", said.from, v, strings.Join(known, ", "))
+			e := usageError{message: fmt.Sprintf("%s: %q is not one of %s", said.from, v, strings.Join(known, ", "))}
+			if strings.Contains(v, ",") {
+				e.hint = "name one at a time: --fail-on " + strings.Join(strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }), " --fail-on ")
+			}
+			return nil, e
 		}
 	}
 	if len(said.values) > 1 && slices.Contains(said.values, never) {
@@ -102,18 +117,12 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel, err := limited(ctx, w, s)
-	if err != nil {
-		return 0, err
-	}
-	defer cancel()
-
 	names := newNamer(w, s)
 	subjects, notes, err := readSubjects(ctx, w, names, plan.source, plan.build)
 	if err != nil {
 		return 0, err
 	}
-	settle(subjects, w.now)
+	settle(subjects, names)
 	st, err := store.Open(ctx, plan.store)
 	if err != nil {
 		return 0, err
@@ -128,7 +137,7 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 		notes = append(notes, warnings...)
 	}
 
-	c := checker{w: w, plan: plan, names: names, past: past, store: st}
+	c := checker{w: w, plan: plan, names: names, past: past, store: st, notes: notes}
 	var results []detect.Result
 	for i := range subjects {
 		r, err := c.judge(ctx, &subjects[i])
@@ -137,8 +146,11 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 		}
 		results = append(results, r)
 	}
-	report := detect.Sum(results, plan.failOn, unique(append(notes, c.notes...)))
-	// A report that could not be recorded is still one.
+	report := detect.Sum(results, plan.failOn, unique(c.notes))
+	if len(c.troubles) > 0 {
+		report.ExitCode = exitTrouble
+	}
+	// A report on builds that could not be recorded is still one.
 	return report.ExitCode, errors.Join(append([]error{plan.output.write(w, &report)}, c.troubles...)...)
 }
 
@@ -149,7 +161,7 @@ func openBaseline(ctx context.Context, w *world, plan checkPlan) (historian, []s
 		st, err := store.Open(ctx, plan.baseline)
 		return st, nil, err
 	}
-	return readCollection(ctx, w, plan.baseline, plan.pipeline)
+	return readBaseline(ctx, w, plan.baseline, plan.pipeline)
 }
 
 // A checker judges one build after the other.
@@ -159,38 +171,116 @@ type checker struct {
 	names *namer
 	past  historian
 	store *store.Store
+	// judged holds the builds that past does not: a build has those before it in
+	// its source as evidence, whether they are recorded or not.
+	judged fetch.Memory
 
 	notes    []string
 	troubles []error // with what follows a verdict
 }
 
-// judge judges a build, and then records it: the builds of a branch that come
-// after it in the same source have it as evidence.
+// judge judges a build, and then records it.
 func (c *checker) judge(ctx context.Context, b *subject) (detect.Result, error) {
 	branch, repository := c.names.base(&b.Build)
 	if b.Branch == "" && b.PullRequest == "" {
-		c.notes = append(c.notes, fmt.Sprintf("nothing says the branch of the build: it counts as one of %s (--branch says another)", branch))
+		c.note("nothing says the branch of the build: it counts as one of %s (--branch says another)", branch)
 	}
-	history, err := c.past.History(ctx, fetch.Query{
+	q := fetch.Query{
 		Build: &b.Build, BaseBranch: branch, BaseRepository: repository,
 		Window: c.plan.policy.Window, Lookback: c.plan.lookback, Enough: c.plan.policy.MinHistory,
-	})
+	}
+	past, err := c.past.History(ctx, q)
 	if err != nil {
 		return detect.Result{}, err
 	}
-	history.Source = cmp.Or(c.plan.baseline, c.plan.store)
+	judged, err := c.judged.History(ctx, q)
+	if err != nil {
+		return detect.Result{}, err
+	}
+	history := fetch.Join(past, judged, q)
+	history.Source = detect.Mask(cmp.Or(c.plan.baseline, c.plan.store))
 	c.w.debug("%s: %d builds of %s, %d of other branches, %d of its own", b.ID, len(history.Base), branch, len(history.Other), len(history.Branch))
+	if err := c.explainEmpty(ctx, &b.Build, history); err != nil {
+		return detect.Result{}, err
+	}
 	result := detect.Judge(&b.Build, history, c.plan.policy)
 
-	if files, ok := c.past.(*collection); ok {
-		files.builds = append(files.builds, b.Build)
-	}
-	if c.plan.record == "always" || c.plan.record == "auto" && b.made {
-		if _, err := c.store.Record(ctx, []detect.Build{b.Build}); err != nil {
-			c.troubles = append(c.troubles, err)
-		}
+	switch files, isMemory := c.past.(*fetch.Memory); {
+	case isMemory:
+		files.Add(b.Build)
+		c.record(ctx, b)
+	case !c.record(ctx, b) || c.past != c.store:
+		c.judged.Add(b.Build)
 	}
 	return result, nil
+}
+
+// record puts a build into the store if it is to be there, and tells whether it
+// is.
+func (c *checker) record(ctx context.Context, b *subject) bool {
+	switch {
+	case c.plan.record == "always", c.plan.record == "auto" && b.made:
+	case c.plan.record == "auto" && b.unstarted:
+		c.note("not recorded: its start is unknown; --record always")
+		return false
+	default:
+		return false
+	}
+	sum, err := c.store.Record(ctx, []detect.Build{b.Build})
+	for _, clash := range sum.Clashes {
+		c.w.say("warning", clash.Error())
+		c.note("%s", printable(clash.Error()))
+	}
+	if err != nil {
+		c.troubles = append(c.troubles, err)
+		c.note("not recorded: %s", printable(err.Error()))
+	}
+	return err == nil
+}
+
+// note adds a note to the report. What others wrote is masked before.
+func (c *checker) note(format string, args ...any) {
+	c.notes = append(c.notes, fmt.Sprintf(format, args...))
+}
+
+// explainEmpty says why a history may hold nothing to compare with, where it
+// holds something else.
+func (c *checker) explainEmpty(ctx context.Context, b *detect.Build, h *detect.History) error {
+	const most = 3 // names
+	if len(h.Base) > 0 {
+		return nil
+	}
+	if len(h.Other)+len(h.Branch) > 0 {
+		var branches []string
+		for _, other := range slices.Concat(h.Branch, h.Other) {
+			if other.PullRequest == "" && other.Branch != "" && other.Branch != h.BaseBranch {
+				branches = append(branches, "`"+other.Branch+"`")
+			}
+		}
+		if branches = unique(branches); len(branches) > 0 {
+			c.note("no build of `%s` is known, but builds of %s are: --base-branch says which is the base",
+				h.BaseBranch, strings.Join(branches[:min(len(branches), most)], ", "))
+		}
+		return nil
+	}
+	pipelines, err := c.past.Pipelines(ctx)
+	if err != nil {
+		return err
+	}
+	var known []string
+	for _, p := range pipelines {
+		if p.Name == b.Pipeline || p.Name == "" {
+			return nil
+		}
+		known = append(known, fmt.Sprintf("%s (%s)", p.Name, count(p.Builds, "build")))
+	}
+	if more := len(known) - most; more > 0 {
+		known = append(known[:most], "…")
+	}
+	if len(known) > 0 {
+		c.note("no build of pipeline %s is known; the history holds %s: give --pipeline", b.Pipeline, strings.Join(known, ", "))
+	}
+	return nil
 }
 
 // unique keeps the first of equal texts.
@@ -202,4 +292,12 @@ func unique(texts []string) []string {
 		}
 	}
 	return out
+}
+
+// count is a number of things: "1 build", "2 builds".
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }

@@ -10,22 +10,22 @@ import (
 )
 
 // checkoutIdentity is what the git checkout around dir says: the branch that is
-// checked out, and its commit. Git itself is not run: the repository may not be
+// checked out, its commit, and the default branch of where it came from. Git itself is not run: the repository may not be
 // ours, and its configuration can name programs.
 func checkoutIdentity(dir string) identity {
 	git, ok := gitDir(dir)
 	if !ok {
 		return identity{}
 	}
+	id := identity{baseBranch: defaultBranch(git)}
 	head := firstLine(filepath.Join(git, "HEAD"))
 	ref, symbolic := strings.CutPrefix(head, "ref: ")
 	if !symbolic {
-		if !commit.MatchString(head) {
-			return identity{}
+		if commit.MatchString(head) {
+			id.revision = head // detached
 		}
-		return identity{revision: head} // detached
+		return id
 	}
-	id := identity{}
 	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
 		id.branch = branch
 	}
@@ -64,16 +64,33 @@ func gitDir(dir string) (path string, ok bool) {
 	}
 }
 
+// refDirs are the folders in which refs are looked up.
+func refDirs(git string) []string {
+	common := firstLine(filepath.Join(git, "commondir"))
+	if common == "" {
+		return []string{git}
+	}
+	if !filepath.IsAbs(common) { // of a worktree
+		common = filepath.Join(git, common)
+	}
+	return []string{git, common}
+}
+
+// defaultBranch is the one that a clone of the origin checks out, "" if that is
+// not known. Git packs no ref that only points to another.
+func defaultBranch(git string) string {
+	for _, dir := range refDirs(git) {
+		head := firstLine(filepath.Join(dir, "refs", "remotes", "origin", "HEAD"))
+		if branch, ok := strings.CutPrefix(head, "ref: refs/remotes/origin/"); ok {
+			return branch
+		}
+	}
+	return ""
+}
+
 // commitOf looks a ref up, "" if it is nowhere (no commit yet).
 func commitOf(git, ref string) string {
-	dirs := []string{git}
-	if common := firstLine(filepath.Join(git, "commondir")); common != "" { // of a worktree
-		if !filepath.IsAbs(common) {
-			common = filepath.Join(git, common)
-		}
-		dirs = append(dirs, common)
-	}
-	for _, dir := range dirs {
+	for _, dir := range refDirs(git) {
 		if id := firstLine(filepath.Join(dir, filepath.FromSlash(ref))); commit.MatchString(id) {
 			return id
 		}
@@ -86,7 +103,7 @@ func commitOf(git, ref string) string {
 
 // packed looks a ref up in a file of many.
 func packed(path, ref string) string {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return ""
 	}
@@ -102,7 +119,7 @@ func packed(path, ref string) string {
 
 // firstLine is the first line of a small file, "" if it cannot be read.
 func firstLine(path string) string {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return ""
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"io"
-	"os"
 	"strconv"
 )
 
@@ -28,7 +27,7 @@ func github(e env) identity {
 	switch {
 	case event.PullRequest != nil:
 		pr := event.PullRequest
-		id.pullRequest = strconv.Itoa(event.Number)
+		id.pullRequest = strconv.Itoa(cmp.Or(event.Number, pr.Number))
 		id.revision = cmp.Or(pr.Head.SHA, id.revision)
 		id.branch = cmp.Or(pr.Head.Ref, id.branch)
 		id.repository = cmp.Or(pr.Head.Repo.FullName, "(deleted)") // a fork that is gone
@@ -60,10 +59,11 @@ func gitea(e env) identity {
 
 // A githubEvent is what we need of a webhook's payload.
 type githubEvent struct {
-	Number      int `json:"number"`
+	Number      int `json:"number"` // not in all events of pull requests
 	PullRequest *struct {
-		Head githubRef `json:"head"`
-		Base githubRef `json:"base"`
+		Number int       `json:"number"`
+		Head   githubRef `json:"head"`
+		Base   githubRef `json:"base"`
 	} `json:"pull_request"`
 	WorkflowRun *struct {
 		HeadSHA        string           `json:"head_sha"`
@@ -94,7 +94,7 @@ const maxEvent = 25 << 20
 // readEvent reads the event's file. Where there is none, or none that can be
 // read, the variables must do.
 func readEvent(path string) (event githubEvent) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return githubEvent{}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -57,7 +56,7 @@ func readConfig(path string) ([]byte, error) {
 	if optional {
 		path = configPath
 	}
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if optional && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -23,6 +22,11 @@ func usagef(format string, args ...any) error {
 	return usageError{message: fmt.Sprintf(format, args...)}
 }
 
+// An outputError tells that a report could not be written to a file.
+type outputError struct{ error }
+
+func (e outputError) Unwrap() error { return e.error }
+
 // hintFor says what people can do about err, "" if they know as much as we do.
 func hintFor(err error) string {
 	var usage usageError
@@ -35,8 +39,12 @@ func hintFor(err error) string {
 		return "name another file with --store sqlite:PATH"
 	case errors.Is(err, store.ErrNewer):
 		return "update this buildregress, or name another file with --store sqlite:PATH"
-	case errors.Is(err, context.DeadlineExceeded):
-		return "--timeout allows for more time"
+	case errors.Is(err, store.ErrWrite):
+		return "--store sqlite:PATH names another place, and --record never keeps no history"
+	case errors.As(err, new(outputError)):
+		return "--output FORMAT=PATH names another place"
+	case errors.As(err, new(timeoutError)):
+		return "--timeout allows for more time; 0 is as long as it takes"
 	case errors.Is(err, fetch.ErrNoBuilds):
 		return "give a .dockerbuild record, a progress log (docker buildx build --progress=rawjson), an OTLP or Jaeger trace, or a builds file"
 	}

@@ -74,11 +74,13 @@ The build:
   --pipeline NAME         builds of one pipeline are compared with each other
   --branch NAME           branch of the build
   --base-branch NAME      whose builds are the baseline (default: the pull
-                          request's target, the default branch, or main)
+                          request's target, else the default branch that the CI
+                          system or the checkout's origin tells, else main)
   --revision COMMIT       commit of the build
   --runner NAME           class of the machine that it ran on
 What is not given is taken from the build, from the CI system's variables and
-from the git checkout, the last two for builds that ended within a day.
+from the git checkout, the last two for builds that ended within a day: of
+several, for the newest and for those of the same commit.
 
 The history:
   --store sqlite:PATH     where it is kept (sqlite:.buildregress/history.db)
@@ -92,15 +94,17 @@ The judgement:
   --fdr 0.04              false discovery rate over the steps of a build
   --min-slowdown 15%      smallest change that is told, relative
   --min-delta 1s          ... and absolute
-  --fail-on regressed     exit 1 on: regressed, unsure, cache-lost, over-budget,
-                          never (repeatable)
+  --fail-on regressed     exit 1 on: regressed; unsure (or regressed);
+                          cache-lost; over-budget; never. Repeat it to name
+                          several, which replace the default
   --config PATH           file with these (.buildregress.yaml, if it exists)
 
 The report:
   --format text           to standard output: text, markdown, json
-  --output FORMAT=PATH    and to a file (repeatable)
+  --output FORMAT=PATH    and to a file, in a folder that exists (repeatable)
   --explain STEP          how the judgement on steps came about; STEP is a glob
-                          on "[platform stage] INSTRUCTION text", * any text
+                          on "[platform stage] INSTRUCTION text" or the part
+                          behind "]", with * for any text
   --color auto            auto, always, never
   --verbose               say what is being done
   --timeout 2m            give up after that; 0 is never

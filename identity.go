@@ -37,6 +37,7 @@ type namer struct {
 	ci       identity
 	checkout identity
 	now      time.Time
+	newest   time.Time // start of the newest of all builds seen
 }
 
 func newNamer(w *world, s settings) *namer {
@@ -51,15 +52,48 @@ func newNamer(w *world, s settings) *namer {
 	}
 }
 
-// complete settles the identity of b. What a flag says is believed first, then
-// what the build itself says, then, only for a build that was just made, what
-// the CI system says, and then the checkout.
+// see takes notice of builds that stand beside each other.
+func (n *namer) see(builds []detect.Build) {
+	for i := range builds {
+		if builds[i].Start.After(n.newest) {
+			n.newest = builds[i].Start
+		}
+	}
+}
+
+// complete settles the identity of b, one of the builds seen. What a flag says is
+// believed first, then what the build itself says, then, only for a build that was
+// just made, what the CI system says, and then the checkout.
+//
+// Both speak of one revision, and of the builds made of it: of those seen, that is
+// the newest, with all that ran beside it, and those that say that revision.
 func (n *namer) complete(b *detect.Build) {
 	override(b, n.given)
-	b.Repository = repositoryName(b.Repository)
 	if justMade(b, n.now) {
-		fill(b, n.ci)
-		fill(b, n.checkout)
+		newest := !b.Start.Add(b.Duration).Before(n.newest)
+		if newest || isRevision(b, n.ci.revision) {
+			fill(b, n.ci)
+		}
+		fill(b, identity{pipeline: n.ci.pipeline, repository: n.ci.repository, runner: n.ci.runner})
+		if newest && b.Revision == "" || isRevision(b, n.checkout.revision) {
+			fill(b, n.checkout)
+		}
+	}
+	inFull(b)
+}
+
+// isRevision tells whether b was made of a commit, as it says itself. Buildx
+// marks that of a checkout with changes.
+func isRevision(b *detect.Build, commit string) bool {
+	return commit != "" && strings.TrimSuffix(b.Revision, "-dirty") == commit
+}
+
+// inFull writes the identity of b as it is shown, stored and compared.
+func inFull(b *detect.Build) {
+	b.Repository = repositoryName(b.Repository)
+	// "https://github.com/o/r Dockerfile" of a record.
+	if address, rest, ok := strings.Cut(b.Pipeline, " "); ok && strings.ContainsAny(address, ":@") {
+		b.Pipeline = repositoryName(address) + " " + rest
 	}
 	for _, text := range []*string{&b.Pipeline, &b.Repository, &b.Revision, &b.Branch, &b.PullRequest, &b.URL, &b.Runner} {
 		*text = detect.Mask(*text)
@@ -88,7 +122,7 @@ func fill(b *detect.Build, id identity) {
 // base is the branch, and its repository, whose builds a build is compared
 // with. repository is "" where any will do.
 func (n *namer) base(b *detect.Build) (branch, repository string) {
-	branch = cmp.Or(n.given.baseBranch, n.ci.baseBranch, "main")
+	branch = detect.Mask(cmp.Or(n.given.baseBranch, n.ci.baseBranch, n.checkout.baseBranch, "main"))
 	switch {
 	case b.Repository == n.ci.repository, b.Repository == n.ci.baseRepository:
 		return branch, n.ci.baseRepository

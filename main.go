@@ -30,16 +30,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
-	"unicode"
 
 	"golang.org/x/term"
-
-	"github.com/buildregress/buildregress/detect"
 )
 
 // Exit codes. Scripts rely on them.
@@ -54,6 +50,7 @@ func main() {
 	w := &world{
 		args:   os.Args[1:],
 		env:    os.Getenv,
+		vars:   os.Environ,
 		stdin:  os.Stdin,
 		stdout: os.Stdout,
 		stderr: os.Stderr,
@@ -71,6 +68,7 @@ func main() {
 type world struct {
 	args           []string // without the program's name
 	env            func(string) string
+	vars           func() []string // all of the environment, "NAME=value"; nil if there is none
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	now            time.Time
@@ -84,7 +82,7 @@ type world struct {
 // Note: no signal is caught. An interrupt ends the process at once, as SQLite
 // rolls back what it leaves unfinished, and reports are renamed into place.
 func run(ctx context.Context, w *world) int {
-	code, err := dispatch(ctx, w)
+	code, err := guarded(func() (int, error) { return dispatch(ctx, w) })
 	if err == nil {
 		return code
 	}
@@ -95,34 +93,13 @@ func run(ctx context.Context, w *world) int {
 	if hint := hintFor(err); hint != "" {
 		w.say("hint", hint)
 	}
+	if bug := new(panicError); errors.As(err, &bug) {
+		for line := range strings.Lines(bug.trace) {
+			w.debug("%s", line)
+		}
+	}
 	if errors.As(err, new(usageError)) {
 		return exitUsage
 	}
 	return exitTrouble
-}
-
-// say writes one line to standard error. Text may come from anywhere: it is
-// masked, and cannot break out of the line.
-func (w *world) say(kind, text string) {
-	fmt.Fprintf(w.stderr, "buildregress: %s: %s\n", kind, plain(detect.Mask(text)))
-}
-
-// debug says what only --verbose asks for.
-func (w *world) debug(format string, args ...any) {
-	if w.verbose {
-		w.say("debug", fmt.Sprintf(format, args...))
-	}
-}
-
-// plain is text as one line that neither a terminal nor a CI system obeys.
-func plain(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	// "##[error]", "##vso[…]" are obeyed anywhere in a line, "::error::" at the
-	// start of one only.
-	return strings.TrimLeft(strings.ReplaceAll(strings.TrimSpace(text), "##", "# #"), ":")
 }

@@ -2,10 +2,10 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,8 +48,11 @@ func planOutput(w *world, s settings) (p outputPlan, err error) {
 			return p, usagef("%s: format %q is not one of %s", said.from, format, strings.Join(formats, ", "))
 		case path == "-":
 			return p, usageError{fmt.Sprintf("%s: %q names no file", said.from, v), "--format says what goes to standard output"}
-		case slices.ContainsFunc(p.files, func(f outputFile) bool { return filepath.Clean(f.path) == filepath.Clean(path) }):
+		case slices.ContainsFunc(p.files, func(f outputFile) bool { return samePlace(f.path, path) }):
 			return p, usagef("%s: two reports are to go to %s", said.from, path)
+		}
+		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+			return p, usageError{fmt.Sprintf("%s: %s: there is no such folder", said.from, filepath.Dir(path)), "make it first: reports go to folders that exist"}
 		}
 		p.files = append(p.files, outputFile{format, path})
 	}
@@ -59,6 +62,58 @@ func planOutput(w *world, s settings) (p outputPlan, err error) {
 		Color: color == "always" || color == "auto" && w.terminal && w.env("NO_COLOR") == "" && w.env("TERM") != "dumb",
 	}
 	return p, err
+}
+
+// A place is a file that no report may go to.
+type place struct{ path, what string }
+
+// spare refuses to write over what is read or kept.
+func (p *outputPlan) spare(places ...place) error {
+	for _, f := range p.files {
+		for _, kept := range places {
+			if kept.path != "" && kept.path != "-" && samePlace(f.path, kept.path) {
+				return usageError{fmt.Sprintf("--output: %s is %s", f.path, kept.what), "name another file for the report"}
+			}
+		}
+	}
+	return nil
+}
+
+// samePlace tells whether two paths lead to one regular file, or would once there
+// is one.
+func samePlace(a, b string) bool {
+	ia, errA := os.Stat(a)
+	ib, errB := os.Stat(b)
+	switch {
+	case errA == nil && errB == nil:
+		return ia.Mode().IsRegular() && os.SameFile(ia, ib)
+	case errA == nil || errB == nil:
+		return false
+	}
+	return target(a) == target(b)
+}
+
+// target is where a file is made that is written at path, links followed.
+func target(path string) string {
+	const most = 10 // links, as they may lead in a circle
+	for range most {
+		link, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(filepath.Dir(path), link)
+		}
+		path = link
+	}
+	dir, base := filepath.Split(filepath.Clean(path))
+	if resolved, err := filepath.EvalSymlinks(filepath.Clean(dir)); err == nil {
+		dir = resolved
+	}
+	if absolute, err := filepath.Abs(dir); err == nil {
+		dir = absolute
+	}
+	return filepath.Join(dir, base)
 }
 
 // write gives the report to all that it is for. What fails keeps nothing else
@@ -74,7 +129,9 @@ func (p *outputPlan) write(w *world, r *detect.Report) error {
 		if err == nil {
 			err = writeFile(f.path, b.Bytes())
 		}
-		errs = append(errs, err)
+		if err != nil {
+			errs = append(errs, outputError{err})
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -89,22 +146,17 @@ func (p *outputPlan) render(w io.Writer, format string, r *detect.Report, o repo
 	return report.Text(w, r, o)
 }
 
-// writeFile writes a file as a whole or not at all, and makes its folder. What
-// is there and no regular file (/dev/stderr, a pipe) is written to as it is.
+// writeFile writes a file as a whole or not at all. What is there and no regular
+// file (/dev/stderr, a pipe) is written to as it is.
 func writeFile(path string, data []byte) error {
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		path = resolved
-	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return os.WriteFile(path, data, 0o666)
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	// Not os.CreateTemp, whose files nobody else may read.
-	temporary := filepath.Join(dir, fmt.Sprintf(".%s.%d", filepath.Base(path), os.Getpid()))
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fs.FileMode(0o666))
+	path = target(path)
+	// Not os.CreateTemp, whose files nobody else may read. What another process
+	// left behind has another name.
+	temporary := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%s", filepath.Base(path), rand.Text()))
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
 	}

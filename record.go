@@ -23,16 +23,10 @@ func record(ctx context.Context, w *world, s settings, args []string) (code int,
 		}
 		printing = true
 	}
-	url, err := storeOf(s)
+	url, err := storeOf(s, "store")
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel, err := limited(ctx, w, s)
-	if err != nil {
-		return 0, err
-	}
-	defer cancel()
-
 	names := newNamer(w, s)
 	var all []subject
 	var troubles []error
@@ -47,9 +41,12 @@ func record(ctx context.Context, w *world, s settings, args []string) (code int,
 		all = append(all, subjects...)
 	}
 	if printing {
+		for i := range all {
+			names.complete(&all[i].Build)
+		}
 		err = builds.Encode(w.stdout, buildsOf(all))
 	} else if len(all) > 0 {
-		settle(all, w.now)
+		settle(all, names)
 		err = put(ctx, w, url, buildsOf(all))
 	}
 	return 0, errors.Join(append(troubles, err)...)
@@ -64,15 +61,27 @@ func buildsOf(subjects []subject) (list []detect.Build) {
 
 // put records the builds and says how many of them are new.
 func put(ctx context.Context, w *world, url string, list []detect.Build) error {
+	nowhere := 0
+	for i := range list {
+		if list[i].Branch == "" && list[i].PullRequest == "" {
+			nowhere++
+		}
+	}
+	if nowhere > 0 {
+		w.say("warning", fmt.Sprintf("nothing says the branch of %s: counted as builds of the base branch (--branch says another)", count(nowhere, "build")))
+	}
 	st, err := store.Open(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	added, err := st.Record(ctx, list)
+	sum, err := st.Record(ctx, list)
+	for _, clash := range sum.Clashes {
+		w.say("warning", clash.Error())
+	}
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.stdout, "%d builds read, %d new in %s\n", len(list), added, plain(url))
+	_, err = fmt.Fprintf(w.stdout, "%s read, %d new in %s\n", count(len(list), "build"), sum.Added, printable(url))
 	return err
 }

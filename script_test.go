@@ -39,7 +39,7 @@ func scriptWorld(args []string) *world {
 	if err != nil {
 		panic(err)
 	}
-	return &world{args: args, env: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: now}
+	return &world{args: args, env: os.Getenv, vars: os.Environ, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: now}
 }
 
 // scriptStart is when the first of the builds begins that a script makes.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"regexp"
@@ -44,6 +43,20 @@ func (s settings) addEnvironment(options []option, env func(string) string) {
 			s[o.name] = setting{values, name}
 		}
 	}
+}
+
+// unknownVariables are those of the environment that look like options of ours
+// and are none.
+func unknownVariables(vars []string) (unknown []string) {
+	for _, v := range vars {
+		name, _, _ := strings.Cut(v, "=")
+		isOption := func(o option) bool { return variable(o.name) == name }
+		if strings.HasPrefix(name, variable("")) && !slices.ContainsFunc(checkOptions, isOption) {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	return unknown
 }
 
 // text is the value of an option, or what it is if nothing was said.
@@ -155,24 +168,4 @@ func parseDuration(text string) (time.Duration, error) {
 		return 0, strconv.ErrSyntax
 	}
 	return d + rest, nil
-}
-
-// limited puts --timeout on ctx, and makes w talkative if --verbose asks for it,
-// or a debugging run of a GitHub workflow does.
-func limited(ctx context.Context, w *world, s settings) (context.Context, context.CancelFunc, error) {
-	verbose, err := s.on("verbose")
-	if err != nil {
-		return nil, nil, err
-	}
-	w.verbose = verbose || w.env("RUNNER_DEBUG") == "1"
-	d, err := s.duration("timeout")
-	if err != nil {
-		return nil, nil, err
-	}
-	if d == 0 { // for as long as it takes
-		ctx, cancel := context.WithCancel(ctx)
-		return ctx, cancel, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, d)
-	return ctx, cancel, nil
 }

@@ -19,7 +19,8 @@ const defaultPipeline = "default"
 // A subject is a build that a command is about.
 type subject struct {
 	detect.Build
-	made bool // just now, as far as it says
+	made      bool // just now, as far as it says
+	unstarted bool // it does not say when it began
 }
 
 // readBuilds reads the builds at a path, each once, and returns what was wrong
@@ -32,29 +33,46 @@ func readBuilds(ctx context.Context, w *world, path string) (builds []detect.Bui
 		return nil, nil, usageError{fmt.Sprintf("%s: no source is known as %s://", path, scheme), "give a file, a folder, or - for standard input"}
 	}
 	builds, problems, err := file.Open(ctx, path, file.Options{Stdin: w.stdin})
-	for _, p := range problems {
+	builds, clashes := fetch.Distinct(builds)
+	warnings = append(inShort(clashes, "more builds share an id"), inShort(problems, "more files could not be read")...)
+	for _, p := range slices.Concat(problems, clashes) {
 		w.say("warning", p.Error())
-		warnings = append(warnings, plain(p.Error()))
 	}
-	return fetch.Distinct(builds), warnings, err
+	return builds, warnings, err
 }
 
-// readSubjects reads the builds at a path, completes what they say of
-// themselves, and keeps those that ref asks for, "" for all.
+// inShort are the first few problems as notes, and how many more there are, with
+// the words for those.
+func inShort(problems []error, words string) (notes []string) {
+	const most = 3
+	for _, p := range problems[:min(len(problems), most)] {
+		first, rest, several := strings.Cut(p.Error(), "\n")
+		if several {
+			first += fmt.Sprintf(" (and %d more)", strings.Count(rest, "\n")+1)
+		}
+		notes = append(notes, printable(first))
+	}
+	if more := len(problems) - most; more > 0 {
+		notes = append(notes, fmt.Sprintf("… and %d %s", more, words))
+	}
+	return notes
+}
+
+// readSubjects reads the builds at a path, and keeps those that ref asks for, ""
+// for all. They are yet to be completed by n, which has seen them all.
 func readSubjects(ctx context.Context, w *world, n *namer, path, ref string) (subjects []subject, warnings []string, err error) {
 	builds, warnings, err := readBuilds(ctx, w, path)
 	if err != nil {
 		return nil, warnings, err
 	}
+	n.see(builds)
 	var names []string
 	for i := range builds {
 		b := &builds[i]
 		names = append(names, b.ID)
-		if ref != "" && !isBuild(b, ref) {
-			continue
+		if ref == "" || isBuild(b, ref) {
+			subjects = append(subjects, subject{*b, justMade(b, w.now), b.Start.IsZero()})
 		}
-		n.complete(b)
-		subjects = append(subjects, subject{*b, justMade(b, w.now)})
 	}
 	if len(subjects) == 0 {
 		return nil, warnings, fmt.Errorf("%s: no build %q in it, but %s", path, ref, strings.Join(names[:min(len(names), 10)], ", "))
@@ -69,26 +87,27 @@ func isBuild(b *detect.Build, ref string) bool {
 		b.Pipeline == ref || strings.HasSuffix(b.Pipeline, " "+ref)
 }
 
-// settle gives the builds what a history cannot do without: a pipeline, and a
-// start. Builds that say none are taken to have begun one after the other,
-// until the given time.
-func settle(subjects []subject, until time.Time) {
+// settle completes the builds, and gives them what a history cannot do without: a
+// pipeline, and a start. Builds that say none are taken to have begun one after
+// the other, until now.
+func settle(subjects []subject, n *namer) {
 	for i := range subjects {
 		b := &subjects[i].Build
+		n.complete(b)
 		if b.Pipeline == "" {
 			b.Pipeline = defaultPipeline
 		}
 		if b.Start.IsZero() {
-			b.Start = until.Add(time.Duration(i-len(subjects)+1) * time.Microsecond)
+			b.Start = n.now.Add(time.Duration(i-len(subjects)+1) * time.Microsecond)
 		}
 	}
 	slices.SortStableFunc(subjects, func(a, b subject) int { return a.Start.Compare(b.Start) })
 }
 
-// storeOf is the store that was named, or the usual one.
-func storeOf(s settings) (url string, err error) {
-	if url = s.text("store"); !store.Is(url) {
-		return "", usagef("%s: %q names no store: it is written sqlite:PATH", s["store"].from, url)
+// storeOf is the store that an option names, or the usual one.
+func storeOf(s settings, option string) (url string, err error) {
+	if url = s.text(option); store.PathOf(url) == "" || !store.Is(url) {
+		return "", usagef("%s: %q names no store: it is written sqlite:PATH", s[option].from, url)
 	}
 	return url, nil
 }
@@ -96,33 +115,23 @@ func storeOf(s settings) (url string, err error) {
 // A historian knows what a build is judged against.
 type historian interface {
 	History(context.Context, fetch.Query) (*detect.History, error)
+	Pipelines(context.Context) ([]fetch.Pipeline, error)
 }
 
-// A collection is the historian of builds that were read from files.
-type collection struct{ builds []detect.Build }
-
-func (c *collection) History(_ context.Context, q fetch.Query) (*detect.History, error) {
-	builds := slices.Clone(c.builds)
-	for i := range builds {
-		// They were given to compare with: where they say no pipeline, it is this.
-		if builds[i].Pipeline == "" {
-			builds[i].Pipeline = q.Build.Pipeline
-		}
-	}
-	return fetch.Select(builds, q), nil
-}
-
-// readCollection reads the builds that were given as a baseline. Of flags, only
+// readBaseline reads the builds that were given as a baseline. Of flags, only
 // the pipeline holds for them; the others are those of the build to be judged.
-func readCollection(ctx context.Context, w *world, path, pipeline string) (*collection, []string, error) {
+// Builds that say no pipeline were given to compare with: they are of any.
+func readBaseline(ctx context.Context, w *world, path, pipeline string) (*fetch.Memory, []string, error) {
 	builds, warnings, err := readBuilds(ctx, w, path)
+	memory := new(fetch.Memory)
 	for i := range builds {
 		b := &builds[i]
 		override(b, identity{pipeline: pipeline})
-		b.Repository = repositoryName(b.Repository)
+		inFull(b)
 		if b.Start.IsZero() { // in the order of the file, and before any build to be judged
 			b.Start = w.now.Add(-time.Hour + time.Duration(i)*time.Microsecond)
 		}
+		memory.Add(*b)
 	}
-	return &collection{builds}, warnings, err
+	return memory, warnings, err
 }

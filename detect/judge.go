@@ -450,6 +450,10 @@ func (r *Result) fails(failOn []string) bool {
 	for _, on := range failOn {
 		switch on {
 		case "never":
+		case Unsure.String(): // or worse
+			if severity(r.Verdict) >= severity(Unsure) {
+				return true
+			}
 		case StatusCacheLost.String():
 			for i := range r.Cache.Losses {
 				if r.Cache.Losses[i].Finding() {

@@ -1,6 +1,12 @@
 package fetch
 
-import "github.com/buildregress/buildregress/detect"
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
 
 // Merge makes one build of two recordings of it. The steps, and with them the
 // id, the times and the outcome, are those of the known one, unless that shows
@@ -42,31 +48,136 @@ func fill(b, from *detect.Build) (filled bool) {
 	return filled
 }
 
+// Same tells whether a and b are two recordings of one build, as
+// detect.SameBuild does within a pipeline. Two pipelines may count their builds
+// alike: an id says nothing across them. A build that says no pipeline may be of
+// any.
+func Same(a, b *detect.Build) bool {
+	if a.ID == b.ID && !maySharePipeline(a, b) {
+		return false
+	}
+	return detect.SameBuild(a, b)
+}
+
+func maySharePipeline(a, b *detect.Build) bool {
+	return a.Pipeline == b.Pipeline || a.Pipeline == "" || b.Pipeline == ""
+}
+
+// A Clash tells of two builds that have one id. They count as one, though they
+// can hardly be.
+type Clash struct {
+	ID            string
+	First, Second time.Time // their starts
+}
+
+func (c *Clash) Error() string {
+	return fmt.Sprintf("build %s: one that began at %s and one that began at %s have this id and count as one build: ids are to be unique in a pipeline",
+		detect.Mask(c.ID), c.First.UTC().Format(time.DateTime), c.Second.UTC().Format(time.DateTime))
+}
+
+// ClashOf returns the *Clash of two recordings of one build, nil if there is
+// none. Recordings of one build may differ in what they take for its start, but
+// hardly by a minute.
+func ClashOf(known, seen *detect.Build) error {
+	if known.ID != seen.ID || known.Start.IsZero() || seen.Start.IsZero() || known.Start.Sub(seen.Start).Abs() < time.Minute {
+		return nil
+	}
+	return &Clash{known.ID, known.Start, seen.Start}
+}
+
 // Distinct returns the builds with all recordings of one build merged into the
-// first of them, in the order of the first.
-func Distinct(builds []detect.Build) []detect.Build {
-	var out []detect.Build
-	byID := map[string]int{}
-	byContent := map[string][]int{}
+// first of them, in the order of the first, and what clashes there are.
+func Distinct(builds []detect.Build) (distinct []detect.Build, clashes []error) {
+	var known recordings
 	for i := range builds {
-		b := &builds[i]
-		at, known := byID[b.ID]
-		if !known && b.Content != "" {
-			for _, j := range byContent[b.Content] {
-				if detect.SameBuild(&out[j], b) {
-					at, known = j, true
-					break
-				}
+		at, isNew := known.find(&builds[i])
+		if isNew {
+			continue
+		}
+		if c := ClashOf(known.builds[at], &builds[i]); c != nil {
+			clashes = append(clashes, c)
+		}
+		known.merge(at, &builds[i])
+	}
+	for _, b := range known.builds {
+		distinct = append(distinct, *b)
+	}
+	return distinct, clashes
+}
+
+// recordings holds builds so that other recordings of them are found without
+// looking at each.
+type recordings struct {
+	builds []*detect.Build
+	places map[alias][]int // in builds
+}
+
+// An alias is something that recordings of one build have in common.
+type alias struct {
+	kind, text string
+	time       int64
+}
+
+// find returns the place of a build of which b is another recording, or adds b.
+func (r *recordings) find(b *detect.Build) (at int, isNew bool) {
+	for _, at := range r.places[idOf(b)] {
+		if maySharePipeline(r.builds[at], b) {
+			return at, false
+		}
+	}
+	at = len(r.builds)
+	for _, a := range contentsOf(b, 1) {
+		// Thousands of builds of the same content at the same time are none of
+		// people's: they are not compared with each other.
+		const most = 100
+		for _, i := range r.places[a][:min(len(r.places[a]), most)] {
+			if i < at && Same(r.builds[i], b) {
+				at = i
 			}
 		}
-		if known {
-			out[at], _ = Merge(&out[at], b)
-		} else {
-			at = len(out)
-			out = append(out, *b)
+	}
+	if at < len(r.builds) {
+		return at, false
+	}
+	own := *b
+	r.builds = append(r.builds, &own)
+	r.note(at, b)
+	return at, true
+}
+
+// merge completes the build at a place with another recording of it.
+func (r *recordings) merge(at int, seen *detect.Build) {
+	*r.builds[at], _ = Merge(r.builds[at], seen)
+	r.note(at, seen)
+}
+
+// note makes the build at a place known by what b is known by.
+func (r *recordings) note(at int, b *detect.Build) {
+	if r.places == nil {
+		r.places = map[alias][]int{}
+	}
+	for _, a := range append(contentsOf(b, 0), idOf(b)) {
+		if !slices.Contains(r.places[a], at) {
+			r.places[a] = append(r.places[a], at)
 		}
-		byID[b.ID] = at
-		byContent[b.Content] = append(byContent[b.Content], at)
+	}
+}
+
+func idOf(b *detect.Build) alias { return alias{kind: "id", text: b.ID} }
+
+// contentsOf are the aliases by which detect.SameBuild compares contents: the
+// trace, and the time of the start, to which come those of so many
+// seconds before and after.
+func contentsOf(b *detect.Build, around int64) (out []alias) {
+	if b.Content == "" {
+		return nil
+	}
+	if b.Trace != "" {
+		out = append(out, alias{kind: "trace " + b.Trace, text: b.Content})
+	}
+	at := b.Start.Unix() // a second is longer than what SameBuild takes for one time
+	for t := at - around; t <= at+around; t++ {
+		out = append(out, alias{kind: "start", text: b.Content, time: t})
 	}
 	return out
 }

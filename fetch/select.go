@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/buildregress/buildregress/detect"
@@ -11,40 +10,23 @@ import (
 // is the definition of what a history holds; a store answers the same, and
 // reads less for it.
 func Select(builds []detect.Build, q Query) *detect.History {
-	before := candidates(builds, q)
-	h := &detect.History{BaseBranch: q.BaseBranch}
+	var m Memory
+	for i := range builds {
+		m.Add(builds[i])
+	}
+	return m.find(q)
+}
 
-	var base []*detect.Build
-	for _, b := range before {
-		if q.IsBase(b) {
-			base = append(base, b)
-		}
+// Join makes one history of two answers to the same query, such as a store's
+// and that of builds which are not in it.
+func Join(a, b *detect.History, q Query) *detect.History {
+	list := func(h *detect.History) []detect.Build { return slices.Concat(h.Base, h.Rare, h.Other, h.Branch) }
+	more := list(b)
+	if len(more) == 0 {
+		return a
 	}
-	base = base[:min(len(base), q.Window*SearchFactor)]
-	base = OnSameRunner(&q, base, func(b *detect.Build) string { return b.Runner })
-	whole := base[:min(len(base), q.Window)]
-	for _, b := range whole {
-		h.Base = append(h.Base, *b)
-	}
-	h.Rare = rare(h.Base, base[len(whole):], q)
-
-	own := LineOf(q.Build)
-	seen := map[Line]bool{own: true}
-	for _, b := range before[:min(len(before), q.Window*SearchFactor)] {
-		if line := LineOf(b); !q.IsBase(b) && !seen[line] && len(h.Other) < q.Window {
-			seen[line] = true
-			h.Other = append(h.Other, *b)
-		}
-	}
-
-	if q.IsBase(q.Build) {
-		return h
-	}
-	for _, b := range before {
-		if LineOf(b) == own && len(h.Branch) < MaxBranch {
-			h.Branch = append(h.Branch, *b)
-		}
-	}
+	h := Select(append(list(a), more...), q)
+	h.Source = a.Source
 	return h
 }
 
@@ -57,23 +39,6 @@ type Line struct{ Repository, Branch, PullRequest string }
 
 // LineOf is the line that b is on.
 func LineOf(b *detect.Build) Line { return Line{b.Repository, b.Branch, b.PullRequest} }
-
-// candidates are the builds that can be history for q, newest first.
-func candidates(builds []detect.Build, q Query) []*detect.Build {
-	distinct := Distinct(builds)
-	var out []*detect.Build
-	for i := range distinct {
-		b := &distinct[i]
-		if b.Outcome == detect.OK && b.Pipeline == q.Build.Pipeline &&
-			b.Start.Before(q.Build.Start) && !detect.SameBuild(b, q.Build) {
-			out = append(out, b)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b *detect.Build) int {
-		return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID))
-	})
-	return out
-}
 
 // rare searches the older builds for steps that the whole ones hold too few
 // samples of, and returns what it found: builds with nothing but those steps.

@@ -2,9 +2,14 @@ package fetch
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/buildregress/buildregress/detect"
 )
@@ -114,5 +119,74 @@ func TestSelectRare(t *testing.T) {
 	}
 	if h := Select(builds, Query{Build: &build, BaseBranch: "main", Window: 10, Lookback: 145 * time.Hour}); !slices.Equal(ids(h.Rare), []string{"80", "70", "60"}) {
 		t.Errorf("looking back for 145 hours: %q", ids(h.Rare))
+	}
+}
+
+// Equal ids are one build within a pipeline, and say nothing across two.
+func TestDistinct(t *testing.T) {
+	in := func(pipeline string) func(*detect.Build) {
+		return func(b *detect.Build) { b.Pipeline = pipeline }
+	}
+	builds, clashes := Distinct([]detect.Build{
+		at("1", 0, in("p")), at("1", 0, in("q")), at("1", 0, in("p")), at("1", 0, in("")), at("2", 0, nil), at("1", 9, in("q")),
+	})
+	if got := ids(builds); !slices.Equal(got, []string{"1", "1", "2"}) {
+		t.Errorf("builds %q", got)
+	}
+	if len(clashes) != 1 || !strings.Contains(clashes[0].Error(), "build 1: one that began at 2026-03-01 12:00:00 and one that began at 2026-03-01 21:00:00") {
+		t.Errorf("clashes %v", clashes)
+	}
+}
+
+// Builds of one content are found without comparing each with each.
+func TestDistinctIsFast(t *testing.T) {
+	var builds []detect.Build
+	for i := range 50_000 {
+		b := at(fmt.Sprint(i), i, nil)
+		b.Content = "same"
+		builds = append(builds, b)
+	}
+	began := time.Now()
+	if got, _ := Distinct(builds); len(got) != len(builds) {
+		t.Errorf("%d builds", len(got))
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+// A history in two places is as one in one place.
+func TestJoin(t *testing.T) {
+	for seed := range uint64(50) {
+		rnd := rand.New(rand.NewPCG(seed, 2))
+		var all, first, second []detect.Build
+		for i := range 80 {
+			b := at(fmt.Sprint(i), rnd.IntN(100), func(b *detect.Build) {
+				b.Branch = []string{"main", "main", "x", "y"}[rnd.IntN(4)]
+				b.Steps = []detect.Step{{Key: "common"}, {Key: "rare", State: detect.State(min(1, rnd.IntN(10)))}}
+			})
+			all = append(all, b)
+			if rnd.IntN(3) == 0 {
+				second = append(second, b)
+			} else {
+				first = append(first, b)
+			}
+		}
+		build := at("this", 90, func(b *detect.Build) { b.Branch = "x" })
+		q := Query{Build: &build, BaseBranch: "main", Window: 8}
+		if diff := cmp.Diff(Select(all, q), Join(Select(first, q), Select(second, q), q), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("seed %d: Select (-), Join (+):\n%s", seed, diff)
+		}
+	}
+}
+
+func BenchmarkMemory(b *testing.B) {
+	for b.Loop() {
+		var m Memory
+		for i := range 3000 {
+			build := at(fmt.Sprint(i), i, nil)
+			m.find(Query{Build: &build, BaseBranch: "main", Window: 50})
+			m.Add(build)
+		}
 	}
 }

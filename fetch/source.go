@@ -20,11 +20,13 @@ type DecodeError struct {
 	Err    error
 }
 
+// Error masks name and error each by itself: "passwd: cut off" is no password.
 func (e *DecodeError) Error() string {
+	name, text := detect.Mask(e.Name), detect.Mask(e.Err.Error())
 	if e.Offset < 0 {
-		return fmt.Sprintf("%s: %v", e.Name, e.Err)
+		return fmt.Sprintf("%s: %s", name, text)
 	}
-	return fmt.Sprintf("%s: at byte %d: %v", e.Name, e.Offset, e.Err)
+	return fmt.Sprintf("%s: at byte %d: %s", name, e.Offset, text)
 }
 
 func (e *DecodeError) Unwrap() error { return e.Err }
@@ -39,6 +41,12 @@ type Query struct {
 	// Enough is how many base builds on the kind of machine that Build ran on
 	// make a baseline by themselves. 0 compares whatever they ran on.
 	Enough int
+}
+
+// A Pipeline is one of which a history holds builds.
+type Pipeline struct {
+	Name   string
+	Builds int
 }
 
 // SearchFactor bounds the search for rare steps: no more than so many windows
@@ -78,4 +86,11 @@ func OnSameRunner[T any](q *Query, builds []T, runner func(T) string) []T {
 		return builds
 	}
 	return alike
+}
+
+// Plausible tells whether a build or a step can have begun at t. Nanoseconds since
+// 1970 can tell each such time.
+func Plausible(t time.Time) bool {
+	y := t.Year()
+	return 1970 <= y && y <= 2200
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Names, paths, errors and log lines are written by whoever opens a pull
-// request. All of them pass clean, whatever the format; what a format makes of
+// request. All of them pass Clean, whatever the format; what a format makes of
 // them after that is up to codeSpan, words and fenced.
 
 // maxClean bounds what is looked at of one text, in bytes. Nothing longer is
@@ -27,10 +27,10 @@ var (
 	colonCommand = regexp.MustCompile(`(?:^|\W)::+`)
 )
 
-// clean makes text fit to stand within a line of any output: one line, valid
+// Clean makes text fit to stand within a line of any output: one line, valid
 // UTF-8, no control, formatting or invisible characters, no command that a CI
 // system would obey in a log. It leaves markup alone.
-func clean(text string) string {
+func Clean(text string) string {
 	if len(text) > maxClean {
 		text = text[:maxClean*3/4] + "…" + text[len(text)-maxClean/4:]
 	}

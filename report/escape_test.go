@@ -35,8 +35,8 @@ func TestClean(t *testing.T) {
 		{"heading", "## no command", "## no command"},
 		{"stacked marks", "e\u0301\u0301\u0301\u0301\u0301\u0301!", "e\u0301\u0301\u0301!"},
 	} {
-		if got := clean(test.in); got != test.want {
-			t.Errorf("%s: clean(%q) = %q, want %q", test.name, test.in, got, test.want)
+		if got := Clean(test.in); got != test.want {
+			t.Errorf("%s: Clean(%q) = %q, want %q", test.name, test.in, got, test.want)
 		}
 	}
 }
@@ -119,7 +119,7 @@ func FuzzMarkdownStaysDead(f *testing.F) {
 			t.Errorf("%d bytes", len(document))
 		}
 		want := harmless
-		if clean(text) == "" { // what is absent is left out, with its line
+		if Clean(text) == "" { // what is absent is left out, with its line
 			want, _ = liveHTML(t, render(""))
 		}
 		got, live := liveHTML(t, document)

@@ -30,7 +30,7 @@ func say(parts ...any) line {
 		case string:
 			l = append(l, span{text: p})
 		case code:
-			l = append(l, span{text: clean(string(p)), code: true})
+			l = append(l, span{text: Clean(string(p)), code: true})
 		case line:
 			l = append(l, p...)
 		}
@@ -41,7 +41,7 @@ func say(parts ...any) line {
 // prose makes a line of a text from elsewhere in which names may stand between
 // backticks. A name that holds a backtick itself only moves where code begins.
 func prose(text string) line {
-	pieces := strings.Split(cut(clean(text), maxProse), "`")
+	pieces := strings.Split(cut(Clean(text), maxProse), "`")
 	if len(pieces)%2 == 0 { // the last backtick has no partner: it is a letter
 		last := len(pieces) - 1
 		pieces = append(pieces[:last-1], pieces[last-1]+"`"+pieces[last])

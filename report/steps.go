@@ -80,7 +80,7 @@ func rows(r *detect.Result, n *names) (list []row, total detect.Seconds, starts 
 		list = append(list, row{
 			status: s.Status, state: s.State, critical: s.Critical,
 			stopped: s.State == detect.StepFailed && r.Build.Outcome == detect.Cancelled,
-			name:    clean(n.of(s)),
+			name:    Clean(n.of(s)),
 			took:    took(s),
 			usual:   usual(s),
 			verdict: verdictOf(s),
@@ -135,7 +135,7 @@ func verdictOf(s *detect.StepResult) string {
 // reasonOf says why a step was not judged, "" where its verdict tells.
 func reasonOf(s *detect.StepResult) string {
 	if s.Status == detect.StatusUnjudged {
-		return clean(s.Reason)
+		return Clean(s.Reason)
 	}
 	return ""
 }

@@ -90,7 +90,7 @@ var verdictWords = map[detect.Verdict]string{
 func viewOfResult(r *detect.Result) resultView {
 	n := newNames(r)
 	v := resultView{
-		pipeline: clean(r.Build.Pipeline),
+		pipeline: Clean(r.Build.Pipeline),
 		verdict:  r.Verdict,
 		headline: headline(r, n),
 		next:     next(r),
@@ -152,7 +152,7 @@ func headline(r *detect.Result, n *names) line {
 
 // because puts a reason behind a verdict, if there is one.
 func because(verdict, reason string) line {
-	if reason = strings.TrimRight(clean(reason), ". "); reason == "" {
+	if reason = strings.TrimRight(Clean(reason), ". "); reason == "" {
 		return say(verdict)
 	}
 	return say(verdict, ": ", prose(reason))
@@ -271,11 +271,11 @@ func failureOf(r *detect.Result) *failure {
 		return nil
 	}
 	f := &failure{}
-	if clean(r.Build.Error) != "" {
+	if Clean(r.Build.Error) != "" {
 		f.reason = say("Error: ", code(r.Build.Error))
 	}
 	for _, l := range r.Build.Log[max(0, len(r.Build.Log)-maxLog):] {
-		f.log = append(f.log, cut(clean(l), maxLogWidth))
+		f.log = append(f.log, cut(Clean(l), maxLogWidth))
 	}
 	return f
 }

@@ -24,6 +24,31 @@ func (s *Store) History(ctx context.Context, q fetch.Query) (*detect.History, er
 	})
 }
 
+// Pipelines are those of which the store holds builds, the most built first.
+// It looks at all of them.
+func (s *Store) Pipelines(ctx context.Context) (out []fetch.Pipeline, err error) {
+	if s.db == nil {
+		return nil, nil
+	}
+	err = s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+		rows, err := tx.query(ctx, `SELECT p.name, COUNT(*) AS builds FROM pipelines p JOIN builds b ON b.pipeline = p.id
+			GROUP BY p.id ORDER BY builds DESC, p.name`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var p fetch.Pipeline
+			if err := rows.Scan(&p.Name, &p.Builds); err != nil {
+				return damaged(err)
+			}
+			out = append(out, p)
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
 // A reader answers one query.
 type reader struct {
 	ctx      context.Context

@@ -2,62 +2,79 @@ package store
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
 )
 
-// Record puts the builds into the store, each in a transaction of its own, and
-// returns how many it did not hold before. A build that it holds already is
-// completed by what the new recording knows more, see fetch.Merge.
-func (s *Store) Record(ctx context.Context, builds []detect.Build) (added int, err error) {
+// A Summary is what became of builds that were recorded.
+type Summary struct {
+	Added   int     // builds that the store did not hold before
+	Clashes []error // *fetch.Clash with those that it holds
+}
+
+// Record puts the builds into the store, each in a transaction of its own. A
+// build that it holds already is completed by what the new recording knows more,
+// see fetch.Merge.
+func (s *Store) Record(ctx context.Context, builds []detect.Build) (sum Summary, err error) {
 	if s.db == nil {
-		if err := s.connect(ctx); err != nil {
-			return 0, err
+		if err := s.create(ctx); err != nil {
+			return sum, err
 		}
 	}
 	for i := range builds {
-		isNew := false
+		b := &builds[i]
+		var known *detect.Build
 		err := s.transact(ctx, nil, func(tx *txn) (err error) {
-			isNew, err = record(ctx, tx, &builds[i])
+			known, err = record(ctx, tx, b)
 			return err
 		})
-		if err != nil {
-			return added, err
-		}
-		if isNew {
-			added++
+		switch {
+		case err != nil:
+			return sum, err
+		case known == nil:
+			sum.Added++
+		default:
+			if clash := fetch.ClashOf(known, b); clash != nil {
+				sum.Clashes = append(sum.Clashes, clash)
+			}
 		}
 	}
-	return added, nil
+	return sum, nil
 }
 
-func record(ctx context.Context, tx *txn, b *detect.Build) (isNew bool, err error) {
-	known, err := recordings(ctx, tx, b)
+// record puts b into the store, and returns the build of which it is another
+// recording, nil if there was none.
+func record(ctx context.Context, tx *txn, b *detect.Build) (before *detect.Build, err error) {
+	recorded, err := recordings(ctx, tx, b)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	if len(known) == 0 {
-		return true, insert(ctx, tx, nil, b)
+	if len(recorded) == 0 {
+		return nil, insert(ctx, tx, nil, b)
 	}
-	k := &known[0]
+	k := &recorded[0]
 	if k.Steps, err = stepsOf(ctx, tx, k.id); err != nil {
-		return false, err
+		return nil, err
 	}
 	merged, more := fetch.Merge(&k.Build, b)
 	if !more {
-		return false, nil
+		return &k.Build, nil
 	}
 	for _, table := range []string{"DELETE FROM steps WHERE build = ?", "DELETE FROM builds WHERE id = ?"} {
 		if err := tx.exec(ctx, table, k.id); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
-	return false, insert(ctx, tx, k.id, &merged)
+	return &k.Build, insert(ctx, tx, k.id, &merged)
 }
 
 // insert adds b under the given id, or under a new one if that is nil.
 func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
+	if err := checkBuild(b); err != nil {
+		return err
+	}
 	pipeline, err := entry(ctx, tx, "pipelines", []string{"name"}, clean(b.Pipeline))
 	if err != nil {
 		return err
@@ -83,6 +100,9 @@ const insertStep = `INSERT INTO steps (build, ordinal, name, key, id, state, sta
 func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Build) error {
 	for i := range b.Steps {
 		s := &b.Steps[i]
+		if err := checkStep(s); err != nil {
+			return fmt.Errorf("build %s: %w", b.ID, err)
+		}
 		key, err := entry(ctx, tx, "keys", []string{"key"}, clean(s.Key))
 		if err != nil {
 			return err

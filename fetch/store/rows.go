@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // clean makes text what every database holds: UTF-8 without a zero byte.
@@ -18,17 +20,22 @@ func clean(text string) string {
 // instant is t as it is stored. A time that no build can have had counts as
 // unknown, as its nanoseconds since 1970 would not fit.
 func instant(t time.Time) int64 {
-	if y := t.Year(); y < 1971 || y > 2260 {
+	if !fetch.Plausible(t) {
 		return 0
 	}
 	return t.UnixNano()
 }
 
-func timeOf(instant int64) time.Time {
+// timeOf is the time that instant stored.
+func timeOf(instant int64) (time.Time, error) {
 	if instant == 0 {
-		return time.Time{}
+		return time.Time{}, nil
 	}
-	return time.Unix(0, instant).UTC()
+	t := time.Unix(0, instant).UTC()
+	if !fetch.Plausible(t) {
+		return t, fmt.Errorf("a time in the year %d", t.Year())
+	}
+	return t, nil
 }
 
 // list is a JSON array of texts, "" for an empty one.
@@ -77,11 +84,16 @@ func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([
 		b := &r.Build
 		if err := rows.Scan(&r.id, &b.ID, &b.Trace, &b.Content, &b.Pipeline, &b.Repository, &b.Revision, &b.Branch, &b.PullRequest,
 			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial); err != nil {
-			return nil, err
+			return nil, damaged(err)
 		}
-		b.Start = timeOf(start)
+		if b.Start, err = timeOf(start); err != nil {
+			return nil, damaged(err)
+		}
 		if b.Log, err = listOf(log); err != nil {
-			return nil, err
+			return nil, damaged(err)
+		}
+		if err := checkBuild(b); err != nil {
+			return nil, damaged(err)
 		}
 		out = append(out, r)
 	}
@@ -99,11 +111,15 @@ func scanStep(rows *sql.Rows, front ...any) (s detect.Step, err error) {
 	var inputs string
 	if err := rows.Scan(append(front, &s.Key, &s.Name, &s.Platform, &s.Stage, &s.Index, &s.Count, &s.Source.File, &s.Source.Line,
 		&s.ID, &s.State, &start, &s.Duration, &inputs, &s.Bytes, &s.Error)...); err != nil {
-		return s, err
+		return s, damaged(err)
 	}
-	s.Start = timeOf(start)
-	s.Inputs, err = listOf(inputs)
-	return s, err
+	if s.Start, err = timeOf(start); err != nil {
+		return s, damaged(err)
+	}
+	if s.Inputs, err = listOf(inputs); err != nil {
+		return s, damaged(err)
+	}
+	return s, damaged(checkStep(&s))
 }
 
 // stepsOf reads the steps of a build.
@@ -126,11 +142,11 @@ func stepsOf(ctx context.Context, tx *txn, build int64) ([]detect.Step, error) {
 
 // recordings finds the recordings of b, an equal id first.
 func recordings(ctx context.Context, tx *txn, b *detect.Build) ([]row, error) {
-	found, err := queryBuilds(ctx, tx, "WHERE b.ref = ?", clean(b.ID))
+	found, err := queryBuilds(ctx, tx, "WHERE p.name = ? AND b.ref = ?", clean(b.Pipeline), clean(b.ID))
 	if err != nil || b.Content == "" {
 		return found, err
 	}
-	// detect.SameBuild decides; these are all that it could accept.
+	// fetch.Same decides; these are all that it could accept.
 	near := int64(time.Second)
 	start := instant(b.Start)
 	more, err := queryBuilds(ctx, tx, `WHERE b.ref <> ? AND b.id IN (
@@ -138,7 +154,7 @@ func recordings(ctx context.Context, tx *txn, b *detect.Build) ([]row, error) {
 		UNION SELECT id FROM builds WHERE trace = ? AND content = ? AND trace <> '') ORDER BY b.id`,
 		clean(b.ID), clean(b.Content), start-near, start+near, clean(b.Trace), clean(b.Content))
 	for _, r := range more {
-		if detect.SameBuild(&r.Build, b) {
+		if fetch.Same(&r.Build, b) {
 			found = append(found, r)
 		}
 	}

@@ -96,6 +96,36 @@ CREATE TABLE steps (
 	PRIMARY KEY (build, ordinal)
 ) WITHOUT ROWID;
 CREATE INDEX samples ON steps (sample_line, key, sample_start) WHERE sample_line IS NOT NULL;
+`, `
+-- A ref is that of one build in a pipeline, no longer in all of them.
+-- https://www.sqlite.org/lang_altertable.html#making_other_kinds_of_table_schema_changes
+CREATE TABLE new_builds (
+	id         INTEGER PRIMARY KEY,
+	ref        TEXT NOT NULL,
+	trace      TEXT NOT NULL,
+	content    TEXT NOT NULL,
+	pipeline   INTEGER NOT NULL REFERENCES pipelines,
+	line       INTEGER NOT NULL REFERENCES lines,
+	revision   TEXT NOT NULL,
+	url        TEXT NOT NULL,
+	runner     TEXT NOT NULL,
+	start      INTEGER NOT NULL,
+	duration   INTEGER NOT NULL,
+	resolution INTEGER NOT NULL,
+	outcome    INTEGER NOT NULL,
+	error      TEXT NOT NULL,
+	log        TEXT NOT NULL, -- JSON array of strings, or ''
+	partial    INTEGER NOT NULL,
+	UNIQUE (pipeline, ref)
+);
+INSERT INTO new_builds SELECT id, ref, trace, content, pipeline, line, revision, url, runner,
+	start, duration, resolution, outcome, error, log, partial FROM builds;
+DROP TABLE builds;
+ALTER TABLE new_builds RENAME TO builds;
+CREATE INDEX builds_of_pipeline ON builds (pipeline, outcome, start, ref, runner);
+CREATE INDEX builds_of_line ON builds (line, outcome, start, ref, runner);
+CREATE INDEX builds_of_content ON builds (content, start);
+CREATE INDEX builds_of_trace ON builds (trace, content);
 `}
 
 // inspect looks at the file without SQLite, which might repair it, and tells
@@ -124,6 +154,8 @@ func inspect(path string) (exists bool, err error) {
 	switch id := binary.BigEndian.Uint32(header[68:]); {
 	case id != applicationID:
 		return false, fmt.Errorf("%s: %w: its application id is %#x, not %#x", path, ErrForeign, id, applicationID)
+	case version == 0: // tables and version are made in one transaction
+		return false, fmt.Errorf("%s: %w: its schema has no version", path, ErrDamaged)
 	case version > uint32(len(migrations)):
 		return false, fmt.Errorf("%s: %w: its schema is version %d, this one knows %d", path, ErrNewer, version, len(migrations))
 	}

@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ var (
 	ErrDamaged = errors.New("the store is damaged")
 	ErrForeign = errors.New("the file is no store of buildregress")
 	ErrNewer   = errors.New("the store was made by a newer buildregress")
+	ErrWrite   = errors.New("the store cannot be written")
 )
 
 // busyTimeout is how long a process waits for another that writes. Writing one
@@ -39,16 +41,26 @@ type Store struct {
 	db   *sql.DB // nil until there is a file
 }
 
-// Is tells whether url names a store.
+// Is tells whether url is written as that of a store.
 func Is(url string) bool { return strings.HasPrefix(url, scheme) }
 
+// PathOf is the path of the file that url names, "" if it names none.
+func PathOf(url string) string {
+	path, _ := strings.CutPrefix(url, scheme)
+	return path
+}
+
 const scheme = "sqlite:"
+
+// Default is the store that is used if none is named. Its folder is made for
+// it alone.
+const Default = scheme + ".buildregress/history.db"
 
 // Open opens the store at url, "sqlite:PATH". Where there is no such file, the
 // store is empty, and the first Record makes file and folder.
 func Open(ctx context.Context, url string) (*Store, error) {
-	path, ok := strings.CutPrefix(url, scheme)
-	if !ok || path == "" {
+	path := PathOf(url)
+	if !Is(url) || path == "" {
 		return nil, fmt.Errorf("%q names no store: it is written %sPATH", url, scheme)
 	}
 	s := &Store{path: path}
@@ -67,11 +79,50 @@ func (s *Store) Close() error {
 	return s.db.Close()
 }
 
-// connect opens the database, making it if needed, and brings it up to date.
-func (s *Store) connect(ctx context.Context) error {
-	if err := os.MkdirAll(filepath.Dir(s.path), 0o777); err != nil {
-		return err
+// create makes file and folder, and opens the database. Where it cannot be
+// written, no empty file is left behind.
+func (s *Store) create(ctx context.Context) error {
+	made, err := s.makeFile()
+	if err != nil {
+		var p *fs.PathError
+		if errors.As(err, &p) { // which names what wrap names
+			err = p.Err
+		}
+		return s.wrap(unwritable(err))
 	}
+	err = s.connect(ctx)
+	if made && errors.Is(err, ErrWrite) {
+		if info, gone := os.Stat(s.path); gone == nil && info.Size() == 0 {
+			os.Remove(s.path)
+		}
+	}
+	return err
+}
+
+// makeFile makes an empty file where there is none, and tells whether it did.
+func (s *Store) makeFile() (made bool, err error) {
+	dir := filepath.Dir(s.path)
+	_, err = os.Stat(dir)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return false, err
+	}
+	if isNew && s.path == PathOf(Default) {
+		// A history is no source code. That git shows it is no reason to keep none.
+		_ = os.WriteFile(filepath.Join(dir, ".gitignore"), []byte("*\n"), 0o666)
+	}
+	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) { // by now, or as a link to what is not there
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, f.Close()
+}
+
+// connect opens the database and brings it up to date.
+func (s *Store) connect(ctx context.Context) error {
 	path, err := filepath.Abs(s.path)
 	if err != nil {
 		return err
@@ -120,9 +171,15 @@ func (s *Store) wrap(err error) error {
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff {
-		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-			return fmt.Errorf("%s: %w: %v", s.path, ErrDamaged, err)
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
+			sqlite3.SQLITE_ERROR: // of our statements: a table or a column is missing
+			err = damaged(err)
+		case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_PERM:
+			err = unwritable(err)
 		}
 	}
 	return fmt.Errorf("%s: %w", s.path, err)
 }
+
+// unwritable says of an error that the place of the store is to blame.
+func unwritable(err error) error { return fmt.Errorf("%w: %w", ErrWrite, err) }

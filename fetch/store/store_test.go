@@ -76,11 +76,11 @@ func open(t *testing.T, path string) *Store {
 
 func put(t *testing.T, s *Store, builds ...detect.Build) (added int) {
 	t.Helper()
-	added, err := s.Record(t.Context(), builds)
+	sum, err := s.Record(t.Context(), builds)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return added
+	return sum.Added
 }
 
 // history is what the store holds for a build long after all others.
@@ -280,6 +280,16 @@ func TestUnusableFiles(t *testing.T) {
 		{"cut in the header", whole[:50], ErrForeign},
 		{"another application", changed(68, 0, 0, 0, 1), ErrForeign},
 		{"newer", changed(60, 0, 0, 0, 99), ErrNewer},
+		{"without a version", changed(60, 0, 0, 0, 0), ErrDamaged},
+		{"without tables", edited(t, whole, "DROP TABLE steps"), ErrDamaged},
+		{"other tables", edited(t, whole, "DROP TABLE builds", "CREATE TABLE builds (id)"), ErrDamaged},
+		{"negative duration", edited(t, whole, "UPDATE steps SET duration = -1"), ErrDamaged},
+		{"endless build", edited(t, whole, "UPDATE builds SET duration = 9000000000000000000"), ErrDamaged},
+		{"no such state", edited(t, whole, "UPDATE steps SET state = 7"), ErrDamaged},
+		{"no such outcome", edited(t, whole, "UPDATE builds SET outcome = -1"), ErrDamaged},
+		{"start out of time", edited(t, whole, "UPDATE builds SET start = 9000000000000000000"), ErrDamaged},
+		{"text for a number", edited(t, whole, "UPDATE builds SET duration = 'long'"), ErrDamaged},
+		{"inputs that are none", edited(t, whole, "UPDATE steps SET inputs = '['"), ErrDamaged},
 		{"cut", whole[:len(whole)/2], ErrDamaged},
 		{"pages overwritten", changed(4096, bytes.Repeat([]byte{0xff}, len(whole)-4096)...), ErrDamaged},
 	} {
@@ -290,7 +300,7 @@ func TestUnusableFiles(t *testing.T) {
 			}
 			s, err := Open(t.Context(), "sqlite:"+path)
 			if err == nil {
-				_, err = s.Record(t.Context(), []detect.Build{numbered(500)})
+				_, err = s.Record(t.Context(), []detect.Build{numbered(1)})
 				s.Close()
 			}
 			if !errors.Is(err, test.want) || !strings.Contains(err.Error(), path) {
@@ -318,6 +328,146 @@ func TestUnusableFiles(t *testing.T) {
 			t.Error("no error")
 		}
 	})
+}
+
+// edited is the store with statements run on it.
+func edited(t *testing.T, store []byte, statements ...string) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s.db")
+	if err := os.WriteFile(path, store, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	for _, statement := range statements {
+		if _, err := s.db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// What could not be read back is not written.
+func TestImplausible(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "s.db"))
+	for _, change := range []func(*detect.Build){
+		func(b *detect.Build) { b.Duration = -1 },
+		func(b *detect.Build) { b.Duration = 2 * maxTime },
+		func(b *detect.Build) { b.Outcome = 3 },
+		func(b *detect.Build) { b.Steps[0].Duration = -1 },
+		func(b *detect.Build) { b.Steps[0].State = 4 },
+		func(b *detect.Build) { b.Steps[0].Bytes = -1 },
+	} {
+		b := numbered(1)
+		change(&b)
+		if _, err := s.Record(t.Context(), []detect.Build{b}); err == nil || errors.Is(err, ErrDamaged) {
+			t.Errorf("%+v was recorded, %v", b, err)
+		}
+	}
+	if h := history(t, s, 50); len(h.Base) != 0 {
+		t.Errorf("%d builds in the store", len(h.Base))
+	}
+}
+
+func TestOldStart(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "s.db"))
+	b := numbered(1)
+	b.Start = time.Date(1970, 6, 1, 0, 0, 0, 0, time.UTC)
+	put(t, s, b)
+	if h := history(t, s, 50); len(h.Base) != 1 || !h.Base[0].Start.Equal(b.Start) {
+		t.Errorf("read back %v", h.Base)
+	}
+}
+
+// Two pipelines may count their builds alike, and one may count from 1 again.
+func TestEqualIDs(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "s.db"))
+	one, other, again := numbered(1), numbered(1), numbered(1)
+	other.Pipeline = "q"
+	again.Start = again.Start.Add(time.Hour)
+	if n := put(t, s, one, other); n != 2 {
+		t.Errorf("added %d, want 2", n)
+	}
+	sum, err := s.Record(t.Context(), []detect.Build{one, again})
+	if err != nil || sum.Added != 0 || len(sum.Clashes) != 1 || !strings.Contains(sum.Clashes[0].Error(), "build-1") {
+		t.Errorf("%+v, %v, want one clash", sum, err)
+	}
+	for range 2 {
+		again.ID += "-again"
+		put(t, s, again)
+	}
+	pipelines, err := s.Pipelines(t.Context())
+	if diff := cmp.Diff([]fetch.Pipeline{{Name: "p", Builds: 3}, {Name: "q", Builds: 1}}, pipelines); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
+// A store of the first schema loses nothing.
+func TestMigration(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	latest := migrations
+	defer func() { migrations = latest }()
+	migrations = latest[:1]
+	s := open(t, path)
+	put(t, s, numbered(1), numbered(2))
+	s.Close()
+	migrations = latest
+	s = open(t, path)
+	h := history(t, s, 50)
+	if diff := cmp.Diff([]detect.Build{numbered(2), numbered(1)}, h.Base); diff != "" {
+		t.Error(diff)
+	}
+	other := numbered(1)
+	other.Pipeline = "q"
+	if put(t, s, other, numbered(2)) != 1 {
+		t.Error("an id is still that of one build in all pipelines")
+	}
+	var version int
+	if err := s.db.QueryRow("PRAGMA user_version").Scan(&version); err != nil || version != len(migrations) {
+		t.Errorf("version %d, %v", version, err)
+	}
+}
+
+// Where SQLite cannot write, as on a full disk, no empty file is left.
+func TestUnwritable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	if err := os.Mkdir(path+"-journal", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	if _, err := s.Record(t.Context(), []detect.Build{numbered(1)}); !errors.Is(err, ErrWrite) || !strings.HasPrefix(err.Error(), path) {
+		t.Errorf("%v, want %v that names the file", err, ErrWrite)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("left behind: %v", err)
+	}
+}
+
+// The default folder holds nothing for git; others may be the user's own.
+func TestGitignore(t *testing.T) {
+	t.Chdir(t.TempDir())
+	put(t, open(t, PathOf(Default)), numbered(1))
+	if text, err := os.ReadFile(".buildregress/.gitignore"); err != nil || string(text) != "*\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	put(t, open(t, "other/history.db"), numbered(1))
+	if err := os.Mkdir("mine", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir("mine")
+	if err := os.Mkdir(".buildregress", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	put(t, open(t, PathOf(Default)), numbered(1))
+	for _, path := range []string{"../other/.gitignore", ".buildregress/.gitignore"} {
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s was made", path)
+		}
+	}
 }
 
 func TestOpenURL(t *testing.T) {
