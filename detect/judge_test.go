@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -121,6 +122,9 @@ func TestHistoryCarriesOver(t *testing.T) {
 			s = rename(s, "[build 4/4] RUN make lint", "[build 5/5] RUN make lint")
 			return slices.Insert(s, 5, ran("[build 2/5] RUN date", seconds(.2)))
 		}, true},
+		{"an ARG has another value, a commit", "[build 2/4] RUN make REV=77b0c2a compile", func(s []stepSpec) []stepSpec {
+			return rename(s, compile, "[build 2/4] RUN make REV=77b0c2a compile")
+		}, true},
 		{"the stage is numbered anew", "[build 12/14] RUN make compile", func(s []stepSpec) []stepSpec {
 			return rename(s, compile, "[build 12/14] RUN make compile")
 		}, false},
@@ -154,6 +158,19 @@ func TestHistoryCarriesOver(t *testing.T) {
 		r := Judge(&b, h, defaults)
 		if s := stepOf(t, &r, "[build 2/4] RUN make compile --verbose"); s.N != 20 || s.Status != StatusSlower {
 			t.Errorf("%d samples, %v; want 20, slower", s.N, s.Status)
+		}
+	})
+
+	t.Run("an ARG has another value in every build", func(t *testing.T) {
+		h := mainHistory(20, func(n int, rng *rand.Rand) []stepSpec {
+			return rename(app(rng), compile, fmt.Sprintf("[build 2/4] RUN make REV=%07x VERSION=1.%d compile", 0x9a0b1c2+n, n))
+		})
+		b := edit("pr", 100, func(s []stepSpec) []stepSpec {
+			return rename(s, compile, "[build 2/4] RUN make REV=0123abcd VERSION=2.0-rc1 compile")
+		})
+		r := Judge(&b, h, defaults)
+		if s := stepOf(t, &r, "[build 2/4] RUN make REV=0123abcd VERSION=2.0-rc1 compile"); s.N != 20 || s.Status != StatusSame || len(s.Notes) > 0 {
+			t.Errorf("%d samples, %v, notes %q; want 20, same, none", s.N, s.Status, s.Notes)
 		}
 	})
 
