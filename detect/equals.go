@@ -12,7 +12,7 @@ import (
 // among the others: each build's stage is laid along the fullest one that the
 // history has of it.
 
-// A sequence is a stage in order, with each step's slot among those of its key.
+// A sequence is a stage in order, each step with its slot among those of its key.
 type sequence []member
 
 type member struct {
@@ -35,7 +35,7 @@ func stages(build *Build) map[string][]int {
 		slices.SortStableFunc(places, func(x, y int) int {
 			a, b := &build.Steps[x], &build.Steps[y]
 			return cmp.Or(
-				cmp.Compare(stageNumber(a.Name), stageNumber(b.Name)), cmp.Compare(a.Index, b.Index),
+				cmp.Compare(stageNumber(a), stageNumber(b)), cmp.Compare(a.Index, b.Index),
 				cmp.Compare(a.Source.Line, b.Source.Line), cmp.Compare(a.Name, b.Name),
 			)
 		})
@@ -45,9 +45,12 @@ func stages(build *Build) map[string][]int {
 
 var numbered = regexp.MustCompile(`^\[(?:[^\]]* )?stage-(\d{1,6}) `)
 
-// stageNumber is N of an unnamed stage "stage-N", 0 for any other.
-func stageNumber(name string) int {
-	m := numbered.FindStringSubmatch(name)
+// stageNumber is N of a step in an unnamed stage "stage-N", 0 of any other.
+func stageNumber(s *Step) int {
+	if s.Stage != "" || s.Index == 0 {
+		return 0
+	}
+	m := numbered.FindStringSubmatch(s.Name)
 	if m == nil {
 		return 0
 	}
@@ -130,7 +133,7 @@ func (q sequence) lay(build *Build, places []int, ids []trackID, own, known map[
 	}
 }
 
-// maxCells bounds the table of match.
+// maxSequenceCells bounds the table of match.
 const maxSequenceCells = 4_000_000
 
 // match returns for each of the steps the place in q of the step that it is, -1

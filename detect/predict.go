@@ -99,7 +99,7 @@ func newPredictive(values []float64, contamination, grain float64) *predictive {
 // times; a line between two places a quarter of a kernel apart is near enough.
 func (p *predictive) tabulate() {
 	p.step = p.width / 4
-	p.from = p.values[0] - 0.3
+	p.from = p.values[0] - max(0.3, 6*p.width)
 	to := max(p.values[len(p.values)-1], p.center+1) + 0.3
 	const most = 10_000 // places; a history that spans more is not worth a table
 	p.table = make([]float64, int(min((to-p.from)/p.step, most))+2)
@@ -108,10 +108,14 @@ func (p *predictive) tabulate() {
 	}
 }
 
-// logDensity is the logarithm of density.
+// logDensity is the logarithm of density. Far below all values, where a large
+// shift takes it, the kernels are so low that one at the center stands for all.
 func (p *predictive) logDensity(o observation, d float64) float64 {
 	at := (o.y - d - p.from) / p.step
-	if i := int(at); o.sd == 0 && at >= 0 && i+1 < len(p.table) {
+	switch i := int(at); {
+	case at < 0:
+		return math.Log(p.mixed(p.kernels([]float64{p.center}, o, d), o.y-d))
+	case o.sd == 0 && i+1 < len(p.table):
 		return p.table[i] + (at-float64(i))*(p.table[i+1]-p.table[i])
 	}
 	return math.Log(p.density(o, d))
@@ -123,8 +127,13 @@ type observation struct{ y, sd float64 }
 
 // density of the observation o, shifted by d.
 func (p *predictive) density(o observation, d float64) float64 {
-	f := (1 - p.contamination) * p.kernels(p.values, o, d)
-	if above := o.y - d - p.center; above >= 0 {
+	return p.mixed(p.kernels(p.values, o, d), o.y-d)
+}
+
+// mixed adds the contamination at y to the density of the kernels.
+func (p *predictive) mixed(kernels, y float64) float64 {
+	f := (1 - p.contamination) * kernels
+	if above := y - p.center; above >= 0 {
 		f += p.contamination * tailShare / tailScale * math.Exp(-above/tailScale)
 	} else {
 		f += p.contamination * (1 - tailShare) / headScale * math.Exp(above/headScale)
