@@ -113,7 +113,7 @@ func TestAlpha(t *testing.T) {
 						wrong = "the compile step took twice as long"
 					}
 				case i <= 48:
-					if len(called(r, slower)) > 0 || r.RunnerFactor == nil {
+					if len(called(r, slower)) > 0 || !r.RunnerFactor.Unusual() || r.RunnerFactor.Value < 1 {
 						wrong = "the whole machine was slow"
 					}
 				default:
@@ -138,10 +138,28 @@ func TestAlphaBranch(t *testing.T) {
 			s := newAlphaStore(t, format)
 			s.check(t, 42, "always")
 			s.check(t, 43, "always")
-			if code, r := s.check(t, 46, "always"); code != exitVerdict || !exactly(called(r, detect.StatusSlower), "compile") {
-				t.Errorf("the third build: exit code %d, %s, slower %q", code, r.Verdict, called(r, detect.StatusSlower))
+			code, r := s.check(t, 46, "always")
+			loud := called(r, detect.StatusSlower, detect.StatusSuspect)
+			if code != exitVerdict || r.Verdict != detect.Regressed || !exactly(loud, "compile") || !exactly(called(r, detect.StatusSlower), "compile") {
+				t.Errorf("the third build: exit code %d, %s, %q loud", code, r.Verdict, loud)
 			}
 		})
+	}
+}
+
+// Of a build that failed, the report shows where and the last lines of its log,
+// where the recording holds them.
+func TestFailedBuild(t *testing.T) {
+	for _, file := range []string{"dockerbuild/failed.dockerbuild", "rawjson/failed.jsonl.gz"} {
+		store := "sqlite:" + filepath.Join(t.TempDir(), "history.db")
+		for _, format := range []string{"text", "markdown", "json"} {
+			code, out := inProcess(t, "check", "--store", store, "--format", format, filepath.Join("testdata/builds/beta", file))
+			for _, want := range []string{"judged", "sh work.sh test 3 --fail", "test: --- FAIL: TestRoundTrip (0.02s)"} {
+				if code != exitOK || !strings.Contains(out, want) {
+					t.Errorf("%s as %s: exit code %d, no %q in\n%s", file, format, code, want, out)
+				}
+			}
+		}
 	}
 }
 

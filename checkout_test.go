@@ -18,6 +18,12 @@ func TestCheckoutIdentity(t *testing.T) {
 		{"none", map[string]string{"a": ""}, ".", identity{}},
 		{"branch", map[string]string{".git/HEAD": "ref: refs/heads/a/b\n", ".git/refs/heads/a/b": id + "\n"}, ".", identity{branch: "a/b", revision: id}},
 		{"below", map[string]string{".git/HEAD": "ref: refs/heads/x\n", "sub/deep/f": ""}, "sub/deep", identity{branch: "x"}},
+		{
+			"default branch of the origin",
+			map[string]string{".git/HEAD": "ref: refs/heads/x\n", ".git/refs/remotes/origin/HEAD": "ref: refs/remotes/origin/release/2\n"},
+			".", identity{branch: "x", baseBranch: "release/2"},
+		},
+		{"origin without one", map[string]string{".git/HEAD": id + "\n", ".git/refs/remotes/origin/HEAD": id + "\n"}, ".", identity{revision: id}},
 		{"detached", map[string]string{".git/HEAD": id + "\n"}, ".", identity{revision: id}},
 		{"no commit yet", map[string]string{".git/HEAD": "ref: refs/heads/main\n"}, ".", identity{branch: "main"}},
 		{
@@ -30,8 +36,9 @@ func TestCheckoutIdentity(t *testing.T) {
 			map[string]string{
 				"tree/.git": "gitdir: ../repo/.git/worktrees/tree\n", "repo/.git/worktrees/tree/HEAD": "ref: refs/heads/x\n",
 				"repo/.git/worktrees/tree/commondir": "../..\n", "repo/.git/refs/heads/x": id + "\n",
+				"repo/.git/refs/remotes/origin/HEAD": "ref: refs/remotes/origin/trunk\n",
 			},
-			"tree", identity{branch: "x", revision: id},
+			"tree", identity{branch: "x", revision: id, baseBranch: "trunk"},
 		},
 		{"hostile ref", map[string]string{".git/HEAD": "ref: ../../secret\n", "secret": id}, ".", identity{}},
 		{"garbage", map[string]string{".git/HEAD": "\x00\x01"}, ".", identity{}},

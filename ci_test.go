@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/buildregress/buildregress/detect"
 )
 
 func TestCIIdentity(t *testing.T) {
@@ -53,6 +55,16 @@ func TestCIIdentity(t *testing.T) {
 				"base":{"ref":"main","repo":{"full_name":"o/r"}}},"repository":{"default_branch":"trunk"}}`,
 			want: identity{
 				pipeline: "o/r", repository: "fork/r", revision: "head", branch: "main", baseBranch: "main",
+				baseRepository: "o/r", pullRequest: "7",
+			},
+		},
+		{
+			name: "GitHub, review of a pull request",
+			env:  "GITHUB_ACTIONS=true\nGITHUB_REPOSITORY=o/r\nGITHUB_REF=refs/pull/7/merge",
+			event: `{"pull_request":{"number":7,"head":{"sha":"head","ref":"x","repo":{"full_name":"o/r"}},
+				"base":{"ref":"main","repo":{"full_name":"o/r"}}}}`,
+			want: identity{
+				pipeline: "o/r", repository: "o/r", revision: "head", branch: "x", baseBranch: "main",
 				baseRepository: "o/r", pullRequest: "7",
 			},
 		},
@@ -343,6 +355,22 @@ func TestRepositoryName(t *testing.T) {
 	} {
 		if got := repositoryName(address); got != want || repositoryName(got) != want {
 			t.Errorf("repositoryName(%q) = %q, want %q", address, got, want)
+		}
+	}
+}
+
+func TestInFull(t *testing.T) {
+	for pipeline, want := range map[string]string{
+		"https://github.com/o/r Dockerfile":        "o/r Dockerfile",
+		"https://u:p@git.example/g/r.git#main a/D": "g/r a/D",
+		"git@github.com:o/r.git Dockerfile web":    "o/r Dockerfile web",
+		"o/r Dockerfile":                           "o/r Dockerfile",
+		"o/r/ci/image":                             "o/r/ci/image",
+		"my own name":                              "my own name",
+	} {
+		b := detect.Build{Pipeline: pipeline}
+		if inFull(&b); b.Pipeline != want {
+			t.Errorf("%q: %q, want %q", pipeline, b.Pipeline, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/store"
@@ -23,9 +24,21 @@ func usagef(format string, args ...any) error {
 }
 
 // An outputError tells that a report could not be written to a file.
-type outputError struct{ error }
+type outputError struct {
+	path string
+	err  error
+}
 
-func (e outputError) Unwrap() error { return e.error }
+func (e outputError) Error() string {
+	err := e.err
+	var p *fs.PathError
+	if errors.As(err, &p) { // its path may be that of a temporary file
+		err = p.Err
+	}
+	return fmt.Sprintf("%s: %v", e.path, err)
+}
+
+func (e outputError) Unwrap() error { return e.err }
 
 // hintFor says what people can do about err, "" if they know as much as we do.
 func hintFor(err error) string {

@@ -130,7 +130,7 @@ func (p *outputPlan) write(w *world, r *detect.Report) error {
 			err = writeFile(f.path, b.Bytes())
 		}
 		if err != nil {
-			errs = append(errs, outputError{err})
+			errs = append(errs, outputError{f.path, err})
 		}
 	}
 	return errors.Join(errs...)

@@ -45,6 +45,13 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+func TestUnknownVariables(t *testing.T) {
+	got := unknownVariables([]string{"HOME=/", "BUILDREGRESS_WINDOW=3", "BUILDREGRESS_X=", "BUILDREGRESS=1", "BUILDREGRESS_MINDELTA=1=2"})
+	if diff := cmp.Diff([]string{"BUILDREGRESS_MINDELTA", "BUILDREGRESS_X"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte("window: 20\nfail-on: [regressed, unsure]\n"))
 	f.Add([]byte("a: &a [*a]\n"))
