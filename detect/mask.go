@@ -43,28 +43,47 @@ var secrets = []secret{
 		regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`),
 		masked,
 	},
-	// user:password@ of a URL.
 	{
-		[]string{"://"},
-		regexp.MustCompile(`(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@"']+@`),
-		"${1}" + masked + "@",
+		// What is left of a key whose begin was cut off.
+		[]string{"private key-----"},
+		regexp.MustCompile(`(?:[A-Za-z0-9+/=]{16,}\s+)+-----END [A-Z ]*PRIVATE KEY-----`),
+		masked,
 	},
-	// Authorization: Bearer …, as a header or its value.
+	{
+		[]string{"sk_", "rk_", "sg."},
+		regexp.MustCompile(`\b(?:[sr]k_(?:live|test)_[A-Za-z0-9]{8,}|SG\.[\w-]{8,}\.[\w-]{8,})`),
+		masked,
+	},
+	// Addresses that are a credential.
+	{
+		[]string{"hooks.slack.com/", "/api/webhooks/"},
+		regexp.MustCompile(`(hooks\.slack\.com/\w+/|discord(?:app)?\.com/api/webhooks/)[^\s"'<>]+`),
+		"${1}" + masked,
+	},
+	{
+		[]string{"sig=", "signature="},
+		regexp.MustCompile(`(?i)([?&](?:sig|(?:[\w-]+-)?signature)=)[^\s"'&#<>$]+`),
+		"${1}" + masked,
+	},
 	{
 		[]string{"bearer", "basic"},
 		regexp.MustCompile(`(?i)(\b(?:bearer|basic)\s+)[A-Za-z0-9+/_.~=-]{12,}`),
 		"${1}" + masked,
 	},
-	// name=value and name: value, where the name says that the value is secret.
-	// Values that only refer to a secret ($TOKEN, /run/secrets/…) say nothing.
+	// Flags of programs that take a password by one letter.
 	{
-		[]string{"passw", "passphrase", "secret", "token", "key", "_auth", "credential"},
-		regexp.MustCompile(`(?i)((?:^|[^a-z0-9])[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|_auth|credentials?)["']?\s*(?:=|:\s)\s*["']?)[^\s"'$/,;&|<>)][^\s"',;&|<>)]*`),
+		[]string{"login", "sshpass", "twine"},
+		regexp.MustCompile(`(\b(?:(?:login|twine)\s(?:[^|;&\n]*?\s)?-p(?:\s+|=)|sshpass\s+-p\s*))(?:"[^"$\n][^"\n]*"|'[^'\n]+'|[^\s"'$|;&-][^\s"'|;&]*)`),
 		"${1}" + masked,
 	},
 	{
-		[]string{"-pass", "-token", "-secret", "-api-key", "-access-key"},
-		regexp.MustCompile(`(?i)((?:^|\s)--?(?:password|passwd|pass|token|secret|api-key|access-key)\s+["']?)[^\s"'$/-][^\s"']*`),
+		[]string{"mysql", "mariadb"},
+		regexp.MustCompile(`(\b(?:mysql|mariadb)[\w-]*\b[^|;&\n]*?\s-p)[^\s"'$|;&][^\s"'|;&]*`),
+		"${1}" + masked,
+	},
+	{
+		[]string{"curl"},
+		regexp.MustCompile(`(\bcurl\b[^|;&\n]*?\s(?:-u|-U|--user|--proxy-user)(?:\s+|=)?["']?)[^\s"'$:|;&]*:[^\s"'$|;&][^\s"'|;&]*`),
 		"${1}" + masked,
 	},
 }
@@ -79,7 +98,45 @@ func Mask(text string) string {
 			text = s.pattern.ReplaceAllString(text, s.with)
 		}
 	}
-	return text
+	if strings.Contains(text, "://") {
+		text = userinfo.ReplaceAllStringFunc(text, maskUserinfo)
+	}
+	return maskNamed(text, lower)
+}
+
+// userinfo is an address up to the last "@": a password may hold "@" and "/".
+var userinfo = regexp.MustCompile(`\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"'<>]*@(?:sha\d+:)?`)
+
+// maskUserinfo masks what stands before the host. In "localhost:5000/a@sha256:…"
+// and in "host/@scope/name" nothing does.
+func maskUserinfo(address string) string {
+	if last := strings.LastIndexByte(address, '@'); last < len(address)-1 {
+		digest := address[last:]
+		at := strings.LastIndexByte(address[:last], '@') + 1
+		if at == 0 {
+			return address
+		}
+		return maskUserinfo(address[:at]) + address[at:last] + digest
+	}
+	scheme, rest, _ := strings.Cut(address, "://")
+	end := strings.IndexAny(rest, ":/@")
+	switch rest[end] {
+	case ':':
+		if isPort(rest[end+1:]) {
+			return address
+		}
+		return scheme + "://" + masked + "@"
+	case '@':
+		return scheme + "://" + masked + rest[end:] // a user alone
+	}
+	return address
+}
+
+// isPort tells whether a port and a path begin here, and no password. A tag of
+// an image looks like one too.
+func isPort(text string) bool {
+	digits := strings.TrimLeft(text, "0123456789")
+	return len(digits) < len(text) && strings.HasPrefix(digits, "/")
 }
 
 func (s *secret) hinted(lower string) bool {

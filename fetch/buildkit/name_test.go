@@ -77,6 +77,16 @@ func TestClean(t *testing.T) {
 	}
 }
 
+func TestLastLines(t *testing.T) {
+	key := strings.Repeat("MIIEabcdefghijklmnopqrstuvwxyz0123456789\n", 3)
+	log := "one\rtwo\n\n-----BEGIN RSA PRIVATE KEY-----\n" + key + "-----END RSA PRIVATE KEY-----\n" +
+		key + "-----END PRIVATE KEY-----\npassword=hunter2\nlast"
+	want := []string{"two", "*****", "*****", "password=*****", "last"}
+	if diff := cmp.Diff(want, lastLines([]byte(log))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestRepository(t *testing.T) {
 	for in, want := range map[string]string{
 		"https://github.com/a/b.git":               "https://github.com/a/b",

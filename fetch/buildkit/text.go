@@ -40,9 +40,10 @@ func instant(t time.Time) time.Time {
 	return t
 }
 
-// lastLines splits what a step printed, and returns its end.
+// lastLines splits what a step printed, and returns its end. It is masked before
+// it is split: a key that goes over several lines shows in none of them alone.
 func lastLines(log []byte) []string {
-	text := strings.ToValidUTF8(string(log), "\uFFFD")
+	text := detect.Mask(strings.ToValidUTF8(string(log), "\uFFFD"))
 	var lines []string
 	for line := range strings.Lines(text) {
 		// A carriage return takes the cursor back: what follows overwrites.
@@ -56,7 +57,7 @@ func lastLines(log []byte) []string {
 	}
 	lines = lines[max(0, len(lines)-MaxLogLines):]
 	for i, line := range lines {
-		lines[i] = Clean(line, MaxLogLine)
+		lines[i] = cut(line, MaxLogLine)
 	}
 	return lines
 }

@@ -21,6 +21,10 @@ const (
 	MaxEntries = 1_000_000 // of a file, see Entries
 	MaxName    = 2 << 10   // bytes of a name, a key or any other such text
 	MaxTime    = 366 * 24 * time.Hour
+
+	// MaxResolution is the coarsest clock. A build that claims a coarser one would
+	// make every difference in the builds that it is compared with look like chance.
+	MaxResolution = time.Minute
 )
 
 // Entries is how many steps, inputs of them and lines of log a build holds: most

@@ -11,6 +11,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 )
 
@@ -67,7 +68,7 @@ func TestDecodeFillsIn(t *testing.T) {
 	}
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	want := []detect.Build{{
-		ID: detect.ContentID("", begin), Start: begin, Duration: 2 * time.Second,
+		ID: got[0].ID, Start: begin, Duration: 2 * time.Second,
 		Steps: []detect.Step{
 			{
 				Key: "[linux/arm64 build] COPY src /src", Name: "[linux/arm64 build 3/6] COPY src /src",
@@ -101,6 +102,9 @@ func TestDecodeWrong(t *testing.T) {
 		{"unknown outcome", `{"id":"x","outcome":"meh"}`, "meh"},
 		{"bad time", `{"id":"x","start":"yesterday"}`, "line 2: "},
 		{"year", `{"id":"x","start":"9999-12-31T23:59:59-11:00"}`, "year 10000"},
+		{"resolution", `{"id":"x","resolution_seconds":61}`, "line 2: resolution_seconds is 1m1s"},
+		{"negative resolution", `{"id":"x","resolution_seconds":-1}`, "line 2: resolution_seconds is -1s"},
+		{"objects", `{"id":"x","steps":[` + strings.Repeat("{},", boundjson.MaxObjects) + `{}]}`, "line 2: more than 1000000 objects"},
 		{"bytes", step(`"name":"a","duration_seconds":1,"bytes":-1`), "bytes are -1"},
 		{"line", step(`"name":"a","duration_seconds":1,"source":{"line":-1}`), "source line is -1"},
 		{"nested", strings.Repeat(`[`, 100_000), "line 2: "},
@@ -119,6 +123,71 @@ func TestDecodeWrong(t *testing.T) {
 	}
 	if _, err := Decode(strings.NewReader("\n \n"), "file"); !errors.Is(err, fetch.ErrNoBuilds) {
 		t.Errorf("error %v, want no builds", err)
+	}
+}
+
+// TestIDs checks that builds without an id, or with one that cannot be shown,
+// are told apart by what they are, and that the same line is the same build.
+func TestIDs(t *testing.T) {
+	const at = `"start":"2026-01-02T03:04:05Z"`
+	ids := map[string]int{}
+	for i, line := range []string{
+		`{` + at + `}`,
+		`{` + at + `,"pipeline":"a"}`,
+		`{` + at + `,"pipeline":"b"}`,
+		`{` + at + `,"pipeline":"b","branch":"c"}`,
+		`{` + at + `,"duration_seconds":5}`,
+		`{` + at + `,"steps":[{"name":"a","duration_seconds":1}]}`,
+		`{` + at + `,"steps":[{"name":"a","duration_seconds":0},{"name":"b","duration_seconds":1}]}`,
+		`{` + at + `,"steps":[{"name":"a","duration_seconds":1},{"name":"b","duration_seconds":0}]}`,
+		`{` + at + `,"steps":[{"name":"TOKEN=abcdef","duration_seconds":1}]}`,
+		`{` + at + `,"steps":[{"name":"TOKEN=fedcba","duration_seconds":1}]}`,
+		`{"id":"token=abcdef"}`,
+		`{"id":"token=fedcba"}`,
+		`{"id":"` + strings.Repeat("x", MaxName) + `1"}`,
+		`{"id":"` + strings.Repeat("x", MaxName) + `2"}`,
+	} {
+		list, err := Decode(strings.NewReader(line+"\n"+line), "f")
+		if err != nil || len(list) != 2 || list[0].ID != list[1].ID {
+			t.Fatalf("%.80s: builds %v, error %v; want the same twice", line, list, err)
+		}
+		id := list[0].ID
+		if ids[id] > 0 {
+			t.Errorf("line %d has the id %s of line %d", i+1, id, ids[id])
+		}
+		if strings.Contains(id, "abcdef") {
+			t.Errorf("id %s shows what is masked", id)
+		}
+		ids[id] = i + 1
+		var text bytes.Buffer
+		if err := Encode(&text, list); err != nil {
+			t.Fatal(err)
+		}
+		if back, err := Decode(&text, "f"); err != nil || back[0].ID != id {
+			t.Errorf("id %s is %s when read back, error %v", id, back[0].ID, err)
+		}
+	}
+}
+
+// TestEncodeIsDead checks that hostile names come out as text, and come back.
+func TestEncodeIsDead(t *testing.T) {
+	name := "a\x1b[31m\u009b2J \u202e\u2066 \u200b\u00ad\ufeff\U000e0041 ##vso[x] ### \u3164\ufe0f \u0085\x7f\u2028 # é \U0001f600 <b>"
+	b := detect.Build{ID: "x", Steps: []detect.Step{{Name: name, Key: "[-] " + name}}}
+	var text bytes.Buffer
+	if err := Encode(&text, []detect.Build{b}); err != nil {
+		t.Fatal(err)
+	}
+	line := strings.TrimSuffix(text.String(), "\n")
+	const want = `"name":"a\u001b[31m\u009b2J \u202e\u2066 \u200b\u00ad\ufeff\udb40\udc41 #\u0023vso[x] #\u0023\u0023 \u3164\ufe0f \u0085\u007f\u2028 # é 😀 <b>"`
+	if !strings.Contains(line, want) {
+		t.Errorf("got  %s\nwant %s in it", line, want)
+	}
+	got, err := Decode(&text, "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]detect.Build{b}, got); diff != "" {
+		t.Errorf("read back (-want +got):\n%s", diff)
 	}
 }
 

@@ -95,10 +95,11 @@ func (b *build) build() (detect.Build, error) {
 	} else {
 		out.Duration = span(&out)
 	}
-	for _, d := range []time.Duration{out.Duration, out.Resolution} {
-		if err := checkDuration(d); err != nil {
-			return out, err
-		}
+	if err := checkDuration(out.Duration); err != nil {
+		return out, err
+	}
+	if out.Resolution < 0 || out.Resolution > MaxResolution {
+		return out, fmt.Errorf("resolution_seconds is %v, of which no build can be judged: 0 to %v is possible", out.Resolution, MaxResolution)
 	}
 	for _, text := range []*string{
 		&out.ID, &out.Trace, &out.Content, &out.Pipeline, &out.Repository, &out.Revision, &out.Branch,
@@ -109,9 +110,7 @@ func (b *build) build() (detect.Build, error) {
 	for i := range out.Log {
 		out.Log[i] = clean(out.Log[i])
 	}
-	if out.ID == "" {
-		out.ID = detect.ContentID(out.Content, out.Start)
-	}
+	out.ID = b.id(&out)
 	return out, nil
 }
 

@@ -1,6 +1,7 @@
 package builds
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,12 +10,19 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
-// Encode writes builds, a line each.
+// Encode writes builds, a line each, in which nothing comes alive on a terminal
+// or in the log of a CI.
 func Encode(w io.Writer, list []detect.Build) error {
-	e := json.NewEncoder(w)
+	var line bytes.Buffer
+	e := json.NewEncoder(&line)
 	e.SetEscapeHTML(false)
 	for i := range list {
-		if err := e.Encode(fromBuild(&list[i])); err != nil {
+		line.Reset()
+		err := e.Encode(fromBuild(&list[i]))
+		if err == nil {
+			_, err = w.Write(escape(line.Bytes()))
+		}
+		if err != nil {
 			return fmt.Errorf("write build %s: %w", list[i].ID, err)
 		}
 	}
