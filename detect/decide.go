@@ -129,12 +129,12 @@ type judgement struct {
 	cleared []observation // the same without the runner's factor
 
 	shift          shift
-	slower, faster lean
+	slower, faster leaning
 	q              float64
 }
 
-// A lean is what the newest values say in one direction.
-type lean struct {
+// A leaning is what the newest values say in one direction.
+type leaning struct {
 	run   int     // how many of them say it together
 	value float64 // their evidence
 	p     float64 // error of believing it
@@ -173,8 +173,30 @@ func newJudgement(trial *Trial, t Thresholds, contamination float64) *judgement 
 		}
 		j.cleared = append(j.cleared, o)
 	}
-	j.slower, j.faster = j.lean(1), j.lean(-1)
+	j.slower = lean(j.model, j.raw, j.cleared, t)
+	j.faster = j.mirrored(contamination, grain)
 	return j
+}
+
+// mirrored weighs the newest values for a speed-up: with all logarithms negated it
+// is a slowdown, and held to the same bound.
+func (j *judgement) mirrored(contamination, grain float64) leaning {
+	last := len(j.raw) - 1
+	if j.model.center-j.raw[last].y < math.Log1p(j.t.MinSlowdown)/2 {
+		return leaning{run: 1, p: 1}
+	}
+	negated := make([]float64, len(j.model.values))
+	for i, y := range j.model.values {
+		negated[i] = -y
+	}
+	negate := func(values []observation) []observation {
+		out := slices.Clone(values)
+		for i := range out {
+			out[i].y = -out[i].y
+		}
+		return out
+	}
+	return lean(newPredictive(negated, contamination, grain), negate(j.raw), negate(j.cleared), j.t)
 }
 
 func (j *judgement) log(d time.Duration) float64 { return math.Log(float64(max(d, 0) + j.offset)) }
@@ -183,26 +205,24 @@ func (j *judgement) duration(y float64) time.Duration {
 	return max(0, time.Duration(math.Round(math.Exp(y)))-j.offset)
 }
 
-// lean weighs the newest values in one direction, up to the last. How many of
-// them count is what makes their evidence strongest; but one on the other side of
-// the center looks normal and ends them, so that a fix clears them, and if the
-// last one does not stand off, it stands alone. What values say counts only as
-// far as it holds both with and without the runner's factor.
-func (j *judgement) lean(direction float64) (best lean) {
-	n := len(j.raw)
-	off := func(i int) float64 {
-		return math.Min(direction*(j.raw[i].y-j.model.center), direction*(j.cleared[i].y-j.model.center))
-	}
+// lean weighs the newest values, up to the last, for a slowdown. How many of them
+// count is what makes their evidence strongest; but one below the center looks
+// normal and ends them, so that a fix clears them, and if the last one does not
+// stand off, it stands alone. What values say counts only as far as it holds
+// both with and without the runner's factor.
+func lean(model *predictive, raw, cleared []observation, t Thresholds) (best leaning) {
+	n := len(raw)
+	off := func(i int) float64 { return math.Min(raw[i].y, cleared[i].y) - model.center }
 	for run := 1; run <= n && (run == 1 || off(n-run) > 0); run++ {
-		l := lean{run: run}
-		if l.value = j.model.evidence(j.raw[n-run:], 1, direction); l.value > 0 {
-			l.value = math.Min(l.value, j.model.evidence(j.cleared[n-run:], 1, direction))
+		l := leaning{run: run}
+		if l.value = model.evidence(raw[n-run:], 1); l.value > 0 {
+			l.value = math.Min(l.value, model.evidence(cleared[n-run:], 1))
 		}
-		l.p = errorOf(l.value, run, len(j.model.values))
+		l.p = errorOf(l.value, run, len(model.values))
 		if run == 1 || l.p < best.p {
 			best = l
 		}
-		if off(n-1) < math.Log1p(j.t.MinSlowdown)/2 {
+		if off(n-1) < math.Log1p(t.MinSlowdown)/2 {
 			break
 		}
 	}
@@ -293,7 +313,7 @@ func (j *judgement) decide(limit float64) Decision {
 // told tells whether the change is large enough to be told, absolutely and
 // relatively, with and without the runner's factor. Of several builds of a branch
 // it is their mean that counts.
-func (j *judgement) told(usual time.Duration, l lean, direction float64) bool {
+func (j *judgement) told(usual time.Duration, l leaning, direction float64) bool {
 	for _, values := range [][]observation{j.raw, j.cleared} {
 		mean := 0.0
 		for _, o := range values[len(values)-l.run:] {
@@ -329,7 +349,7 @@ func (j *judgement) detectable(k int, limit float64) float64 {
 		if now-usual < float64(j.t.MinDelta) || now-usual < j.t.MinSlowdown*usual {
 			return false
 		}
-		return errorOf(j.model.evidence([]observation{{y: y}}, k, 1), k, len(j.model.values)) <= limit
+		return errorOf(j.model.evidence([]observation{{y: y}}, k), k, len(j.model.values)) <= limit
 	}
 	// Where the next value may lie, at five equal chances; the mean of k values is
 	// nearer to the center by the root of k. A value that lands on an outlier seen

@@ -203,7 +203,7 @@ func TestFalseAlarms(t *testing.T) {
 				}
 			}
 			bound := func(rate float64) float64 { return rate*all + 3*math.Sqrt(rate*all) + 1 }
-			if slower > bound(0.002) || slower+suspect > bound(0.008) || faster > bound(0.004) {
+			if slower > bound(0.002) || slower+suspect > bound(0.008) || faster > bound(0.002) {
 				t.Errorf("%s, %d steps: of %.0f unchanged checks %.0f slower, %.0f suspect, %.0f faster", noise.name, steps, all, slower, suspect, faster)
 			}
 		}

@@ -52,7 +52,7 @@ var shifts = func() (at []float64) {
 
 // refined returns the shifts and more of them where the new values fall onto a
 // mode: kernels may be narrower than the shifts are apart.
-func (p *predictive) refined(values []observation, direction float64) []float64 {
+func (p *predictive) refined(values []observation) []float64 {
 	mean, sd := 0.0, p.width
 	for _, o := range values {
 		mean += o.y / float64(len(values))
@@ -60,7 +60,7 @@ func (p *predictive) refined(values []observation, direction float64) []float64 
 	}
 	at := slices.Clone(shifts)
 	for _, m := range p.modes {
-		d := direction * (mean - median(m))
+		d := mean - median(m)
 		for _, by := range []float64{-4, -2, -1, -0.5, 0, 0.5, 1, 2, 4} {
 			if x := d + by*sd; x > shifts[0] && x < shifts[len(shifts)-1] {
 				at = append(at, x)
@@ -153,9 +153,9 @@ func (p *predictive) kernels(values []float64, o observation, d float64) float64
 
 // evidence returns the logarithm to base 10 of the Bayes factor of a change in
 // all of the new values, against none: that they are slower by one common
-// factor, or that they all come from one mode that was rare before. Direction is
-// +1 for a slowdown and -1 for a speed-up. Each value counts as so many equal ones.
-func (p *predictive) evidence(values []observation, times int, direction float64) float64 {
+// factor, or that they all come from one mode that was rare before. Each value
+// counts as so many equal ones.
+func (p *predictive) evidence(values []observation, times int) float64 {
 	same := 0.0
 	for _, o := range values {
 		same += float64(times) * p.logDensity(o, 0)
@@ -163,12 +163,12 @@ func (p *predictive) evidence(values []observation, times int, direction float64
 	// The prior of a shift falls by e for every factor of e. The integral over it
 	// goes from shift to shift; it is summed relative to the largest term, as
 	// densities of several values underflow.
-	at := p.refined(values, direction)
+	at := p.refined(values)
 	terms, largest := make([]float64, len(at)), math.Inf(-1)
 	for i, d := range at {
 		changed := -same - (d - at[0])
 		for _, o := range values {
-			changed += float64(times) * p.logDensity(o, direction*d)
+			changed += float64(times) * p.logDensity(o, d)
 		}
 		terms[i] = changed
 		largest = max(largest, changed)
@@ -177,16 +177,16 @@ func (p *predictive) evidence(values []observation, times int, direction float64
 	for i := 1; i < len(at); i++ {
 		sum += (math.Exp(terms[i]-largest) + math.Exp(terms[i-1]-largest)) / 2 * (at[i] - at[i-1])
 	}
-	return math.Log10(math.Exp(p.settled(values, times, direction)-same) + math.Exp(largest+math.Log(sum)))
+	return math.Log10(math.Exp(p.settled(values, times)-same) + math.Exp(largest+math.Log(sum)))
 }
 
 // settled is the logarithm of the likelihood of all values coming from one mode
 // beyond the center, times the prior of that.
-func (p *predictive) settled(values []observation, times int, direction float64) float64 {
+func (p *predictive) settled(values []observation, times int) float64 {
 	const prior = 0.1
 	best := math.Inf(-1)
 	for _, m := range p.modes {
-		if direction*(median(m)-p.center) <= 0 {
+		if median(m) <= p.center {
 			continue
 		}
 		likelihood := math.Log(prior / float64(len(p.modes)))

@@ -52,9 +52,12 @@ func findShift(newest []float64, t Thresholds, contamination, grain float64) shi
 	}
 	var values []observation
 	for _, y := range newest[:at] {
-		values = append(values, observation{y: y})
+		values = append(values, observation{y: direction * y})
 	}
-	if newPredictive(before, contamination, grain).evidence(values, 1, direction) < shiftEvidence {
+	for i := range before { // a faster level is a slower one of negated logarithms
+		before[i] *= direction
+	}
+	if newPredictive(before, contamination, grain).evidence(values, 1) < shiftEvidence {
 		return shift{}
 	}
 	if later := findShift(newest[:at], t, contamination, grain); later.since > 0 {
