@@ -2,7 +2,6 @@ package detect
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -34,27 +33,33 @@ type trackID struct {
 
 // An alignment says for every step of every build which track it is on.
 type alignment struct {
-	tracks map[trackID]*track
-	order  []*track         // the same, as they came up
-	layout map[string][]int // of steps that share a key: their indices where most were seen
-	counts map[string]int   // … and the n of their "i/n" there
+	tracks  map[trackID]*track
+	order   []*track            // the same, as they came up
+	fullest map[string]sequence // each stage as the build had it that shows most of it
 	// partial tells that some builds are traces: what is absent there may be cached.
 	partial bool
 }
 
-// align lays the steps of a history, newest build first, onto tracks.
-func align(history []Build) *alignment {
-	a := &alignment{tracks: map[trackID]*track{}, layout: map[string][]int{}, counts: map[string]int{}}
+// align lays the steps of a history, newest build first, onto tracks. Of the rare
+// builds, which are older, only some steps are left: they are laid onto tracks
+// too, but do not tell what came and went.
+func align(history, rare []Build) *alignment {
+	a := &alignment{tracks: map[trackID]*track{}, fullest: map[string]sequence{}}
 	for i := range history {
-		a.learnLayout(&history[i])
+		a.learn(&history[i])
 	}
 	for i := range history {
 		a.add(&history[i], i)
 		a.partial = a.partial || history[i].Partial
 	}
-	for newer, older := range a.links(a.order) {
+	whole := a.order
+	for i := range rare {
+		a.add(&rare[i], len(history)+i)
+	}
+	for newer, older := range a.links(whole, whole) {
 		newer.older, older.continued = older, true
 	}
+	a.order = whole
 	return a
 }
 
@@ -63,29 +68,36 @@ func align(history []Build) *alignment {
 type placement []*track
 
 // place lays the steps of a build that is newer than the history onto its tracks.
-func (a *alignment) place(build *Build) placement {
-	b := &alignment{tracks: maps.Clone(a.tracks), layout: a.layout, counts: a.counts, partial: a.partial || build.Partial}
-	seen := map[*track]bool{}
+// Unsure is what identify tells.
+func (a *alignment) place(build *Build) (placed placement, unsure map[int]bool) {
+	placed = make(placement, len(build.Steps))
+	ids, unsure := a.identify(build)
+	seen, own := map[*track]bool{}, map[trackID]*track{}
 	var fresh []*track
-	placed := make(placement, len(build.Steps))
-	for i, id := range b.identify(build) {
-		t := b.tracks[id]
+	for i, id := range ids {
+		t := cmp.Or(a.tracks[id], own[id])
 		if t == nil {
 			t = newTrack(&build.Steps[i], id, -1)
-			b.tracks[id] = t
+			own[id] = t
 			fresh = append(fresh, t)
 		}
 		seen[t], placed[i] = true, t
 	}
+	if len(fresh) == 0 {
+		return placed, unsure
+	}
+	var free []*track
 	for _, t := range a.order {
 		if !seen[t] && !t.continued {
-			b.order = append(b.order, t)
+			free = append(free, t)
 		}
 	}
-	for newer, older := range b.links(fresh) {
+	b := *a
+	b.partial = a.partial || build.Partial
+	for newer, older := range b.links(fresh, free) {
 		newer.older = older
 	}
-	return placed
+	return placed, unsure
 }
 
 func newTrack(s *Step, id trackID, build int) *track {
@@ -93,7 +105,7 @@ func newTrack(s *Step, id trackID, build int) *track {
 	verb, _, _ := strings.Cut(text, " ")
 	t := &track{
 		trackID: id,
-		stage:   s.Platform + "\x00" + s.Stage,
+		stage:   stageOf(s),
 		verb:    verb,
 		named:   s.Stage != "",
 		text:    words(s.Key),
@@ -106,66 +118,9 @@ func newTrack(s *Step, id trackID, build int) *track {
 	return t
 }
 
-// learnLayout remembers where steps that share a key stand, from the build that
-// shows most of them: a trace does not show those that were cached.
-func (a *alignment) learnLayout(build *Build) {
-	equal := map[string][]int{}
-	for i := range build.Steps {
-		if s := &build.Steps[i]; s.Index > 0 {
-			equal[s.Key] = append(equal[s.Key], s.Index)
-			if len(equal[s.Key]) > len(a.layout[s.Key]) {
-				a.counts[s.Key] = s.Count
-			}
-		}
-	}
-	for key, indices := range equal {
-		if len(indices) > len(a.layout[key]) {
-			slices.Sort(indices)
-			a.layout[key] = indices
-		}
-	}
-}
-
-// identify returns the track of each step of a build. Steps of one key are told
-// apart by their position where the stage has as many instructions as when all
-// of them were seen, else by their order.
-func (a *alignment) identify(build *Build) []trackID {
-	ids := make([]trackID, len(build.Steps))
-	equal := map[string][]int{}
-	for i := range build.Steps {
-		ids[i].key = build.Steps[i].Key
-		equal[ids[i].key] = append(equal[ids[i].key], i)
-	}
-	for key, steps := range equal {
-		layout := a.layout[key]
-		if len(steps) == 1 && len(layout) < 2 {
-			continue
-		}
-		slices.SortStableFunc(steps, func(x, y int) int {
-			// Unnamed stages have equal positions; their numbers stand in the names.
-			a, b := &build.Steps[x], &build.Steps[y]
-			return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Source.Line, b.Source.Line), cmp.Compare(a.Name, b.Name))
-		})
-		taken := map[int]bool{}
-		for rank, i := range steps {
-			slot := rank
-			if s := &build.Steps[i]; s.Count == a.counts[key] && len(steps) < len(layout) {
-				if at := slices.Index(layout, s.Index); at >= 0 {
-					slot = at
-				}
-			}
-			for taken[slot] {
-				slot++
-			}
-			taken[slot] = true
-			ids[i].slot = slot
-		}
-	}
-	return ids
-}
-
 func (a *alignment) add(build *Build, age int) {
-	for i, id := range a.identify(build) {
+	ids, _ := a.identify(build)
+	for i, id := range ids {
 		t := a.tracks[id]
 		if t == nil {
 			t = newTrack(&build.Steps[i], id, age)
@@ -183,17 +138,17 @@ const (
 	maxCells = 20_000_000
 )
 
-// links finds for each of the newer tracks the one among a.order that it goes on
+// links finds for each of the newer tracks the one among the older that it goes on
 // from: of the same stage and instruction, gone before the newer one came, and
 // alike. The likest pairs go first; a track goes on from one, and one from it.
 //
 // In a stage that grew by k instructions, k of those that are new were inserted:
 // no more than the others can go on from something. In traces even that cannot
 // be told, as what is absent there may be in the cache.
-func (a *alignment) links(newer []*track) map[*track]*track {
+func (a *alignment) links(newer, older []*track) map[*track]*track {
 	type room struct{ stage, verb string }
 	rooms := map[room][]*track{}
-	for _, t := range a.order {
+	for _, t := range older {
 		at := room{t.stage, t.verb}
 		rooms[at] = append(rooms[at], t)
 	}

@@ -1,8 +1,3 @@
-// Package detect says what a container build and its steps are, and judges one
-// new build against its history.
-//
-// It is pure: it reads no file, no clock and no environment, and starts nothing
-// that outlives a call. Package fetch makes Builds; package report shows Results.
 package detect
 
 import "time"

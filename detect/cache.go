@@ -123,20 +123,20 @@ func (a *arranged) cause(g *graph, root int) (why string, expected, edit bool) {
 	if s.edited != "" {
 		return "the instruction was edited", true, true
 	}
-	if len(s.samples) == 0 && s.reached == 0 {
+	if s.isNew() {
 		return "the instruction is new", true, true
 	}
 	changed := -1
 	g.ancestors(root, func(at int) bool {
 		above := &a.series[at]
-		if above.step.State == Executed && above.step.Index > 0 && (above.edited != "" || above.reached == 0) && changed < 0 {
+		if above.step.State == Executed && above.step.Index > 0 && (above.edited != "" || above.isNew()) && changed < 0 {
 			changed = at
 		}
 		return true
 	})
 	if changed >= 0 {
 		what := "was edited"
-		if a.series[changed].reached == 0 {
+		if a.series[changed].isNew() {
 			what = "is new"
 		}
 		return fmt.Sprintf("`%s` above it %s", a.series[changed].step.Key, what), true, true
@@ -175,7 +175,7 @@ func (a *arranged) countUnseen() {
 	}
 	for i := range a.series {
 		s := &a.series[i]
-		if s.reached > 0 || s.step.Index == 0 || partial == 0 {
+		if !s.isNew() || s.step.Index == 0 || partial == 0 {
 			continue
 		}
 		at := place{s.step.Platform, s.step.Stage, s.step.Index, s.step.Count}

@@ -47,6 +47,7 @@ type Decision struct {
 	Reason   string // where unjudged
 	P, Q     float64
 	Evidence Evidence
+	Told     bool // the slowdown is large enough to be told, if it is believed
 
 	Usual, Low, High time.Duration
 	Expected         time.Duration // Usual on this runner
@@ -88,16 +89,18 @@ func Decide(trials []Trial, t Thresholds) []Decision {
 			decisions[i] = Decision{Status: StatusUnjudged, Reason: reason, P: 1, Q: 1}
 			continue
 		}
-		j := newJudgement(&trials[i], t, contamination)
-		judged[i] = j
-		if j.matters() {
-			family = append(family, j)
+		if !matters(&trials[i], t) {
+			decisions[i] = trifle(&trials[i], t)
+			continue
 		}
+		judged[i] = newJudgement(&trials[i], t, contamination)
+		family = append(family, judged[i])
 	}
 	benjaminiHochberg(family)
+	limit := math.Min(SlowerP, t.FDR/float64(max(len(family), 1)))
 	for i, j := range judged {
 		if j != nil {
-			decisions[i] = j.decide()
+			decisions[i] = j.decide(limit)
 		}
 	}
 	return decisions
@@ -174,40 +177,36 @@ func newJudgement(trial *Trial, t Thresholds, contamination float64) *judgement 
 	return j
 }
 
-func (j *judgement) log(d time.Duration) float64 { return math.Log(float64(d + j.offset)) }
+func (j *judgement) log(d time.Duration) float64 { return math.Log(float64(max(d, 0) + j.offset)) }
 
 func (j *judgement) duration(y float64) time.Duration {
 	return max(0, time.Duration(math.Round(math.Exp(y)))-j.offset)
 }
 
-// lean weighs the newest values in one direction: the longest run of them, up to
-// the last, that all lie on that side of the history's center by half of what is
-// worth telling. A value that does not looks normal and starts the evidence anew,
-// so that a fix clears it. What a run says counts only as far as it holds both
-// with and without the runner's factor.
-func (j *judgement) lean(direction float64) lean {
+// lean weighs the newest values in one direction, up to the last. How many of
+// them count is what makes their evidence strongest; but one on the other side of
+// the center looks normal and ends them, so that a fix clears them, and if the
+// last one does not stand off, it stands alone. What values say counts only as
+// far as it holds both with and without the runner's factor.
+func (j *judgement) lean(direction float64) (best lean) {
 	n := len(j.raw)
-	margin := math.Log1p(j.t.MinSlowdown) / 2
 	off := func(i int) float64 {
 		return math.Min(direction*(j.raw[i].y-j.model.center), direction*(j.cleared[i].y-j.model.center))
 	}
-	l := lean{run: 1}
-	for l.run < n && off(n-l.run) >= margin && off(n-l.run-1) >= margin {
-		l.run++
+	for run := 1; run <= n && (run == 1 || off(n-run) > 0); run++ {
+		l := lean{run: run}
+		if l.value = j.model.evidence(j.raw[n-run:], 1, direction); l.value > 0 {
+			l.value = math.Min(l.value, j.model.evidence(j.cleared[n-run:], 1, direction))
+		}
+		l.p = errorOf(l.value, run, len(j.model.values))
+		if run == 1 || l.p < best.p {
+			best = l
+		}
+		if off(n-1) < math.Log1p(j.t.MinSlowdown)/2 {
+			break
+		}
 	}
-	// The run begins with the first value that is nearer to the others of it than
-	// to the center.
-	offs := make([]float64, l.run)
-	for i := range offs {
-		offs[i] = off(n - 1 - i)
-	}
-	slices.Sort(offs)
-	for l.run > 1 && off(n-l.run) < median(offs)/2 {
-		l.run--
-	}
-	l.value = math.Min(j.model.evidence(j.raw[n-l.run:], direction), j.model.evidence(j.cleared[n-l.run:], direction))
-	l.p = errorOf(l.value, l.run, len(j.model.values))
-	return l
+	return best
 }
 
 // level holds the samples of the level that the step is on, newest first.
@@ -226,18 +225,34 @@ func (j *judgement) young() bool {
 
 // matters tells whether the step is long enough for a change of it to be told.
 // Only such steps are tested, and only they count when errors are added up.
-func (j *judgement) matters() bool {
-	usual := durationMedian(j.level())
-	return usual >= j.t.MinDelta.D() || j.current()-usual >= j.t.MinDelta.D()
+func matters(trial *Trial, t Thresholds) bool {
+	least := t.MinDelta.D()
+	if trial.New[len(trial.New)-1] >= least {
+		return true
+	}
+	return durationMedian(trial.History[:min(len(trial.History), t.Window)]) >= least
 }
 
-func (j *judgement) current() time.Duration { return j.trial.New[len(j.trial.New)-1] }
+// trifle is the decision on a step that does not matter.
+func trifle(trial *Trial, t Thresholds) Decision {
+	d := Decision{Status: StatusSame, P: 1, Q: 1}
+	d.Usual, d.Low, d.High = rangeOf(trial.History[:min(len(trial.History), t.Window)])
+	d.Expected = d.Usual
+	return d
+}
 
-// decide gives the verdict. Effects are measured on the raw times.
-func (j *judgement) decide() Decision {
-	history := slices.Clone(j.level())
-	slices.Sort(history)
-	usual := durationMedian(history)
+// rangeOf returns the median of a history and the range in which 90 % of it lie.
+func rangeOf(history []time.Duration) (usual, low, high time.Duration) {
+	sorted := slices.Clone(history)
+	slices.Sort(sorted)
+	tail := int(0.05 * float64(len(sorted)))
+	return durationMedian(sorted), sorted[tail], sorted[len(sorted)-1-tail]
+}
+
+// decide gives the verdict; limit is the error at which one step of this build
+// counts if no other does.
+func (j *judgement) decide(limit float64) Decision {
+	usual, low, high := rangeOf(j.level())
 	runner := Runner{}
 	if j.trial.Runners != nil {
 		runner = j.trial.Runners[len(j.trial.Runners)-1]
@@ -248,8 +263,8 @@ func (j *judgement) decide() Decision {
 		Q:        j.q,
 		Usual:    usual,
 		Expected: time.Duration(float64(usual) * math.Exp(runner.Log)),
-		Low:      history[int(0.05*float64(len(history)))],
-		High:     history[len(history)-1-int(0.05*float64(len(history)))],
+		Low:      low,
+		High:     high,
 		Evidence: Evidence{Builds: j.slower.run, Slow: j.slow(usual), Value: j.slower.value},
 		Cut:      j.shift.since,
 	}
@@ -262,16 +277,16 @@ func (j *judgement) decide() Decision {
 			Share:   float64(len(m)) / float64(len(j.model.values)),
 		})
 	}
+	d.Told = j.told(usual, j.slower, 1)
 	switch {
-	case !j.matters():
-	case j.told(usual, j.slower, 1) && j.q <= j.t.FDR && j.slower.p <= SlowerP && !j.trial.Foreign && !j.young():
+	case d.Told && j.q <= j.t.FDR && j.slower.p <= SlowerP && !j.trial.Foreign && !j.young():
 		d.Status = StatusSlower
-	case j.told(usual, j.slower, 1) && j.slower.p <= SuspectP:
+	case d.Told && j.slower.p <= SuspectP:
 		d.Status = StatusSuspect
 	case j.told(usual, j.faster, -1) && j.faster.p <= SlowerP:
 		d.Status = StatusFaster
 	}
-	d.MinDetectable, d.MinDetectable3 = j.detectable(1), j.detectable(3)
+	d.MinDetectable, d.MinDetectable3 = j.detectable(1, limit), j.detectable(3, limit)
 	return d
 }
 
@@ -306,27 +321,38 @@ func (j *judgement) slow(usual time.Duration) (n int) {
 
 // detectable returns the smallest factor on a step that k builds of a branch
 // would show as slower with a probability of about 80 %, 0 if there is none up
-// to maxDetectable.
-func (j *judgement) detectable(k int) float64 {
-	// With probability 80 % one value lies above the history's 20th percentile.
-	// That of k values lies higher: their mean spreads less by the root of k.
-	at := 0.5 - 0.3/math.Sqrt(float64(k))
-	y := quantile(j.model.values, at)
+// to maxDetectable; limit is the error at which a step of this build counts.
+func (j *judgement) detectable(k int, limit float64) float64 {
 	usual := math.Exp(j.model.center)
-	shows := func(ratio float64) bool {
-		o := observation{y: y + math.Log(ratio)}
-		now := math.Exp(o.y)
+	shows := func(y float64) bool {
+		now := math.Exp(y)
 		if now-usual < float64(j.t.MinDelta) || now-usual < j.t.MinSlowdown*usual {
 			return false
 		}
-		return errorOf(j.model.evidence(slices.Repeat([]observation{o}, k), 1), k, len(j.model.values)) <= SlowerP
+		return errorOf(j.model.evidence([]observation{{y: y}}, k, 1), k, len(j.model.values)) <= limit
+	}
+	// Where the next value may lie, at five equal chances; the mean of k values is
+	// nearer to the center by the root of k. A value that lands on an outlier seen
+	// before shows nothing, so it is not enough to look at a low one. All five are
+	// asked for, as real values scatter more than those of a short history.
+	var from []float64
+	for _, q := range []float64{-0.4, -0.2, 0, 0.2, 0.4} {
+		from = append(from, quantile(j.model.values, 0.5+q/math.Sqrt(float64(k))))
+	}
+	likely := func(ratio float64) bool {
+		for _, y := range from {
+			if !shows(y + math.Log(ratio)) {
+				return false
+			}
+		}
+		return true
 	}
 	low, high := 1.0, maxDetectable
-	if !shows(high) {
+	if !likely(high) {
 		return 0
 	}
 	for high/low > 1.02 {
-		if mid := math.Sqrt(low * high); shows(mid) {
+		if mid := math.Sqrt(low * high); likely(mid) {
 			high = mid
 		} else {
 			low = mid

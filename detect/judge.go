@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -146,7 +147,7 @@ func describe(s *series, build *Build) StepResult {
 		r.Start = Seconds(max(0, step.Start.Sub(build.Start)))
 	}
 	if s.edited != "" {
-		r.Notes = append(r.Notes, "edited; was `"+s.edited+"`")
+		r.Notes = append(r.Notes, Edited+"`"+s.edited+"`")
 	}
 	return r
 }
@@ -158,14 +159,15 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 	var trials []Trial
 	var tried []*series
 	var results []int // place of each trial's result
-	resolution := a.branch[len(a.branch)-1].Resolution
-	for b := range a.base {
-		resolution = max(resolution, a.base[b].Resolution)
-	}
+	resolution := resolutionOf(a)
 	try := func(s *series, at, result int) {
 		step, rule := &r.Steps[result], p.rulingOf(s.step.Key)
 		if rule.ignore != "" {
 			step.Status, step.Reason = StatusUnjudged, Ignored+rule.ignore
+			return
+		}
+		if s.unsure {
+			step.Status, step.Reason = StatusUnjudged, "of several equal steps some came or went: which of them it is cannot be told"
 			return
 		}
 		level := a.acceptedLevel(s, rule.accept)
@@ -214,6 +216,16 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 		fill(&r.Steps[results[k]], tried[k], &d, a.branch, t)
 	}
 	return loads
+}
+
+// resolutionOf is what the clock of the baseline usually counts in. What one build
+// says of its own is not believed: it could make itself unjudgeable.
+func resolutionOf(a *arranged) time.Duration {
+	var all []time.Duration
+	for b := range a.base {
+		all = append(all, a.base[b].Resolution)
+	}
+	return durationMedian(all)
 }
 
 // fill puts a decision into words and numbers.
@@ -274,7 +286,7 @@ func statusOfState(s *series) (Status, string) {
 	case NeverStarted:
 		return StatusUnjudged, "it never started"
 	}
-	if s.reached == 0 {
+	if s.isNew() {
 		return StatusNew, ""
 	}
 	return StatusUnjudged, ""
@@ -349,6 +361,9 @@ func (r *Result) conclude(g *gauge, moods []mood, overBudget bool, t Thresholds)
 	case r.Counts[StatusSuspect] > 0:
 		r.Verdict = Unsure
 		r.Reason = "one build cannot prove it: re-run the job to confirm"
+	case disputed(g, &moods[len(moods)-1]):
+		r.Verdict = Unsure
+		r.Reason = "most steps were slower by one factor, and some not at all: a slow runner, or a change that many steps feel; re-run the job to tell"
 	case slowRunners(g, moods) >= 3:
 		r.Verdict = Unsure
 		r.Reason = "the runner was slower than usual in three builds of this branch running"
@@ -357,6 +372,24 @@ func (r *Result) conclude(g *gauge, moods []mood, overBudget bool, t Thresholds)
 	default:
 		r.Verdict = Pass
 	}
+}
+
+// disputed tells whether the machine looks much slower than usual by most steps,
+// while others were as fast as ever: then a change to most steps would be taken
+// for the machine's mood.
+func disputed(g *gauge, m *mood) bool {
+	f := g.factor(m)
+	if !f.Unusual() || f.Value < 1 {
+		return false
+	}
+	const share, asEver = 0.2, 0.1
+	n := 0
+	for _, r := range m.readings {
+		if math.Abs(r.log) <= asEver*m.log+r.sd/2 && r.log < m.log/4 {
+			n++
+		}
+	}
+	return float64(n) >= share*float64(len(m.readings))
 }
 
 // slowRunners counts the newest builds of the branch, in a row, whose machine was

@@ -426,3 +426,35 @@ func TestSum(t *testing.T) {
 		}
 	}
 }
+
+// Most steps slower by one factor and the rest as ever: that may be a change to
+// most steps, and does not pass for the machine's mood.
+func TestMostStepsSlower(t *testing.T) {
+	h := appHistory(20)
+	b := edit("pr", 100, func(s []stepSpec) []stepSpec {
+		for _, name := range []string{"[build 2/4] RUN make compile", "[build 3/4] RUN make test", "[build 4/4] RUN make lint", "[docs 1/1] RUN make docs"} {
+			s = slow(name, 4)(s)
+		}
+		return s
+	})
+	if r := Judge(&b, h, defaults); r.Verdict != Unsure && r.Verdict != Regressed {
+		t.Errorf("four of seven steps ×4: %v, factor %+v", r.Verdict, r.RunnerFactor)
+	}
+}
+
+// The coarse clock of one build does not make the others unjudgeable.
+func TestResolutionOfOneBuild(t *testing.T) {
+	h := appHistory(20)
+	h.Base[3].Resolution = time.Hour
+	b := edit("pr", 100, slow(compile, 4))
+	b.Resolution = time.Hour
+	if r := Judge(&b, h, defaults); r.Verdict != Regressed {
+		t.Errorf("%v", r.Verdict)
+	}
+	for i := range h.Base {
+		h.Base[i].Resolution = time.Second
+	}
+	if r := Judge(&b, h, defaults); r.Verdict != Regressed {
+		t.Errorf("on whole seconds: %v", r.Verdict)
+	}
+}

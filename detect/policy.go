@@ -6,10 +6,12 @@ import (
 	"strings"
 )
 
-// Beginnings of the reasons and notes that tell what a policy did to a step.
+// Beginnings of the reasons and notes that tell why a step is judged otherwise than
+// by its whole history under its own name.
 const (
 	Ignored  = "ignored: "
 	Accepted = "accepted since "
+	Edited   = "edited; was "
 )
 
 // A Policy is what a team asks of its builds.

@@ -101,7 +101,8 @@ func (p *predictive) tabulate() {
 	p.step = p.width / 4
 	p.from = p.values[0] - 0.3
 	to := max(p.values[len(p.values)-1], p.center+1) + 0.3
-	p.table = make([]float64, int((to-p.from)/p.step)+2)
+	const most = 10_000 // places; a history that spans more is not worth a table
+	p.table = make([]float64, int(min((to-p.from)/p.step, most))+2)
 	for i := range p.table {
 		p.table[i] = math.Log(p.density(observation{y: p.from + float64(i)*p.step}, 0))
 	}
@@ -144,11 +145,11 @@ func (p *predictive) kernels(values []float64, o observation, d float64) float64
 // evidence returns the logarithm to base 10 of the Bayes factor of a change in
 // all of the new values, against none: that they are slower by one common
 // factor, or that they all come from one mode that was rare before. Direction is
-// +1 for a slowdown and -1 for a speed-up.
-func (p *predictive) evidence(values []observation, direction float64) float64 {
+// +1 for a slowdown and -1 for a speed-up. Each value counts as so many equal ones.
+func (p *predictive) evidence(values []observation, times int, direction float64) float64 {
 	same := 0.0
 	for _, o := range values {
-		same += p.logDensity(o, 0)
+		same += float64(times) * p.logDensity(o, 0)
 	}
 	// The prior of a shift falls by e for every factor of e. The integral over it
 	// goes from shift to shift; it is summed relative to the largest term, as
@@ -158,7 +159,7 @@ func (p *predictive) evidence(values []observation, direction float64) float64 {
 	for i, d := range at {
 		changed := -same - (d - at[0])
 		for _, o := range values {
-			changed += p.logDensity(o, direction*d)
+			changed += float64(times) * p.logDensity(o, direction*d)
 		}
 		terms[i] = changed
 		largest = max(largest, changed)
@@ -167,12 +168,12 @@ func (p *predictive) evidence(values []observation, direction float64) float64 {
 	for i := 1; i < len(at); i++ {
 		sum += (math.Exp(terms[i]-largest) + math.Exp(terms[i-1]-largest)) / 2 * (at[i] - at[i-1])
 	}
-	return math.Log10(math.Exp(p.settled(values, direction)-same) + math.Exp(largest+math.Log(sum)))
+	return math.Log10(math.Exp(p.settled(values, times, direction)-same) + math.Exp(largest+math.Log(sum)))
 }
 
 // settled is the logarithm of the likelihood of all values coming from one mode
 // beyond the center, times the prior of that.
-func (p *predictive) settled(values []observation, direction float64) float64 {
+func (p *predictive) settled(values []observation, times int, direction float64) float64 {
 	const prior = 0.1
 	best := math.Inf(-1)
 	for _, m := range p.modes {
@@ -181,7 +182,7 @@ func (p *predictive) settled(values []observation, direction float64) float64 {
 		}
 		likelihood := math.Log(prior / float64(len(p.modes)))
 		for _, o := range values {
-			likelihood += math.Log((1-p.contamination)*p.kernels(m, o, 0) + 1e-12)
+			likelihood += float64(times) * math.Log((1-p.contamination)*p.kernels(m, o, 0)+1e-12)
 		}
 		best = max(best, likelihood)
 	}

@@ -149,10 +149,7 @@ func (g *gauge) forStep(m *mood, i int) Runner {
 	}
 	log, sd, excess := m.log, m.sd, m.spread
 	if at := slices.IndexFunc(m.readings, func(r reading) bool { return r.at == i }); at >= 0 && len(m.readings) <= maxOwn {
-		others := slices.Concat(m.readings[:at], m.readings[at+1:])
-		log, sd, excess = g.summarise(others)
-	} else if at < 0 {
-		log, sd, excess = g.summarise(m.readings)
+		log, sd, excess = g.summarise(slices.Concat(m.readings[:at], m.readings[at+1:]))
 	}
 	return Runner{Log: log, SD: math.Hypot(sd, excess)}
 }

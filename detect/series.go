@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"slices"
 	"strings"
 	"time"
 )
@@ -14,6 +13,7 @@ type series struct {
 	samples []sample // of the baseline, newest first
 	reached int      // baseline builds that reached the step
 	cached  int      // … and found it in the cache
+	unsure  bool     // it could be another of several equal steps as well
 	unseen  bool     // it was in the cache whenever it was reached, and no trace showed it
 
 	// values of the step in the branch's builds, this one last; found[i] tells
@@ -45,14 +45,16 @@ type arranged struct {
 // arrange follows each step of the last of branch back through the others.
 func arrange(base, rare []Build, branch []*Build) *arranged {
 	a := &arranged{base: base, rare: rare, branch: branch, loads: map[int]*series{}}
-	alignment := align(slices.Concat(base, rare))
+	alignment := align(base, rare)
 	build := branch[len(branch)-1]
 	a.series = make([]series, len(build.Steps))
 
 	// at[t] is the place of the series that track t belongs to.
 	at := map[*track]int{}
-	for i, t := range alignment.place(build) {
+	placed, unsure := alignment.place(build)
+	for i, t := range placed {
 		s := &a.series[i]
+		s.unsure = unsure[i]
 		s.step = &build.Steps[i]
 		if s.step.State == Cached {
 			a.loads[i] = &series{step: loadOf(s.step)}
@@ -63,7 +65,11 @@ func arrange(base, rare []Build, branch []*Build) *arranged {
 		if t.first < 0 && t.older != nil {
 			s.edited = t.older.key
 		}
-		for ; t != nil; t = t.older {
+		at[t] = i
+	}
+	// What steps were before they were edited, where no other step is it.
+	for i, t := range placed {
+		for t = t.older; t != nil; t = t.older {
 			if _, taken := at[t]; !taken {
 				at[t] = i
 			}
@@ -81,7 +87,8 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 	for b := range a.base {
 		build := &a.base[b]
 		seen := map[int]bool{}
-		for i, id := range alignment.identify(build) {
+		ids, unsure := alignment.identify(build)
+		for i, id := range ids {
 			step := &build.Steps[i]
 			place, ok := at[alignment.tracks[id]]
 			if !ok {
@@ -91,7 +98,7 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 				continue
 			}
 			s := &a.series[place]
-			if seen[place] {
+			if seen[place] || unsure[i] {
 				continue
 			}
 			seen[place] = true
@@ -121,9 +128,10 @@ func (a *arranged) readRare(alignment *alignment, at map[*track]int) {
 	for b := range a.rare {
 		build := &a.rare[b]
 		seen := map[int]bool{}
-		for i, id := range alignment.identify(build) {
+		ids, unsure := alignment.identify(build)
+		for i, id := range ids {
 			place, ok := at[alignment.tracks[id]]
-			if ok && !seen[place] && build.Steps[i].State == Executed {
+			if ok && !seen[place] && !unsure[i] && build.Steps[i].State == Executed {
 				seen[place] = true
 				s := &a.series[place]
 				s.samples = append(s.samples, sample{build, build.Steps[i].Duration})
@@ -166,7 +174,7 @@ func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 	for b, build := range a.branch {
 		var placed placement
 		if b < last {
-			placed = alignment.place(build)
+			placed, _ = alignment.place(build)
 		}
 		for i := range build.Steps {
 			place := i
@@ -225,6 +233,9 @@ func (s *series) durations(n int) []time.Duration {
 	}
 	return d
 }
+
+// isNew tells whether no build of the history is known to have had the step.
+func (s *series) isNew() bool { return s.reached == 0 && len(s.samples) == 0 }
 
 // usuallyCached tells whether the step is one whose run is news: it was cached in
 // at least 80 % of the baseline builds that reached it.

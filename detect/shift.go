@@ -54,7 +54,7 @@ func findShift(newest []float64, t Thresholds, contamination, grain float64) shi
 	for _, y := range newest[:at] {
 		values = append(values, observation{y: y})
 	}
-	if newPredictive(before, contamination, grain).evidence(values, direction) < shiftEvidence {
+	if newPredictive(before, contamination, grain).evidence(values, 1, direction) < shiftEvidence {
 		return shift{}
 	}
 	if later := findShift(newest[:at], t, contamination, grain); later.since > 0 {

@@ -63,6 +63,10 @@ func account(build *Build, a *arranged, g *graph, steps []StepResult, loads map[
 			add(CauseOther, "", own)
 		}
 	}
+	if !g.timed {
+		// How the steps ran side by side is unknown: what they add up to says nothing.
+		clear(parts)
+	}
 	return sum(build, a.base, parts)
 }
 

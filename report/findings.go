@@ -36,16 +36,16 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 	if r.OverBudget != "" {
 		all = append(all, finding{r.WallClock.Delta, sentence(upper(r.OverBudget))})
 	}
-	if r.Cache.Cold {
-		notices = append(notices, coldCache(r))
-	} else {
-		for i := range r.Cache.Losses {
-			loss := &r.Cache.Losses[i]
-			if l := cacheLoss(loss, n); loss.Finding() {
-				all = append(all, finding{lossCost(r, loss), l})
-			} else {
-				notices = append(notices, l)
-			}
+	for i := range r.Cache.Losses {
+		loss := &r.Cache.Losses[i]
+		l := cacheLoss(loss, n)
+		if r.Cache.Cold {
+			l = coldCache(r, loss)
+		}
+		if loss.Finding() {
+			all = append(all, finding{lossCost(r, loss), l})
+		} else {
+			notices = append(notices, l)
 		}
 	}
 	if l := unusualRunner(r.RunnerFactor); l != nil {
@@ -106,6 +106,10 @@ func changedRules(r *detect.Result, n *names) (notices []line) {
 			// Its notes stand with the finding.
 		case s.Status == detect.StatusUnjudged && (strings.HasPrefix(s.Reason, detect.Ignored) || strings.HasPrefix(s.Reason, detect.Accepted)):
 			notices = append(notices, say(code(n.of(s)), ": ", sentence(s.Reason)))
+		case s.Cut == "" && len(s.Notes) > 0 && s.State == detect.Executed:
+			if strings.HasPrefix(s.Notes[0], detect.Edited) {
+				notices = append(notices, say(code(n.of(s)), " was edited, and is compared with what it was before."))
+			}
 		case s.Cut != "":
 			for _, note := range s.Notes {
 				if onBase || strings.HasPrefix(note, detect.Accepted) {
@@ -172,12 +176,16 @@ func cacheLoss(loss *detect.CacheLoss, n *names) line {
 	var l line
 	switch {
 	case loss.Lasting:
-		l = say("Every build now pays ", loss.Cost.String(), ": the cache is lost again at ", step)
+		l = say("Every build of this branch now pays ", loss.Cost.String(), ": the cache is lost again at ", step)
 		if dragged != "" {
 			l = say(l, ",", dragged)
 		}
 	case loss.Expected:
-		l = say("Cache lost as expected at ", step, ": it ran", dragged, " for ", loss.Cost.String())
+		l = say(step, " ran", dragged, " for ", loss.Cost.String(), " instead of coming from the cache")
+		if loss.Cause != "" {
+			l = say(l, ": ", sentence(loss.Cause))
+		}
+		return l
 	default:
 		l = say("Cache lost at ", step, ": it ran", dragged, " for ", loss.Cost.String())
 	}
@@ -190,17 +198,14 @@ func cacheLoss(loss *detect.CacheLoss, n *names) line {
 	return l
 }
 
-// coldCache is the one notice in place of a loss per chain.
-func coldCache(r *detect.Result) line {
+// coldCache is the one line in place of a loss per chain.
+func coldCache(r *detect.Result, loss *detect.CacheLoss) line {
 	l := say("Cold cache: nothing that is usually cached was found in it, and ", count(r.Cache.Executed, "step"), " ran")
-	var cost detect.Seconds
-	for _, p := range r.WallClock.Parts {
-		if p.Cause == detect.CauseCacheLoss {
-			cost += p.Seconds
-		}
-	}
-	if cost > 0 {
+	if cost := lossCost(r, loss); cost > 0 {
 		l = say(l, "; it costs the build ", cost.String(), " of wall clock")
+	}
+	if loss.Lasting {
+		return say(l, ". So it was in the build before: every build of this branch pays for it.")
 	}
 	return say(l, ". No step is blamed for it.")
 }

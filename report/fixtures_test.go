@@ -255,7 +255,9 @@ func cacheLossResult() detect.Result {
 func coldCacheResult() detect.Result {
 	r := cacheLossResult()
 	r.Cache.Cold, r.Cache.Cached, r.Cache.Executed = true, 0, 7
-	r.Cache.Losses = nil
+	npm := r.Cache.Losses[0]
+	npm.Expected, npm.Lasting, npm.Cause = true, false, "nothing that is usually cached was found in the cache"
+	r.Cache.Losses = []detect.CacheLoss{npm}
 	r.Notes = []string{"the branch is not known: counted as `main`"}
 	return r
 }

@@ -122,7 +122,7 @@ func (m *markdownWriter) table(rows []row) {
 		return
 	}
 	fmt.Fprintf(m, "<details><summary>%s</summary>\n\n", upper(count(len(rows), "step")))
-	m.WriteString("| Step | Took | Usually | | One build, three could show |\n|:--|--:|--:|:--|:--|\n")
+	m.WriteString("| Step | Took | Usually | | Smallest slowdown that one build, three builds prove |\n|:--|--:|--:|:--|:--|\n")
 	for i := range shown {
 		r := &shown[i]
 		name := codeSpan(r.name, maxCellName)

@@ -61,6 +61,7 @@ type row struct {
 	status   detect.Status
 	state    detect.State
 	critical bool
+	stopped  bool   // it ran when the build was cancelled
 	name     string // clean
 	took     string
 	usual    string
@@ -78,6 +79,7 @@ func rows(r *detect.Result, n *names) (list []row, total detect.Seconds, starts 
 		s := &r.Steps[i]
 		list = append(list, row{
 			status: s.Status, state: s.State, critical: s.Critical,
+			stopped: s.State == detect.StepFailed && r.Build.Outcome == detect.Cancelled,
 			name:    Clean(n.of(s)),
 			took:    took(s),
 			usual:   usual(s),

@@ -112,6 +112,9 @@ func (t *textWriter) columns(rows []row, bars bool) columns {
 // telling is the verdict on a step, if it says more than the other columns do.
 func telling(r *row) string {
 	if r.state == detect.StepFailed {
+		if r.stopped {
+			return "stopped"
+		}
 		return "failed"
 	}
 	switch r.status {

@@ -109,11 +109,21 @@ func viewOfResult(r *detect.Result) resultView {
 func noted(notes []string) []line {
 	var lines []line
 	for _, note := range notes {
-		if l := sentence(upper(note)); len(l) > 0 {
+		if l := sentence(startOf(note)); len(l) > 0 {
 			lines = append(lines, l)
 		}
 	}
 	return lines
+}
+
+// startOf makes the first letter of a note a capital, unless the note begins with a
+// name: of a file, or of something that looks like one.
+func startOf(note string) string {
+	word, _, _ := strings.Cut(note, " ")
+	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyz,") != "" {
+		return note
+	}
+	return upper(note)
 }
 
 // headline is the verdict and what it rests on.
@@ -200,6 +210,9 @@ func next(r *detect.Result) line {
 	case r.Build.Outcome == detect.Cancelled:
 		return nil
 	case r.Verdict == detect.Regressed && countOf(r, detect.StatusSlower) > 0:
+		if once(r) {
+			return say("Next: look at what changed in the step or in what it fetches. One build says so: a re-run of the job confirms it.")
+		}
 		return say("Next: look at what changed in the step or in what it fetches.")
 	case r.Verdict == detect.Regressed && countOf(r, detect.StatusOverBudget) > 0:
 		return say("Next: look at what changed in the step, or raise its budget on purpose.")
@@ -211,6 +224,16 @@ func next(r *detect.Result) line {
 		return say("Next: see why the cache is missed: its key or scope, its size limit, or a step above that changes each time.")
 	}
 	return nil
+}
+
+// once tells whether all that is slower was seen in a single build.
+func once(r *detect.Result) bool {
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.Status == detect.StatusSlower && s.Evidence.Builds > 1 {
+			return false
+		}
+	}
+	return true
 }
 
 func nextOfSuspects(r *detect.Result) line {
@@ -244,7 +267,7 @@ func haveOf(r *detect.Result) string {
 }
 
 func failureOf(r *detect.Result) *failure {
-	if r.Build.Outcome != detect.Failed {
+	if r.Build.Outcome == detect.OK {
 		return nil
 	}
 	f := &failure{}

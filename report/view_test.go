@@ -21,7 +21,7 @@ func TestDearestFindingFirst(t *testing.T) {
 	text := textOf(t, r)
 	dearest := strings.Index(text, "Cache lost at")
 	middle := strings.Index(text, "`RUN npm run lint` is slower")
-	cheapest := strings.Index(text, "Every build now pays 12 s")
+	cheapest := strings.Index(text, "Every build of this branch now pays 12 s")
 	if dearest < 0 || middle < dearest || cheapest < middle {
 		t.Errorf("findings at %d, %d, %d:\n%s", dearest, middle, cheapest, text)
 	}

@@ -17,7 +17,8 @@ import (
 // What one build may hold. Real builds stay far below: a build for eight
 // platforms has 330 vertices and 27,000 log lines.
 const (
-	MaxVertices = 100_000
+	MaxVertices = 20_000
+	MaxInputs   = 1_000_000 // of all vertices
 	MaxStatuses = 1_000_000 // layers and transfers whose bytes are counted
 	MaxName     = 2 << 10   // bytes of a name, an error, or the text of a key
 	MaxLogLine  = 400       // bytes

@@ -42,6 +42,7 @@ type Progress struct {
 	vertices map[string]*vertex
 	order    []*vertex // as announced
 	statuses int
+	inputs   int
 	last     time.Time // latest time seen
 }
 
@@ -63,7 +64,10 @@ type vertex struct {
 	pushEnd   time.Time
 }
 
-var errTooManyVertices = fmt.Errorf("more than %d vertices", MaxVertices)
+var (
+	errTooManyVertices = fmt.Errorf("more than %d vertices", MaxVertices)
+	errTooManyInputs   = fmt.Errorf("more than %d inputs of vertices", MaxInputs)
+)
 
 // Vertex takes in a message on a vertex.
 func (p *Progress) Vertex(m Vertex) error {
@@ -85,7 +89,10 @@ func (p *Progress) Vertex(m Vertex) error {
 	if m.Name != "" {
 		v.name = cut(m.Name, 4*MaxName)
 	}
-	if len(m.Inputs) > 0 {
+	if n := len(m.Inputs); n > 0 {
+		if p.inputs += n - len(v.inputs); p.inputs > MaxInputs {
+			return errTooManyInputs
+		}
 		v.inputs = m.Inputs
 	}
 	v.cached = v.cached || m.Cached

@@ -12,13 +12,26 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
-// What a builds file may hold.
+// What a builds file may hold. What lies behind the bounds on all of it is left
+// out, with an error.
 const (
-	MaxLine  = 64 << 20 // bytes
-	MaxSteps = 100_000  // of a build
-	MaxName  = 2 << 10  // bytes of a name, a key or any other such text
-	MaxTime  = 366 * 24 * time.Hour
+	MaxLine    = 64 << 20  // bytes
+	MaxSteps   = 20_000    // of a build
+	MaxBuilds  = 100_000   // of a file
+	MaxEntries = 1_000_000 // of a file, see Entries
+	MaxName    = 2 << 10   // bytes of a name, a key or any other such text
+	MaxTime    = 366 * 24 * time.Hour
 )
+
+// Entries is how many steps, inputs of them and lines of log a build holds: most
+// of the memory that it takes.
+func Entries(b *detect.Build) int {
+	n := len(b.Steps) + len(b.Log)
+	for i := range b.Steps {
+		n += len(b.Steps[i].Inputs)
+	}
+	return n
+}
 
 // A build is a line of the file.
 type build struct {

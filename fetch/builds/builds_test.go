@@ -135,7 +135,7 @@ func TestDecodeBounds(t *testing.T) {
 		t.Errorf("name has %d bytes and ends in %q", len(name), name[len(name)-5:])
 	}
 	steps := `{"id":"x","steps":[` + strings.Repeat(`{"name":"a","duration_seconds":1},`, MaxSteps) + `{"name":"a","duration_seconds":1}]}`
-	if _, err := Decode(strings.NewReader(steps), "file"); err == nil || !strings.Contains(err.Error(), "more than 100000 steps") {
+	if _, err := Decode(strings.NewReader(steps), "file"); err == nil || !strings.Contains(err.Error(), "more than 20000 steps") {
 		t.Errorf("error %v, want too many steps", err)
 	}
 	token := `{"id":"x","steps":[{"name":"RUN curl -H 'Authorization: Bearer abcdefghijklmnop'","duration_seconds":1}]}`

@@ -2,7 +2,6 @@ package builds
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/boundjson"
 )
 
 // Decode reads the builds in r; name stands for it in errors. A line that is
@@ -21,6 +21,7 @@ func Decode(r io.Reader, name string) ([]detect.Build, error) {
 	lines := newLines(r)
 	var list []detect.Build
 	var bad []error
+	entries := 0
 	for {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
@@ -31,6 +32,11 @@ func Decode(r io.Reader, name string) ([]detect.Build, error) {
 			b, err = decodeLine(line)
 		}
 		if err == nil {
+			entries += Entries(&b)
+			if len(list) == MaxBuilds || entries > MaxEntries {
+				bad = append(bad, &fetch.DecodeError{Name: name, Offset: -1, Err: fmt.Errorf("line %d: %w", lines.n, errTooMany)})
+				break
+			}
 			list = append(list, b)
 			continue
 		}
@@ -48,10 +54,12 @@ func Decode(r io.Reader, name string) ([]detect.Build, error) {
 	return list, errors.Join(bad...)
 }
 
+var errTooMany = fmt.Errorf("more than %d builds, or %d steps, inputs and lines of log in them; the rest is left out", MaxBuilds, MaxEntries)
+
 func decodeLine(line []byte) (detect.Build, error) {
 	var b build
-	if err := json.Unmarshal(line, &b); err != nil {
-		return detect.Build{}, inWords(err)
+	if err := boundjson.Unmarshal(line, &b); err != nil {
+		return detect.Build{}, err
 	}
 	return b.build()
 }
@@ -212,18 +220,6 @@ func clean(text string) string {
 		end--
 	}
 	return text[:end] + mark
-}
-
-// inWords puts what encoding/json found wrong in the words of the file.
-func inWords(err error) error {
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) && kind.Field != "" {
-		return fmt.Errorf("%s is a %s, which it cannot be", kind.Field, kind.Value)
-	}
-	if text := err.Error(); text == "unexpected end of JSON input" {
-		return errors.New("cut off: it ends in the middle")
-	}
-	return fmt.Errorf("bad JSON: %w", err)
 }
 
 // isBlank tells a line without anything in it.

@@ -14,22 +14,37 @@ import (
 
 // Archives are unpacked in memory only: no name in them ever becomes a path.
 
-// unpack reads all of r, as far as the budget of the file goes.
-func (d *decoder) unpack(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, d.left+1))
-	if int64(len(data)) > d.left {
-		return nil, fmt.Errorf("unpacks to more than %d MiB", MaxFile>>20)
+var errUnpacked = fmt.Errorf("unpacks to more than %d MiB", MaxFile>>20)
+
+// unpack reads all that open gives, as far as the budget of the file goes. It
+// unpacks twice, the first time only to count: a bomb takes no memory, and all
+// else no more than it must. What is unpacked in vain uses up the budget too.
+func (d *decoder) unpack(open func() (io.ReadCloser, error)) ([]byte, error) {
+	r, err := open()
+	if err != nil {
+		return nil, err
 	}
-	d.left -= int64(len(data))
+	size, err := io.Copy(io.Discard, io.LimitReader(canceller{d.ctx, r}, d.left+1))
+	r.Close()
+	if size > d.left {
+		d.left = 0
+		return nil, errUnpacked
+	}
+	d.left -= size
+	if err != nil {
+		return nil, err
+	}
+	if r, err = open(); err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	data := make([]byte, size)
+	_, err = io.ReadFull(canceller{d.ctx, r}, data)
 	return data, err
 }
 
 func (d *decoder) gunzip(name string, data []byte, depth int) error {
-	r, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return wrong(name, cutOff(err))
-	}
-	content, err := d.unpack(r)
+	content, err := d.unpack(func() (io.ReadCloser, error) { return gzip.NewReader(bytes.NewReader(data)) })
 	if err != nil {
 		return wrong(name, cutOff(err))
 	}
@@ -50,7 +65,11 @@ func (d *decoder) unzip(name string, data []byte, depth int) error {
 			continue
 		}
 		member := name + "/" + printable(f.Name)
-		if err := d.unzipMember(member, f, depth); err != nil {
+		err := d.unzipMember(member, f, depth)
+		if d.stops(err) {
+			return err
+		}
+		if err != nil {
 			bad = append(bad, err)
 			continue
 		}
@@ -66,12 +85,7 @@ func (d *decoder) unzip(name string, data []byte, depth int) error {
 }
 
 func (d *decoder) unzipMember(member string, f *zip.File, depth int) error {
-	r, err := f.Open()
-	if err != nil {
-		return wrong(member, err)
-	}
-	defer r.Close()
-	content, err := d.unpack(r)
+	content, err := d.unpack(f.Open)
 	if err != nil {
 		return wrong(member, cutOff(err))
 	}
@@ -83,7 +97,7 @@ func (d *decoder) untar(name string, data []byte) error {
 	members := map[string][]byte{}
 	source := bytes.NewReader(data)
 	t := tar.NewReader(source)
-	for {
+	for d.ctx.Err() == nil {
 		h, err := t.Next()
 		if err == io.EOF {
 			break

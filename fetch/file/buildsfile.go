@@ -8,13 +8,12 @@ import (
 
 // buildsFile reads a builds file; bad lines are warnings if any line is good.
 func (d *decoder) buildsFile(name string, data []byte) error {
-	list, err := builds.Decode(bytes.NewReader(data), name)
+	list, err := builds.Decode(canceller{d.ctx, bytes.NewReader(data)}, name)
 	if len(list) == 0 {
 		return err
 	}
-	d.builds = append(d.builds, list...)
 	if err != nil {
 		d.warnings = append(d.warnings, err)
 	}
-	return nil
+	return d.add(name, list, nil)
 }

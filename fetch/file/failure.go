@@ -1,7 +1,6 @@
 package file
 
 import (
-	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
@@ -75,11 +75,8 @@ func readDetails(details map[string][]byte, a *buildkit.Account) error {
 		default:
 			continue
 		}
-		if err := checkNesting(content); err != nil {
+		if err := boundjson.Unmarshal(content, into); err != nil {
 			return err
-		}
-		if err := json.Unmarshal(content, into); err != nil {
-			return jsonError(err)
 		}
 	}
 	a.FailedAt = vertex.Digest

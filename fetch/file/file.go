@@ -15,13 +15,13 @@ import (
 	"github.com/buildregress/buildregress/fetch"
 )
 
-// What is read at most. Files come from anywhere, artifacts of forks included;
-// real ones stay a hundred times below.
+// What is read at most, besides what boundjson, buildkit and builds say. Files
+// come from anywhere, artifacts of forks included; real ones stay far below.
+// With all bounds together no input takes more than about 1.5 GB of memory.
 const (
-	MaxFile    = 256 << 20 // bytes of a file, and of all that it unpacks to
+	MaxFile    = 128 << 20 // bytes of a file, and of all that it unpacks to
 	MaxMembers = 10_000    // of an archive or a folder
-	MaxNesting = 200       // of brackets in JSON, of values in protobuf
-	MaxSpans   = 500_000   // of a file
+	MaxSpans   = 200_000   // of a file
 	maxPacked  = 4         // archives in archives
 )
 
@@ -43,46 +43,39 @@ func Open(ctx context.Context, path string, o Options) (builds []detect.Build, w
 		}
 		return Read(ctx, "standard input", o.Stdin)
 	}
+	d := newDecoder(ctx)
 	info, err := os.Stat(path)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, nil, bare(path, err)
+	case info.IsDir():
+		return openFolder(d, path)
 	}
-	if info.IsDir() {
-		return openFolder(ctx, path)
+	if err := d.open(path); err != nil {
+		return d.rest(err)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, bare(path, err)
-	}
-	defer f.Close()
-	return Read(ctx, path, f)
+	return d.result(path)
 }
 
 // Read reads the builds in r. name stands for it in errors.
 func Read(ctx context.Context, name string, r io.Reader) (builds []detect.Build, warnings []error, err error) {
-	data, err := io.ReadAll(io.LimitReader(canceller{ctx, r}, MaxFile+1))
-	if err != nil {
-		return nil, nil, bare(name, err)
+	d := newDecoder(ctx)
+	if err := d.read(name, r, 0); err != nil {
+		return d.rest(err)
 	}
-	if len(data) > MaxFile {
-		return nil, nil, wrong(name, fmt.Errorf("larger than %d MiB", MaxFile>>20))
-	}
-	return Decode(name, data)
+	return d.result(name)
 }
 
 // Decode reads the builds in data, as Open does. name stands for it in errors.
-func Decode(name string, data []byte) (builds []detect.Build, warnings []error, err error) {
-	d := &decoder{left: MaxFile}
+func Decode(ctx context.Context, name string, data []byte) (builds []detect.Build, warnings []error, err error) {
+	d := newDecoder(ctx)
 	if err := d.decode(name, data, 0); err != nil {
-		return nil, d.warnings, err
+		return d.rest(err)
 	}
-	if len(d.builds) == 0 {
-		return nil, d.warnings, fmt.Errorf("%s: %w", name, fetch.ErrNoBuilds)
-	}
-	return d.builds, d.warnings, nil
+	return d.result(name)
 }
 
-func openFolder(ctx context.Context, path string) (builds []detect.Build, warnings []error, err error) {
+func openFolder(d *decoder, path string) (builds []detect.Build, warnings []error, err error) {
 	entries, err := os.ReadDir(path) // sorted by name
 	if err != nil {
 		return nil, nil, bare(path, err)
@@ -92,50 +85,28 @@ func openFolder(ctx context.Context, path string) (builds []detect.Build, warnin
 	}
 	for _, e := range entries {
 		member := filepath.Join(path, e.Name())
-		// Stat follows links, as Open does; pipes and devices could block.
+		// Stat follows links, as opening does; pipes and devices could block.
 		info, err := os.Stat(member)
-		if err != nil {
-			warnings = append(warnings, bare(member, err))
+		if err == nil && !info.Mode().IsRegular() {
 			continue
 		}
-		if !info.Mode().IsRegular() {
-			continue
+		if err == nil {
+			d.left = MaxFile
+			err = d.open(member)
+		} else {
+			err = bare(member, err)
 		}
-		b, w, err := Open(ctx, member, Options{})
-		if ctx.Err() != nil {
-			return nil, nil, ctx.Err()
-		}
-		builds, warnings = append(builds, b...), append(warnings, w...)
-		if err != nil {
-			warnings = append(warnings, err)
+		switch {
+		case d.ctx.Err() != nil, errors.Is(err, errTooMany):
+			return d.rest(err)
+		case err != nil:
+			d.warnings = append(d.warnings, err)
 		}
 	}
-	if len(builds) == 0 {
-		return nil, nil, errors.Join(append([]error{fmt.Errorf("%s: %w", path, fetch.ErrNoBuilds)}, warnings...)...)
+	if len(d.builds) == 0 && d.ctx.Err() == nil {
+		return nil, nil, errors.Join(append([]error{fmt.Errorf("%s: %w", path, fetch.ErrNoBuilds)}, d.warnings...)...)
 	}
-	return builds, warnings, nil
-}
-
-// A decoder gathers the builds of one file and of all that is packed in it.
-type decoder struct {
-	builds   []detect.Build
-	warnings []error
-	left     int64 // bytes that may yet be unpacked
-}
-
-// add takes over builds, and warnings on them, each of which gets the name.
-func (d *decoder) add(name string, builds []detect.Build, warnings []error) {
-	d.builds = append(d.builds, builds...)
-	for _, w := range warnings {
-		d.warn(name, w)
-	}
-}
-
-func (d *decoder) warn(name string, err error) {
-	const most = 1000
-	if len(d.warnings) < most {
-		d.warnings = append(d.warnings, wrong(name, err))
-	}
+	return d.result(path)
 }
 
 // wrong says in what something is wrong, once.
@@ -154,17 +125,4 @@ func bare(path string, err error) error {
 		err = p.Err
 	}
 	return fmt.Errorf("%s: %w", path, err)
-}
-
-// A canceller is a reader that ends when its context does.
-type canceller struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c canceller) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }

@@ -3,6 +3,7 @@ package file
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"io"
 	"testing"
@@ -19,7 +20,7 @@ func fuzz(f *testing.F, decode func(d *decoder, data []byte) error, seeds ...[]b
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d := &decoder{left: 16 << 20} // what is fuzzed is small, and so may be what it unpacks to
+		d := &decoder{ctx: t.Context(), left: 16 << 20} // what is fuzzed is small, and so may be what it unpacks to
 		_ = decode(d, data)
 		for i := range d.builds {
 			if err := buildtest.Check(&d.builds[i]); err != nil {
@@ -71,7 +72,7 @@ func lines(data []byte, from, to int) []byte {
 }
 
 // spansFuzz is a decoder of spans, for fuzz.
-func spansFuzz(decode func([]byte) ([]buildkit.Span, error)) func(*decoder, []byte) error {
+func spansFuzz(decode func(context.Context, []byte) ([]buildkit.Span, error)) func(*decoder, []byte) error {
 	return func(d *decoder, data []byte) error { return d.spans("f", data, decode) }
 }
 
@@ -102,7 +103,7 @@ func FuzzDockerbuild(f *testing.F) {
 func FuzzStatus(f *testing.F) {
 	fuzz(f, func(d *decoder, data []byte) error {
 		var p buildkit.Progress
-		if err := statusBlob(&p, data); err != nil {
+		if err := statusBlob(d.ctx, &p, data); err != nil {
 			return err
 		}
 		b, warnings := p.Builds(buildkit.Account{Ref: "r"})
@@ -152,7 +153,7 @@ func FuzzOpen(f *testing.F) {
 // protoOf is a trace in protobuf that was recorded in JSON.
 func protoOf(tb testing.TB, recorded []byte) []byte {
 	tb.Helper()
-	list, err := unwrap(recorded, 0)
+	list, err := unwrap(bytes.TrimSpace(recorded), 0)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -184,7 +185,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.SetBytes(int64(len(bench.data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := Decode("f", bench.data); err != nil {
+				if _, _, err := Decode(b.Context(), "f", bench.data); err != nil {
 					b.Fatal(err)
 				}
 			}

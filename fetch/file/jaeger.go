@@ -1,12 +1,15 @@
 package file
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math"
 	"strconv"
 	"time"
 
+	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
@@ -59,23 +62,22 @@ func (t jaegerTag) text() string {
 }
 
 // Jaeger reads the spans of Jaeger JSON: an answer of its HTTP API, which may
-// hold many traces, or a bare trace. Several may follow each other.
-func Jaeger(data []byte) ([]buildkit.Span, error) {
+// hold many traces, or a bare trace. Several may follow each other. If a later
+// trace is bad, the spans of those before it are returned with the error.
+func Jaeger(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	var spans []buildkit.Span
-	err := eachJSON(data, func(value json.RawMessage) error {
-		var document struct {
-			Data []jaegerTrace `json:"data"`
-			jaegerTrace
-		}
-		if value[0] == '[' {
-			if err := json.Unmarshal(value, &document.Data); err != nil {
-				return jsonError(err)
+	err := eachJSON(ctx, data, func(document []byte) error {
+		for trace, err := range jaegerTraces(document) {
+			if err == nil {
+				err = ctx.Err()
 			}
-		} else if err := json.Unmarshal(value, &document); err != nil {
-			return jsonError(err)
-		}
-		for _, t := range append(document.Data, document.jaegerTrace) {
-			var err error
+			if err != nil {
+				return err
+			}
+			var t jaegerTrace
+			if err := boundjson.Unmarshal(trace, &t); err != nil {
+				return err
+			}
 			if spans, err = t.appendTo(spans); err != nil {
 				return err
 			}
@@ -85,9 +87,57 @@ func Jaeger(data []byte) ([]buildkit.Span, error) {
 	return spans, err
 }
 
+// jaegerTraces yields the traces of a document: those in the list that it is, or
+// in its field "data", else itself. An answer of errors alone yields these.
+func jaegerTraces(document []byte) iter.Seq2[[]byte, error] {
+	list, isAnswer := document, document[0] == '['
+	var failure error
+	for name, value := range boundjson.Fields(document) {
+		switch name {
+		case "data":
+			list, isAnswer = value, true
+		case "errors":
+			failure = answerError(value)
+		}
+	}
+	return func(yield func([]byte, error) bool) {
+		if !isAnswer {
+			yield(document, nil)
+			return
+		}
+		empty := true
+		for trace := range boundjson.Elements(list) {
+			empty = false
+			if !yield(trace, nil) {
+				return
+			}
+		}
+		if empty && failure != nil {
+			yield(nil, failure)
+		}
+	}
+}
+
+// answerError is the first of an answer's errors that says something, nil if
+// none does.
+func answerError(list []byte) error {
+	var errs []struct {
+		Msg string `json:"msg"`
+	}
+	if boundjson.Unmarshal(list, &errs) != nil {
+		return nil // an answer of another shape has no message
+	}
+	for _, e := range errs {
+		if e.Msg != "" {
+			return fmt.Errorf("the answer holds no trace, but an error: %s", buildkit.Clean(e.Msg, 200))
+		}
+	}
+	return nil
+}
+
 func (t *jaegerTrace) appendTo(spans []buildkit.Span) ([]buildkit.Span, error) {
 	if len(spans)+len(t.Spans) > MaxSpans {
-		return nil, errTooManySpans
+		return spans, errTooManySpans
 	}
 	resources := map[string]map[string]string{}
 	for id, p := range t.Processes {
@@ -96,7 +146,7 @@ func (t *jaegerTrace) appendTo(spans []buildkit.Span) ([]buildkit.Span, error) {
 	for i := range t.Spans {
 		s, err := t.Spans[i].span()
 		if err != nil {
-			return nil, fmt.Errorf("span %.32s: %w", t.Spans[i].SpanID, err)
+			return spans, fmt.Errorf("span %.32s: %w", t.Spans[i].SpanID, err)
 		}
 		s.Resource = resources[t.Spans[i].ProcessID]
 		if p := t.Spans[i].Process; p != nil {

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/buildregress/buildregress/fetch/boundjson"
+	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
 // A format is what a file holds.
@@ -31,7 +34,10 @@ func (d *decoder) decode(name string, data []byte, depth int) error {
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if len(bytes.TrimSpace(data)) == 0 {
-		return wrong(name, errors.New("empty"))
+		return wrong(name, errors.New("the file is empty"))
+	}
+	if err := d.ctx.Err(); err != nil {
+		return err
 	}
 	var err error
 	switch formatOf(data) {
@@ -123,7 +129,7 @@ func formatOfJSON(data []byte) format {
 		case ':':
 			key = false
 		case '"':
-			end := closing(data, i)
+			end := boundjson.Closing(data, i)
 			if end < 0 {
 				return unknown
 			}
@@ -138,18 +144,19 @@ func formatOfJSON(data []byte) format {
 	return unknown
 }
 
-// closing is the index of the quote that ends the string begun at start, -1 if
-// there is none.
-func closing(data []byte, start int) int {
-	for i := start + 1; i < len(data); i++ {
-		switch data[i] {
-		case '\\':
-			i++
-		case '"':
-			return i
-		}
+// toldError is the message of an answer of Jaeger's or any like API that holds
+// an error alone, "" if data is none.
+func toldError(data []byte) string {
+	const most = 64 << 10
+	var answer struct {
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
 	}
-	return -1
+	if len(data) > most || boundjson.Unmarshal(data, &answer) != nil {
+		return ""
+	}
+	return buildkit.Clean(answer.Error.Message, 200)
 }
 
 // unsupported says what the data looks like, and what to do about it.
@@ -158,6 +165,9 @@ func unsupported(data []byte) error {
 		rawjson = "build with --progress=rawjson"
 		give    = "give a build record, the output of --progress=rawjson, a trace or a builds file"
 	)
+	if message := toldError(data); message != "" {
+		return fmt.Errorf("an answer that tells of an error: %s", message)
+	}
 	data = bytes.TrimSpace(data[:min(len(data), 512)])
 	text := strings.ToLower(string(data))
 	for _, known := range []struct{ prefix, what, hint string }{

@@ -3,12 +3,13 @@ package file
 import (
 	_ "crypto/sha256" // for digests
 	_ "crypto/sha512"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/buildregress/buildregress/fetch/boundjson"
 )
 
 // Media types of what a build record is made of.
@@ -28,14 +29,18 @@ func (d *decoder) layout(name string, members map[string][]byte) error {
 	if !ok {
 		return wrong(name, fmt.Errorf("has no %s: a tar, but no build record", ocispec.ImageIndexFile))
 	}
-	l := layoutReader{members: members}
+	l := newLayoutReader(members)
 	if err := l.walkIndex(index, 0); err != nil {
 		return wrong(name, err)
 	}
 	var bad []error
 	read := 0
 	for _, m := range l.records {
-		if err := d.record(name, &l, m); err != nil {
+		err := d.record(name, l, m)
+		if d.stops(err) {
+			return err
+		}
+		if err != nil {
 			bad = append(bad, err)
 			continue
 		}
@@ -57,22 +62,31 @@ func (d *decoder) layout(name string, members map[string][]byte) error {
 type layoutReader struct {
 	members map[string][]byte
 	records []ocispec.Manifest
+	walked  map[digest.Digest]bool // indexes and manifests: none is looked at twice
+	left    int                    // bytes of blobs that may yet be read
+}
+
+// newLayoutReader allows blobs to be read as often as no file would be large
+// enough for: many records may name one large blob, each to decode it anew.
+func newLayoutReader(members map[string][]byte) *layoutReader {
+	return &layoutReader{members: members, walked: map[digest.Digest]bool{}, left: 2 * MaxFile}
 }
 
 // walkIndex gathers the manifests of build records in an index, and in those in
 // it: several builds are an index in the index.
 func (l *layoutReader) walkIndex(data []byte, depth int) error {
-	if err := checkNesting(data); err != nil {
-		return fmt.Errorf("index: %w", err)
-	}
 	var index ocispec.Index
-	if err := json.Unmarshal(data, &index); err != nil {
-		return fmt.Errorf("index: %w", jsonError(err))
+	if err := boundjson.Unmarshal(data, &index); err != nil {
+		return fmt.Errorf("index: %w", err)
 	}
 	if depth > maxPacked || len(index.Manifests) > maxRecords {
 		return fmt.Errorf("index: more than %d records, or %d indexes in each other", maxRecords, maxPacked)
 	}
 	for _, m := range index.Manifests {
+		if l.walked[m.Digest] {
+			continue
+		}
+		l.walked[m.Digest] = true
 		blob, err := l.blob(m.Digest)
 		if err != nil {
 			return fmt.Errorf("manifest: %w", err)
@@ -83,12 +97,9 @@ func (l *layoutReader) walkIndex(data []byte, depth int) error {
 			}
 			continue
 		}
-		if err := checkNesting(blob); err != nil {
-			return fmt.Errorf("manifest: %w", err)
-		}
 		var manifest ocispec.Manifest
-		if err := json.Unmarshal(blob, &manifest); err != nil {
-			return fmt.Errorf("manifest: %w", jsonError(err))
+		if err := boundjson.Unmarshal(blob, &manifest); err != nil {
+			return fmt.Errorf("manifest: %w", err)
 		}
 		if manifest.Config.MediaType != typeRecord {
 			continue
@@ -109,6 +120,9 @@ func (l *layoutReader) blob(d digest.Digest) ([]byte, error) {
 	data, ok := l.members[ocispec.ImageBlobsDir+"/"+d.Algorithm().String()+"/"+d.Encoded()]
 	if !ok {
 		return nil, fmt.Errorf("blob %s is missing", short(d))
+	}
+	if l.left -= len(data); l.left < 0 {
+		return nil, fmt.Errorf("blob %s is one too much: they are more than %d MiB, counted each time", short(d), 2*MaxFile>>20)
 	}
 	if d.Algorithm().FromBytes(data) != d {
 		return nil, fmt.Errorf("blob %s is damaged: it does not match its digest", short(d))

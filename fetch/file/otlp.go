@@ -1,80 +1,108 @@
 package file
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
 // OTLPProto reads the spans of an OTLP message TracesData, or of Tempo's Trace,
 // which is the same on the wire.
-func OTLPProto(data []byte) ([]buildkit.Span, error) {
+func OTLPProto(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	if err := checkTraces(data); err != nil {
 		return nil, err
 	}
-	traces, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(data)
-	if err != nil {
-		return nil, fmt.Errorf("bad OTLP: %w", err)
+	var spans []buildkit.Span
+	for len(data) > 0 {
+		if err := ctx.Err(); err != nil {
+			return spans, err
+		}
+		// A message with one of the elements is one with a list of them.
+		one := data[:protowire.ConsumeFieldValue(1, protowire.BytesType, data[1:])+1]
+		data = data[len(one):]
+		traces, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(one)
+		if err != nil {
+			return spans, fmt.Errorf("bad OTLP: %w", err)
+		}
+		spans = fromOTLP(traces, spans)
 	}
-	return fromOTLP(traces, nil), nil
+	return spans, nil
 }
 
 // OTLPJSON reads the spans of OTLP JSON as the collector, Jaeger and Tempo write
 // it; several documents may follow each other. If a later one is bad, the spans
-// of those before it are returned with the error.
-func OTLPJSON(data []byte) ([]buildkit.Span, error) {
+// of what stands before it are returned with the error.
+func OTLPJSON(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	var spans []buildkit.Span
-	err := eachJSON(data, func(value json.RawMessage) error {
-		resourceSpans, err := unwrap(value, 0)
-		if err != nil || len(resourceSpans) == 0 {
+	err := eachJSON(ctx, data, func(document []byte) error {
+		list, err := unwrap(document, 0)
+		if err != nil {
 			return err
 		}
-		document := append([]byte(`{"resourceSpans":`), hexIDs(resourceSpans)...)
-		traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(append(document, '}'))
-		if err != nil {
-			return fmt.Errorf("bad OTLP: %w", err)
+		for element := range boundjson.Elements(list) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			traces, err := resourceSpansJSON(element)
+			if err != nil {
+				return err
+			}
+			if len(spans)+traces.SpanCount() > MaxSpans {
+				return errTooManySpans
+			}
+			spans = fromOTLP(traces, spans)
 		}
-		if len(spans)+traces.SpanCount() > MaxSpans {
-			return errTooManySpans
-		}
-		spans = fromOTLP(traces, spans)
 		return nil
 	})
 	return spans, err
 }
 
+// resourceSpansJSON decodes one element of a list of resource spans: all of a
+// large document at once would take many times its size.
+func resourceSpansJSON(element []byte) (ptrace.Traces, error) {
+	if err := boundjson.Check(element); err != nil {
+		return ptrace.Traces{}, err
+	}
+	document := slices.Concat([]byte(`{"resourceSpans":[`), hexIDs(element), []byte(`]}`))
+	traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(document)
+	if err != nil {
+		return traces, fmt.Errorf("bad OTLP: %w", err)
+	}
+	return traces, nil
+}
+
 // unwrap finds the list of resource spans, which Jaeger wraps in "result" and
 // Tempo in "trace", or calls "batches".
-func unwrap(value json.RawMessage, depth int) (json.RawMessage, error) {
-	var envelope struct {
-		ResourceSpans json.RawMessage `json:"resourceSpans"`
-		SnakeCase     json.RawMessage `json:"resource_spans"`
-		Batches       json.RawMessage `json:"batches"`
-		Result        json.RawMessage `json:"result"`
-		Trace         json.RawMessage `json:"trace"`
-	}
-	if err := json.Unmarshal(value, &envelope); err != nil {
-		return nil, jsonError(err)
-	}
-	for _, list := range []json.RawMessage{envelope.ResourceSpans, envelope.SnakeCase, envelope.Batches} {
-		if len(list) > 0 && list[0] == '[' {
-			return list, nil
-		}
-		if len(list) > 0 && string(list) != "null" {
-			return nil, fmt.Errorf("resourceSpans is no list")
+func unwrap(document []byte, depth int) ([]byte, error) {
+	var inner []byte
+	for name, value := range boundjson.Fields(document) {
+		switch name {
+		case "resourceSpans", "resource_spans", "batches":
+			if value[0] == '[' {
+				return value, nil
+			}
+			if string(value) != "null" {
+				return nil, errors.New("resourceSpans is no list")
+			}
+		case "result", "trace":
+			if value[0] == '{' {
+				inner = value
+			}
 		}
 	}
-	for _, inner := range []json.RawMessage{envelope.Result, envelope.Trace} {
-		if len(inner) > 0 && inner[0] == '{' && depth < 3 {
-			return unwrap(inner, depth+1)
-		}
+	if inner == nil || depth == 3 {
+		return nil, nil
 	}
-	return nil, nil
+	return unwrap(inner, depth+1)
 }
 
 // fromOTLP appends the spans of traces to spans.

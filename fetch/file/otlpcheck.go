@@ -2,8 +2,11 @@ package file
 
 import (
 	"errors"
+	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/buildregress/buildregress/fetch/boundjson"
 )
 
 // A messageKind is one of the messages of OTLP traces in which attributes are:
@@ -46,25 +49,29 @@ var messageFields = map[messageKind]map[protowire.Number]messageKind{
 var errNotOTLP = errors.New("is no OTLP in protobuf, or is cut off")
 
 // checkTraces makes sure that data is a whole TracesData, with no more spans
-// than are read and no deeper values than a recursive decoder has stack for.
+// than are read, no more messages in one resource's spans than one value of JSON
+// may hold objects, and no deeper values than a recursive decoder has stack for.
 func checkTraces(data []byte) error {
-	spans := MaxSpans
-	return checkMessage(data, tracesData, &spans, 0)
+	c := traceCheck{spans: MaxSpans}
+	return c.message(data, tracesData, 0)
 }
 
-func checkMessage(data []byte, kind messageKind, spans *int, depth int) error {
-	if depth > MaxNesting {
-		return errNesting
+// A traceCheck counts down what a TracesData may yet hold.
+type traceCheck struct{ spans, messages int }
+
+func (c *traceCheck) message(data []byte, kind messageKind, depth int) error {
+	if depth > boundjson.MaxNesting {
+		return boundjson.ErrNesting
 	}
 	for len(data) > 0 {
 		number, wire, n := protowire.ConsumeTag(data)
 		if n < 0 {
 			return errNotOTLP
 		}
-		data = data[n:]
-		if kind == tracesData && (number != 1 || wire != protowire.BytesType) {
+		if kind == tracesData && (number != 1 || wire != protowire.BytesType || n != 1) {
 			return errNotOTLP
 		}
+		data = data[n:]
 		child := messageFields[kind][number]
 		if wire != protowire.BytesType {
 			if n = protowire.ConsumeFieldValue(number, wire, data); n < 0 {
@@ -81,14 +88,28 @@ func checkMessage(data []byte, kind messageKind, spans *int, depth int) error {
 		if child == leaf {
 			continue
 		}
-		if child == span {
-			if *spans--; *spans < 0 {
-				return errTooManySpans
-			}
-		}
-		if err := checkMessage(value, child, spans, depth+1); err != nil {
+		if err := c.count(child); err != nil {
 			return err
 		}
+		if err := c.message(value, child, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// count counts one more message.
+func (c *traceCheck) count(kind messageKind) error {
+	switch kind {
+	case resourceSpans:
+		c.messages = boundjson.MaxObjects
+	case span:
+		if c.spans--; c.spans < 0 {
+			return errTooManySpans
+		}
+	}
+	if c.messages--; c.messages < 0 {
+		return fmt.Errorf("more than %d messages in one", boundjson.MaxObjects)
 	}
 	return nil
 }

@@ -2,11 +2,11 @@ package file
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
@@ -41,6 +41,9 @@ func (d *decoder) progressLog(name string, data []byte) error {
 	var firstBad error
 	bad, n := 0, 0
 	for line := range bytes.Lines(data) {
+		if err := d.ctx.Err(); err != nil {
+			return err
+		}
 		n++
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 {
@@ -71,17 +74,13 @@ func (d *decoder) progressLog(name string, data []byte) error {
 	}
 	a.Cancelled = strings.HasSuffix(a.Error, "context canceled")
 	builds, warnings := p.Builds(a)
-	d.add(name, builds, warnings)
-	return nil
+	return d.add(name, builds, warnings)
 }
 
 func progressEvent(p *buildkit.Progress, line []byte) error {
-	if err := checkNesting(line); err != nil {
-		return err
-	}
 	var event progressLine
-	if err := json.Unmarshal(line, &event); err != nil {
-		return jsonError(err)
+	if err := boundjson.Unmarshal(line, &event); err != nil {
+		return err
 	}
 	for _, v := range event.Vertices {
 		if err := p.Vertex(v); err != nil {
@@ -95,18 +94,6 @@ func progressEvent(p *buildkit.Progress, line []byte) error {
 		p.Log(l)
 	}
 	return nil
-}
-
-// jsonError puts what encoding/json found wrong in the words of a file.
-func jsonError(err error) error {
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
-		return fmt.Errorf("%s is a %s, which it cannot be", orElse(kind.Field, "the value"), kind.Value)
-	}
-	if err.Error() == "unexpected end of JSON input" || strings.Contains(err.Error(), "unexpected EOF") {
-		return errors.New("cut off: it ends in the middle")
-	}
-	return fmt.Errorf("bad JSON: %w", err)
 }
 
 func orElse(text, other string) string {

@@ -1,13 +1,13 @@
 package file
 
 import (
-	"encoding/json"
 	"fmt"
 	"path"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
@@ -77,12 +77,9 @@ func (d *decoder) provenance(name string, l *layoutReader, m ocispec.Manifest, a
 }
 
 func readProvenance(blob []byte, a *buildkit.Account) error {
-	if err := checkNesting(blob); err != nil {
-		return err
-	}
 	var p provenance
-	if err := json.Unmarshal(blob, &p); err != nil {
-		return jsonError(err)
+	if err := boundjson.Unmarshal(blob, &p); err != nil {
+		return err
 	}
 	steps, meta := p.BuildConfig.DigestMapping, &p.Metadata.BuildKit
 	if len(steps) == 0 {

@@ -10,6 +10,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
@@ -68,12 +69,9 @@ func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
-	if err := checkNesting(config); err != nil {
-		return fmt.Errorf("record: %w", err)
-	}
 	var r historyRecord
-	if err := json.Unmarshal(config, &r); err != nil {
-		return fmt.Errorf("record: %w", jsonError(err))
+	if err := boundjson.Unmarshal(config, &r); err != nil {
+		return fmt.Errorf("record: %w", err)
 	}
 	if r.Ref == "" {
 		return fmt.Errorf("record: has no Ref")
@@ -86,16 +84,14 @@ func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error
 	spans := d.trace(name, l, m)
 	if progress.Empty() && len(spans) > 0 {
 		builds, warnings := fromTrace(a, spans)
-		d.add(name, builds, warnings)
-		return nil
+		return d.add(name, builds, warnings)
 	}
 	a.Trace, a.Resource = traceOf(progress, spans)
 	if r.isBaked(spans) {
 		a.BakeTarget = r.LocalState.Target
 	}
 	b, warnings := progress.Build(a)
-	d.add(name, []detect.Build{b}, warnings)
-	return nil
+	return d.add(name, []detect.Build{b}, warnings)
 }
 
 // account is what the record itself says.
@@ -142,7 +138,7 @@ func (d *decoder) status(name string, l *layoutReader, m ocispec.Manifest) *buil
 	p := &buildkit.Progress{}
 	blob, err := l.layer(m, typeStatus)
 	if err == nil {
-		err = statusBlob(p, blob)
+		err = statusBlob(d.ctx, p, blob)
 	}
 	if err != nil {
 		d.warn(name, fmt.Errorf("status: %w", err))
@@ -160,7 +156,7 @@ func (d *decoder) trace(name string, l *layoutReader, m ocispec.Manifest) []buil
 		}
 		return nil
 	}
-	spans, err := SpanStubs(blob)
+	spans, err := SpanStubs(d.ctx, blob)
 	if err != nil {
 		d.warn(name, fmt.Errorf("trace: %w", err))
 	}

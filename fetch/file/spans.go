@@ -1,21 +1,19 @@
 package file
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
+	"context"
 	"fmt"
-	"io"
 	"strings"
 
+	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
 var errTooManySpans = fmt.Errorf("more than %d spans", MaxSpans)
 
 // spans reads a trace file of one of the formats.
-func (d *decoder) spans(name string, data []byte, decode func([]byte) ([]buildkit.Span, error)) error {
-	spans, err := decode(data)
+func (d *decoder) spans(name string, data []byte, decode func(context.Context, []byte) ([]buildkit.Span, error)) error {
+	spans, err := decode(d.ctx, data)
 	if err != nil && len(spans) == 0 {
 		return err
 	}
@@ -23,31 +21,23 @@ func (d *decoder) spans(name string, data []byte, decode func([]byte) ([]buildki
 		d.warn(name, err)
 	}
 	builds, warnings := buildkit.Builds(spans)
-	d.add(name, builds, warnings)
-	return nil
+	return d.add(name, builds, warnings)
 }
 
 // eachJSON calls f with each of the JSON values that follow each other in data.
-func eachJSON(data []byte, f func(json.RawMessage) error) error {
-	if err := checkNesting(data); err != nil {
-		return err
-	}
-	values := json.NewDecoder(bytes.NewReader(data))
-	for {
-		var value json.RawMessage
-		err := values.Decode(&value)
-		if errors.Is(err, io.EOF) {
-			return nil
+func eachJSON(ctx context.Context, data []byte, f func(value []byte) error) error {
+	for value, err := range boundjson.Values(data) {
+		if err == nil {
+			err = ctx.Err()
 		}
 		if err == nil {
 			err = f(value)
-		} else {
-			err = jsonError(err)
 		}
 		if err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 const maxID = 64 // bytes, twice what an id has

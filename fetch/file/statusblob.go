@@ -1,6 +1,7 @@
 package file
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,8 +16,11 @@ var errBadProtobuf = errors.New("bad protobuf")
 
 // statusBlob reads the progress of a build record: messages StatusResponse of
 // BuildKit's control.proto, each behind its length in four bytes.
-func statusBlob(p *buildkit.Progress, data []byte) error {
+func statusBlob(ctx context.Context, p *buildkit.Progress, data []byte) error {
 	for len(data) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if len(data) < 4 {
 			return errors.New("cut off: it ends in the middle")
 		}

@@ -1,9 +1,11 @@
 package file
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
+	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
@@ -41,24 +43,27 @@ type stubAttribute struct {
 
 // SpanStubs reads the spans of a stream of span stubs, or of arrays of them. If
 // a later one is bad, those before it are returned with the error.
-func SpanStubs(data []byte) ([]buildkit.Span, error) {
+func SpanStubs(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	var spans []buildkit.Span
-	err := eachJSON(data, func(value json.RawMessage) error {
-		stubs := make([]spanStub, 1)
-		var err error
-		if value[0] == '[' {
-			err = json.Unmarshal(value, &stubs)
-		} else {
-			err = json.Unmarshal(value, &stubs[0])
+	one := func(value []byte) error {
+		var stub spanStub
+		if err := boundjson.Unmarshal(value, &stub); err != nil {
+			return err
 		}
-		if err != nil {
-			return jsonError(err)
-		}
-		if len(spans)+len(stubs) > MaxSpans {
+		if len(spans) == MaxSpans {
 			return errTooManySpans
 		}
-		for i := range stubs {
-			spans = append(spans, stubs[i].span())
+		spans = append(spans, stub.span())
+		return ctx.Err()
+	}
+	err := eachJSON(ctx, data, func(value []byte) error {
+		if value[0] != '[' {
+			return one(value)
+		}
+		for element := range boundjson.Elements(value) {
+			if err := one(element); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

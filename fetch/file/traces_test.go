@@ -21,7 +21,7 @@ import (
 // TestOTLPVariants writes one trace in all the ways in which it is found.
 func TestOTLPVariants(t *testing.T) {
 	data := recording(t, "beta/otlp/push.json.gz")
-	want, _, err := Decode("f", data)
+	want, _, err := Decode(t.Context(), "f", data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestOTLPVariants(t *testing.T) {
 		"gzip protobuf": gzipOf(binary),
 		"with a mark":   append([]byte("\ufeff"), data...),
 	} {
-		got, warnings, err := Decode("f", variant)
+		got, warnings, err := Decode(t.Context(), "f", variant)
 		if err != nil || len(warnings) > 0 {
 			t.Errorf("%s: warnings %v, error %v", name, warnings, err)
 		}
@@ -97,7 +97,7 @@ func TestSpanStubs(t *testing.T) {
 	stubs := traceIn(t, "alpha/dockerbuild/049.dockerbuild")
 	want := open(t, "alpha/otlp/049.json.gz")
 	var spans []json.RawMessage
-	if err := eachJSON(stubs, func(span json.RawMessage) error {
+	if err := eachJSON(t.Context(), stubs, func(span []byte) error {
 		spans = append(spans, span)
 		return nil
 	}); err != nil {
@@ -109,7 +109,7 @@ func TestSpanStubs(t *testing.T) {
 	}
 	named := strings.NewReplacer(`"Code":0`, `"Code":"Unset"`, `"Code":1`, `"Code":"Error"`, `"Code":2`, `"Code":"Ok"`).Replace(string(array))
 	for name, data := range map[string][]byte{"stream": stubs, "array": array, "names": []byte(named)} {
-		got, _, err := Decode("f", data)
+		got, _, err := Decode(t.Context(), "f", data)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +131,7 @@ func layerOf(tb testing.TB, path, mediaType string) []byte {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	l := layoutReader{members: map[string][]byte{}}
+	l := newLayoutReader(map[string][]byte{})
 	for archive := tar.NewReader(r); ; {
 		h, err := archive.Next()
 		if err == io.EOF {
@@ -176,7 +176,7 @@ func TestManyTraces(t *testing.T) {
 		"array":  array,
 		"bare":   bytes.Join([][]byte{traces[0], traces[1], traces[2]}, []byte("\n")),
 	} {
-		got, warnings, err := Decode("f", data)
+		got, warnings, err := Decode(t.Context(), "f", data)
 		if err != nil || len(warnings) > 0 {
 			t.Errorf("%s: warnings %v, error %v", name, warnings, err)
 		}

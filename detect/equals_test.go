@@ -1,0 +1,197 @@
+package detect
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// Equal steps keep their histories when lines come and go around them; where it
+// cannot be told which is which, nothing is claimed.
+func TestEqualStepsKeepApart(t *testing.T) {
+	// A spec is "name seconds"; times are noisy.
+	type spec struct {
+		text string
+		took float64
+	}
+	stage := func(name string, specs ...spec) (out []spec) {
+		for i, s := range specs {
+			out = append(out, spec{fmt.Sprintf("[%s%d/%d] %s", name, i+1, len(specs), s.text), s.took})
+		}
+		return out
+	}
+	build := func(rng *rand.Rand, specs []spec) (steps []stepSpec) {
+		for _, s := range specs {
+			steps = append(steps, ran(s.text, noisy(rng, seconds(s.took), .05)))
+		}
+		return steps
+	}
+	update := func(took float64) spec { return spec{"RUN apt-get update", took} }
+	tests := []struct {
+		name    string
+		history []spec
+		now     []spec
+		slower  string // the one step that is, "" for none
+	}{
+		{
+			"one of three is removed",
+			stage("b ", update(6), spec{"RUN make a", 3}, update(6), spec{"RUN make b", 3}, update(27), spec{"RUN make c", 3}),
+			stage("b ", update(6), spec{"RUN make a", 3}, update(27), spec{"RUN make c", 3}), "",
+		},
+		{
+			"one is inserted",
+			stage("b ", update(6), spec{"RUN make a", 3}, update(27), spec{"RUN make b", 3}),
+			stage("b ", update(6), spec{"RUN make a", 3}, update(9), spec{"RUN make x", 3}, update(27), spec{"RUN make b", 3}), "",
+		},
+		{
+			"one is inserted and another slower",
+			stage("b ", update(6), spec{"RUN make a", 3}, update(27), spec{"RUN make b", 3}),
+			stage("b ", update(60), spec{"RUN make a", 3}, update(9), spec{"RUN make x", 3}, update(27), spec{"RUN make b", 3}),
+			"[b 1/6] RUN apt-get update",
+		},
+		{
+			"unnamed stages",
+			append(stage("stage-0 ", spec{"COPY a /", 1}, spec{"RUN npm ci", 60}, spec{"RUN make a", 3}), stage("stage-1 ", spec{"COPY b /", 1}, spec{"RUN npm ci", 5}, spec{"RUN make b", 3})...),
+			append(stage("stage-0 ", spec{"COPY a /", 1}, spec{"RUN echo", 1}, spec{"RUN echo", 1}, spec{"RUN npm ci", 60}, spec{"RUN make a", 3}), stage("stage-1 ", spec{"COPY b /", 1}, spec{"RUN npm ci", 5}, spec{"RUN make b", 3})...), "",
+		},
+		{
+			"without positions, one more in front",
+			[]spec{{"setup", 2}, {"checkout", 9}, {"checkout", 90}, {"test", 30}},
+			[]spec{{"setup", 2}, {"checkout", 40}, {"checkout", 9}, {"checkout", 90}, {"test", 30}}, "",
+		},
+		{
+			"nothing came or went, and one is slower",
+			stage("b ", update(6), spec{"RUN make a", 3}, update(27), spec{"RUN make b", 3}),
+			stage("b ", update(6), spec{"RUN make a", 3}, update(270), spec{"RUN make b", 3}),
+			"[b 3/4] RUN apt-get update",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := mainHistory(20, func(_ int, rng *rand.Rand) []stepSpec { return build(rng, tt.history) })
+			b := newBuild("pr", 100, build(rand.New(rand.NewPCG(41, 42)), tt.now)...)
+			r := Judge(&b, h, defaults)
+			for i := range r.Steps {
+				s := &r.Steps[i]
+				loud := s.Status == StatusSlower || s.Status == StatusSuspect || s.Status == StatusFaster
+				if loud != (s.Name == tt.slower) {
+					t.Errorf("%s is %v: %v, usually %v", s.Name, s.Status, s.Current, s.Usual)
+				}
+			}
+		})
+	}
+}
+
+// A step that the author inserted does not take over the history of another one.
+func TestInsertedIsNotEdited(t *testing.T) {
+	h := mainHistory(30, func(n int, rng *rand.Rand) []stepSpec {
+		name := "[b 2/3] RUN npm ci"
+		if n >= 20 {
+			name = "[b 2/3] RUN npm ci --no-audit"
+		}
+		return []stepSpec{ran("[b 1/3] COPY . /", seconds(1)), ran(name, noisy(rng, seconds(10), .05)), ran("[b 3/3] RUN make", noisy(rng, seconds(20), .05))}
+	})
+	b := newBuild("pr", 100, ran("[b 1/4] COPY . /", seconds(1)), ran("[b 2/4] RUN npm ci --prefix web", seconds(90)),
+		ran("[b 3/4] RUN npm ci --no-audit", seconds(10)), ran("[b 4/4] RUN make", seconds(20)))
+	r := Judge(&b, h, defaults)
+	if s := stepOf(t, &r, "[b 2/4] RUN npm ci --prefix web"); s.Status != StatusNew {
+		t.Errorf("the inserted step is %v, notes %q", s.Status, s.Notes)
+	}
+	if s := stepOf(t, &r, "[b 3/4] RUN npm ci --no-audit"); s.N != 30 || s.Status != StatusSame {
+		t.Errorf("the old step has %d samples, %v; want 30, same", s.N, s.Status)
+	}
+
+	// In a trace, what is in the cache is absent: it was not edited into anything.
+	h = mainHistory(30, func(n int, rng *rand.Rand) []stepSpec {
+		steps := []stepSpec{ran("[b 3/3] RUN make", noisy(rng, seconds(20), .05))}
+		if n%3 == 0 {
+			steps = append(steps, ran("[b 2/3] RUN apt-get install gcc", noisy(rng, seconds(10), .05)))
+		}
+		return steps
+	})
+	for i := range h.Base {
+		h.Base[i].Partial = true
+	}
+	b = newBuild("pr", 100, ran("[b 3/4] RUN apt-get install clang", seconds(90)), ran("[b 4/4] RUN make", seconds(20)))
+	b.Partial = true
+	r = Judge(&b, h, defaults)
+	if s := stepOf(t, &r, "[b 3/4] RUN apt-get install clang"); s.Status == StatusSlower || s.N > 0 {
+		t.Errorf("the inserted step is %v by %d samples of another", s.Status, s.N)
+	}
+}
+
+// A rare step keeps its own history, whoever comes before it.
+func TestRareStepIsNotTakenOver(t *testing.T) {
+	const legacy, web = "[b 2/3] RUN npm ci --prefix legacy", "[b 3/3] RUN npm ci --prefix web"
+	h := mainHistory(50, func(_ int, rng *rand.Rand) []stepSpec {
+		return []stepSpec{hit("[b 1/3] COPY . /"), ran(web, noisy(rng, seconds(20), .05))}
+	})
+	for i := range 30 {
+		b := newBuild("main", -i-1, ran(legacy, noisy(rand.New(rand.NewPCG(7, uint64(i))), seconds(30), .05)))
+		h.Rare = append(h.Rare, b)
+	}
+	for _, steps := range [][]stepSpec{{ran(web, seconds(20)), ran(legacy, seconds(300))}, {ran(legacy, seconds(300)), ran(web, seconds(20))}} {
+		b := newBuild("pr", 100, append([]stepSpec{hit("[b 1/3] COPY . /")}, steps...)...)
+		r := Judge(&b, h, defaults)
+		if s := stepOf(t, &r, legacy); s.Status != StatusSlower || s.N != 30 {
+			t.Errorf("%v by %d samples, want slower by its own 30", s.Status, s.N)
+		}
+		if s := stepOf(t, &r, web); s.N != 50 || s.Status != StatusSame {
+			t.Errorf("the other step: %v by %d samples", s.Status, s.N)
+		}
+	}
+}
+
+// The same input gives the same result, to the byte.
+func TestJudgeIsDeterministic(t *testing.T) {
+	words := func(rng *rand.Rand) (s string) {
+		for range 5 {
+			s += fmt.Sprintf(" w%d", rng.IntN(30))
+		}
+		return s
+	}
+	h := mainHistory(30, func(_ int, rng *rand.Rand) (steps []stepSpec) {
+		for i := range 12 {
+			steps = append(steps, ran(fmt.Sprintf("[b %d/12] RUN%s", i+1, words(rng)), noisy(rng, seconds(20), .2)))
+		}
+		return append(steps, ran("make one", seconds(10)), ran("make one", seconds(60)))
+	})
+	rng := rand.New(rand.NewPCG(3, 3))
+	var steps []stepSpec
+	for i := range 12 {
+		steps = append(steps, ran(fmt.Sprintf("[b %d/12] RUN%s", i+1, words(rng)), seconds(20)))
+	}
+	b := newBuild("pr", 100, append(steps, ran("make one x", seconds(10)), ran("make one x", seconds(60)))...)
+	first := fmt.Sprintf("%+v", Judge(&b, h, defaults))
+	for range 10 {
+		if again := fmt.Sprintf("%+v", Judge(&b, h, defaults)); again != first {
+			t.Fatal("two judgements of one build differ")
+		}
+	}
+}
+
+// Judging what a hostile author wrote takes seconds, not minutes.
+func BenchmarkJudgeEdited(b *testing.B) {
+	long := func(n, i int) string {
+		s := fmt.Sprintf("[b %d/220] RUN", i+1)
+		for w := range 150 {
+			s += fmt.Sprintf(" w%d", (w*n+i)%400)
+		}
+		return s
+	}
+	steps := func(n int) (out []stepSpec) {
+		for i := range 220 {
+			out = append(out, ran(long(n, i), time.Second))
+		}
+		return out
+	}
+	h := mainHistory(10, func(int, *rand.Rand) []stepSpec { return steps(7) })
+	for i := range 4 {
+		h.Branch = append(h.Branch, newBuild("pr", 99-i, steps(11)...))
+	}
+	build := newBuild("pr", 100, steps(11)...)
+	for b.Loop() {
+		Judge(&build, h, defaults)
+	}
+}
