@@ -26,10 +26,7 @@ func open(t *testing.T, path string) []detect.Build {
 		t.Fatal(err)
 	}
 	for _, w := range warnings {
-		// One record has damaged details, see the README of the recordings.
-		if !strings.Contains(path, "049") {
-			t.Errorf("%s: warning: %v", path, w)
-		}
+		t.Errorf("%s: warning: %v", path, w)
 	}
 	for i := range list {
 		if err := roundTrip(list[i]); err != nil {
@@ -162,7 +159,7 @@ func sameSteps(t *testing.T, trace, all *detect.Build, shared bool) {
 		if a.Key != b.Key && !strings.Contains(b.Key, "$") {
 			t.Errorf("%s has key %q in the status", a.Key, b.Key)
 		}
-		if d := (a.Duration - b.Duration).Abs(); d > 5*time.Millisecond && !pulls(b) && b.Error != "did not end" {
+		if d := (a.Duration - b.Duration).Abs(); d > 5*time.Millisecond && !pulls(b) && !strings.HasPrefix(b.Error, "did not end") {
 			t.Errorf("%s: %v in the trace, %v in the status", a.Name, a.Duration, b.Duration)
 		}
 	}
