@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +19,15 @@ import (
 
 const recordings = "../../testdata/builds"
 
-// open reads a recording, in which nothing may be wrong but what is expected.
+// opened are the recordings that were read, by path: many tests look at the same.
+var opened = map[string][]detect.Build{}
+
+// open reads a recording, in which nothing may be wrong.
 func open(t *testing.T, path string) []detect.Build {
 	t.Helper()
+	if list, ok := opened[path]; ok {
+		return slices.Clone(list)
+	}
 	list, warnings, err := Open(t.Context(), filepath.Join(recordings, path), Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +43,8 @@ func open(t *testing.T, path string) []detect.Build {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	return list
+	opened[path] = list
+	return slices.Clone(list)
 }
 
 // roundTrip checks that a builds file loses nothing of b.
