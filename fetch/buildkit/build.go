@@ -9,7 +9,7 @@ import (
 )
 
 // brokeOffError is the error of a build whose progress just ends.
-const brokeOffError = "the log ends in the middle"
+const brokeOffError = "the progress log breaks off: it was cut, or the builder was killed"
 
 // Build makes the build of a Progress that holds one solve, and warnings on
 // what is odd in it.
@@ -85,7 +85,7 @@ func worse(v, w *vertex) bool {
 // addStep adds the step, or the two, that a vertex is, and returns the id of
 // the one that others may wait for.
 func (p *Progress) addStep(s *steps, v *vertex, l label, at detect.Position) string {
-	step := detect.Step{Start: v.started, Source: at, Bytes: v.moved(), Error: Clean(v.err, MaxName)}
+	step := detect.Step{Start: v.started, Source: at, Bytes: v.moved(), Error: stepError(v.err)}
 	id := shortID(v.digest)
 	switch l.kind {
 	case export:
@@ -97,7 +97,7 @@ func (p *Progress) addStep(s *steps, v *vertex, l label, at detect.Position) str
 	case v.err != "":
 		step.State = detect.StepFailed
 	case v.running():
-		step.State, step.Error = detect.StepFailed, "did not end"
+		step.State, step.Error = detect.StepFailed, didNotEnd
 	case v.cached:
 		step.State = detect.Cached
 	case v.neverStarted():
@@ -156,7 +156,7 @@ func (a *Account) outcome(failed, brokeOff *vertex) (detect.Outcome, string) {
 	case message != "":
 		return outcomeOf(message), Clean(message, MaxName)
 	case brokeOff != nil && !a.Ended:
-		return detect.Cancelled, brokeOffError + ", at " + Clean(brokeOff.name, 200)
+		return detect.Cancelled, brokeOffError + "; it was at " + Clean(brokeOff.name, 200)
 	}
 	return detect.OK, ""
 }

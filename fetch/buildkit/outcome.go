@@ -13,6 +13,18 @@ func cancelledText(message string) bool {
 		strings.Contains(message, "code = Canceled")
 }
 
+// didNotEnd is the error of a step that was going on when its build ended. Its
+// state is StepFailed, as it ran and has no result, but it is not at fault.
+const didNotEnd = "did not end"
+
+// stepError is the error of a step whose vertex has this one.
+func stepError(message string) string {
+	if cancelledText(message) {
+		message = didNotEnd + ": " + message
+	}
+	return Clean(message, MaxName)
+}
+
 // outcomeOf is how a build ended that ended with this error.
 func outcomeOf(message string) detect.Outcome {
 	switch {

@@ -47,6 +47,11 @@ type Progress struct {
 }
 
 // A vertex is what all messages on it say together.
+//
+// Note: of a vertex that worked in several intervals, as the pull of an image
+// does that is asked for by several stages, the last that ended is its time:
+// only that one tells how long its result was waited for, and traces show no
+// other. What went on in the earlier ones is part of the build's wall time only.
 type vertex struct {
 	digest  string
 	name    string

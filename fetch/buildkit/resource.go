@@ -2,6 +2,7 @@ package buildkit
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
@@ -60,10 +61,21 @@ func repository(address string) string {
 	return u.Scheme + "://" + host + strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git")
 }
 
+// usedAttributes are the resource attributes that apply uses.
+var usedAttributes = []string{
+	"cicd.pipeline.name", "cicd.pipeline.run.url.full",
+	"vcs.ref.head.name", "vcs.ref.head.type", "vcs.ref.head.revision",
+	"vcs.repository.url.full", "vcs.repository.name", "vcs.change.id",
+}
+
+// IsUsed tells whether a resource attribute matters for builds. Decoders drop
+// all others: a resource of a million would be looked through for each span.
+func IsUsed(attribute string) bool { return slices.Contains(usedAttributes, attribute) }
+
 // isTold tells whether attributes hold any that apply uses.
 func isTold(attributes map[string]string) bool {
-	for key := range attributes {
-		if strings.HasPrefix(key, "cicd.") || strings.HasPrefix(key, "vcs.") {
+	for _, key := range usedAttributes {
+		if attributes[key] != "" {
 			return true
 		}
 	}

@@ -24,12 +24,12 @@ type Span struct {
 	Name              string
 	Kind              Kind
 	Start, End        time.Time
-	Failed            bool   // its status is Error
-	Message           string // of the status, or of the exception
-	Vertex            string // digest
-	Method, URL       string // of an HTTP request, the URL without query and credentials
-	Code              int    // of a gRPC call
-	Resource          map[string]string
+	Failed            bool              // its status is Error
+	Message           string            // of the status, or of the exception
+	Vertex            string            // digest
+	Method, URL       string            // of an HTTP request, the URL without query and credentials
+	Code              int               // of a gRPC call
+	Resource          map[string]string // those attributes that are used, see IsUsed
 }
 
 // Set takes in an attribute. Decoders call it for each.

@@ -131,7 +131,7 @@ func (s *solve) addVertices(made *steps) *node {
 		step := detect.Step{Start: n.Start, Duration: made.took(n.Start, n.End, name)}
 		switch {
 		case n.Failed:
-			step.State, step.Error = detect.StepFailed, Clean(orElse(n.Message, "failed"), MaxName)
+			step.State, step.Error = detect.StepFailed, stepError(orElse(n.Message, "failed"))
 			if l.kind.fails() && (failed == nil || cancelledText(failed.Message)) {
 				failed = n
 			}
@@ -186,7 +186,7 @@ func (s *solve) addExports(made *steps) *node {
 		}
 		step := detect.Step{Start: n.Start, Duration: made.took(n.Start, n.End, n.Name)}
 		if n.Failed {
-			step.State, step.Error = detect.StepFailed, Clean(orElse(n.Message, "failed"), MaxName)
+			step.State, step.Error = detect.StepFailed, stepError(orElse(n.Message, "failed"))
 			failed = n
 		}
 		added := made.add(labelOf(n.Name, ""), exportStage, step)

@@ -207,6 +207,10 @@ func TestDecodeBounds(t *testing.T) {
 	if _, err := Decode(strings.NewReader(steps), "file"); err == nil || !strings.Contains(err.Error(), "more than 20000 steps") {
 		t.Errorf("error %v, want too many steps", err)
 	}
+	log := `{"id":"x","log":[` + strings.Repeat(`"",`, MaxEntries/2) + `""]}` + "\n"
+	if got, err := Decode(strings.NewReader(log+log+log), "file"); len(got) != 1 || err == nil || !strings.Contains(err.Error(), "line 2: more than 100000 builds, or 1000000 steps") {
+		t.Errorf("%d builds, error %v, want 1 and too many lines of log", len(got), err)
+	}
 	token := `{"id":"x","steps":[{"name":"RUN curl -H 'Authorization: Bearer abcdefghijklmnop'","duration_seconds":1}]}`
 	got, err = Decode(strings.NewReader(token), "file")
 	if err != nil || strings.Contains(got[0].Steps[0].Name, "abcdefgh") {

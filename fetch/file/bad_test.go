@@ -15,6 +15,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 )
 
@@ -217,6 +218,20 @@ func TestOddInput(t *testing.T) {
 				t.Errorf("warnings %v, want %q", got, tt.warning)
 			}
 		})
+	}
+}
+
+// TestDetailsOfFailure checks that damaged details hide no other.
+func TestDetailsOfFailure(t *testing.T) {
+	for range 10 { // in any order
+		var a buildkit.Account
+		err := readDetails(map[string][]byte{
+			"x/errdefs.Source+json": []byte(`{"info":5}`),
+			"x/errdefs.Vertex+json": []byte(`{"digest":"sha256:a"}`),
+		}, &a)
+		if err == nil || a.FailedAt != "sha256:a" {
+			t.Errorf("failed at %q, error %v", a.FailedAt, err)
+		}
 	}
 }
 

@@ -6,12 +6,12 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/builds"
 )
@@ -43,23 +43,20 @@ func TestManyInOne(t *testing.T) {
 	}
 }
 
-// TestManyBuilds checks that what is within the bounds is kept.
+// TestManyBuilds checks that what is within the bounds of all files is kept.
 func TestManyBuilds(t *testing.T) {
-	var text bytes.Buffer
-	for i := range builds.MaxBuilds + 1 {
-		fmt.Fprintf(&text, "{\"id\":\"%d\",\"steps\":[]}\n", i)
-	}
-	list, warnings, err := Decode(t.Context(), "f", text.Bytes())
-	if err != nil || len(list) != builds.MaxBuilds || len(warnings) != 1 || !strings.Contains(warnings[0].Error(), "more than 100000 builds") {
-		t.Errorf("%d builds, warnings %v, error %v", len(list), warnings, err)
-	}
-	// Two files of an archive together.
-	half := bytes.SplitAfterN(text.Bytes(), []byte("\n"), 60_000)
-	half[59_999] = nil
-	file := bytes.Join(half, nil)
-	list, warnings, err = Decode(t.Context(), "f", zipOf(map[string][]byte{"a": file, "b": file}))
-	if err != nil || len(list) != builds.MaxBuilds || len(warnings) != 1 {
-		t.Errorf("%d builds, warnings %v, error %v", len(list), warnings, err)
+	const two = "{\"id\":\"1\",\"steps\":[]}\n{\"id\":\"2\",\"steps\":[]}\n"
+	for _, d := range []*decoder{
+		{ctx: t.Context(), left: MaxFile, builds: make([]detect.Build, builds.MaxBuilds-1)},
+		{ctx: t.Context(), left: MaxFile, builds: make([]detect.Build, 1), entries: builds.MaxEntries - 1},
+	} {
+		one := `{"id":"0","steps":[{"name":"a","duration_seconds":1}]}` + "\n"
+		before := len(d.builds)
+		err := d.decode("f", zipOf(map[string][]byte{"a": []byte(one + one + two)}), 0)
+		list, warnings, _ := d.rest(err)
+		if len(list) != before+1 || len(warnings) != 1 || !errors.Is(warnings[0], errTooMany) {
+			t.Errorf("%d builds more, warnings %v; want one, and a warning", len(list)-before, warnings)
+		}
 	}
 }
 

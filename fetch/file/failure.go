@@ -14,7 +14,8 @@ import (
 
 // failure fills in which vertex failed and where it stands: in the details of
 // the record's error, or in a blob of its own in newer records. A failed build
-// has no provenance.
+// has no provenance. Details that cannot be read are worth a warning only where
+// the record does not say in words why it failed.
 func (d *decoder) failure(name string, l *layoutReader, m ocispec.Manifest, r *historyRecord, a *buildkit.Account) {
 	if r.Error == nil {
 		return
@@ -27,10 +28,10 @@ func (d *decoder) failure(name string, l *layoutReader, m ocispec.Manifest, r *h
 	if err == nil {
 		err = rpcDetails(blob, details)
 	}
-	if err == nil {
-		err = readDetails(details, a)
+	if bad := readDetails(details, a); err == nil {
+		err = bad
 	}
-	if err != nil {
+	if err != nil && r.Error.Message == "" {
 		d.warn(name, fmt.Errorf("details of its failure: %w", err))
 	}
 }
@@ -57,7 +58,9 @@ func rpcDetails(blob []byte, details map[string][]byte) error {
 	})
 }
 
-func readDetails(details map[string][]byte, a *buildkit.Account) error {
+// readDetails takes in the details that it can read, and returns what is wrong
+// with another.
+func readDetails(details map[string][]byte, a *buildkit.Account) (bad error) {
 	var vertex struct {
 		Digest string `json:"digest"`
 	}
@@ -76,12 +79,12 @@ func readDetails(details map[string][]byte, a *buildkit.Account) error {
 			continue
 		}
 		if err := boundjson.Unmarshal(content, into); err != nil {
-			return err
+			bad = err
 		}
 	}
 	a.FailedAt = vertex.Digest
 	if !strings.Contains(a.FailedAt, ":") {
-		return nil
+		return bad
 	}
 	file := newDockerfile(source.Info, path.Dir(a.Dockerfile))
 	if at, ok := file.instruction(source.Ranges); ok {
@@ -90,5 +93,5 @@ func readDetails(details map[string][]byte, a *buildkit.Account) error {
 		}
 		a.Instructions[a.FailedAt] = at
 	}
-	return nil
+	return bad
 }

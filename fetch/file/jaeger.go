@@ -20,8 +20,7 @@ type jaegerTrace struct {
 }
 
 type jaegerProcess struct {
-	ServiceName string      `json:"serviceName"`
-	Tags        []jaegerTag `json:"tags"`
+	Tags []jaegerTag `json:"tags"`
 }
 
 type jaegerSpan struct {
@@ -158,9 +157,11 @@ func (t *jaegerTrace) appendTo(spans []buildkit.Span) ([]buildkit.Span, error) {
 }
 
 func (p *jaegerProcess) resource() map[string]string {
-	resource := map[string]string{"service.name": p.ServiceName}
+	resource := map[string]string{}
 	for _, tag := range p.Tags {
-		resource[tag.Key] = tag.text()
+		if buildkit.IsUsed(tag.Key) {
+			resource[tag.Key] = tag.text()
+		}
 	}
 	return resource
 }

@@ -110,7 +110,9 @@ func fromOTLP(traces ptrace.Traces, spans []buildkit.Span) []buildkit.Span {
 	for _, rs := range traces.ResourceSpans().All() {
 		resource := map[string]string{}
 		for key, value := range rs.Resource().Attributes().All() {
-			resource[key] = value.AsString()
+			if buildkit.IsUsed(key) {
+				resource[key] = value.AsString()
+			}
 		}
 		for _, scope := range rs.ScopeSpans().All() {
 			for _, s := range scope.Spans().All() {

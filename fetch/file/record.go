@@ -181,10 +181,8 @@ func traceOf(p *buildkit.Progress, spans []buildkit.Span) (string, map[string]st
 		if s.Trace != trace {
 			continue
 		}
-		for key := range s.Resource {
-			if strings.HasPrefix(key, "cicd.") || strings.HasPrefix(key, "vcs.") {
-				return trace, s.Resource
-			}
+		if len(s.Resource) > 0 {
+			return trace, s.Resource
 		}
 	}
 	return trace, nil

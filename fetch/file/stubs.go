@@ -96,7 +96,7 @@ func (stub *spanStub) span() buildkit.Span {
 		}
 	}
 	for _, a := range stub.Resource {
-		if text, ok := a.Value.Value.(string); ok {
+		if text, ok := a.Value.Value.(string); ok && buildkit.IsUsed(a.Key) {
 			s.Resource[a.Key] = text
 		}
 	}
