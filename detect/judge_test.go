@@ -107,7 +107,6 @@ func TestJudge(t *testing.T) {
 
 // The history of a step survives what authors do to a Dockerfile.
 func TestHistoryCarriesOver(t *testing.T) {
-	const npm = "[deps 2/3] RUN npm ci"
 	tests := []struct {
 		name, step string
 		edit       func([]stepSpec) []stepSpec
@@ -429,6 +428,7 @@ func TestSum(t *testing.T) {
 		{"the worst verdict counts", []Result{result(Pass), result(Regressed), result(Unsure)}, []string{"regressed"}, Regressed, 1},
 		{"unsure does not fail unless named", []Result{result(Unsure, StatusSuspect)}, []string{"regressed"}, Unsure, 0},
 		{"unsure named", []Result{result(Unsure, StatusSuspect)}, []string{"regressed", "unsure"}, Unsure, 1},
+		{"unsure named includes regressed", []Result{result(Regressed)}, []string{"unsure"}, Regressed, 1},
 		{"never", []Result{result(Regressed)}, []string{"never"}, Regressed, 0},
 		{"one unjudged among passes shows", []Result{result(Pass), result(Unjudged)}, []string{"regressed"}, Unjudged, 0},
 		{"a cache loss alone does not fail", []Result{result(Pass, StatusCacheLost)}, []string{"regressed"}, Pass, 0},

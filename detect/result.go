@@ -10,7 +10,7 @@ const SchemaVersion = 1
 type Report struct {
 	SchemaVersion int      `json:"schema_version"`
 	Verdict       Verdict  `json:"verdict"`   // the worst of the results
-	ExitCode      int      `json:"exit_code"` // 0 nothing to fail on, 1 something named in FailOn
+	ExitCode      int      `json:"exit_code"` // 0 nothing to fail on, 1 something named in FailOn, 3 the build could not be recorded
 	FailOn        []string `json:"fail_on"`   // verdicts and statuses that fail the check
 	Results       []Result `json:"results"`
 	Notes         []string `json:"notes"`
