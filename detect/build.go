@@ -57,6 +57,9 @@ type Step struct {
 	Error    string
 }
 
+// NotEnded is how the error of a step begins that ran when its build was stopped.
+const NotEnded = "did not end"
+
 // A Position is a place in a Dockerfile. Line counts from 1; 0 is unknown.
 type Position struct {
 	File string `json:"file"`

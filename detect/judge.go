@@ -413,9 +413,14 @@ func infoOf(b *Build) BuildInfo {
 		Outcome: b.Outcome, Error: b.Error, Log: append([]string{}, b.Log...),
 	}
 	for i := range b.Steps {
-		if b.Steps[i].State == StepFailed {
-			info.FailedStep = b.Steps[i].Name
-			if !strings.HasPrefix(b.Steps[i].Stage, "cache") {
+		s := &b.Steps[i]
+		if s.State != StepFailed || strings.HasPrefix(s.Stage, "cache") {
+			continue
+		}
+		// What was only stopped when another step failed is not at fault.
+		if stopped := strings.HasPrefix(s.Error, NotEnded); info.FailedStep == "" || !stopped {
+			info.FailedStep = s.Name
+			if !stopped {
 				break
 			}
 		}

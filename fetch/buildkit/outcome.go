@@ -15,7 +15,7 @@ func cancelledText(message string) bool {
 
 // didNotEnd is the error of a step that was going on when its build ended. Its
 // state is StepFailed, as it ran and has no result, but it is not at fault.
-const didNotEnd = "did not end"
+const didNotEnd = detect.NotEnded
 
 // stepError is the error of a step whose vertex has this one.
 func stepError(message string) string {

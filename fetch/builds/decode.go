@@ -189,8 +189,8 @@ func (s *step) step() (detect.Step, error) {
 }
 
 func checkTime(t time.Time) error {
-	if y := t.Year(); y < 1970 || y > 2200 {
-		return fmt.Errorf("start is in the year %d", y)
+	if !fetch.Plausible(t) {
+		return fmt.Errorf("start is in the year %d", t.Year())
 	}
 	return nil
 }

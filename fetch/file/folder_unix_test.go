@@ -16,7 +16,7 @@ func TestOddFolder(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "a-pipe")
 	if err := syscall.Mkfifo(pipe, 0o666); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	for name, target := range map[string]string{"b-loop": "b-loop", "c-gone": "nowhere", "d-self": ".", "e-null": os.DevNull} {
 		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
