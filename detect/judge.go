@@ -2,7 +2,6 @@ package detect
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -342,70 +341,6 @@ func (r *Result) count() {
 	}
 }
 
-// conclude decides the verdict on the build.
-func (r *Result) conclude(g *gauge, moods []mood, overBudget bool, t Thresholds) {
-	cost, judged := time.Duration(0), 0
-	for i := range r.Steps {
-		switch s := &r.Steps[i]; s.Status {
-		case StatusSlower:
-			cost += s.WallClockSeconds.D()
-			judged++
-		case StatusSame, StatusFaster, StatusSuspect, StatusOverBudget:
-			judged++
-		}
-	}
-	least := max(t.MinDelta.D(), r.WallClock.Usual.D()/100)
-	switch {
-	case overBudget || r.Counts[StatusSlower] > 0 && cost >= least:
-		r.Verdict = Regressed
-	case r.Counts[StatusSuspect] > 0:
-		r.Verdict = Unsure
-		r.Reason = "one build cannot prove it: re-run the job to confirm"
-	case disputed(g, &moods[len(moods)-1]):
-		r.Verdict = Unsure
-		r.Reason = "most steps were slower by one factor, and some not at all: a slow runner, or a change that many steps feel; re-run the job to tell"
-	case slowRunners(g, moods) >= 3:
-		r.Verdict = Unsure
-		r.Reason = "the runner was slower than usual in three builds of this branch running"
-	case judged == 0 && r.Cache.Executed > 0:
-		r.Reason = "no step that ran has enough history"
-	default:
-		r.Verdict = Pass
-	}
-}
-
-// disputed tells whether the machine looks much slower than usual by most steps,
-// while others were as fast as ever: then a change to most steps would be taken
-// for the machine's mood.
-func disputed(g *gauge, m *mood) bool {
-	f := g.factor(m)
-	if !f.Unusual() || f.Value < 1 {
-		return false
-	}
-	const share, asEver = 0.2, 0.1
-	n := 0
-	for _, r := range m.readings {
-		if math.Abs(r.log) <= asEver*m.log+r.sd/2 && r.log < m.log/4 {
-			n++
-		}
-	}
-	return float64(n) >= share*float64(len(m.readings))
-}
-
-// slowRunners counts the newest builds of the branch, in a row, whose machine was
-// slower than it usually is.
-func slowRunners(g *gauge, moods []mood) int {
-	n := 0
-	for n < len(moods) {
-		f := g.factor(&moods[len(moods)-1-n])
-		if !f.Unusual() || f.Value < 1 {
-			break
-		}
-		n++
-	}
-	return n
-}
-
 func infoOf(b *Build) BuildInfo {
 	info := BuildInfo{
 		ID: b.ID, Pipeline: b.Pipeline, Repository: b.Repository, Revision: b.Revision, Branch: b.Branch,
@@ -426,57 +361,4 @@ func infoOf(b *Build) BuildInfo {
 		}
 	}
 	return info
-}
-
-// Sum makes the report on several results. failOn holds the verdicts, statuses
-// and "never" for which the exit code is 1.
-func Sum(results []Result, failOn []string, notes []string) Report {
-	rep := Report{SchemaVersion: SchemaVersion, FailOn: append([]string{}, failOn...), Results: results, Notes: append([]string{}, notes...)}
-	for i := range results {
-		r := &results[i]
-		if severity(r.Verdict) > severity(rep.Verdict) || i == 0 {
-			rep.Verdict = r.Verdict
-		}
-		if r.fails(failOn) {
-			rep.ExitCode = 1
-		}
-	}
-	return rep
-}
-
-// severity orders verdicts by what they ask of people.
-func severity(v Verdict) int {
-	return slices.Index([]Verdict{Pass, Unjudged, Unsure, Regressed}, v)
-}
-
-// fails tells whether the result is named in failOn. A cache loss fails only if
-// it is one that somebody should look at.
-func (r *Result) fails(failOn []string) bool {
-	for _, on := range failOn {
-		switch on {
-		case "never":
-		case Unsure.String(): // or worse
-			if severity(r.Verdict) >= severity(Unsure) {
-				return true
-			}
-		case StatusCacheLost.String():
-			for i := range r.Cache.Losses {
-				if r.Cache.Losses[i].Finding() {
-					return true
-				}
-			}
-		case r.Verdict.String():
-			return true
-		default:
-			if r.OverBudget != "" && on == StatusOverBudget.String() {
-				return true
-			}
-			for status, n := range r.Counts {
-				if n > 0 && status.String() == on {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }

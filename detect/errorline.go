@@ -1,0 +1,78 @@
+package detect
+
+import (
+	"math"
+	"slices"
+)
+
+// errorOf returns the probability that the newest k values of an unchanged step
+// reach this evidence for a slowdown at any one look, against a history of n.
+//
+// The Bayes factor itself would bound it by 10^-value (Ville's inequality), if
+// the predictive density were the truth. It is not: real histories drift, and
+// their tails differ from step to step. The line is therefore the error measured
+// on unchanged values of real CI durations, held out of histories of 8 to 50;
+// beyond what could be measured it falls as the inequality says.
+func errorOf(value float64, k, n int) float64 {
+	value -= 0.15 * float64(k-1) // a longer run had more chances to begin
+	value -= 4/float64(n) - 4.0/50
+	last := len(errorLine) - 1
+	if value >= errorLine[last].value {
+		return math.Pow(10, errorLine[last].log10-(value-errorLine[last].value))
+	}
+	for i := last - 1; i >= 0; i-- {
+		if a, b := errorLine[i], errorLine[i+1]; value >= a.value {
+			return math.Pow(10, a.log10+(b.log10-a.log10)*(value-a.value)/(b.value-a.value))
+		}
+	}
+	return 1
+}
+
+var errorLine = []struct{ value, log10 float64 }{
+	{-1, 0}, {-0.05, -1.3}, {0.45, -2}, {0.95, -2.3}, {1.45, -2.83}, {1.8, -3.2},
+}
+
+// benjaminiHochberg sets q of each judgement: the smallest false discovery rate
+// at which it would be among the discoveries.
+func benjaminiHochberg(family []*judgement) {
+	byP := slices.Clone(family)
+	slices.SortStableFunc(byP, func(a, b *judgement) int {
+		switch {
+		case a.slower.p < b.slower.p:
+			return -1
+		case a.slower.p > b.slower.p:
+			return 1
+		}
+		return 0
+	})
+	q := 1.0
+	for i := len(byP) - 1; i >= 0; i-- {
+		q = math.Min(q, byP[i].slower.p*float64(len(byP))/float64(i+1))
+		byP[i].q = q
+	}
+}
+
+// estimateContamination returns the share of values that lie far above what the
+// rest of their history says, over all steps together, shrunk towards what is
+// usual in CI. One step's history is too short to tell.
+func estimateContamination(trials []Trial, t Thresholds) float64 {
+	const (
+		usual  = 0.04
+		weight = 50.0 // values that the prior counts for
+	)
+	far, all := 0.0, 0.0
+	for i := range trials {
+		history := trials[i].History[:min(len(trials[i].History), t.Window)]
+		if len(history) < t.MinHistory || durationMedian(history) < t.MinDelta.D() {
+			continue
+		}
+		limit := 3 * durationMedian(history) / 2
+		for _, v := range history {
+			if v > limit {
+				far++
+			}
+		}
+		all += float64(len(history))
+	}
+	return (usual*weight + far) / (weight + all)
+}
