@@ -191,6 +191,17 @@ func TestEncodeIsDead(t *testing.T) {
 	}
 }
 
+func TestDecodeMasksKeysOverLines(t *testing.T) {
+	line := `{"id":"a","outcome":"failed","log":["before","-----BEGIN RSA PRIVATE KEY-----","MIIleak","-----END RSA PRIVATE KEY-----","after"],"steps":[]}`
+	list, err := Decode(strings.NewReader(line), "b.jsonl")
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d builds, %v", len(list), err)
+	}
+	if log := strings.Join(list[0].Log, "\n"); strings.Contains(log, "MIIleak") || !strings.HasPrefix(log, "before\n") || !strings.HasSuffix(log, "\nafter") {
+		t.Errorf("the log is %q", log)
+	}
+}
+
 func TestDecodeBounds(t *testing.T) {
 	name := strings.Repeat("é", 1<<19) + "\xff"
 	got, err := Decode(strings.NewReader(`{"id":"x","steps":[{"name":"`+name+`","duration_seconds":1}]}`), "file")

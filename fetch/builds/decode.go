@@ -107,6 +107,10 @@ func (b *build) build() (detect.Build, error) {
 	} {
 		*text = clean(*text)
 	}
+	// A key that goes over several lines shows in none of them alone.
+	if log := strings.Join(out.Log, "\n"); detect.Mask(log) != log {
+		out.Log = strings.Split(detect.Mask(log), "\n")
+	}
 	for i := range out.Log {
 		out.Log[i] = clean(out.Log[i])
 	}
