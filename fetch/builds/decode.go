@@ -107,6 +107,9 @@ func (b *build) build() (detect.Build, error) {
 	} {
 		*text = clean(*text)
 	}
+	if len(out.Log) == 0 { // "log":[] says no more than no log
+		out.Log = nil
+	}
 	// A key that goes over several lines shows in none of them alone.
 	if log := strings.Join(out.Log, "\n"); detect.Mask(log) != log {
 		out.Log = strings.Split(detect.Mask(log), "\n")
@@ -168,6 +171,9 @@ func (s *step) step() (detect.Step, error) {
 			return out, fmt.Errorf("source line is %d, less than none", s.Source.Line)
 		}
 		out.Source = detect.Position{File: clean(s.Source.File), Line: s.Source.Line}
+	}
+	if len(out.Inputs) == 0 {
+		out.Inputs = nil
 	}
 	for i := range out.Inputs {
 		out.Inputs[i] = clean(out.Inputs[i])
