@@ -17,7 +17,7 @@ type Trial struct {
 	// is the build to be judged. At most maxEvidence of them are looked at.
 	New []time.Duration
 	// Runners holds the runner factor of each of New as seen by the other steps
-	// of that build; nil where none could be estimated.
+	// of that build, as many as New; none where they could not be estimated.
 	Runners []Runner
 	// Recent of the newest samples of History are among New as well: on the base
 	// branch the newest builds are under judgement themselves, not the level.
@@ -76,7 +76,6 @@ const (
 // order of the trials does not matter. Only times relative to t.MinDelta and the
 // resolution matter, not the unit.
 func Decide(trials []Trial, t Thresholds) []Decision {
-	contamination := estimateContamination(trials, t)
 	decisions := make([]Decision, len(trials))
 	judged := make([]*judgement, len(trials))
 	var family []*judgement
@@ -93,8 +92,12 @@ func Decide(trials []Trial, t Thresholds) []Decision {
 			decisions[i] = trifle(&trials[i], t)
 			continue
 		}
-		judged[i] = newJudgement(&trials[i], t, contamination)
+		judged[i] = newJudgement(&trials[i], t)
 		family = append(family, judged[i])
+	}
+	contamination := estimateContamination(family)
+	for _, j := range family {
+		j.weigh(contamination)
 	}
 	benjaminiHochberg(family)
 	limit := math.Min(SlowerP, t.FDR/float64(max(len(family), 1)))
@@ -124,11 +127,14 @@ type judgement struct {
 	trial   *Trial
 	t       Thresholds
 	offset  time.Duration // added before logarithms are taken
+	grain   float64       // step of the clock, relative to the usual time
+	shift   shift         // newest change of level
+	recent  int           // newest samples left out of the level, as they are judged
+	values  []float64     // logarithms of the level, ascending
 	model   *predictive
 	raw     []observation // as measured, oldest first
 	cleared []observation // the same without the runner's factor
 
-	shift          shift
 	slower, faster leaning
 	q              float64
 }
@@ -140,42 +146,93 @@ type leaning struct {
 	p     float64 // error of believing it
 }
 
-func newJudgement(trial *Trial, t Thresholds, contamination float64) *judgement {
+// leastOffset is shorter than what anything measures of a step.
+const leastOffset = 100 * time.Microsecond
+
+// newJudgement finds the level that a trial is judged against.
+func newJudgement(trial *Trial, t Thresholds) *judgement {
 	j := &judgement{trial: trial, t: t, q: 1}
 	// A hundredth of what is worth telling keeps the logarithm of times near zero
 	// from growing without bound.
-	j.offset = max(t.MinDelta.D()/100, trial.Resolution/2, 1)
-	history := make([]float64, min(len(trial.History), t.Window))
+	j.offset = max(t.MinDelta.D()/100, trial.Resolution/2, leastOffset)
+	history := j.history()
+	j.grain = float64(trial.Resolution) / float64(durationMedian(history)+j.offset)
+	logs := make([]float64, len(history))
 	for i := range history {
-		history[i] = j.log(trial.History[i])
+		logs[i] = j.log(history[i])
 	}
-	grain := float64(trial.Resolution) / float64(max(durationMedian(trial.History), 1))
-	if n := trial.Accepted; n > 0 && n < len(history) {
-		j.shift = shiftAt(history, n)
-	} else if n == 0 {
-		j.shift = findShift(history, t, contamination, grain)
-	}
-	if j.shift.since > 0 {
-		history = j.shift.relevel(history)
-	}
-	if recent := trial.Recent; len(history)-recent >= t.MinHistory {
-		history = history[recent:]
-	}
-	slices.Sort(history)
-	j.model = newPredictive(history, contamination, grain)
+	logs = j.settle(logs)
+	j.recent = j.underJudgement(logs)
+	logs = logs[j.recent:]
+	j.values = slices.Sorted(slices.Values(logs))
+	return j
+}
 
+// underJudgement returns how many of the newest logarithms are left out of the
+// level, as they are judged by it: all recent ones where enough are left, else
+// those that stand off from the rest.
+func (j *judgement) underJudgement(logs []float64) int {
+	recent := min(j.trial.Recent, len(logs))
+	if len(logs)-recent >= j.t.MinHistory {
+		return recent
+	}
+	center, n := median(slices.Sorted(slices.Values(logs))), 0
+	for n < recent && len(logs)-n > 3 && logs[n]-center >= math.Log1p(j.t.MinSlowdown)/2 {
+		n++
+	}
+	return n
+}
+
+// history holds the samples looked at, newest first.
+func (j *judgement) history() []time.Duration {
+	return j.trial.History[:min(len(j.trial.History), j.t.Window+j.trial.Recent)]
+}
+
+// settle brings a history, newest first, to its newest level: the one that it
+// came to, and within one that was accepted, what it came to since.
+func (j *judgement) settle(logs []float64) []float64 {
+	n := min(j.trial.Accepted, len(logs))
+	found := shift{}
+	switch {
+	case n == 0 || n == len(logs):
+		found = findShift(logs, j.t, usualContamination, j.grain)
+	case n < j.t.MinHistory:
+		found = shiftAt(logs, n)
+	default:
+		j.shift = shiftAt(logs, n)
+		logs = logs[:n]
+		found = findShift(logs, j.t, usualContamination, j.grain)
+	}
+	if found.since > 0 {
+		j.shift = found
+		logs = found.relevel(logs)
+	}
+	return logs
+}
+
+// weigh judges the new values.
+func (j *judgement) weigh(contamination float64) {
+	j.model = newPredictive(j.values, contamination, j.grain)
+	trial := j.trial
 	for i := max(0, len(trial.New)-maxEvidence); i < len(trial.New); i++ {
 		o := observation{y: j.log(trial.New[i])}
 		j.raw = append(j.raw, o)
-		if trial.Runners != nil {
-			o.y -= trial.Runners[i].Log
-			o.sd = trial.Runners[i].SD
+		if r := trial.runner(i); r != (Runner{}) {
+			o.y -= r.Log
+			o.sd = r.SD
 		}
 		j.cleared = append(j.cleared, o)
 	}
-	j.slower = lean(j.model, j.raw, j.cleared, t)
-	j.faster = j.mirrored(contamination, grain)
-	return j
+	j.slower = lean(j.model, j.raw, j.cleared, j.t)
+	j.faster = j.mirrored(contamination, j.grain)
+}
+
+// runner is the factor of New[i], zero if it is not known.
+func (t *Trial) runner(i int) Runner {
+	if len(t.Runners) != len(t.New) {
+		return Runner{}
+	}
+	return t.Runners[i]
 }
 
 // mirrored weighs the newest values for a speed-up: with all logarithms negated it
@@ -202,7 +259,13 @@ func (j *judgement) mirrored(contamination, grain float64) leaning {
 func (j *judgement) log(d time.Duration) float64 { return math.Log(float64(max(d, 0) + j.offset)) }
 
 func (j *judgement) duration(y float64) time.Duration {
-	return max(0, time.Duration(math.Round(math.Exp(y)))-j.offset)
+	return max(0, bounded(math.Round(math.Exp(y)))-j.offset)
+}
+
+// bounded is a duration of so many nanoseconds, at most a hundred years.
+func bounded(ns float64) time.Duration {
+	const century = 100 * 365 * 24 * float64(time.Hour)
+	return time.Duration(max(-century, min(ns, century)))
 }
 
 // lean weighs the newest values, up to the last, for a slowdown. How many of them
@@ -231,16 +294,19 @@ func lean(model *predictive, raw, cleared []observation, t Thresholds) (best lea
 
 // level holds the samples of the level that the step is on, newest first.
 func (j *judgement) level() []time.Duration {
-	history := j.trial.History[:min(len(j.trial.History), j.t.Window)]
+	history := j.history()
 	if j.shift.since > 0 {
-		return history[:j.shift.since]
+		history = history[:j.shift.since]
+	}
+	if len(history) > j.recent {
+		history = history[j.recent:]
 	}
 	return history
 }
 
 // young tells whether the level is too new to prove anything against.
 func (j *judgement) young() bool {
-	return j.shift.since > 0 && j.shift.since < j.t.MinHistory
+	return j.shift.since > 0 && j.shift.since < j.t.MinHistory || len(j.values) < j.t.MinHistory
 }
 
 // matters tells whether the step is long enough for a change of it to be told.
@@ -273,16 +339,13 @@ func rangeOf(history []time.Duration) (usual, low, high time.Duration) {
 // counts if no other does.
 func (j *judgement) decide(limit float64) Decision {
 	usual, low, high := rangeOf(j.level())
-	runner := Runner{}
-	if j.trial.Runners != nil {
-		runner = j.trial.Runners[len(j.trial.Runners)-1]
-	}
+	runner := j.trial.runner(len(j.trial.New) - 1)
 	d := Decision{
 		Status:   StatusSame,
 		P:        j.slower.p,
 		Q:        j.q,
 		Usual:    usual,
-		Expected: time.Duration(float64(usual) * math.Exp(runner.Log)),
+		Expected: bounded(float64(usual) * math.Exp(runner.Log)),
 		Low:      low,
 		High:     high,
 		Evidence: Evidence{Builds: j.slower.run, Slow: j.slow(usual), Value: j.slower.value},
@@ -322,7 +385,7 @@ func (j *judgement) told(usual time.Duration, l leaning, direction float64) bool
 		now := j.duration(mean)
 		// Speed-ups are measured by what the faster of the two took, as slowdowns are.
 		delta, from := time.Duration(direction)*(now-usual), min(now, usual)
-		if delta < j.t.MinDelta.D() || float64(delta) < j.t.MinSlowdown*float64(from) {
+		if delta <= 0 || delta < j.t.MinDelta.D() || float64(delta) < j.t.MinSlowdown*float64(from) {
 			return false
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // on unchanged values of real CI durations, held out of histories of 8 to 50;
 // beyond what could be measured it falls as the inequality says.
 func errorOf(value float64, k, n int) float64 {
-	value -= 0.15 * float64(k-1) // a longer run had more chances to begin
+	value -= 0.2 * float64(k-1) // a longer run had more chances to begin
 	value -= 4/float64(n) - 4.0/50
 	last := len(errorLine) - 1
 	if value >= errorLine[last].value {
@@ -29,7 +29,7 @@ func errorOf(value float64, k, n int) float64 {
 }
 
 var errorLine = []struct{ value, log10 float64 }{
-	{-1, 0}, {-0.05, -1.3}, {0.45, -2}, {0.95, -2.3}, {1.45, -2.83}, {1.8, -3.2},
+	{-1, 0}, {0, -1.3}, {0.5, -2}, {1, -2.3}, {1.5, -2.83}, {1.85, -3.2},
 }
 
 // benjaminiHochberg sets q of each judgement: the smallest false discovery rate
@@ -52,27 +52,25 @@ func benjaminiHochberg(family []*judgement) {
 	}
 }
 
+// usualContamination is the share of unchanged values in CI that their history
+// says nothing of.
+const usualContamination = 0.04
+
 // estimateContamination returns the share of values that lie far above what the
-// rest of their history says, over all steps together, shrunk towards what is
-// usual in CI. One step's history is too short to tell.
-func estimateContamination(trials []Trial, t Thresholds) float64 {
-	const (
-		usual  = 0.04
-		weight = 50.0 // values that the prior counts for
-	)
+// rest of their level says, over all steps together, shrunk towards what is
+// usual. One step's history is too short to tell.
+func estimateContamination(family []*judgement) float64 {
+	const weight = 50.0 // values that the prior counts for
 	far, all := 0.0, 0.0
-	for i := range trials {
-		history := trials[i].History[:min(len(trials[i].History), t.Window)]
-		if len(history) < t.MinHistory || durationMedian(history) < t.MinDelta.D() {
-			continue
-		}
-		limit := 3 * durationMedian(history) / 2
-		for _, v := range history {
+	for _, j := range family {
+		level := j.level()
+		limit := 3 * durationMedian(level) / 2
+		for _, v := range level {
 			if v > limit {
 				far++
 			}
 		}
-		all += float64(len(history))
+		all += float64(len(level))
 	}
-	return (usual*weight + far) / (weight + all)
+	return (usualContamination*weight + far) / (weight + all)
 }

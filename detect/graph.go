@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// slop is how far a step may begin before one that it waited for has ended: the
-// clocks of a build's events are that uneven.
-const slop = 10 * time.Millisecond
+// leastSlop is how far a step may begin before one that it waited for has ended: the
+// clocks of a build's events are that uneven. A coarser clock allows for more.
+const leastSlop = 10 * time.Millisecond
 
 // A graph is what each step of one build waited for.
 type graph struct {
@@ -19,12 +19,13 @@ type graph struct {
 	// stages and "COPY --from".
 	linked bool
 	timed  bool // the steps have start times
+	slop   time.Duration
 }
 
 var fromStage = regexp.MustCompile(`(?:--from=|,from=|^FROM )([\w.-]+)`)
 
 func newGraph(build *Build) *graph {
-	g := &graph{steps: build.Steps, inputs: make([][]int, len(build.Steps))}
+	g := &graph{steps: build.Steps, inputs: make([][]int, len(build.Steps)), slop: max(leastSlop, build.Resolution)}
 	byID := map[string]int{}
 	for i := range g.steps {
 		if g.steps[i].ID != "" {
@@ -108,7 +109,7 @@ func (g *graph) criticalPath() []int {
 	var work []int // by end, latest first
 	for i := range g.steps {
 		// What was found in the cache at once decides nothing.
-		if s := &g.steps[i]; !s.Start.IsZero() && (s.State == Executed && s.Duration > 0 || s.State == Cached && s.Duration > slop) {
+		if s := &g.steps[i]; !s.Start.IsZero() && (s.State == Executed && s.Duration > 0 || s.State == Cached && s.Duration > g.slop) {
 			work = append(work, i)
 		}
 	}
@@ -125,7 +126,7 @@ func (g *graph) criticalPath() []int {
 			}
 		}
 		// Nothing that is known to be waited for: whatever ended last before it.
-		limit := g.steps[i].Start.Add(slop)
+		limit := g.steps[i].Start.Add(g.slop)
 		for len(work) > 0 && (g.end(work[0]).After(limit) || g.steps[work[0]].Start.After(g.steps[i].Start)) {
 			work = work[1:]
 		}
@@ -142,13 +143,13 @@ func (g *graph) lastInput(i int) int {
 		if g.steps[at].Duration == 0 || g.steps[at].Start.IsZero() {
 			return true
 		}
-		if !g.end(at).After(g.steps[i].Start.Add(slop)) && (best < 0 || g.end(at).After(g.end(best))) {
+		if !g.end(at).After(g.steps[i].Start.Add(g.slop)) && (best < 0 || g.end(at).After(g.end(best))) {
 			best = at
 		}
 		return false
 	})
 	const gap = 100 * time.Millisecond
-	if best >= 0 && g.steps[i].Start.Sub(g.end(best)) > gap {
+	if best >= 0 && g.steps[i].Start.Sub(g.end(best)) > max(gap, g.slop) {
 		return -1
 	}
 	return best

@@ -44,6 +44,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 	}
 	var chains []chain
 	r.Cache, chains = cacheOf(a, g)
+	r.Cache.Losses, chains = unruled(&p, r.Cache.Losses, chains, a)
 	for i := range base {
 		r.Baseline.IDs = append(r.Baseline.IDs, base[i].ID)
 	}
@@ -77,7 +78,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 		r.Reason = reason
 		r.Cache.Losses, r.Cache.Cold = []CacheLoss{}, false
 		r.markPath(g, build)
-		if r.enforceBudgets(&p) {
+		if r.enforceBudgets(&p, nil) {
 			r.Verdict, r.Reason = Regressed, ""
 		}
 		r.count()
@@ -88,12 +89,26 @@ func Judge(build *Build, history *History, p Policy) Result {
 	loads := judgeSteps(a, gauge, moods, filled > 0, &p, &r)
 	r.markLosses(chains)
 	r.markPath(g, build)
+	for i, at := range loads {
+		r.Steps[at].Critical, r.Steps[at].Slack = r.Steps[i].Critical, r.Steps[i].Slack
+	}
 	r.WallClock = account(build, a, g, r.Steps, loads, chains, mood, t)
 	r.addGone(a)
-	broken := r.enforceBudgets(&p)
+	broken := r.enforceBudgets(&p, loads)
 	r.count()
 	r.conclude(gauge, moods, broken, t)
 	return r
+}
+
+// unruled leaves out the losses at steps that the team asked to ignore.
+func unruled(p *Policy, losses []CacheLoss, chains []chain, a *arranged) ([]CacheLoss, []chain) {
+	kept, links := []CacheLoss{}, []chain{}
+	for i := range losses {
+		if p.rulingOf(a.series[chains[i].root].step.Key).ignore == "" {
+			kept, links = append(kept, losses[i]), append(links, chains[i])
+		}
+	}
+	return kept, links
 }
 
 // comparable picks the builds to compare with and the branch's own, oldest first.
@@ -140,7 +155,7 @@ func describe(s *series, build *Build) StepResult {
 	r := StepResult{
 		Key: step.Key, Name: step.Name, Stage: step.Stage, Platform: step.Platform,
 		State: step.State, Current: Seconds(step.Duration), Source: step.Source,
-		History: []Point{}, Modes: []Mode{}, Notes: []string{}, N: len(s.samples), P: 1, Q: 1,
+		History: []Point{}, Modes: []Mode{}, Notes: []string{}, P: 1, Q: 1,
 	}
 	if !step.Start.IsZero() {
 		r.Start = Seconds(max(0, step.Start.Sub(build.Start)))
@@ -177,7 +192,7 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 				return
 			}
 		}
-		trial := Trial{History: s.durations(t.Window), Resolution: resolution, Foreign: foreign}
+		trial := Trial{Resolution: resolution, Foreign: foreign}
 		if level != nil {
 			trial.Accepted = level.samples
 		}
@@ -194,6 +209,7 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 				trial.Runners = append(trial.Runners, g.forStep(&moods[b], at))
 			}
 		}
+		trial.History = s.durations(t.Window + trial.Recent)
 		trials, tried, results = append(trials, trial), append(tried, s), append(results, result)
 	}
 	build := a.branch[len(a.branch)-1]
@@ -297,15 +313,20 @@ func (r *Result) markLosses(chains []chain) {
 	for i := range chains {
 		l := &r.Cache.Losses[i]
 		for _, at := range chains[i].dragged {
-			if step := &r.Steps[at]; step.Status == StatusUnjudged {
+			if step := &r.Steps[at]; step.Status == StatusUnjudged && !ruled(step.Reason) {
 				step.Reason = "ran because the cache was lost at " + l.Step
 			}
 		}
 		step := &r.Steps[chains[i].root]
-		if step.Status != StatusSlower && step.Status != StatusSuspect && (!r.Cache.Cold || l.Lasting) {
+		if step.Status != StatusSlower && step.Status != StatusSuspect && !ruled(step.Reason) && (!r.Cache.Cold || l.Lasting) {
 			step.Status, step.Reason = StatusCacheLost, l.Cause
 		}
 	}
+}
+
+// ruled tells whether a step is unjudged because the team asked for it.
+func ruled(reason string) bool {
+	return strings.HasPrefix(reason, Ignored) || strings.HasPrefix(reason, Accepted)
 }
 
 // markPath tells which steps decided how long the build took.

@@ -67,7 +67,7 @@ func twoUnits(big time.Duration, unit string, small time.Duration, smallUnit str
 
 // MarshalJSON writes the shortest decimal that is exactly s.
 func (s Seconds) MarshalJSON() ([]byte, error) {
-	n, sign := int64(s), ""
+	n, sign := max(int64(s), -math.MaxInt64), ""
 	if n < 0 {
 		n, sign = -n, "-"
 	}

@@ -159,10 +159,14 @@ func (x *accepted) String() string {
 }
 
 // enforceBudgets marks the steps that took longer than they may, whatever their
-// history says, and tells whether the build or any of them did.
-func (r *Result) enforceBudgets(p *Policy) (broken bool) {
+// history says, and tells whether the build or any of them did. loads holds the
+// places of loads by those of their steps: then the load is what took the time.
+func (r *Result) enforceBudgets(p *Policy, loads map[int]int) (broken bool) {
 	for i := range r.Steps {
 		s := &r.Steps[i]
+		if _, loaded := loads[i]; loaded {
+			continue
+		}
 		limit := p.rulingOf(s.Key).max
 		if limit == 0 || s.State != Executed && s.State != Cached || s.Current <= limit {
 			continue

@@ -10,6 +10,9 @@ import (
 // theirs.
 const minRunnerSteps = 5
 
+// maxRunner bounds the logarithm of a factor: no machine is 20 times as slow.
+const maxRunner = 3.0
+
 // A reading is what one step says of the machine's factor in one build.
 type reading struct {
 	at     int     // place of the step's series
@@ -38,6 +41,7 @@ type gauge struct {
 
 func newGauge(a *arranged, t Thresholds) *gauge {
 	g := &gauge{usual: map[int]float64{}, spread: map[int]float64{}, sd: 0.1}
+	byBuild := map[*Build]map[int]float64{}
 	for i := range a.series {
 		s := &a.series[i]
 		history := s.durations(t.Window)
@@ -48,18 +52,22 @@ func newGauge(a *arranged, t Thresholds) *gauge {
 		for k, d := range history {
 			logs[k] = math.Log(float64(d + 1))
 		}
+		// What a machine does to a step is told from the level that the step was on.
+		if level := findShift(logs, t, usualContamination, 0); level.since > 0 {
+			for k := level.since; k < len(logs); k++ {
+				logs[k] += level.by
+			}
+		}
+		for k, y := range logs {
+			build := s.samples[k].build
+			if byBuild[build] == nil {
+				byBuild[build] = map[int]float64{}
+			}
+			byBuild[build][i] = y
+		}
 		slices.Sort(logs)
 		g.usual[i] = median(logs)
 		g.spread[i] = math.Hypot(winsorisedSD(logs), 0.03)
-	}
-	byBuild := map[*Build]map[int]float64{}
-	for i := range g.usual {
-		for _, sample := range a.series[i].samples {
-			if byBuild[sample.build] == nil {
-				byBuild[sample.build] = map[int]float64{}
-			}
-			byBuild[sample.build][i] = math.Log(float64(sample.duration + 1))
-		}
 	}
 	for b := range a.base {
 		if m := g.measure(byBuild[&a.base[b]]); m.known {
@@ -133,6 +141,7 @@ func (g *gauge) summarise(readings []reading) (log, sd, excess float64) {
 	excess = math.Sqrt(max(0, around*around-median(own)*median(own)))
 	// Posterior of a normal whose prior is how machines usually differ; but a
 	// machine seen far outside the usual range is believed to be there.
+	log = max(-maxRunner, min(log, maxRunner))
 	tau := max(g.sd, math.Abs(log)/2)
 	return log * tau * tau / (tau*tau + sd*sd), sd * tau / math.Hypot(sd, tau), excess
 }

@@ -12,7 +12,7 @@ func (r *Result) conclude(g *gauge, moods []mood, overBudget bool, t Thresholds)
 	for i := range r.Steps {
 		switch s := &r.Steps[i]; s.Status {
 		case StatusSlower:
-			cost += s.WallClockSeconds.D()
+			cost += max(0, s.WallClockSeconds.D())
 			judged++
 		case StatusSame, StatusFaster, StatusSuspect, StatusOverBudget:
 			judged++

@@ -41,7 +41,10 @@ func account(build *Build, a *arranged, g *graph, steps []StepResult, loads map[
 			}
 		}
 		took, usual := s.step.Duration, durationMedian(s.durations(t.Window))
-		byRunner := time.Duration(float64(usual) * (factor - 1))
+		if len(r.History) > 0 && r.Status != StatusUnjudged { // by the level that it was judged by
+			usual = r.Usual.D()
+		}
+		byRunner := bounded(float64(usual) * (factor - 1))
 		own := took - usual - byRunner
 		add(CauseRunner, "", byRunner)
 		// What ran in fewer than half of the builds is no part of a usual one: that
@@ -54,9 +57,7 @@ func account(build *Build, a *arranged, g *graph, steps []StepResult, loads map[
 		} else if 2*len(s.samples) < s.reached {
 			add(CauseStep, s.step.Key, usual)
 		}
-		if r.Status == StatusSlower || r.Status == StatusSuspect || r.Status == StatusFaster || r.Status == StatusOverBudget {
-			r.WallClockSeconds = Seconds(own)
-		}
+		r.WallClockSeconds = Seconds(own)
 		if own.Abs() >= t.MinDelta.D() {
 			add(CauseStep, s.step.Key, own)
 		} else {

@@ -87,7 +87,7 @@ var (
 	deadHTML       = regexp.MustCompile(`(?s)<pre>.*?</pre>|<code>.*?</code>`)
 	anyTag         = regexp.MustCompile(`<[^>]*>`)
 	// What GitHub looks for in the text once Markdown is done with it.
-	reference = regexp.MustCompile(`(?i)@\w|#\d|https?:/|ftp:/|mailto:\w|www\.|:\w+:|\$[!-~]|\bGH-\d|\b[0-9a-f]{7,}\b`)
+	reference = regexp.MustCompile(`(?i)@\w|#\d|https?:/|ftp:/|mailto:\w|(?:^|[\s*_~(])www\.|:\w+:|\$[!-~]|\bGH-\d|\b[0-9a-f]{7,}\b`)
 )
 
 // liveHTML renders Markdown and takes out of it what code holds.

@@ -1,0 +1,148 @@
+package detect
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// shiftedHistory is 40 builds of main, of which the newest are slower or faster in
+// all the steps that change says.
+func shiftedHistory(since int, change func([]stepSpec) []stepSpec) *History {
+	return mainHistory(40, func(n int, rng *rand.Rand) []stepSpec {
+		if s := app(rng); n < 40-since {
+			return s
+		} else {
+			return change(s)
+		}
+	})
+}
+
+func times2(by float64) func([]stepSpec) []stepSpec {
+	return func(s []stepSpec) []stepSpec {
+		for i := range s {
+			s[i].took = time.Duration(float64(s[i].took) * by)
+		}
+		return s
+	}
+}
+
+// judgeBranch judges the last of n equal builds of a branch.
+func judgeBranch(h *History, n int, change func([]stepSpec) []stepSpec, p Policy) Result {
+	p.Thresholds = DefaultThresholds
+	for i := range n - 1 {
+		h.Branch = append([]Build{edit("pr", 100+i, change)}, h.Branch...)
+	}
+	b := edit("pr", 100+n, change)
+	return Judge(&b, h, p)
+}
+
+// A slowdown costs what it is above the level that it is judged by.
+func TestRegressionAfterASpeedUp(t *testing.T) {
+	r := judgeBranch(shiftedHistory(12, slow(compile, 1./3)), 3, slow(compile, 2./3), Policy{})
+	if s := stepOf(t, &r, compile); s.Status != StatusSlower || s.WallClockSeconds.D() < seconds(15) || r.Verdict != Regressed {
+		t.Errorf("20 s to 40 s: %v, costs %v, build %v", s.Status, s.WallClockSeconds, r.Verdict)
+	}
+}
+
+// What changed for all steps at once is their level, not the mood of a machine, and
+// hides nothing that comes after.
+func TestSlowdownAfterACommonShift(t *testing.T) {
+	for _, by := range []float64{0.5, 1.45, 2} { // and beyond what was usual before
+		r := judgeBranch(shiftedHistory(18, times2(by)), 3, func(s []stepSpec) []stepSpec { return slow(compile, 3)(times2(by)(s)) }, Policy{})
+		if s := stepOf(t, &r, compile); s.Status != StatusSlower || r.RunnerFactor.Unusual() {
+			t.Errorf("all ×%g since 18 builds, then one ×3: %v (p %.4f), factor %+v", by, s.Status, s.P, r.RunnerFactor)
+		}
+	}
+}
+
+func TestShiftAfterAcceptance(t *testing.T) {
+	h := shiftedHistory(12, slow(compile, 2))
+	accept := Policy{Thresholds: DefaultThresholds, Accept: []Acceptance{{Step: "*make compile*", Since: h.Base[30].Revision, Why: "more is compiled"}}}
+	b := edit("main", 41, slow(compile, 2))
+	if r := Judge(&b, h, accept); r.Verdict != Pass {
+		t.Errorf("the level since 12 builds: %v", r.Verdict)
+	}
+	r := judgeBranch(shiftedHistory(12, slow(compile, 1./3)), 3, slow(compile, 2./3), accept)
+	if s := stepOf(t, &r, compile); s.Status != StatusSlower {
+		t.Errorf("slower than the level after the acceptance: %v, usually %v", s.Status, s.Usual)
+	}
+}
+
+// A small window does not let the builds under judgement be their own level.
+func TestSmallWindowOnTheBaseBranch(t *testing.T) {
+	p := defaults
+	p.Window = 10
+	for n := 30; n < 34; n++ {
+		h := mainHistory(n, func(n int, rng *rand.Rand) []stepSpec {
+			if s := app(rng); n < 30 {
+				return s
+			} else {
+				return slow(compile, 3)(s)
+			}
+		})
+		h.Base = h.Base[:14]
+		b := edit("main", n, slow(compile, 3))
+		r := Judge(&b, h, p)
+		if s := stepOf(t, &r, compile); s.Status != StatusSlower && s.Status != StatusSuspect {
+			t.Errorf("build %d after the slowdown: %v, usually %v", n-30, s.Status, s.Usual)
+		}
+	}
+}
+
+// On a clock of whole seconds, steps overlap; what was waited for still counts.
+func TestCriticalPathOnACoarseClock(t *testing.T) {
+	whole := func(b Build) Build {
+		b.Resolution = time.Second
+		for i := range b.Steps {
+			s := &b.Steps[i]
+			end := s.Start.Add(s.Duration).Truncate(time.Second).Add(time.Second)
+			s.Start = s.Start.Truncate(time.Second)
+			s.Duration = end.Sub(s.Start)
+		}
+		return b
+	}
+	h := appHistory(20)
+	for i := range h.Base {
+		h.Base[i] = whole(h.Base[i])
+	}
+	b := whole(edit("pr", 100, slow(compile, 4)))
+	r := Judge(&b, h, defaults)
+	if s := stepOf(t, &r, compile); !s.Critical || r.Verdict != Regressed {
+		t.Errorf("critical %v, %v", s.Critical, r.Verdict)
+	}
+}
+
+func TestZeroOnACoarseClock(t *testing.T) {
+	d := Decide([]Trial{{History: times(20, 0), New: times(3, 60), Resolution: time.Second}}, DefaultThresholds)[0]
+	if d.Status != StatusSlower {
+		t.Errorf("0 s, then a minute, three times: %v (p %.4f)", d.Status, d.P)
+	}
+}
+
+// Whatever the numbers are, the result can be written.
+func TestResultOfAbsurdTimes(t *testing.T) {
+	year := 365 * 24 * 3600.0
+	h := appHistory(30)
+	b := edit("pr", 100, func(s []stepSpec) []stepSpec {
+		for i := range s {
+			s[i].took = seconds(year)
+		}
+		return s
+	})
+	h.Base[0].Steps[5].Duration = seconds(year)
+	r := Judge(&b, h, defaults)
+	if _, err := json.Marshal(r); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestIgnoredStepLosesNoCache(t *testing.T) {
+	h := appHistory(20)
+	b := edit("pr", 100, misses("[deps 2/3] RUN npm ci"))
+	r := Judge(&b, h, Policy{Thresholds: DefaultThresholds, Rules: []Rule{{Step: "*npm ci*", Ignore: "flaky mirror"}}})
+	if s := stepOf(t, &r, "[deps 2/3] RUN npm ci"); s.Status != StatusUnjudged || len(r.Cache.Losses) > 0 {
+		t.Errorf("%v, %q, losses %+v", s.Status, s.Reason, r.Cache.Losses)
+	}
+}
