@@ -50,15 +50,15 @@
 // # What it reaches
 //
 // At default settings, histories of 20 and builds of 30 steps, each case through
-// Decide (go run ./testdata/measure on the same series, 6 windows each; intervals
-// of 95 % by drawing series anew):
+// Decide (go run ./testdata/measure -seeds 4 on the same series; intervals of 95 %
+// by drawing series anew):
 //
-//	unchanged, one build      slower 1.4 (0–4.2), slower or suspect 4.2 (0–8.4) of 1,000
-//	slower, one build         ×2 .30, ×3 .64, ×5 .88; or suspect .77, .89, .94
-//	unchanged, five builds    slower at any of them 5.6 (0–12.6) of 1,000
-//	slower, by the third      ×1.2 .24, ×1.5 .73, ×2 .89
-//	slower, by the fifth      ×1.2 .39, ×1.5 .84, ×2 .92
-//	at the stated minimum     found .87 (one build), .81 (three)
+//	unchanged, one build      none slower, none suspect in 476 checks
+//	slower, one build         ×2 .23, ×3 .54, ×5 .88; or suspect .75, .88, .93
+//	unchanged, five builds    slower at any of them 6.3 (0–16.8) of 1,000
+//	slower, by the third      ×1.2 .22, ×1.5 .72, ×2 .90
+//	slower, by the fifth      ×1.2 .37, ×1.5 .83, ×2 .92
+//	at the stated minimum     found .86 (one build), .80 (three)
 //
 // # Limits
 //
