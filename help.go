@@ -56,7 +56,8 @@ Examples:
 Every flag may be given in the environment: --min-delta is
 BUILDREGRESS_MIN_DELTA. Flags go before the environment, and that before the
 file .buildregress.yaml, which holds window, min-history, fdr, min-slowdown,
-min-delta and fail-on.
+min-delta, fail-on, budgets (max), rules for single steps (steps) and changes
+that were accepted (accept).
 
 Exit status:
   0  nothing to fail on; also if there is too little history to judge by
