@@ -19,7 +19,7 @@ type checkPlan struct {
 	source   string
 	baseline string // "" for the store
 	store    string
-	build    string // which of several, "" for all
+	wanted   fetch.Want
 	pipeline string
 	policy   detect.Policy
 	lookback time.Duration
@@ -39,7 +39,7 @@ func planCheck(w *world, s settings, args []string) (p checkPlan, err error) {
 		return p, usageError{fmt.Sprintf("one SOURCE expected, and then %q", args[1]), "a folder can hold several builds"}
 	}
 	p.source, p.baseline = args[0], s.text("baseline")
-	p.build, p.pipeline = s.text("build"), s.text("pipeline")
+	p.wanted, p.pipeline = wantedBy(s), s.text("pipeline")
 	var errs [7]error
 	p.policy.Thresholds, errs[0] = planThresholds(s)
 	p.lookback, errs[1] = s.duration("lookback")
@@ -118,24 +118,25 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 		return 0, err
 	}
 	names := newNamer(w, s)
-	subjects, notes, err := readSubjects(ctx, w, names, plan.source, plan.build)
-	if err != nil {
-		return 0, err
-	}
-	settle(subjects, names)
 	st, err := store.Open(ctx, plan.store)
 	if err != nil {
 		return 0, err
 	}
 	defer st.Close()
-	var past historian = st
-	if plan.baseline != "" {
-		var warnings []string
-		if past, warnings, err = openBaseline(ctx, w, plan); err != nil {
-			return 0, err
-		}
-		notes = append(notes, warnings...)
+	from, err := openOrigin(ctx, w, s, plan.source, nil)
+	if err != nil {
+		return 0, err
 	}
+	subjects, notes, err := readSubjects(ctx, w, names, from, plan.wanted)
+	if err != nil {
+		return 0, err
+	}
+	settle(subjects, names)
+	past, warnings, err := openPast(ctx, w, s, &plan, from, st)
+	if err != nil {
+		return 0, err
+	}
+	notes = append(notes, warnings...)
 
 	c := checker{w: w, plan: plan, names: names, past: past, store: st, notes: notes}
 	var results []detect.Result
@@ -154,14 +155,26 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 	return report.ExitCode, errors.Join(append([]error{plan.output.write(w, &report)}, c.troubles...)...)
 }
 
-// openBaseline opens what was given to compare with: a store, or files.
-func openBaseline(ctx context.Context, w *world, plan checkPlan) (historian, []string, error) {
-	if store.Is(plan.baseline) {
+// openPast opens what to compare with: what was given as a baseline; else the
+// server that the build comes from; else the store. It sets plan.baseline to the
+// name of that, "" for the store.
+func openPast(ctx context.Context, w *world, s settings, plan *checkPlan, from origin, st *store.Store) (fetch.Historian, []string, error) {
+	switch {
+	case plan.baseline == "" && from.past == nil:
+		return st, nil, nil
+	case plan.baseline == "":
+		plan.baseline = from.name
+		return from.past, nil, nil
+	case store.Is(plan.baseline):
 		// It stays open until the process ends, and is only read.
-		st, err := store.Open(ctx, plan.baseline)
-		return st, nil, err
+		other, err := store.Open(ctx, plan.baseline)
+		return other, nil, err
 	}
-	return readBaseline(ctx, w, plan.baseline, plan.pipeline)
+	baseline, err := openOrigin(ctx, w, s, plan.baseline, nil)
+	if err != nil || baseline.past != nil {
+		return baseline.past, nil, err
+	}
+	return readBaseline(ctx, w, baseline, plan.pipeline)
 }
 
 // A checker judges one build after the other.
@@ -169,7 +182,7 @@ type checker struct {
 	w     *world
 	plan  checkPlan
 	names *namer
-	past  historian
+	past  fetch.Historian
 	store *store.Store
 	// judged holds the builds that past does not: a build has those before it in
 	// its source as evidence, whether they are recorded or not.

@@ -31,7 +31,11 @@ func record(ctx context.Context, w *world, s settings, args []string) (code int,
 	var all []subject
 	var troubles []error
 	for _, source := range args {
-		subjects, _, err := readSubjects(ctx, w, names, source, s.text("build"))
+		var subjects []subject
+		from, err := openOrigin(ctx, w, s, source, nil)
+		if err == nil {
+			subjects, _, err = readSubjects(ctx, w, names, from, wantedBy(s))
+		}
 		if errors.As(err, new(usageError)) {
 			return 0, err
 		}

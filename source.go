@@ -23,16 +23,57 @@ type subject struct {
 	unstarted bool // it does not say when it began
 }
 
-// readBuilds reads the builds at a path, each once, and returns what was wrong
+// An origin is what a SOURCE or a baseline names: it has builds to judge, and, if
+// it is a server, those to judge them against as well.
+type origin struct {
+	fetch.Finder
+	name string          // as it was given
+	past fetch.Historian // nil if it is no history by itself
+}
+
+// A server is a kind of origin that is asked for builds, by the beginning of its
+// URL.
+type server struct {
+	scheme string // with what ends it: "buildx:", "jaeger://"
+	open   func(ctx context.Context, w *world, s settings, url string, shelf fetch.Shelf) (origin, error)
+}
+
+// servers are those that are known.
+var servers = []server{}
+
+// openOrigin opens what a SOURCE names. What it uses stays open until the process
+// ends.
+func openOrigin(ctx context.Context, w *world, s settings, url string, shelf fetch.Shelf) (origin, error) {
+	for _, known := range servers {
+		if strings.HasPrefix(url, known.scheme) {
+			return known.open(ctx, w, s, url, shelf)
+		}
+	}
+	if store.Is(url) {
+		return origin{}, usageError{url + " is a store, not builds to read", "give it with --store or --baseline"}
+	}
+	if scheme, _, isURL := strings.Cut(url, "://"); isURL {
+		return origin{}, usageError{fmt.Sprintf("%s: no source is known as %s://", url, scheme), "give a file, a folder, or - for standard input"}
+	}
+	return origin{Finder: files{w, url}, name: url}, nil
+}
+
+// files are those at a path.
+type files struct {
+	w    *world
+	path string
+}
+
+// Builds reads the builds at the path. All of them are wanted: who asks for one
+// names it by what the CI system and the checkout add as well.
+func (f files) Builds(ctx context.Context, _ fetch.Want) ([]detect.Build, []error, error) {
+	return file.Open(ctx, f.path, file.Options{Stdin: f.w.stdin})
+}
+
+// readBuilds reads the builds of an origin, each once, and returns what was wrong
 // with the rest as warnings, which it says.
-func readBuilds(ctx context.Context, w *world, path string) (builds []detect.Build, warnings []string, err error) {
-	if store.Is(path) {
-		return nil, nil, usageError{path + " is a store, not builds to read", "give it with --store or --baseline"}
-	}
-	if scheme, _, isURL := strings.Cut(path, "://"); isURL {
-		return nil, nil, usageError{fmt.Sprintf("%s: no source is known as %s://", path, scheme), "give a file, a folder, or - for standard input"}
-	}
-	builds, problems, err := file.Open(ctx, path, file.Options{Stdin: w.stdin})
+func readBuilds(ctx context.Context, w *world, from origin, wanted fetch.Want) (builds []detect.Build, warnings []string, err error) {
+	builds, problems, err := from.Builds(ctx, wanted)
 	builds, clashes := fetch.Distinct(builds)
 	warnings = append(inShort(clashes, "more builds share an id"), inShort(problems, "more files could not be read")...)
 	for _, p := range slices.Concat(problems, clashes) {
@@ -58,10 +99,10 @@ func inShort(problems []error, words string) (notes []string) {
 	return notes
 }
 
-// readSubjects reads the builds at a path, and keeps those that ref asks for, ""
-// for all. They are yet to be completed by n, which has seen them all.
-func readSubjects(ctx context.Context, w *world, n *namer, path, ref string) (subjects []subject, warnings []string, err error) {
-	builds, warnings, err := readBuilds(ctx, w, path)
+// readSubjects reads the builds of an origin, and keeps those that are wanted.
+// They are yet to be completed by n, which has seen them all.
+func readSubjects(ctx context.Context, w *world, n *namer, from origin, wanted fetch.Want) (subjects []subject, warnings []string, err error) {
+	builds, warnings, err := readBuilds(ctx, w, from, wanted)
 	if err != nil {
 		return nil, warnings, err
 	}
@@ -70,12 +111,12 @@ func readSubjects(ctx context.Context, w *world, n *namer, path, ref string) (su
 	for i := range builds {
 		b := &builds[i]
 		names = append(names, b.ID)
-		if ref == "" || isBuild(b, ref) {
+		if wanted.Ref == "" || isBuild(b, wanted.Ref) {
 			subjects = append(subjects, subject{*b, justMade(b, w.now), b.Start.IsZero()})
 		}
 	}
 	if len(subjects) == 0 {
-		return nil, warnings, fmt.Errorf("%s: no build %q in it, but %s", path, ref, strings.Join(names[:min(len(names), 10)], ", "))
+		return nil, warnings, fmt.Errorf("%s: no build %q in it, but %s", from.name, wanted.Ref, strings.Join(names[:min(len(names), 10)], ", "))
 	}
 	return subjects, warnings, nil
 }
@@ -112,17 +153,11 @@ func storeOf(s settings, option string) (url string, err error) {
 	return url, nil
 }
 
-// A historian knows what a build is judged against.
-type historian interface {
-	History(context.Context, fetch.Query) (*detect.History, error)
-	Pipelines(context.Context) ([]fetch.Pipeline, error)
-}
-
 // readBaseline reads the builds that were given as a baseline. Of flags, only
 // the pipeline holds for them; the others are those of the build to be judged.
 // Builds that say no pipeline were given to compare with: they are of any.
-func readBaseline(ctx context.Context, w *world, path, pipeline string) (*fetch.Memory, []string, error) {
-	builds, warnings, err := readBuilds(ctx, w, path)
+func readBaseline(ctx context.Context, w *world, from origin, pipeline string) (*fetch.Memory, []string, error) {
+	builds, warnings, err := readBuilds(ctx, w, from, fetch.Want{})
 	memory := new(fetch.Memory)
 	for i := range builds {
 		b := &builds[i]
@@ -134,4 +169,9 @@ func readBaseline(ctx context.Context, w *world, path, pipeline string) (*fetch.
 		memory.Add(*b)
 	}
 	return memory, warnings, err
+}
+
+// wantedBy is what the settings say of the builds to judge.
+func wantedBy(s settings) fetch.Want {
+	return fetch.Want{Ref: s.text("build")}
 }

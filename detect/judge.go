@@ -25,6 +25,8 @@ type History struct {
 	// Branch holds the earlier builds of the build's own branch (or pull
 	// request), at most 4, as evidence. Empty on the base branch.
 	Branch []Build
+	// Notes say what of the history could not be had.
+	Notes []string
 }
 
 // Judge compares one build with its history, step by step.
@@ -40,7 +42,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 		Counts:     map[Status]int{},
 		Thresholds: t,
 		WallClock:  WallClock{Parts: []WallClockPart{}},
-		Notes:      []string{},
+		Notes:      append([]string{}, history.Notes...),
 	}
 	var chains []chain
 	r.Cache, chains = cacheOf(a, g)

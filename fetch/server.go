@@ -1,0 +1,43 @@
+package fetch
+
+import (
+	"context"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// A Finder finds the builds that are to be judged in an origin.
+type Finder interface {
+	// Builds are those that w asks for, each once. What could not be read beside
+	// them is a problem; an error means that there is none of them.
+	Builds(ctx context.Context, w Want) (builds []detect.Build, problems []error, err error)
+}
+
+// A Historian knows what a build is judged against. What it could not have of it
+// stands in the notes of the History.
+type Historian interface {
+	History(ctx context.Context, q Query) (*detect.History, error)
+	// Pipelines are those it holds builds of, the most built first; nil where it
+	// cannot tell.
+	Pipelines(ctx context.Context) ([]Pipeline, error)
+}
+
+// Want says which builds are to be judged. An origin that holds one or few may
+// do with less of it. The zero value asks for the newest, or all of a file's.
+type Want struct {
+	Ref      string // of a record, or a target; "" for any
+	TraceID  string // in hex
+	RunID    string // of the CI run, OpenTelemetry's cicd.pipeline.run.id
+	Revision string
+}
+
+// A Shelf keeps what was fetched from a server and never changes there, so that
+// it is not fetched again. Several processes may use one.
+type Shelf interface {
+	// Kept are the builds that were put under those of the ids, by id. What holds
+	// no build was kept as such: its list is empty, and there is one.
+	Kept(ctx context.Context, origin string, ids []string) (map[string][]detect.Build, error)
+	// Keep puts builds under the id that the origin (a URL without credentials)
+	// gives what holds them.
+	Keep(ctx context.Context, origin, id string, builds []detect.Build) error
+}
