@@ -33,7 +33,7 @@ func planCheck(w *world, s settings, args []string) (p checkPlan, err error) {
 		return p, err
 	}
 	if len(args) == 0 {
-		return p, usageError{"no SOURCE given", "give a build record, a progress log, a trace or a builds file, a folder of them, or - for standard input"}
+		args = []string{localBuilder}
 	}
 	if len(args) > 1 {
 		return p, usageError{fmt.Sprintf("one SOURCE expected, and then %q", args[1]), "a folder can hold several builds"}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildx"
 	"github.com/buildregress/buildregress/fetch/store"
 )
 
@@ -56,6 +57,14 @@ func hintFor(err error) string {
 		return "--store sqlite:PATH names another place, and --record never keeps no history"
 	case errors.As(err, new(outputError)):
 		return "--output FORMAT=PATH names another place"
+	case errors.Is(err, buildx.ErrNoCommand):
+		return "install Docker with Buildx 0.24 or newer; or give a SOURCE: a build record, a progress log (docker buildx build --progress=rawjson), a trace or a builds file"
+	case errors.Is(err, buildx.ErrOld):
+		return "update Buildx to 0.24 or newer; or build with --progress=rawjson, and give that log"
+	case errors.Is(err, buildx.ErrNoRecord):
+		return "docker buildx history ls lists the records of the builder in use, and buildx:BUILDER/ takes the newest of another; a builder keeps about fifty, for two days"
+	case errors.Is(err, buildx.ErrBuilder):
+		return "docker buildx ls lists the builders and whether they run; buildx:BUILDER/ names another; or give a SOURCE: a build record, a progress log, a trace or a builds file"
 	case errors.As(err, new(timeoutError)):
 		return "--timeout allows for more time; 0 is as long as it takes"
 	case errors.Is(err, fetch.ErrNoBuilds):

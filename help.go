@@ -29,7 +29,7 @@ const helpText = `buildregress tells which step of a container build got slower,
 and whether that is real or the machine's mood.
 
 Usage:
-  buildregress check [flags] SOURCE     judge a build against the history
+  buildregress check [flags] [SOURCE]   judge a build against the history
   buildregress record [flags] SOURCE…   add builds to the history
   buildregress version                  print the version
   buildregress help [COMMAND]           print this, or the flags of a command
@@ -37,8 +37,14 @@ Usage:
 SOURCE is a file, a folder of files, or - for standard input. Files are
 recognised by their content: build records of docker buildx (.dockerbuild),
 progress logs (--progress=rawjson), OTLP and Jaeger traces, builds files.
+buildx:[BUILDER/][REF] is a record of the local builder, the newest without REF;
+buildx:REF,REF are several, and buildx:@FILE those that docker buildx build
+--metadata-file wrote to FILE. Check without SOURCE takes buildx: itself.
 
 Examples:
+  # judge the build that was just made
+  docker buildx build . && buildregress check
+
   # judge a build from its progress log, and remember it
   docker buildx build --progress=rawjson . 2>build.log
   buildregress check build.log
@@ -66,9 +72,10 @@ Exit status:
   3  the job could not be done: source unreadable, build not found, store broken
 `
 
-const checkHelp = `Usage: buildregress check [flags] SOURCE
+const checkHelp = `Usage: buildregress check [flags] [SOURCE]
 
 Judges the builds in SOURCE, reports, and adds those just made to the history.
+Without SOURCE that is the newest build of the local builder, buildx:.
 
 The build:
   --build REF|TARGET      which of several builds in SOURCE

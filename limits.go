@@ -11,8 +11,9 @@ import (
 // --verbose asks for it, or a debugging run of a GitHub workflow does.
 //
 // Not all work can be interrupted: a read from a pipe, a computation. It is left
-// behind when the time is over, as the process ends then. What it may leave
-// unfinished on the disk, it does not leave in pieces: see run.
+// behind a moment after the time is over, as the process ends then. What it may
+// leave unfinished on the disk, it does not leave in pieces: see run. In that
+// moment a command that was started is ended.
 func within(ctx context.Context, w *world, s settings, command func(context.Context) (int, error)) (code int, err error) {
 	verbose, err := s.on("verbose")
 	if err != nil {
@@ -43,12 +44,19 @@ func within(ctx context.Context, w *world, s settings, command func(context.Cont
 			return e.code, e.err
 		}
 	case <-ctx.Done():
+		select {
+		case <-done:
+		case <-time.After(moment):
+		}
 	}
 	if ctx.Err() == context.DeadlineExceeded {
 		return 0, timeoutError{limit}
 	}
 	return 0, ctx.Err()
 }
+
+// moment is how long work may take to end when its time is over.
+const moment = 500 * time.Millisecond
 
 // A timeoutError tells that the work took longer than it may.
 type timeoutError struct{ limit time.Duration }

@@ -3,7 +3,7 @@
 //
 // Usage:
 //
-//	buildregress check [flags] SOURCE
+//	buildregress check [flags] [SOURCE]
 //	buildregress record [flags] SOURCE…
 //	buildregress version
 //	buildregress help [COMMAND]
@@ -11,7 +11,8 @@
 // SOURCE is a file, a folder of files, or "-" for standard input. A file is a
 // build record of docker buildx (".dockerbuild"), a progress log in rawjson, a
 // trace in OTLP or Jaeger JSON, or a builds file; which of them shows in its
-// content.
+// content. "buildx:[BUILDER/][REF]" is a record of the local builder, the newest
+// one if nothing else is said.
 //
 // Check judges the builds in SOURCE against the history, reports, and then adds
 // them to the history if they were just made. Record adds builds to the history
@@ -79,8 +80,9 @@ type world struct {
 
 // run is the whole program. It returns the exit code.
 //
-// Note: no signal is caught. An interrupt ends the process at once, as SQLite
-// rolls back what it leaves unfinished, and reports are renamed into place.
+// Note: no signal is caught, except while a command runs that has to end as well.
+// An interrupt ends the process at once, as SQLite rolls back what it leaves
+// unfinished, and reports are renamed into place.
 func run(ctx context.Context, w *world) int {
 	code, err := guarded(func() (int, error) { return dispatch(ctx, w) })
 	if err == nil {

@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,6 +22,9 @@ import (
 var update = flag.Bool("update", false, "rewrite what scripts compare with")
 
 func TestMain(m *testing.M) {
+	if strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe") == "docker" {
+		os.Exit(fakeDocker())
+	}
 	testscript.Main(m, map[string]func(){
 		"buildregress": func() { os.Exit(run(context.Background(), scriptWorld(os.Args[1:]))) },
 		// exits CODE ARGS… runs buildregress ARGS… and succeeds if it exits CODE.
@@ -60,7 +65,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("RECORDINGS", recordings)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"builds": makeBuilds},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"builds": makeBuilds, "docker": installDocker},
 	})
 }
 
@@ -107,4 +112,59 @@ func makeBuilds(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	defer f.Close()
 	ts.Check(builds.Encode(f, list))
+}
+
+// installDocker is the script command
+//
+//	docker [ANSWER]
+//
+// From then on nothing but buildregress is on the PATH, and a docker that gives
+// that answer: the file of this name, an error on standard error, or "hang".
+// Without one there is no docker.
+func installDocker(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 1 {
+		ts.Fatalf("usage: docker [ANSWER]")
+	}
+	path := filepath.SplitList(ts.Getenv("PATH"))[:1] // where buildregress is
+	if len(args) == 1 {
+		self, err := os.Executable()
+		ts.Check(err)
+		data, err := os.ReadFile(self)
+		ts.Check(err)
+		dir := ts.MkAbs("docker-bin")
+		ts.Check(os.MkdirAll(dir, 0o700))
+		name := "docker"
+		if runtime.GOOS == "windows" {
+			name += ".exe"
+		}
+		ts.Check(os.WriteFile(filepath.Join(dir, name), data, 0o700))
+		path = append(path, dir)
+		ts.Setenv("DOCKER_ANSWER", args[0])
+	}
+	ts.Setenv("PATH", strings.Join(path, string(filepath.ListSeparator)))
+}
+
+// fakeDocker is the docker of installDocker.
+func fakeDocker() int {
+	answer := os.Getenv("DOCKER_ANSWER")
+	if answer == "hang" {
+		// What it started has its output and does not end with it.
+		if len(os.Args) > 1 {
+			child := exec.Command(os.Args[0])
+			child.Stdout, child.Stderr = os.Stdout, os.Stderr
+			if child.Start() != nil {
+				return 1
+			}
+		}
+		time.Sleep(time.Minute)
+		return 1
+	}
+	record, err := os.ReadFile(answer)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, answer)
+		return 1
+	}
+	fmt.Fprintf(os.Stderr, "docker %q\n", os.Args[1:])
+	os.Stdout.Write(record)
+	return 0
 }

@@ -39,7 +39,9 @@ type server struct {
 }
 
 // servers are those that are known.
-var servers = []server{}
+var servers = []server{
+	{"buildx:", openBuildx},
+}
 
 // openOrigin opens what a SOURCE names. What it uses stays open until the process
 // ends.

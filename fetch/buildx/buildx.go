@@ -1,0 +1,118 @@
+// Package buildx gets build records out of a builder, by the command that people
+// build with: docker buildx, or buildx where there is no docker.
+package buildx
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/file"
+)
+
+// What can be wrong with the command, the builder or the record.
+var (
+	ErrNoCommand = errors.New("no docker buildx on this machine: neither docker with its Buildx plugin nor buildx is on the PATH")
+	ErrOld       = errors.New("this Buildx is too old: it knows no history export --finalize")
+	ErrNoRecord  = errors.New("no such build record")
+	ErrBuilder   = errors.New("the builder gave no record")
+)
+
+// A Finder finds the records of a place.
+type Finder struct{ place Place }
+
+// New makes a Finder. Nothing is run before builds are asked for.
+func New(p Place) *Finder { return &Finder{p} }
+
+// aRef is how BuildKit writes them; targets and pipelines look otherwise.
+var aRef = regexp.MustCompile(`^[a-z0-9]{25}$`)
+
+// Builds exports the records and reads them. Of what is wanted only a ref helps to
+// find one, and only where the place names none.
+func (f *Finder) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []error, error) {
+	p := f.place
+	if len(p.Refs) == 0 && aRef.MatchString(w.Ref) {
+		p.Refs = []string{w.Ref}
+	}
+	data, err := export(ctx, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	return file.Decode(ctx, "docker buildx history export", data)
+}
+
+// export runs the first command that knows build records. The error is the one of
+// the first that is there: it is what people mean.
+func export(ctx context.Context, p Place) ([]byte, error) {
+	var first error
+	for _, command := range commands() {
+		data, err := run(ctx, file.MaxFile, append(command, arguments(p)...))
+		if err == nil || ctx.Err() != nil {
+			return data, err
+		}
+		if !errors.Is(err, ErrNoCommand) && !errors.Is(err, ErrOld) {
+			return nil, err
+		}
+		if first == nil || errors.Is(first, ErrNoCommand) {
+			first = err
+		}
+	}
+	if first == nil {
+		first = ErrNoCommand
+	}
+	return nil, first
+}
+
+// arguments are those of the command. What comes from outside can be no option:
+// see nameForm and refForm.
+func arguments(p Place) []string {
+	args := []string{"history", "export", "--finalize"}
+	if p.Builder != "" {
+		args = append(args, "--builder="+p.Builder)
+	}
+	if len(p.Refs) == 0 {
+		return args
+	}
+	return append(append(args, "--"), p.Refs...)
+}
+
+// complaint is the error for what a command that failed said.
+func complaint(said []byte) error {
+	text := string(said)
+	has := func(parts ...string) bool {
+		for _, part := range parts {
+			if strings.Contains(text, part) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	// Docker itself answers where it has no plugin, and takes our flags for its own.
+	case has("is not a docker command", "unknown command: docker buildx", "docker [OPTIONS] COMMAND", "'docker --help'"):
+		return ErrNoCommand
+	case has("unknown flag", "unknown command", "unknown shorthand flag", "unrecognized command"):
+		return ErrOld
+	case has("no record found", "no records found"):
+		return fmt.Errorf("%w: %s", ErrNoRecord, lastLine(said))
+	case lastLine(said) == "":
+		return ErrBuilder
+	}
+	return fmt.Errorf("%w: %s", ErrBuilder, lastLine(said))
+}
+
+// lastLine is the last line of what was said, in which the reason stands.
+func lastLine(said []byte) string {
+	const most = 500
+	lines := bytes.Split(bytes.TrimSpace(said), []byte("\n"))
+	line := bytes.TrimPrefix(bytes.TrimSpace(lines[len(lines)-1]), []byte("ERROR: "))
+	if len(line) > most {
+		line = append(bytes.Clone(line[:most]), "…"...)
+	}
+	return strings.ToValidUTF8(string(line), "\uFFFD")
+}

@@ -1,0 +1,146 @@
+package buildx
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/buildregress/buildregress/fetch/boundjson"
+)
+
+// A Place says which records of which builder.
+type Place struct {
+	Builder string   // "" for the one that is in use
+	Refs    []string // none for the newest record
+}
+
+const (
+	maxRefs     = 100     // a bake file with more targets is not known
+	maxMetadata = 4 << 20 // bytes of a metadata file; provenance makes them large
+)
+
+// Names begin with a letter or a digit, so that none can be an option. BuildKit's
+// refs are 25 letters and digits; ^1 is the record before the newest.
+var (
+	nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+	refForm  = regexp.MustCompile(`^(?:\^[0-9]{1,3}|[A-Za-z0-9][A-Za-z0-9_-]{0,127})$`)
+)
+
+// Parse reads what stands behind "buildx:", one of
+//
+//	[BUILDER/][REF]       a record, or the newest
+//	BUILDER/NODE/REF      as Buildx writes buildx.build.ref
+//	REF,REF,…             several records, each in one of these forms
+//	@FILE                 those in a file of docker buildx build --metadata-file
+//	{"buildx.build.ref":…}  or in its text
+func Parse(text string) (Place, error) {
+	switch {
+	case strings.HasPrefix(text, "@"):
+		data, err := readMetadata(text[1:])
+		if err != nil {
+			return Place{}, err
+		}
+		p, err := parseMetadata(data)
+		if err != nil {
+			return Place{}, fmt.Errorf("%s: %w", text[1:], err)
+		}
+		return p, nil
+	case strings.HasPrefix(strings.TrimSpace(text), "{"):
+		p, err := parseMetadata([]byte(text))
+		if err != nil {
+			return Place{}, fmt.Errorf("metadata: %w", err)
+		}
+		return p, nil
+	}
+	return parseRefs(strings.Split(text, ","))
+}
+
+// parseRefs makes one place of several refs, which are of one builder.
+func parseRefs(refs []string) (Place, error) {
+	var p Place
+	if len(refs) > maxRefs {
+		return p, fmt.Errorf("more than %d refs", maxRefs)
+	}
+	for i, text := range refs {
+		builder, ref, err := parseRef(text)
+		switch {
+		case err != nil:
+			return Place{}, err
+		case ref == "" && len(refs) > 1:
+			return Place{}, fmt.Errorf("%q: an empty ref among others", text)
+		case i > 0 && builder != p.Builder:
+			return Place{}, fmt.Errorf("records of two builders, %q and %q: give those of one at a time", p.Builder, builder)
+		}
+		p.Builder = builder
+		if ref != "" && !slices.Contains(p.Refs, ref) {
+			p.Refs = append(p.Refs, ref)
+		}
+	}
+	return p, nil
+}
+
+// parseRef reads [BUILDER/[NODE/]][REF].
+func parseRef(text string) (builder, ref string, err error) {
+	parts := strings.Split(text, "/")
+	if len(parts) > 3 {
+		return "", "", fmt.Errorf("%q is not written BUILDER/REF", text)
+	}
+	ref = parts[len(parts)-1]
+	for _, name := range parts[:len(parts)-1] {
+		if !nameForm.MatchString(name) {
+			return "", "", fmt.Errorf("%q is no name of a builder", name)
+		}
+	}
+	if len(parts) > 1 {
+		builder = parts[0]
+	}
+	if ref != "" && !refForm.MatchString(ref) {
+		return "", "", fmt.Errorf("%q is no ref of a build record", ref)
+	}
+	return builder, ref, nil
+}
+
+func readMetadata(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxMetadata+1))
+	if err == nil && len(data) > maxMetadata {
+		err = fmt.Errorf("%s: larger than %d MiB", path, maxMetadata>>20)
+	}
+	return data, err
+}
+
+// parseMetadata finds the refs in what Buildx says of a build: at the top, or,
+// where bake made it, in the object of each target.
+func parseMetadata(data []byte) (Place, error) {
+	type build struct {
+		Ref string `json:"buildx.build.ref"`
+	}
+	var one build
+	if err := boundjson.Unmarshal(data, &one); err != nil {
+		return Place{}, err
+	}
+	refs := []string{one.Ref}
+	if one.Ref == "" {
+		refs = nil
+		for _, object := range boundjson.Fields(bytes.TrimSpace(data)) {
+			var target build
+			if json.Unmarshal(object, &target) == nil && target.Ref != "" {
+				refs = append(refs, target.Ref)
+			}
+		}
+	}
+	if len(refs) == 0 {
+		return Place{}, errors.New("holds no buildx.build.ref")
+	}
+	return parseRefs(refs)
+}

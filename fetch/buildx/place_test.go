@@ -1,0 +1,101 @@
+package buildx
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParse(t *testing.T) {
+	const ref, other = "1vwgtsjvrcklwk8zb85egcpn2", "j5s9rgs6h8fe2uxy5nzevzuqv"
+	metadata := filepath.Join(t.TempDir(), "meta.json")
+	if err := os.WriteFile(metadata, []byte(`{"buildx.build.ref": "r/r0/`+ref+`", "containerimage.digest": "sha256:00"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, in string
+		want     Place
+	}{
+		{"newest", "", Place{}},
+		{"newest of a builder", "ci/", Place{Builder: "ci"}},
+		{"ref", ref, Place{Refs: []string{ref}}},
+		{"the one before", "ci/^1", Place{"ci", []string{"^1"}}},
+		{"builder and ref", "my-ci.2/" + ref, Place{"my-ci.2", []string{ref}}},
+		{"as in metadata", "r/r0/" + ref, Place{"r", []string{ref}}},
+		{"several", "r/r0/" + ref + ",r/r1/" + other, Place{"r", []string{ref, other}}},
+		{"metadata file", "@" + metadata, Place{"r", []string{ref}}},
+		{"metadata", `{"buildx.build.ref":"r/r0/` + ref + `"}`, Place{"r", []string{ref}}},
+		{
+			"metadata of bake", `{"app":{"buildx.build.ref":"r/r0/` + ref + `"},"buildx.build.warnings":[{}],"db":{"buildx.build.ref":"r/r0/` + other + `"}}`,
+			Place{"r", []string{ref, other}},
+		},
+		{"one ref of two targets", `{"app":{"buildx.build.ref":"r/r0/` + ref + `"},"db":{"buildx.build.ref":"r/r0/` + ref + `"}}`, Place{"r", []string{ref}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := Parse(test.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("Parse(%q): %s", test.in, diff)
+			}
+		})
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	for _, test := range []struct{ in, want string }{
+		{"-o/etc/passwd", "no name of a builder"},
+		{"--all", "no ref"},
+		{"r/--output=x", "no ref"},
+		{"--debug/x", "no name of a builder"},
+		{"r/-D/x", "no name of a builder"},
+		{"$(id)", "no ref"},
+		{"a b", "no ref"},
+		{"x\n--all", "no ref"},
+		{"x\x00", "no ref"},
+		{"^", "no ref"},
+		{"^-1", "no ref"},
+		{"/x", "no name of a builder"},
+		{"a/b/c/d", "not written"},
+		{"a/x,b/y", "two builders"},
+		{"x,", "empty ref"},
+		{"x,--all", "no ref"},
+		{strings.Repeat("x", 200), "no ref"},
+		{strings.Repeat("x,", 200) + "x", "more than"},
+		{"{}", "no buildx.build.ref"},
+		{`{"buildx.build.ref":"r/r0/--all"}`, "no ref"},
+		{`{"buildx.build.ref":7}`, "cannot be"},
+		{`{"buildx`, "cut off"},
+		{"@/no/such/file", "/no/such/file"},
+	} {
+		if p, err := Parse(test.in); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("Parse(%q) = %v, %v; want an error with %q", test.in, p, err, test.want)
+		}
+	}
+}
+
+// No text, however it is written, makes an argument that the command could take
+// for an option or for more than one.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{"", "r/", "r/r0/1vwgtsjvrcklwk8zb85egcpn2", "a,b", "--all", `{"buildx.build.ref":"r/r0/x"}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.HasPrefix(text, "@") {
+			return
+		}
+		p, err := Parse(text)
+		if err != nil {
+			return
+		}
+		for _, value := range append(p.Refs, p.Builder) {
+			if strings.HasPrefix(value, "-") || strings.ContainsAny(value, " \t\r\n\x00/\\\"'$;&|") {
+				t.Errorf("Parse(%q) lets %q through", text, value)
+			}
+		}
+	})
+}
