@@ -118,6 +118,9 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 		return 0, err
 	}
 	names := newNamer(w, s)
+	if err := names.askGithub(ctx, w); err != nil {
+		w.say("warning", err.Error())
+	}
 	st, err := store.Open(ctx, plan.store)
 	if err != nil {
 		return 0, err

@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// github reads the variables of GitHub Actions and the event that started the
+// githubActions reads the variables of GitHub Actions and the event that started the
 // workflow, as GITHUB_SHA of a pull request is a merge that nobody made.
-func github(e env) identity {
+func githubActions(e env) identity {
 	repository := e("GITHUB_REPOSITORY")
 	id := identity{
 		pipeline:       joined(repository, e("GITHUB_WORKFLOW"), e("GITHUB_JOB")),
@@ -38,7 +38,7 @@ func github(e env) identity {
 		run := event.WorkflowRun
 		id.revision, id.branch = run.HeadSHA, run.HeadBranch
 		id.repository = cmp.Or(run.HeadRepository.FullName, "(deleted)")
-		if len(run.PullRequests) == 1 {
+		if len(run.PullRequests) == 1 && (run.PullRequests[0].Head.SHA == "" || run.PullRequests[0].Head.SHA == run.HeadSHA) {
 			id.pullRequest = strconv.Itoa(run.PullRequests[0].Number)
 			id.baseBranch = run.PullRequests[0].Base.Ref
 		}
@@ -49,7 +49,7 @@ func github(e env) identity {
 
 // gitea reads the same variables: its runs are only found elsewhere.
 func gitea(e env) identity {
-	id := github(e)
+	id := githubActions(e)
 	id.url = ""
 	if e.any("GITHUB_SERVER_URL") && e.any("GITHUB_RUN_NUMBER") {
 		id.url = e("GITHUB_SERVER_URL") + "/" + e("GITHUB_REPOSITORY") + "/actions/runs/" + e("GITHUB_RUN_NUMBER")
@@ -66,11 +66,15 @@ type githubEvent struct {
 		Base   githubRef `json:"base"`
 	} `json:"pull_request"`
 	WorkflowRun *struct {
+		ID             int64            `json:"id"`
+		Path           string           `json:"path"` // of the workflow's file
+		Event          string           `json:"event"`
 		HeadSHA        string           `json:"head_sha"`
 		HeadBranch     string           `json:"head_branch"`
 		HeadRepository githubRepository `json:"head_repository"`
 		PullRequests   []struct {
 			Number int       `json:"number"`
+			Head   githubRef `json:"head"`
 			Base   githubRef `json:"base"`
 		} `json:"pull_requests"` // none for a fork's
 	} `json:"workflow_run"`

@@ -7,6 +7,7 @@ import (
 
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildx"
+	"github.com/buildregress/buildregress/fetch/github"
 	"github.com/buildregress/buildregress/fetch/store"
 )
 
@@ -67,6 +68,10 @@ func hintFor(err error) string {
 		return "docker buildx ls lists the builders and whether they run; buildx:BUILDER/ names another; or give a SOURCE: a build record, a progress log, a trace or a builds file"
 	case errors.As(err, new(timeoutError)):
 		return "--timeout allows for more time; 0 is as long as it takes"
+	case errors.Is(err, github.ErrDenied):
+		return "give the job permissions: actions: read, and the token in the environment as GITHUB_TOKEN"
+	case errors.As(err, new(*github.LimitError)):
+		return "a token has more requests an hour than none: GITHUB_TOKEN; a cached .buildregress needs fewer of them"
 	case errors.Is(err, fetch.ErrNoBuilds):
 		return "give a .dockerbuild record, a progress log (docker buildx build --progress=rawjson), an OTLP or Jaeger trace, or a builds file"
 	}

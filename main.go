@@ -76,6 +76,7 @@ type world struct {
 	terminal       bool // stdout is one
 	width          int  // of the terminal, 0 if unknown
 	verbose        bool
+	hub            *githubAccess // once it was asked for
 }
 
 // run is the whole program. It returns the exit code.

@@ -51,7 +51,7 @@ func unknownVariables(vars []string) (unknown []string) {
 	for _, v := range vars {
 		name, _, _ := strings.Cut(v, "=")
 		isOption := func(o option) bool { return variable(o.name) == name }
-		if strings.HasPrefix(name, variable("")) && !slices.ContainsFunc(checkOptions, isOption) {
+		if strings.HasPrefix(name, variable("")) && !slices.ContainsFunc(checkOptions, isOption) && !slices.Contains(githubTokens, name) {
 			unknown = append(unknown, name)
 		}
 	}

@@ -41,6 +41,7 @@ type server struct {
 // servers are those that are known.
 var servers = []server{
 	{"buildx:", openBuildx},
+	{"github://", openGithub},
 }
 
 // openOrigin opens what a SOURCE names. What it uses stays open until the process
@@ -55,7 +56,7 @@ func openOrigin(ctx context.Context, w *world, s settings, url string, shelf fet
 		return origin{}, usageError{url + " is a store, not builds to read", "give it with --store or --baseline"}
 	}
 	if scheme, _, isURL := strings.Cut(url, "://"); isURL {
-		return origin{}, usageError{fmt.Sprintf("%s: no source is known as %s://", url, scheme), "give a file, a folder, or - for standard input"}
+		return origin{}, usageError{fmt.Sprintf("%s: no source is known as %s://", url, scheme), "give a file, a folder, github://OWNER/NAME, or - for standard input"}
 	}
 	return origin{Finder: files{w, url}, name: url}, nil
 }

@@ -1,0 +1,217 @@
+package github
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/file"
+)
+
+// holdsRecord tells by its name whether an artifact may hold build records:
+// those of docker/build-push-action end in .dockerbuild, and those that people
+// upload themselves are to begin with buildregress.
+func holdsRecord(a *gh.Artifact) bool {
+	name := strings.ToLower(a.GetName())
+	return strings.HasSuffix(name, ".dockerbuild") || strings.HasPrefix(name, "buildregress")
+}
+
+// artifactsOf finds the artifacts of runs, which are given newest first, that may
+// hold records. An error comes with those that were found before.
+//
+// The list of all artifacts of the repository tells of which run each is: a page
+// of it does for many runs. Where few of its artifacts are ours, it takes fewer
+// requests to ask for each run.
+func (s *source) artifactsOf(ctx context.Context, runs []*gh.WorkflowRun) (map[int64][]*gh.Artifact, error) {
+	found := map[int64][]*gh.Artifact{}
+	seen := map[int64]bool{}
+	wanted := map[int64]bool{}
+	for _, r := range runs {
+		wanted[r.GetID()] = true
+	}
+	add := func(run int64, a *gh.Artifact) {
+		if wanted[run] && !seen[a.GetID()] && holdsRecord(a) {
+			seen[a.GetID()] = true
+			found[run] = append(found[run], a)
+		}
+	}
+	rest := runs // of which the pages do not tell all yet
+	o := gh.ListOptions{PerPage: perPage}
+	for pages := 1; len(rest) > 1 && pages <= maxPages; pages++ {
+		list, resp, err := s.Client.Actions.ListArtifacts(ctx, s.Owner, s.Name, &o)
+		if err != nil {
+			return found, s.explain("artifacts", resp, err)
+		}
+		inOrder := slices.IsSortedFunc(list.Artifacts, func(a, b *gh.Artifact) int {
+			return b.GetCreatedAt().Compare(a.GetCreatedAt().Time)
+		})
+		if !inOrder {
+			rest = runs
+			break
+		}
+		for _, a := range list.Artifacts {
+			add(a.GetWorkflowRun().GetID(), a)
+		}
+		if resp.NextPage <= o.Page {
+			rest = nil
+			break
+		}
+		o.Page = resp.NextPage
+		if len(list.Artifacts) == 0 {
+			break
+		}
+		oldest := list.Artifacts[len(list.Artifacts)-1].GetCreatedAt()
+		for len(rest) > 0 && rest[0].GetCreatedAt().After(oldest.Time) {
+			rest = rest[1:]
+		}
+		if len(runs)-len(rest) < 2*pages {
+			break
+		}
+	}
+	return found, s.askEach(ctx, rest, add)
+}
+
+// askEach asks for the artifacts of each run.
+func (s *source) askEach(ctx context.Context, runs []*gh.WorkflowRun, add func(int64, *gh.Artifact)) (first error) {
+	var mu sync.Mutex
+	each(len(runs), func(i int) bool {
+		id := runs[i].GetID()
+		list, resp, err := s.Client.Actions.ListWorkflowRunArtifacts(ctx, s.Owner, s.Name, id, &gh.ListOptions{PerPage: perPage})
+		err = s.explain(fmt.Sprintf("artifacts of run %d", id), resp, err)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			return false
+		}
+		for _, a := range list.Artifacts {
+			add(id, a)
+		}
+		return true
+	})
+	return first
+}
+
+// Why an artifact gives no builds, besides errors of the network.
+var (
+	errExpired  = errors.New("expired")
+	errTooLarge = fmt.Errorf("larger than %d MiB", maxArtifact>>20)
+	errNoRecord = errors.New("no build record")
+)
+
+// read gets the builds in an artifact: from the shelf's, if they are among kept,
+// else from GitHub. Their identity is what the artifact says. Warnings tell what
+// in it could not be read.
+func (s *source) read(ctx context.Context, a *gh.Artifact, kept map[string][]detect.Build) (builds []detect.Build, warnings []error, err error) {
+	id := strconv.FormatInt(a.GetID(), 10)
+	if builds, ok := kept[id]; ok {
+		if len(builds) == 0 {
+			return nil, nil, errNoRecord
+		}
+		return builds, nil, nil
+	}
+	switch {
+	case a.GetExpired():
+		return nil, nil, errExpired
+	case a.GetSizeInBytes() > maxArtifact:
+		return nil, nil, errTooLarge
+	}
+	data, err := s.download(ctx, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.decoding.Lock()
+	builds, warnings, err = file.Decode(ctx, a.GetName(), data)
+	s.decoding.Unlock()
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
+	}
+	if err != nil {
+		builds, err = nil, fmt.Errorf("%w: %w", errNoRecord, err)
+	}
+	if s.Shelf != nil {
+		if trouble := s.Shelf.Keep(ctx, s.origin("artifacts"), id, builds); trouble != nil {
+			warnings = append(warnings, fmt.Errorf("not kept: %w", trouble))
+		}
+	}
+	return builds, warnings, err
+}
+
+// kept are the builds of those artifacts that the shelf holds. That of a shelf
+// in trouble are none.
+func (s *source) kept(ctx context.Context, kind string, ids []string) (map[string][]detect.Build, error) {
+	if s.Shelf == nil || len(ids) == 0 {
+		return nil, nil
+	}
+	return s.Shelf.Kept(ctx, s.origin(kind), ids)
+}
+
+// download gets what an artifact holds.
+func (s *source) download(ctx context.Context, a *gh.Artifact) ([]byte, error) {
+	const redirects = 3 // of a repository that was renamed
+	address, resp, err := s.Client.Actions.DownloadArtifact(ctx, s.Owner, s.Name, a.GetID(), redirects)
+	if resp != nil && resp.StatusCode == http.StatusGone {
+		return nil, errExpired
+	}
+	if err != nil {
+		return nil, s.explain(fmt.Sprintf("artifact %d", a.GetID()), resp, err)
+	}
+	const tries = 3
+	for try := 1; ; try++ {
+		data, err := s.get(ctx, address.String())
+		if err == nil || ctx.Err() != nil || errors.Is(err, errTooLarge) || !errors.Is(err, io.ErrUnexpectedEOF) || try == tries {
+			return data, err
+		}
+	}
+}
+
+// get gets what is at a signed address.
+func (s *source) get(ctx context.Context, address string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, unsigned(err)
+	}
+	resp, err := s.Download.Do(r)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, unsigned(err)
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode == http.StatusGone, resp.StatusCode == http.StatusNotFound:
+		return nil, errExpired
+	case resp.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("%s answers %d", r.URL.Host, resp.StatusCode)
+	case resp.ContentLength > maxArtifact:
+		return nil, errTooLarge
+	}
+	var data bytes.Buffer
+	if _, err := data.ReadFrom(io.LimitReader(resp.Body, maxArtifact+1)); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("%s: %w", r.URL.Host, err)
+	}
+	if data.Len() > maxArtifact {
+		return nil, errTooLarge
+	}
+	return data.Bytes(), nil
+}
+
+var _ fetch.Finder = (*Records)(nil)
+var _ fetch.Historian = (*Records)(nil)

@@ -1,0 +1,91 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	gh "github.com/google/go-github/v60/github"
+)
+
+// ErrDenied is returned where GitHub does not let us read, or says that there is
+// nothing, which is how it hides what a token may not see.
+var ErrDenied = errors.New("not allowed")
+
+// A LimitError tells that GitHub takes no more requests for now.
+type LimitError struct {
+	Until time.Time // the zero time if it does not say
+}
+
+func (e *LimitError) Error() string {
+	if e.Until.IsZero() {
+		return "GitHub's rate limit is used up"
+	}
+	return "GitHub's rate limit is used up until " + e.Until.UTC().Format("15:04:05 MST")
+}
+
+// spent tells whether an error means that a budget is used up, of requests or of
+// time: what was had until then is all there will be.
+func spent(err error) bool {
+	return errors.As(err, new(*LimitError)) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// explain says what an error of the client's means. what was being read is named
+// in it.
+func (s *source) explain(what string, resp *gh.Response, err error) error {
+	var (
+		primary   *gh.RateLimitError
+		secondary *gh.AbuseRateLimitError
+		answer    *gh.ErrorResponse
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &primary):
+		return &LimitError{primary.Rate.Reset.Time}
+	case errors.As(err, &secondary):
+		if secondary.RetryAfter == nil {
+			return &LimitError{}
+		}
+		return &LimitError{s.Now().Add(*secondary.RetryAfter)}
+	}
+	if resp != nil && resp.Response != nil {
+		if wait, limited := (policy{s.Now}).limit(resp.Response); limited {
+			return &LimitError{s.Now().Add(wait)}
+		}
+		detail := ""
+		if errors.As(err, &answer) && answer.Message != "" {
+			detail = ": " + answer.Message
+		}
+		switch resp.StatusCode {
+		case http.StatusUnauthorized:
+			return fmt.Errorf("%s: %s: %w: GitHub wants a valid token (401%s)", s.shown(), what, ErrDenied, detail)
+		case http.StatusForbidden:
+			return fmt.Errorf("%s: %s: %w (403%s)", s.shown(), what, ErrDenied, detail)
+		case http.StatusNotFound:
+			return fmt.Errorf("%s: %s: %w: it does not exist, or the token may not see it (404)", s.shown(), what, ErrDenied)
+		}
+		if resp.StatusCode >= 300 {
+			return fmt.Errorf("%s: %s: GitHub answers %d%s", s.shown(), what, resp.StatusCode, detail)
+		}
+	}
+	return fmt.Errorf("%s: %s: %w", s.shown(), what, unsigned(err))
+}
+
+// unsigned is an error without the address that was asked: those of downloads
+// carry a signature that opens them to anybody.
+func unsigned(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		if at, bad := url.Parse(u.URL); bad == nil && at.Host != "" {
+			return fmt.Errorf("%s: %w", at.Host, u.Err)
+		}
+		return u.Err
+	}
+	return err
+}

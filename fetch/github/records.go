@@ -1,0 +1,390 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// Records are the build records that a repository's workflow runs keep as
+// artifacts. It may be asked by one caller at a time.
+type Records struct {
+	source
+	lists map[listKey]list          // of runs and their artifacts, as they were listed
+	read  map[int64]result          // by id of the artifact
+	seen  map[string]map[string]int // pipelines of the base branch's builds, and how many of each
+}
+
+// OpenRecords opens a repository's build records. Nothing is asked for yet.
+func OpenRecords(o Options) *Records {
+	return &Records{
+		source: source{Options: o},
+		lists:  map[listKey]list{}, read: map[int64]result{}, seen: map[string]map[string]int{},
+	}
+}
+
+// Builds are those of one run: that of w.RunID, else the one that the options
+// name, else the newest of the commit w.Revision that holds records, or of any.
+func (s *Records) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []error, error) {
+	run, artifacts, err := s.subject(ctx, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	artifacts = latest(run, artifacts)
+	results := make([]result, len(artifacts))
+	each(len(artifacts), func(i int) bool {
+		results[i] = s.result(ctx, artifacts[i], nil)
+		return true
+	})
+	var builds []detect.Build
+	var problems []error
+	for i, r := range results {
+		name := artifacts[i].GetName()
+		problems = append(problems, r.warnings...)
+		if r.err != nil {
+			problems = append(problems, &fetch.DecodeError{Name: name, Offset: -1, Err: r.err})
+			continue
+		}
+		for _, b := range r.builds {
+			s.identify(&b, run, "")
+			builds = append(builds, b)
+		}
+	}
+	if len(builds) == 0 {
+		what := fmt.Errorf("%s: run %d: %w", s.shown(), run.GetID(), fetch.ErrNoBuilds)
+		if len(problems) > 0 {
+			return nil, nil, errors.Join(append([]error{what}, problems...)...)
+		}
+		return nil, nil, what
+	}
+	return builds, problems, nil
+}
+
+// subject is the run that is to be judged, and what may hold its records.
+func (s *Records) subject(ctx context.Context, w fetch.Want) (*gh.WorkflowRun, []*gh.Artifact, error) {
+	id := s.Run
+	if w.RunID != "" {
+		var err error
+		if id, err = strconv.ParseInt(w.RunID, 10, 64); err != nil || id <= 0 {
+			return nil, nil, fmt.Errorf("%s: %q is no id of a workflow run: it is the number in its address", s.shown(), w.RunID)
+		}
+	}
+	var runs []*gh.WorkflowRun
+	if id != 0 {
+		run, err := s.run(ctx, id)
+		if err != nil {
+			return nil, nil, err
+		}
+		runs = append(runs, run)
+	} else {
+		const most = 20
+		var err error
+		runs, err = s.listRuns(ctx, gh.ListWorkflowRunsOptions{HeadSHA: w.Revision}, most, func(*gh.WorkflowRun) bool { return true })
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	found, err := s.artifactsOf(ctx, runs)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, r := range runs {
+		if len(found[r.GetID()]) > 0 {
+			return r, found[r.GetID()], nil
+		}
+	}
+	if id != 0 {
+		return nil, nil, fmt.Errorf("%s: run %d: %w: a job's record is there once the job is done", s.shown(), id, fetch.ErrNoBuilds)
+	}
+	return nil, nil, fmt.Errorf("%s: %w: none of the newest %d runs keeps a record", s.shown(), fetch.ErrNoBuilds, len(runs))
+}
+
+// latest are those of a run's artifacts that its latest attempt made, and all if
+// it made none.
+func latest(run *gh.WorkflowRun, artifacts []*gh.Artifact) []*gh.Artifact {
+	if run.GetRunAttempt() < 2 {
+		return artifacts
+	}
+	var out []*gh.Artifact
+	for _, a := range artifacts {
+		if !isOlder(a, run) {
+			out = append(out, a)
+		}
+	}
+	if len(out) == 0 {
+		return artifacts
+	}
+	return out
+}
+
+// isOlder tells whether an artifact was made by an earlier attempt of its run.
+func isOlder(a *gh.Artifact, run *gh.WorkflowRun) bool {
+	return run.GetRunAttempt() > 1 && a.GetCreatedAt().Before(run.GetRunStartedAt().Time)
+}
+
+// A result is what was found in an artifact.
+type result struct {
+	builds   []detect.Build
+	warnings []error
+	err      error
+}
+
+func (s *Records) result(ctx context.Context, a *gh.Artifact, kept map[string][]detect.Build) result {
+	builds, warnings, err := s.source.read(ctx, a, kept)
+	return result{builds, warnings, err}
+}
+
+// A listKey is a question, and a list the answer to it.
+type listKey struct {
+	base, repository, branch string
+	isPull                   bool
+}
+
+type list struct {
+	base, head []*gh.WorkflowRun
+	artifacts  map[int64][]*gh.Artifact
+	trouble    error // what ended it early, if anything did
+}
+
+// History finds the newest successful runs of the base branch and their records,
+// and the newest of the build's own branch or pull request. Where a rate limit or
+// the time ends that early, the history is smaller, and says so.
+func (s *Records) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
+	inner, cancel := s.within(ctx)
+	defer cancel()
+	tally := &tally{}
+	l, err := s.list(inner, q)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil && !spent(err) {
+		return nil, err
+	}
+	tally.cut(err)
+	// This repository is the base: what a build calls it says nothing.
+	q.BaseRepository = s.canonical(l)
+	base, own := s.builds(inner, q, l, tally)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	h := fetch.Select(base, q)
+	own = slices.DeleteFunc(own, func(b detect.Build) bool {
+		// A pull request's record that passes for one of the base is neither.
+		return slices.ContainsFunc(base, func(known detect.Build) bool { return fetch.Same(&known, &b) })
+	})
+	h.Branch = fetch.Select(own, q).Branch
+	h.Notes = tally.notes(q.BaseBranch)
+	return h, nil
+}
+
+// Pipelines are those of the records that were looked at.
+func (s *Records) Pipelines(context.Context) ([]fetch.Pipeline, error) {
+	var m fetch.Memory
+	for _, r := range s.read {
+		for _, b := range r.builds {
+			if s.Normal != nil {
+				s.Normal(&b)
+			}
+			m.Add(b)
+		}
+	}
+	return m.Pipelines(context.Background())
+}
+
+// canonical is the repository's name as its runs have it.
+func (s *Records) canonical(l list) string {
+	for _, r := range slices.Concat(l.base, l.head) {
+		if name := r.GetRepository().GetFullName(); name != "" {
+			return name
+		}
+	}
+	return s.shown()
+}
+
+// list lists the runs that can be history for a query, and their artifacts. An
+// error comes with what was listed before.
+func (s *Records) list(ctx context.Context, q fetch.Query) (list, error) {
+	b := q.Build
+	key := listKey{base: q.BaseBranch, repository: b.Repository, branch: b.Branch, isPull: b.PullRequest != ""}
+	if l, known := s.lists[key]; known {
+		return l, l.trouble
+	}
+	l, err := s.ask(ctx, q)
+	if l.trouble = err; err == nil || spent(err) {
+		s.lists[key] = l
+	}
+	return l, err
+}
+
+func (s *Records) ask(ctx context.Context, q fetch.Query) (l list, err error) {
+	b := q.Build
+	before := b.Start
+	if before.IsZero() {
+		before = s.Now()
+	}
+	if l.base, err = s.baseRuns(ctx, q.BaseBranch, before, min(2*q.Window, maxRuns)); err != nil {
+		return l, err
+	}
+	onBase := b.PullRequest == "" && b.Branch == q.BaseBranch && (q.BaseRepository == "" || b.Repository == q.BaseRepository)
+	if b.Branch != "" && !onBase {
+		if l.head, err = s.headRuns(ctx, b.Repository, b.Branch, b.PullRequest != "", before); err != nil && !spent(err) {
+			return l, err
+		}
+	}
+	var trouble error
+	runs := slices.Concat(l.base, l.head)
+	newestFirst(runs)
+	l.artifacts, trouble = s.artifactsOf(ctx, runs)
+	if trouble != nil && err == nil {
+		err = trouble
+	}
+	return l, err
+}
+
+// builds reads the records of the runs: those of the base branch until there are
+// enough, and those of the build's own.
+func (s *Records) builds(ctx context.Context, q fetch.Query, l list, t *tally) (base, own []detect.Build) {
+	var candidates []candidate
+	for _, r := range l.head {
+		candidates = append(candidates, s.candidates(r, l.artifacts[r.GetID()], true)...)
+	}
+	heads := len(candidates)
+	t.runs = len(l.base)
+	for _, r := range l.base {
+		candidates = append(candidates, s.candidates(r, l.artifacts[r.GetID()], false)...)
+	}
+	if len(candidates) > maxArtifacts {
+		t.left += len(candidates) - maxArtifacts
+		candidates = candidates[:maxArtifacts]
+	}
+	results := s.readAll(ctx, q, candidates, heads, t)
+	enough := 0
+	for i, c := range candidates {
+		if i >= heads && enough >= q.Window {
+			break
+		}
+		r := results[i]
+		t.count(r)
+		for _, b := range r.builds {
+			pull := ""
+			if c.head {
+				pull = q.Build.PullRequest
+			}
+			s.identify(&b, c.run, pull)
+			if !c.head {
+				b.Branch = q.BaseBranch // of a merge queue's, too
+			}
+			if !s.isOf(&b, q.Build) {
+				continue
+			}
+			b.Pipeline = q.Build.Pipeline
+			if c.head {
+				own = append(own, b)
+			} else {
+				base = append(base, b)
+				if b.Outcome == detect.OK {
+					enough++
+				}
+			}
+		}
+	}
+	return base, own
+}
+
+// A candidate is an artifact that may hold a record for the history.
+type candidate struct {
+	run      *gh.WorkflowRun
+	artifact *gh.Artifact
+	head     bool // of the build's own branch, not of the base
+}
+
+// candidates are those of a run. An earlier attempt of a base run was superseded;
+// that of a pull request's is one more look at the same.
+func (s *Records) candidates(r *gh.WorkflowRun, artifacts []*gh.Artifact, head bool) (out []candidate) {
+	if !head {
+		artifacts = latest(r, artifacts)
+	}
+	for _, a := range artifacts {
+		out = append(out, candidate{r, a, head})
+	}
+	slices.SortStableFunc(out, func(x, y candidate) int {
+		return y.artifact.GetCreatedAt().Compare(x.artifact.GetCreatedAt().Time)
+	})
+	return out
+}
+
+// readAll reads the candidates, several at a time and in order, until a window
+// full of the base's is read, or a limit ends it.
+func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candidate, heads int, t *tally) []result {
+	var ids []string
+	for _, c := range candidates {
+		if _, known := s.read[c.artifact.GetID()]; !known {
+			ids = append(ids, strconv.FormatInt(c.artifact.GetID(), 10))
+		}
+	}
+	kept, err := s.kept(ctx, "artifacts", ids)
+	if err != nil {
+		t.shelf = err
+	}
+	progress := newProgress(len(candidates), heads, q.Window)
+	results := make([]result, len(candidates))
+	each(len(candidates), func(i int) bool {
+		a := candidates[i].artifact
+		r, known := s.read[a.GetID()] // nobody writes to it while they are read
+		if !known {
+			r = s.result(ctx, a, kept)
+		}
+		results[i] = r
+		if spent(r.err) {
+			return false
+		}
+		n := 0
+		for _, b := range r.builds {
+			if s.Normal != nil {
+				s.Normal(&b)
+			}
+			if b.Outcome == detect.OK && s.isOf(&b, q.Build) {
+				n++
+			}
+		}
+		return !progress.done(i, n)
+	})
+	for i, c := range candidates {
+		if r := results[i]; r.builds != nil || errors.Is(r.err, errNoRecord) {
+			s.read[c.artifact.GetID()] = r
+		}
+	}
+	return results
+}
+
+// isOf tells whether b is a build of what the other builds, the one to be judged.
+// A name that was given by hand is in no record, and some records know none:
+// then it is that of which half the steps are the same.
+func (s *Records) isOf(b, judged *detect.Build) bool {
+	if b.Pipeline == judged.Pipeline || b.Pipeline != "" && s.Pipeline == "" {
+		return b.Pipeline == judged.Pipeline
+	}
+	return 2*sharedKeys(b, judged) >= max(len(b.Steps), len(judged.Steps))
+}
+
+// sharedKeys counts the steps that two builds have in common.
+func sharedKeys(a, b *detect.Build) (n int) {
+	keys := map[string]int{}
+	for _, step := range a.Steps {
+		keys[step.Key]++
+	}
+	for _, step := range b.Steps {
+		if keys[step.Key] > 0 {
+			keys[step.Key]--
+			n++
+		}
+	}
+	return n
+}

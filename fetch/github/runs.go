@@ -1,0 +1,106 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	gh "github.com/google/go-github/v60/github"
+)
+
+// baseEvents start runs that only those can who may write to the repository. A
+// pull request's run is never one, though its branch may have any name.
+var baseEvents = []string{"push", "schedule", "workflow_dispatch", "merge_group"}
+
+const mergeGroup = "merge_group"
+
+// isOwn tells whether a run is of the repository itself, and no fork's.
+func isOwn(r *gh.WorkflowRun) bool {
+	head, base := r.GetHeadRepository().GetID(), r.GetRepository().GetID()
+	return head != 0 && head == base
+}
+
+// isBase tells whether a run is a successful one of the base branch itself.
+func isBase(r *gh.WorkflowRun, branch string) bool {
+	onBranch := r.GetHeadBranch() == branch && r.GetEvent() != mergeGroup ||
+		r.GetEvent() == mergeGroup && strings.HasPrefix(r.GetHeadBranch(), "gh-readonly-queue/"+branch+"/")
+	return isOwn(r) && onBranch && slices.Contains(baseEvents, r.GetEvent()) && r.GetConclusion() == "success"
+}
+
+// baseRuns are the newest of the base branch that began before a time, newest
+// first. An error comes with those that were had before.
+func (s *source) baseRuns(ctx context.Context, branch string, before time.Time, most int) ([]*gh.WorkflowRun, error) {
+	keep := func(r *gh.WorkflowRun) bool {
+		return isBase(r, branch) && r.GetID() != s.Run && r.GetCreatedAt().Before(before)
+	}
+	runs, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{Branch: branch, Status: "success", ExcludePullRequests: true}, most, keep)
+	if err != nil || len(runs) >= most {
+		return runs, err
+	}
+	// The runs of a merge queue are on branches of their own.
+	queued, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{Event: mergeGroup, Status: "success", ExcludePullRequests: true}, most, keep)
+	runs = append(runs, queued...)
+	newestFirst(runs)
+	return runs[:min(len(runs), most)], err
+}
+
+// headRuns are the newest of a branch or a pull request other than the base, all
+// but those that were not to be judged: a check that failed ends a run as failed.
+func (s *source) headRuns(ctx context.Context, repository, branch string, isPull bool, before time.Time) ([]*gh.WorkflowRun, error) {
+	keep := func(r *gh.WorkflowRun) bool {
+		event := slices.Contains(baseEvents, r.GetEvent())
+		if isPull {
+			event = r.GetEvent() == "pull_request" || r.GetEvent() == "pull_request_target"
+		}
+		return event && r.GetHeadBranch() == branch && r.GetCreatedAt().Before(before) &&
+			strings.EqualFold(r.GetHeadRepository().GetFullName(), repository) &&
+			(r.GetStatus() == "completed" || r.GetID() == s.Run)
+	}
+	return s.listRuns(ctx, gh.ListWorkflowRunsOptions{Branch: branch}, evidenceRuns, keep)
+}
+
+func newestFirst(runs []*gh.WorkflowRun) {
+	slices.SortStableFunc(runs, func(a, b *gh.WorkflowRun) int {
+		return b.GetCreatedAt().Compare(a.GetCreatedAt().Time)
+	})
+}
+
+// listRuns lists the runs of the workflow that are to be kept, newest first, at
+// most so many. An error comes with those that were had before.
+func (s *source) listRuns(ctx context.Context, o gh.ListWorkflowRunsOptions, most int, keep func(*gh.WorkflowRun) bool) (runs []*gh.WorkflowRun, err error) {
+	o.PerPage = perPage
+	for range maxPages {
+		var list *gh.WorkflowRuns
+		var resp *gh.Response
+		what := "workflow runs"
+		if s.Workflow == "" {
+			list, resp, err = s.Client.Actions.ListRepositoryWorkflowRuns(ctx, s.Owner, s.Name, &o)
+		} else {
+			what = "runs of " + s.Workflow
+			list, resp, err = s.Client.Actions.ListWorkflowRunsByFileName(ctx, s.Owner, s.Name, url.PathEscape(s.Workflow), &o)
+		}
+		if err != nil {
+			return runs, s.explain(what, resp, err)
+		}
+		for _, r := range list.WorkflowRuns {
+			if r != nil && keep(r) && len(runs) < most {
+				runs = append(runs, r)
+			}
+		}
+		if len(runs) == most || resp.NextPage <= o.Page {
+			break
+		}
+		o.Page = resp.NextPage
+	}
+	newestFirst(runs)
+	return runs, nil
+}
+
+// run is the one with an id.
+func (s *source) run(ctx context.Context, id int64) (*gh.WorkflowRun, error) {
+	r, resp, err := s.Client.Actions.GetWorkflowRunByID(ctx, s.Owner, s.Name, id)
+	return r, s.explain(fmt.Sprintf("run %d", id), resp, err)
+}

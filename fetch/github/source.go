@@ -1,0 +1,107 @@
+package github
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// Bounds of what one check asks for. A workflow's token has 1,000 requests an
+// hour, for all jobs of the repository together.
+const (
+	parallel     = 8        // requests at a time; a hundred are allowed
+	perPage      = 100      // GitHub's most
+	maxPages     = 10       // of one list
+	maxArtifact  = 32 << 20 // bytes of one; records are below one MiB
+	maxArtifacts = 300      // of a history, looked at
+	maxRuns      = 200      // of a branch, looked at
+	evidenceRuns = 5        // of a pull request
+)
+
+// Options say what to look at, and how.
+type Options struct {
+	Owner, Name string
+	Client      *gh.Client
+	Download    *http.Client     // for addresses that carry their own signature
+	Now         func() time.Time // the clock
+	Shelf       fetch.Shelf      // keeps what was fetched; nil for none
+
+	// Workflow is the name of the file of the workflow whose runs are compared, ""
+	// for all of the repository.
+	Workflow string
+	// Run is the run whose builds are judged, 0 if that is not known; Attempt
+	// which one of it.
+	Run     int64
+	Attempt int
+	// Job is how the job that runs us is called, and Runner its machine; both ""
+	// where none does.
+	Job, Runner string
+	// Pipeline is that of the build to be judged, if somebody gave it a name that
+	// no record knows. Then the builds that are most like it are its history.
+	Pipeline string
+	// Normal writes the identity of a build as it is compared. May be nil.
+	Normal func(*detect.Build)
+	// Reserve is how long before the context's deadline to stop, so that what was
+	// had until then can still be judged.
+	Reserve time.Duration
+}
+
+// A source is a repository's runs.
+type source struct {
+	Options
+	decoding sync.Mutex // one at a time: a large record takes memory
+}
+
+// shown is what the source is called in messages.
+func (s *source) shown() string { return s.Owner + "/" + s.Name }
+
+// origin is under what a shelf keeps what comes from here.
+func (s *source) origin(kind string) string {
+	return s.Client.BaseURL.JoinPath("repos", strings.ToLower(s.Owner), strings.ToLower(s.Name), kind).String()
+}
+
+// within bounds the time that may be spent, so that some is left.
+func (s *source) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ends := ctx.Deadline(); ends {
+		return context.WithDeadline(ctx, deadline.Add(-s.Reserve))
+	}
+	return context.WithCancel(ctx)
+}
+
+// each calls f for 0 to n-1, several at a time and in this order, until one
+// returns false. It returns when all calls have.
+func each(n int, f func(i int) bool) {
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		next  int
+		ended bool
+	)
+	for range min(n, parallel) {
+		wg.Go(func() {
+			for {
+				mu.Lock()
+				i := next
+				next++
+				stop := ended || i >= n
+				mu.Unlock()
+				if stop {
+					return
+				}
+				if !f(i) {
+					mu.Lock()
+					ended = true
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/github/githubtest"
+)
+
+// onGithub runs buildregress in a workflow of a fake GitHub, in an empty folder,
+// and returns what it printed.
+func onGithub(t *testing.T, s *githubtest.Server, vars map[string]string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	all := map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_API_URL": s.URL, "GITHUB_REPOSITORY": githubtest.Repository,
+		"GITHUB_WORKFLOW": "ci", "GITHUB_JOB": "image", "GITHUB_TOKEN": githubtest.Token,
+		"GITHUB_WORKFLOW_REF": githubtest.Repository + "/.github/workflows/" + githubtest.Workflow + "@refs/heads/main",
+	}
+	for name, value := range vars {
+		all[name] = value
+	}
+	var out, err bytes.Buffer
+	w := &world{args: args, env: func(name string) string { return all[name] }, stdout: &out, stderr: &err, now: time.Now()}
+	code = run(t.Context(), w)
+	for _, text := range []string{out.String(), err.String()} {
+		if strings.Contains(text, githubtest.Token) || strings.Contains(text, "sig=") {
+			t.Errorf("a credential in the output:\n%s", text)
+		}
+	}
+	return code, out.String(), err.String()
+}
+
+// eventFile writes the payload of an event.
+func eventFile(t *testing.T, payload string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "event.json")
+	if err := os.WriteFile(path, []byte(payload), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// recorded is one of the recorded builds of one image.
+func recorded(t *testing.T, n int) (path string, data []byte) {
+	t.Helper()
+	path, err := filepath.Abs(fmt.Sprintf("testdata/builds/alpha/dockerbuild/%03d.dockerbuild", n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err = os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path, data
+}
+
+var firstRun = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// shopWithMain is a GitHub with thirty runs of main.
+func shopWithMain(t *testing.T) *githubtest.Server {
+	s := githubtest.New(t)
+	for n := range 30 {
+		run := s.AddRun(githubtest.Run{Created: firstRun.Add(time.Duration(n) * time.Hour)})
+		_, data := recorded(t, n)
+		s.AddArtifact(run, fmt.Sprintf("shop~app~%06d.dockerbuild", n), data)
+	}
+	return s
+}
+
+var sensitive = []string{"--min-delta", "30ms", "--min-slowdown", "10%", "--format", "json"}
+
+// The build of a pull request's job is judged against the artifacts of main.
+func TestGithubBaseline(t *testing.T) {
+	s := shopWithMain(t)
+	slow, _ := recorded(t, 44)
+	event := eventFile(t, `{"number":7,"pull_request":{"head":{"sha":"abc","ref":"slow","repo":{"full_name":"shop/app"}},
+		"base":{"ref":"main","repo":{"full_name":"shop/app"}}},"repository":{"full_name":"shop/app","default_branch":"main"}}`)
+	code, stdout, stderr := onGithub(t, s, map[string]string{"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event},
+		append([]string{"check", "--baseline", "github://shop/app", slow}, sensitive...)...)
+	var report detect.Report
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
+		t.Fatalf("%v: %s%s", err, stdout, stderr)
+	}
+	if code != exitVerdict || report.Verdict != detect.Regressed || report.Results[0].Baseline.Builds != 30 {
+		t.Errorf("exit %d, %v against %d builds\n%s", code, report.Verdict, report.Results[0].Baseline.Builds, stderr)
+	}
+}
+
+// After the run of a fork's pull request, its artifacts are judged: as what the
+// event and the API say they are, whatever they say themselves.
+func TestGithubWorkflowRun(t *testing.T) {
+	s := shopWithMain(t)
+	_, data := recorded(t, 44)
+	run := s.AddRun(githubtest.Run{
+		Event: "pull_request", Branch: "main", SHA: "feed", Head: "eve/app", HeadID: 666, Created: firstRun.Add(time.Hour * 100),
+	})
+	s.AddArtifact(run, "shop~app~EEEEEE.dockerbuild", data)
+	s.AddPull(7, "main", "eve/app", "main", "feed")
+	s.AddPull(8, "main", "eve/app", "main", "another")
+	event := eventFile(t, fmt.Sprintf(`{"workflow_run":{"id":%d,"path":".github/workflows/ci.yml","event":"pull_request","head_sha":"feed","head_branch":"main",
+		"head_repository":{"full_name":"eve/app"},"pull_requests":[]},"repository":{"full_name":"shop/app","default_branch":"main"}}`, run.GetID()))
+	code, stdout, stderr := onGithub(t, s, map[string]string{
+		"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "workflow_run", "GITHUB_EVENT_PATH": event,
+		"GITHUB_WORKFLOW_REF": "shop/app/.github/workflows/judge.yml@refs/heads/main",
+	}, append([]string{"check", "github://shop/app"}, sensitive...)...)
+	var report detect.Report
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
+		t.Fatalf("%v: %s%s", err, stdout, stderr)
+	}
+	b := report.Results[0].Build
+	if b.Repository != "eve/app" || b.PullRequest != "7" || b.Revision != "feed" || b.Branch != "main" {
+		t.Errorf("it is taken for %+v", b)
+	}
+	if code != exitVerdict || report.Results[0].Baseline.Builds != 30 {
+		t.Errorf("exit %d against %d builds\n%s", code, report.Results[0].Baseline.Builds, stderr)
+	}
+}
