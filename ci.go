@@ -47,7 +47,7 @@ func (e env) tag(name string) string {
 // as well: Gitea and Forgejo act as GitHub, and Woodpecker as GitLab.
 var ciSystems = []ciSystem{
 	{"Gitea", func(e env) bool { return e.any("GITEA_ACTIONS", "FORGEJO_ACTIONS") }, gitea},
-	{"GitHub Actions", func(e env) bool { return e.any("GITHUB_ACTIONS") }, githubActions},
+	{"GitHub Actions", func(e env) bool { return e.any("GITHUB_ACTIONS") }, githubIdentity},
 	{"Woodpecker", func(e env) bool { return e("CI") == "woodpecker" || e.any("CI_WORKFLOW_NAME") }, woodpecker},
 	{"Drone", func(e env) bool { return e.any("DRONE") }, drone},
 	{"GitLab", func(e env) bool { return e.any("GITLAB_CI") }, gitlab},

@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// githubActions reads the variables of GitHub Actions and the event that started the
+// githubIdentity reads the variables of GitHub Actions and the event that started the
 // workflow, as GITHUB_SHA of a pull request is a merge that nobody made.
-func githubActions(e env) identity {
+func githubIdentity(e env) identity {
 	repository := e("GITHUB_REPOSITORY")
 	id := identity{
 		pipeline:       joined(repository, e("GITHUB_WORKFLOW"), e("GITHUB_JOB")),
@@ -49,7 +49,7 @@ func githubActions(e env) identity {
 
 // gitea reads the same variables: its runs are only found elsewhere.
 func gitea(e env) identity {
-	id := githubActions(e)
+	id := githubIdentity(e)
 	id.url = ""
 	if e.any("GITHUB_SERVER_URL") && e.any("GITHUB_RUN_NUMBER") {
 		id.url = e("GITHUB_SERVER_URL") + "/" + e("GITHUB_REPOSITORY") + "/actions/runs/" + e("GITHUB_RUN_NUMBER")

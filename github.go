@@ -24,12 +24,14 @@ import (
 type githubAccess struct {
 	client   *gh.Client
 	download *http.Client // for addresses outside of the API
-	token    bool         // there is one
 }
 
 // githubTokens are the variables that a token is taken from, the first that is set.
 // It is sent to the API's host alone, and never shown.
 var githubTokens = []string{"BUILDREGRESS_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"}
+
+// githubToken is the token for GitHub, "" for none.
+func githubToken(e env) string { return strings.TrimSpace(e.first(githubTokens...)) }
 
 // github reaches GitHub, or its like that GITHUB_API_URL names.
 func (w *world) github() (*githubAccess, error) {
@@ -41,12 +43,12 @@ func (w *world) github() (*githubAccess, error) {
 	if err != nil || api.Scheme != "https" && api.Scheme != "http" || api.Host == "" || api.User != nil || api.RawQuery != "" {
 		return nil, usageError{"GITHUB_API_URL is no address of an API", "it is written https://api.github.com or https://HOST/api/v3"}
 	}
-	token := strings.TrimSpace(env(w.env).first(githubTokens...))
+	token := githubToken(w.env)
 	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, usageError{"the token for GitHub holds what no token does", "one of " + strings.Join(githubTokens, ", ") + " is to hold it and nothing else"}
 	}
 	a := github.Access{API: api, Token: token, Agent: "buildregress", Now: time.Now}
-	w.hub = &githubAccess{github.NewClient(a), github.NewDownloader(a), token != ""}
+	w.hub = &githubAccess{github.NewClient(a), github.NewDownloader(a)}
 	return w.hub, nil
 }
 
