@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -50,6 +51,29 @@ var (
 		{name: "color", fallback: "auto"},
 		{name: "config"},
 	}, recordOptions...)
+	backtestOptions = []option{
+		{name: "store", fallback: store.Default},
+		{name: "pipeline"},
+		{name: "branch"},
+		{name: "runner"},
+		{name: "base-branch"},
+		{name: "builds"},
+		{name: "inject"},
+		{name: "lookback", fallback: "30d"},
+		{name: "window"},
+		{name: "min-history"},
+		{name: "fdr"},
+		{name: "min-slowdown"},
+		{name: "min-delta"},
+		{name: "fail-on", many: true},
+		{name: "config"},
+		{name: "format"},
+		{name: "color", fallback: "auto"},
+		{name: "timeout", fallback: "2m"},
+		{name: "verbose", toggle: true},
+	}
+	// allOptions has each option of any command, at least once.
+	allOptions = slices.Concat(checkOptions, backtestOptions)
 )
 
 // commands are the subcommands: what they take, and what they do.
@@ -60,6 +84,7 @@ var commands = []struct {
 }{
 	{"check", checkOptions, check},
 	{"record", recordOptions, record},
+	{"backtest", backtestOptions, backtest},
 	{"version", nil, version},
 	{"help", nil, help},
 }

@@ -247,7 +247,7 @@ func allowedInConfig(at, name string) error {
 	if slices.Contains(configKeys, name) {
 		return nil
 	}
-	if slices.ContainsFunc(checkOptions, func(o option) bool { return o.name == name }) {
+	if slices.ContainsFunc(allOptions, func(o option) bool { return o.name == name }) {
 		return usageError{
 			fmt.Sprintf("%s: %s cannot be set here: a pull request can change this file, so that it holds only how builds are judged", at, name),
 			fmt.Sprintf("give --%s, or %s in the environment", name, variable(name)),

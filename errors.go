@@ -56,6 +56,8 @@ func hintFor(err error) string {
 		return "update this buildregress, or name another file with --store sqlite:PATH"
 	case errors.Is(err, store.ErrWrite):
 		return "--store sqlite:PATH names another place, and --record never keeps no history"
+	case errors.As(err, new(emptyStoreError)):
+		return "buildregress record adds old builds, and check those that it judges; or give files to replay"
 	case errors.As(err, new(outputError)):
 		return "--output FORMAT=PATH names another place"
 	case errors.Is(err, buildx.ErrNoCommand):

@@ -12,7 +12,7 @@ func help(_ context.Context, w *world, _ settings, args []string) (code int, err
 	if len(args) > 0 {
 		topic = args[0]
 		text = map[string]string{
-			"check": checkHelp, "record": recordHelp, "version": versionHelp, "help": helpText,
+			"check": checkHelp, "record": recordHelp, "backtest": backtestHelp, "version": versionHelp, "help": helpText,
 		}[topic]
 	}
 	if text == "" {
@@ -31,6 +31,8 @@ and whether that is real or the machine's mood.
 Usage:
   buildregress check [flags] [SOURCE]   judge a build against the history
   buildregress record [flags] SOURCE…   add builds to the history
+  buildregress backtest [flags]         replay the history: what would have been
+                                        called, and what could have been seen
   buildregress version                  print the version
   buildregress help [COMMAND]           print this, or the flags of a command
 
@@ -141,6 +143,48 @@ Examples:
 
 Exit status: 0 all recorded, 2 usage, 3 a SOURCE or the store is in trouble; the
 builds of the other SOURCEs are recorded then, too.
+`
+
+const backtestHelp = `Usage: buildregress backtest [flags] [SOURCE…]
+
+Judges each build of the history as if it were new, by the builds before it, in
+order of their start. Tells how many steps would have been called slower, suspect
+or faster, which builds would have been stopped, and from which slowdown on each
+step would have been called. SOURCEs are files or folders of builds; without
+any, it is the store. Nothing is recorded.
+
+  --inject 1.5            also slow steps of the base branch's builds down by a
+                          factor, one at a time, and tell how often that is
+                          found at the first, second and third build of a branch;
+                          of more than 1000 such cases, 1000 are drawn, always
+                          the same
+  --builds 1000           newest builds of each pipeline that are replayed
+
+The history:
+  --store sqlite:PATH     where it is kept (sqlite:.buildregress/history.db)
+  --pipeline NAME         of the store: only this one; of files: as for record
+  --branch NAME           branch of the builds in the SOURCEs
+  --runner NAME           class of the machine that they ran on
+  --base-branch NAME      whose builds are the baseline (as for check)
+  --lookback 30d          how far back rare steps are searched
+
+The judgement, as for check:
+  --window 50, --min-history 8, --fdr 0.04, --min-slowdown 15%, --min-delta 1s,
+  --fail-on regressed     what stops a build
+  --config PATH           file with these (.buildregress.yaml, if it exists)
+
+The report:
+  --format text           text or json
+  --color auto            auto, always, never
+  --verbose               say what is being done
+  --timeout 2m            give up after that; 0 is never
+
+Examples:
+  buildregress backtest --inject 1.5
+  buildregress backtest --min-slowdown 30% --format json | jq .results[0].stopped
+  buildregress backtest --branch main records/
+
+Exit status: 0 done, whatever was found; 2 usage, 3 trouble.
 `
 
 const versionHelp = `Usage: buildregress version

@@ -5,6 +5,7 @@
 //
 //	buildregress check [flags] [SOURCE]
 //	buildregress record [flags] SOURCE…
+//	buildregress backtest [flags] [SOURCE…]
 //	buildregress version
 //	buildregress help [COMMAND]
 //
@@ -16,7 +17,8 @@
 //
 // Check judges the builds in SOURCE against the history, reports, and then adds
 // them to the history if they were just made. Record adds builds to the history
-// and judges nothing. The history is a SQLite file, .buildregress/history.db if
+// and judges nothing. Backtest judges each build of a history as if it were new,
+// and tells what would have been called. The history is a SQLite file, .buildregress/history.db if
 // no other is named.
 //
 // Every flag may be given in the environment as well: --min-delta is
@@ -61,6 +63,7 @@ func main() {
 		w.terminal = true
 		w.width, _, _ = term.GetSize(fd)
 	}
+	w.errTerminal = term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
 	os.Exit(run(context.Background(), w))
 }
 
@@ -75,6 +78,7 @@ type world struct {
 	now            time.Time
 	terminal       bool // stdout is one
 	width          int  // of the terminal, 0 if unknown
+	errTerminal    bool // stderr is one
 	verbose        bool
 	hub            *githubAccess // once it was asked for
 }

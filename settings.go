@@ -51,7 +51,7 @@ func unknownVariables(vars []string) (unknown []string) {
 	for _, v := range vars {
 		name, _, _ := strings.Cut(v, "=")
 		isOption := func(o option) bool { return variable(o.name) == name }
-		if strings.HasPrefix(name, variable("")) && !slices.ContainsFunc(checkOptions, isOption) && !slices.Contains(githubTokens, name) {
+		if strings.HasPrefix(name, variable("")) && !slices.ContainsFunc(allOptions, isOption) && !slices.Contains(githubTokens, name) {
 			unknown = append(unknown, name)
 		}
 	}
@@ -64,7 +64,7 @@ func (s settings) text(o string) string {
 	if said, ok := s[o]; ok {
 		return said.values[0]
 	}
-	for _, known := range checkOptions { // holds all options there are
+	for _, known := range allOptions {
 		if known.name == o {
 			return known.fallback
 		}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"html"
 	"io"
 	"regexp"
@@ -146,7 +147,8 @@ func FuzzText(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, width int, color bool) {
 		var b bytes.Buffer
-		if err := Text(&b, hostileReport(text), TextOptions{Width: min(width, 300), Color: color}); err != nil {
+		o := TextOptions{Width: min(width, 300), Color: color}
+		if err := errors.Join(Text(&b, hostileReport(text), o), BacktestText(&b, hostileBacktest(text), o)); err != nil {
 			t.Fatal(err)
 		}
 		ownColors := regexp.MustCompile(`\x1b\[[0-9;]+m`)

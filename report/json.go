@@ -18,13 +18,16 @@ import (
 // JSON writes the whole report for machines. Lists are never null, times are in
 // UTC, and numbers that could not be computed are 0, or 1 if they are the
 // probability that nothing changed. One report gives the same bytes each time.
-func JSON(w io.Writer, r *detect.Report) error {
+func JSON(w io.Writer, r *detect.Report) error { return encode(w, encodable(r), "report") }
+
+// encode writes a document, which is called what in an error.
+func encode(w io.Writer, document any, what string) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // "&&" in a RUN is to be read by people too
 	e.SetIndent("", "  ")
-	if err := e.Encode(encodable(r)); err != nil {
-		return fmt.Errorf("report as JSON: %w", err)
+	if err := e.Encode(document); err != nil {
+		return fmt.Errorf("%s as JSON: %w", what, err)
 	}
 	_, err := w.Write(printable(b.Bytes()))
 	return err

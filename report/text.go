@@ -15,6 +15,15 @@ type TextOptions struct {
 	Color bool // ANSI colours are understood
 }
 
+// settled has a width that can be written to.
+func (o TextOptions) settled() TextOptions {
+	if o.Width == 0 {
+		o.Width = usualWidth
+	}
+	o.Width = max(o.Width, narrowest)
+	return o
+}
+
 const (
 	usualWidth    = 80
 	narrowest     = 40
@@ -26,12 +35,8 @@ const (
 // plain but for the colours asked for: nothing in a name can move the cursor or
 // be taken for a command by the CI system that shows it.
 func Text(w io.Writer, r *detect.Report, o TextOptions) error {
-	if o.Width == 0 {
-		o.Width = usualWidth
-	}
-	o.Width = max(o.Width, narrowest)
 	out := bufio.NewWriter(w)
-	t := &textWriter{out: out, TextOptions: o, rows: maxRows}
+	t := &textWriter{out: out, TextOptions: o.settled(), rows: maxRows}
 	t.report(viewOf(r))
 	return out.Flush() // holds the first error of all writes
 }

@@ -1,0 +1,42 @@
+package store
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+func TestNewest(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	build := func(id, pipeline string, hour int, outcome detect.Outcome) detect.Build {
+		return detect.Build{ID: id, Pipeline: pipeline, Branch: "main", Start: start.Add(time.Duration(hour) * time.Hour), Outcome: outcome,
+			Steps: []detect.Step{{Key: "[-] RUN x", Name: "RUN x", Start: start, Duration: time.Second}}}
+	}
+	a, b, c, other := build("a", "p", 1, detect.OK), build("b", "p", 2, detect.Failed), build("c", "p", 3, detect.OK), build("d", "q", 4, detect.OK)
+	s := open(t, filepath.Join(t.TempDir(), "s.db"))
+	put(t, s, b, a, c, other)
+	for _, tt := range []struct {
+		pipeline string
+		limit    int
+		want     []detect.Build
+	}{
+		{"p", 10, []detect.Build{c, b, a}},
+		{"p", 2, []detect.Build{c, b}},
+		{"q", 10, []detect.Build{other}},
+		{"r", 10, nil},
+	} {
+		got, err := s.Newest(t.Context(), tt.pipeline, tt.limit)
+		if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+			t.Errorf("%d of %s: %v\n%s", tt.limit, tt.pipeline, err, diff)
+		}
+	}
+	empty := open(t, filepath.Join(t.TempDir(), "none.db"))
+	if got, err := empty.Newest(t.Context(), "p", 1); len(got) > 0 || err != nil {
+		t.Errorf("of no store: %v, %v", got, err)
+	}
+}
