@@ -48,6 +48,10 @@ var (
 		{name: "explain"},
 		{name: "output", many: true},
 		{name: "record", fallback: "auto"},
+		{name: "comment", fallback: "auto"},
+		{name: "check-run", fallback: "auto"},
+		{name: "summary", fallback: "auto"},
+		{name: "annotations", fallback: "auto"},
 		{name: "color", fallback: "auto"},
 		{name: "config"},
 	}, recordOptions...)

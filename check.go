@@ -26,6 +26,7 @@ type checkPlan struct {
 	failOn   []string
 	record   string
 	output   outputPlan
+	post     postPlan
 }
 
 func planCheck(w *world, s settings, args []string) (p checkPlan, err error) {
@@ -40,13 +41,14 @@ func planCheck(w *world, s settings, args []string) (p checkPlan, err error) {
 	}
 	p.source, p.baseline = args[0], s.text("baseline")
 	p.wanted, p.pipeline = wantedBy(s), s.text("pipeline")
-	var errs [7]error
+	var errs [8]error
 	p.policy.Thresholds, errs[0] = planThresholds(s)
 	p.lookback, errs[1] = s.duration("lookback")
 	p.failOn, errs[2] = planFailOn(s)
 	p.record, errs[3] = s.oneOf("record", "auto", "always", "never")
 	p.output, errs[4] = planOutput(w, s)
 	p.store, errs[5] = storeOf(s, "store")
+	p.post, errs[7] = planPost(s)
 	if store.Is(p.baseline) {
 		_, errs[6] = storeOf(s, "baseline")
 	}
@@ -84,7 +86,11 @@ func planThresholds(s settings) (t detect.Thresholds, err error) {
 	return t, nil
 }
 
-const never = "never"
+// What options with the value auto can be set to.
+const (
+	always = "always"
+	never  = "never"
+)
 
 // planFailOn reads what a check fails on.
 func planFailOn(s settings) ([]string, error) {
@@ -151,11 +157,14 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 		results = append(results, r)
 	}
 	report := detect.Sum(results, plan.failOn, unique(c.notes))
+	failing := report.ExitCode == exitVerdict
 	if len(c.troubles) > 0 {
 		report.ExitCode = exitTrouble
 	}
 	// A report on builds that could not be recorded is still one.
-	return report.ExitCode, errors.Join(append([]error{plan.output.write(w, &report)}, c.troubles...)...)
+	errs := []error{plan.output.write(w, &report)}
+	errs = append(errs, plan.post.post(ctx, w, &report, failing, plan.output.files))
+	return report.ExitCode, errors.Join(append(errs, c.troubles...)...)
 }
 
 // openPast opens what to compare with: what was given as a baseline; else the

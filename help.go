@@ -119,6 +119,15 @@ The report:
   --verbose               say what is being done
   --timeout 2m            give up after that; 0 is never
 
+On GitHub, each of them auto, always or never:
+  --comment auto          on the pull request; auto makes one when there is
+                          something to act on, and keeps it up to date
+  --check-run auto        on the commit, with annotations
+  --summary auto          of the job
+  --annotations auto      in the job's log; auto where no check run can be made
+GITHUB_TOKEN needs pull-requests: write and checks: write. What it may not post
+is a warning. Elsewhere, --output markdown=PATH is for the CI system to post.
+
 Exit status: 0 nothing to fail on, 1 --fail-on, 2 usage, 3 trouble.
 `
 

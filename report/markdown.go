@@ -25,18 +25,34 @@ const (
 // what to do, and the rest folded. It is never longer than GitHub takes: the
 // lists of steps go first, findings last, and what was left out is said.
 func Markdown(w io.Writer, r *detect.Report) error {
+	_, err := io.WriteString(w, MarkdownWithin(r, maxMarkdown))
+	return err
+}
+
+// MarkdownWithin is a report in Markdown of at most so many bytes, as long as
+// they are some thousands.
+func MarkdownWithin(r *detect.Report, limit int) string {
 	v := viewOf(r)
 	var text string
 	for _, room := range []room{{1000, 100, 20}, {300, 100, 20}, {100, 50, 20}, {30, 30, 10}, {0, 20, 5}, {0, 5, 0}} {
-		if text = v.markdown(room, len(v.results)); len(text) <= maxMarkdown {
-			break
+		if text = v.markdown(room, len(v.results)); len(text) <= limit {
+			return text
 		}
 	}
-	for n := len(v.results) - 1; n > 0 && len(text) > maxMarkdown; n /= 2 {
+	for n := len(v.results) - 1; n > 0 && len(text) > limit; n /= 2 {
 		text = v.markdown(room{0, 5, 0}, n)
 	}
-	_, err := io.WriteString(w, text)
-	return err
+	return text
+}
+
+// Resolved is what a comment is turned to whose findings are gone, in Markdown of
+// at most so many bytes. The report on the build that shows it is folded.
+func Resolved(r *detect.Report, limit int) string {
+	const (
+		before = "### Resolved: what was found here is gone\n\n<details><summary>The build that shows it</summary>\n\n"
+		after  = "</details>\n"
+	)
+	return before + MarkdownWithin(r, limit-len(before)-len(after)) + after
 }
 
 // A room is how much of each kind is written of one build.

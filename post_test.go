@@ -1,0 +1,430 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/buildregress/buildregress/testdata/fakegithub"
+)
+
+// A workflow is a job on a GitHub of our own that judges builds.
+type workflow struct {
+	t      *testing.T
+	github *fakegithub.Server
+	dir    string
+	vars   map[string]string
+}
+
+const headCommit = "3f9c2ab41d0e8857c1f0a9b2d3e4f50617283940"
+
+// newWorkflow is a job of pull request 7 from a branch of the repository itself,
+// with ten builds of main behind it.
+func newWorkflow(t *testing.T) *workflow {
+	t.Helper()
+	w := &workflow{t: t, github: fakegithub.New(), dir: t.TempDir()}
+	srv := httptest.NewServer(w.github)
+	t.Cleanup(srv.Close)
+	w.write("main.jsonl", made(0, 10, "main", nil))
+	w.vars = map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": fakegithub.Repository, "GITHUB_API_URL": srv.URL, "GITHUB_TOKEN": "writer",
+		"GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "12", "GITHUB_SHA": "merge", "GITHUB_REF": "refs/pull/7/merge",
+		"GITHUB_EVENT_PATH":   filepath.Join(w.dir, "event.json"),
+		"GITHUB_STEP_SUMMARY": filepath.Join(w.dir, "summary.md"), "GITHUB_OUTPUT": filepath.Join(w.dir, "output"),
+	}
+	w.event(`{"number":7,"pull_request":{"head":{"sha":"` + headCommit + `","ref":"x","repo":{"full_name":"acme/shop"}},
+		"base":{"ref":"main","repo":{"full_name":"acme/shop"}}},"repository":{"full_name":"acme/shop","default_branch":"main"}}`)
+	return w
+}
+
+func (w *workflow) event(payload string) {
+	w.t.Helper()
+	if err := os.WriteFile(w.vars["GITHUB_EVENT_PATH"], []byte(payload), 0o644); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *workflow) write(name string, list []detect.Build) {
+	w.t.Helper()
+	var b bytes.Buffer
+	if err := builds.Encode(&b, list); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, name), b.Bytes(), 0o644); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// check judges build number n of the branch, in which steps may take other times,
+// and fails the test if it does not exit with a code.
+func (w *workflow) check(wantCode, n int, seconds map[string]float64, flags ...string) (stdout, stderr string) {
+	w.t.Helper()
+	list := made(n, 1, "x", seconds)
+	for i := range list[0].Steps {
+		list[0].Steps[i].Source = detect.Position{File: "Dockerfile", Line: 10 + i}
+	}
+	w.write("new.jsonl", list)
+	return w.judge(wantCode, n, flags...)
+}
+
+func (w *workflow) judge(wantCode, n int, flags ...string) (stdout, stderr string) {
+	w.t.Helper()
+	var out, errs bytes.Buffer
+	args := []string{
+		"check", "--baseline", filepath.Join(w.dir, "main.jsonl"), "--store", "sqlite:" + filepath.Join(w.dir, "history.db"),
+		filepath.Join(w.dir, "new.jsonl"),
+	}
+	code := run(w.t.Context(), &world{
+		args: append(args, flags...), env: func(name string) string { return w.vars[name] }, stdin: strings.NewReader(""),
+		stdout: &out, stderr: &errs, now: scriptStart.Add(time.Duration(n)*time.Hour + 10*time.Minute),
+	})
+	if code != wantCode {
+		w.t.Fatalf("exit code %d, want %d\n%s%s", code, wantCode, &out, &errs)
+	}
+	if token := w.vars["GITHUB_TOKEN"]; token != "" && strings.Contains(out.String()+errs.String(), token) {
+		w.t.Errorf("the token is printed:\n%s%s", &out, &errs)
+	}
+	return out.String(), errs.String()
+}
+
+// file is what the job left in a file that a variable names.
+func (w *workflow) file(variable string) string {
+	data, err := os.ReadFile(w.vars[variable])
+	if err != nil && !os.IsNotExist(err) {
+		w.t.Fatal(err)
+	}
+	return string(data)
+}
+
+// outputs are those of the step, read as the runner reads them.
+func (w *workflow) outputs() map[string]string {
+	values := map[string]string{}
+	lines := strings.Split(w.file("GITHUB_OUTPUT"), "\n")
+	for i := 0; i < len(lines); i++ {
+		name, end, ok := strings.Cut(lines[i], "<<")
+		if !ok {
+			continue
+		}
+		var value []string
+		for i++; i < len(lines) && lines[i] != end; i++ {
+			value = append(value, lines[i])
+		}
+		values[name] = strings.Join(value, "\n")
+	}
+	return values
+}
+
+var slowCompile = map[string]float64{"compile": 70}
+
+func contains(t *testing.T, what, text string, wanted ...string) {
+	t.Helper()
+	for _, want := range wanted {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s lacks %q:\n%s", what, want, text)
+		}
+	}
+}
+
+func TestPostsARegressionAndResolvesIt(t *testing.T) {
+	w := newWorkflow(t)
+	w.check(exitVerdict, 20, slowCompile, "--output", "json="+filepath.Join(w.dir, "result.json"))
+	if len(w.github.Comments) != 1 || len(w.github.Checks) != 1 {
+		t.Fatalf("%d comments, %d check runs, want one of each", len(w.github.Comments), len(w.github.Checks))
+	}
+	comment, check := w.github.Comments[0], w.github.Checks[0]
+	if comment.Number != 7 {
+		t.Errorf("commented on pull request %d", comment.Number)
+	}
+	contains(t, "comment", comment.Body, "### Regressed: 1 step is slower", "`RUN make compile` is slower", "(https://github.com/acme/shop/actions/runs/12)")
+	if check.HeadSHA != headCommit || check.Conclusion != "failure" || check.Name != "buildregress (app)" || check.Output.Title != "Regressed: 1 step is slower, +49 s of wall clock" {
+		t.Errorf("check run %+v", check)
+	}
+	if len(check.Annotations) != 1 || check.Annotations[0].StartLine != 11 || check.Annotations[0].Level != "failure" {
+		t.Errorf("annotations %+v", check.Annotations)
+	}
+	contains(t, "summary", w.file("GITHUB_STEP_SUMMARY"), "### Regressed")
+	want := map[string]string{
+		"verdict": "regressed", "regressions": "1", "comment-url": comment.HTMLURL, "report-json": filepath.Join(w.dir, "result.json"),
+	}
+	if got := w.outputs(); !maps.Equal(got, want) {
+		t.Errorf("outputs %v, want %v", got, want)
+	}
+
+	_, stderr := w.check(exitOK, 21, nil)
+	if len(w.github.Comments) != 1 {
+		t.Fatalf("%d comments, want one", len(w.github.Comments))
+	}
+	contains(t, "comment", w.github.Comments[0].Body, "### Resolved", "Passed: no step is slower")
+	if c := w.github.Checks[1]; c.Conclusion != "success" || len(c.Annotations) > 0 {
+		t.Errorf("check run %+v", c)
+	}
+	if strings.Contains(stderr, "warning") {
+		t.Errorf("all is well, and it says\n%s", stderr)
+	}
+}
+
+func TestWhatIsPosted(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		seconds    map[string]float64
+		flags      []string
+		prepare    func(*workflow)
+		code       int
+		comments   int
+		conclusion string // "" for no check run
+		title      string
+		commands   int // in the log
+	}{
+		{name: "nothing to tell", conclusion: "success", title: "Passed: no step is slower"},
+		{name: "nothing to tell, and it is to be told", flags: []string{"--comment", "always"}, comments: 1, conclusion: "success"},
+		{name: "a suspect", seconds: map[string]float64{"compile": 37}, conclusion: "success", title: "Passed; 1 step to watch"},
+		{name: "a suspect, and it fails", seconds: map[string]float64{"compile": 37}, flags: []string{"--fail-on", "unsure"}, code: exitVerdict, conclusion: "failure"},
+		{name: "slower", seconds: slowCompile, code: exitVerdict, comments: 1, conclusion: "failure"},
+		{name: "slower, and nothing fails", seconds: slowCompile, flags: []string{"--fail-on", "never"}, comments: 1, conclusion: "neutral"},
+		{name: "slower, no comment", seconds: slowCompile, flags: []string{"--comment", "never"}, code: exitVerdict, conclusion: "failure"},
+		{name: "slower, no check run", seconds: slowCompile, flags: []string{"--check-run", "never"}, code: exitVerdict, comments: 1, commands: 1},
+		{name: "slower, annotated twice", seconds: slowCompile, flags: []string{"--annotations", "always"}, code: exitVerdict, comments: 1, conclusion: "failure", commands: 1},
+		{name: "slower, nothing posted", seconds: slowCompile, flags: []string{"--comment", "never", "--check-run", "never", "--annotations", "never"}, code: exitVerdict},
+		{
+			name: "a first build", seconds: slowCompile, conclusion: "neutral", title: "Not judged yet: too few builds to compare with",
+			prepare: func(w *workflow) { w.write("main.jsonl", made(0, 3, "main", nil)) },
+		},
+		{
+			name: "on main", seconds: slowCompile, code: exitVerdict, conclusion: "failure",
+			prepare: func(w *workflow) {
+				w.vars["GITHUB_REF"] = "refs/heads/main"
+				w.event(`{"repository":{"full_name":"acme/shop","default_branch":"main"}}`)
+			},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorkflow(t)
+			if test.prepare != nil {
+				test.prepare(w)
+			}
+			_, stderr := w.check(test.code, 20, test.seconds, test.flags...)
+			if n := len(w.github.Comments); n != test.comments {
+				t.Errorf("%d comments, want %d", n, test.comments)
+			}
+			switch checks := w.github.Checks; {
+			case test.conclusion == "" && len(checks) > 0:
+				t.Errorf("a check run that nobody wants: %+v", checks[0])
+			case test.conclusion == "":
+			case len(checks) != 1:
+				t.Errorf("%d check runs, want 1", len(checks))
+			case checks[0].Conclusion != test.conclusion || !strings.Contains(checks[0].Output.Title, test.title):
+				t.Errorf("check run %s %q, want %s %q", checks[0].Conclusion, checks[0].Output.Title, test.conclusion, test.title)
+			}
+			if n := strings.Count(stderr, "::error file=") + strings.Count(stderr, "::warning file="); n != test.commands {
+				t.Errorf("%d commands, want %d:\n%s", n, test.commands, stderr)
+			}
+			contains(t, "summary", w.file("GITHUB_STEP_SUMMARY"), "###")
+		})
+	}
+}
+
+// A token that may only read is that of a pull request from a fork: its author can do
+// nothing about it.
+func TestReadOnlyTokenFailsNothing(t *testing.T) {
+	w := newWorkflow(t)
+	w.vars["GITHUB_TOKEN"] = "reader"
+	for _, mode := range []string{"auto", "always"} {
+		stdout, stderr := w.check(exitVerdict, 20, slowCompile, "--comment", mode, "--check-run", mode, "--format", "json")
+		contains(t, "standard error", stderr,
+			"warning: no comment: comment on the pull request: 403 Resource not accessible by integration",
+			"warning: no check run: create the check run: 403 Resource not accessible by integration",
+			"hint: the job needs permissions: pull-requests: write",
+			"::error file=Dockerfile,line=11,title=Slower ×3.4::`RUN make compile` is slower")
+		if strings.Contains(stdout, "::error") || strings.Count(stderr, "hint:") != 1 {
+			t.Errorf("standard output\n%s\nstandard error\n%s", stdout, stderr)
+		}
+	}
+	w.check(exitOK, 21, nil, "--comment", "always")
+	contains(t, "summary", w.file("GITHUB_STEP_SUMMARY"), "### Regressed", "### Passed")
+	if got := w.outputs()["comment-url"]; got != "" {
+		t.Errorf("comment-url %q of no comment", got)
+	}
+}
+
+func TestTroubleWithGitHub(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		status int
+		mode   string
+		code   int
+		stderr string
+	}{
+		{"what is asked for is a warning", http.StatusUnprocessableEntity, "auto", exitOK, "warning: no comment"},
+		{"what must be is an error", http.StatusUnprocessableEntity, "always", exitTrouble, "error: no comment"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorkflow(t)
+			w.github.Fault = func(_ *fakegithub.Server, rw http.ResponseWriter, r *http.Request) bool {
+				fakegithub.Refuse(rw, test.status, "no ::error::x")
+				return true
+			}
+			stdout, stderr := w.check(test.code, 20, nil, "--comment", test.mode)
+			contains(t, "standard output", stdout, "Passed: no step is slower")
+			contains(t, "standard error", stderr, test.stderr, fmt.Sprint(test.status))
+			if strings.Contains(stderr, "::error::") {
+				t.Errorf("a command came alive:\n%s", stderr)
+			}
+		})
+	}
+}
+
+func TestWithoutAToken(t *testing.T) {
+	w := newWorkflow(t)
+	w.vars["GITHUB_TOKEN"] = ""
+	_, stderr := w.check(exitVerdict, 20, slowCompile)
+	contains(t, "standard error", stderr, "warning: no comment: GITHUB_TOKEN is not set", "::error file=Dockerfile")
+	contains(t, "summary", w.file("GITHUB_STEP_SUMMARY"), "### Regressed")
+	if len(w.github.Journal) > 0 {
+		t.Errorf("asked for %q", w.github.Journal)
+	}
+}
+
+// Elsewhere nothing is posted, and nothing said about it; not even on a look-alike
+// that sets the same variables.
+func TestNothingIsPostedElsewhere(t *testing.T) {
+	for _, vars := range []map[string]string{{"GITHUB_ACTIONS": ""}, {"GITEA_ACTIONS": "true"}} {
+		w := newWorkflow(t)
+		maps.Copy(w.vars, vars)
+		_, stderr := w.check(exitVerdict, 20, slowCompile)
+		if len(w.github.Journal) > 0 || strings.Contains(stderr, "comment") {
+			t.Errorf("%v: asked for %q, said\n%s", vars, w.github.Journal, stderr)
+		}
+		_, stderr = w.check(exitTrouble, 20, slowCompile, "--comment", "always")
+		contains(t, "standard error", stderr, "error: no comment: no workflow of GitHub Actions runs this")
+	}
+}
+
+// After the run of a fork, the pull request is that whose head was built, and none
+// that a build names.
+func TestPullRequestOfAnotherRun(t *testing.T) {
+	pull := fakegithub.Pull{Number: 9, HeadRepository: "fork/shop", Ref: "main", SHA: headCommit, BaseRef: "main", State: "open"}
+	moved := pull
+	moved.SHA = strings.Repeat("b", 40)
+	for _, test := range []struct {
+		name  string
+		event string
+		pulls []fakegithub.Pull
+		want  int // pull request, 0 for none
+	}{
+		{"its head", "pull_request", []fakegithub.Pull{moved, pull}, 9},
+		{"it has moved on", "pull_request", []fakegithub.Pull{moved}, 0},
+		{"none", "pull_request", nil, 0},
+		{"a push", "push", []fakegithub.Pull{pull}, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorkflow(t)
+			w.github.Pulls = test.pulls
+			w.event(`{"workflow_run":{"event":"` + test.event + `","head_sha":"` + headCommit + `","head_branch":"main",
+				"head_repository":{"full_name":"fork/shop"},"pull_requests":[]},"repository":{"default_branch":"main"}}`)
+			w.vars["GITHUB_REF"] = "refs/heads/main"
+			list := made(20, 1, "main", slowCompile)
+			list[0].PullRequest, list[0].Revision = "1", headCommit // as an artifact may say
+			list[0].Repository = "fork/shop"
+			w.write("new.jsonl", list)
+			w.judge(exitVerdict, 20)
+			got := 0
+			if len(w.github.Comments) > 0 {
+				got = w.github.Comments[0].Number
+			}
+			if got != test.want || w.github.Checks[0].HeadSHA != headCommit {
+				t.Errorf("commented on %d, want %d; check run on %s", got, test.want, w.github.Checks[0].HeadSHA)
+			}
+		})
+	}
+}
+
+func TestSummaryIsAddedToWhatIsThere(t *testing.T) {
+	w := newWorkflow(t)
+	path := w.vars["GITHUB_STEP_SUMMARY"]
+	for size, want := range map[int]string{100: "### Passed", maxJobSummary - 200: ""} {
+		if err := os.WriteFile(path, bytes.Repeat([]byte{'x'}, size), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, stderr := w.check(exitOK, 20, nil)
+		got := w.file("GITHUB_STEP_SUMMARY")
+		if !strings.HasPrefix(got, strings.Repeat("x", size)) || !strings.Contains(got, want) || len(got) > maxJobSummary {
+			t.Errorf("%d bytes there: %d bytes in the end", size, len(got))
+		}
+		if said := strings.Contains(stderr, "no job summary"); said != (want == "") {
+			t.Errorf("%d bytes there: standard error\n%s", size, stderr)
+		}
+	}
+}
+
+// Limits hold for the largest of reports, and for names that are all markup.
+func TestPostsAreWithinGitHubsLimits(t *testing.T) {
+	w := newWorkflow(t)
+	var main []detect.Build
+	for i := range 10 {
+		main = append(main, wide(i, "main", 1))
+	}
+	w.write("main.jsonl", main)
+	w.write("new.jsonl", []detect.Build{wide(20, "x", 4)})
+	_, stderr := w.judge(exitVerdict, 20)
+	if strings.Contains(stderr, "warning: no ") || len(w.github.Comments) != 1 || len(w.github.Checks) != 1 {
+		t.Fatalf("%d comments, %d check runs\n%s", len(w.github.Comments), len(w.github.Checks), stderr)
+	}
+	if got := w.github.Checks[0].Batches; !slices.Equal(got, []int{50, 50, 30}) {
+		t.Errorf("annotations came in %v", got)
+	}
+	contains(t, "comment", w.github.Comments[0].Body, "left out here")
+}
+
+// wide is a build of three hundred steps beside each other, the first 130 so
+// many times as slow as they usually are.
+func wide(n int, branch string, factor float64) detect.Build {
+	b := detect.Build{
+		ID: fmt.Sprint(branch, n), Pipeline: "app", Branch: branch, Start: scriptStart.Add(time.Duration(n) * time.Hour),
+	}
+	for i := range 300 {
+		text := fmt.Sprintf("RUN make target-%c%c | <b>*%s*</b>", 'a'+i/26, 'a'+i%26, strings.Repeat("@&`", 40))
+		f := 1.0
+		if i < 130 { // if most are slower, it is the runner
+			f = factor
+		}
+		d := time.Duration(float64(10+i%7)*f*1e9) + time.Duration((n*7+i*5)%11)*10*time.Millisecond
+		b.Steps = append(b.Steps, detect.Step{
+			Key: detect.KeyOf("", "build", text), Name: text, Stage: "build", Start: b.Start, Duration: d,
+			Source: detect.Position{File: "Dockerfile", Line: i + 1},
+		})
+		b.Duration = max(b.Duration, d)
+	}
+	return b
+}
+
+func TestCheckNameIsStable(t *testing.T) {
+	of := func(pipelines ...string) *detect.Report {
+		r := &detect.Report{}
+		for _, p := range pipelines {
+			r.Results = append(r.Results, detect.Result{Build: detect.BuildInfo{Pipeline: p}})
+		}
+		return r
+	}
+	for want, r := range map[string]*detect.Report{
+		"buildregress":                      of(),
+		"buildregress (acme/shop)":          of("acme/shop web", "acme/shop api"),
+		"buildregress (acme/shop Do # #[x)": of("acme/shop Do\n##[x"),
+	} {
+		if got := checkName(r); got != want {
+			t.Errorf("checkName = %q, want %q", got, want)
+		}
+	}
+	if got := checkName(of(strings.Repeat("é", 300), strings.Repeat("é", 200)+"e")); len(got) > 120 {
+		t.Errorf("name of %d bytes", len(got))
+	}
+}

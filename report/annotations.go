@@ -1,0 +1,110 @@
+package report
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// A Level is how an annotation is to be shown.
+type Level int
+
+const (
+	Notice  Level = iota // something to watch
+	Warning              // something is slower, and fails nothing
+	Failure              // what the check fails on
+)
+
+// An Annotation is a finding on a line of a file in the repository. Its texts are
+// clean, but not escaped for any format.
+type Annotation struct {
+	File    string // from the root of the repository, with slashes
+	Line    int    // counted from 1
+	Level   Level
+	Title   string
+	Message string
+}
+
+// maxMessage bounds an annotation's text, in bytes. GitHub takes 64 KB; nobody
+// reads as much beside a line of code.
+const maxMessage = 4000
+
+// Annotations are the findings whose line in a Dockerfile is known, dearest in
+// wall clock first. failing tells whether the check fails.
+func Annotations(r *detect.Report, failing bool) []Annotation {
+	type costly struct {
+		Annotation
+		cost detect.Seconds
+	}
+	var all []costly
+	for i := range r.Results {
+		result := &r.Results[i]
+		if result.Build.Outcome != detect.OK {
+			continue
+		}
+		n := newNames(result)
+		for j := range result.Steps {
+			s := &result.Steps[j]
+			file, ok := inRepository(s.Source.File)
+			title := annotated[s.Status]
+			if !ok || s.Source.Line <= 0 || title == "" {
+				continue
+			}
+			at := *s
+			at.Source = detect.Position{} // it is where the annotation stands
+			a := Annotation{File: file, Line: s.Source.Line, Level: Notice, Title: title, Message: plain(slow(&at, n), maxSentenceName)}
+			if x := ratio(s.Ratio); x != "" {
+				a.Title += " " + x
+			}
+			if s.Status != detect.StatusSuspect {
+				a.Level = Warning
+				if failing && result.Verdict == detect.Regressed {
+					a.Level = Failure
+				}
+			}
+			if len(a.Message) > maxMessage {
+				a.Message = strings.ToValidUTF8(a.Message[:maxMessage], "") + "…"
+			}
+			all = append(all, costly{a, s.WallClockSeconds})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b costly) int {
+		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(b.cost, a.cost))
+	})
+	var list []Annotation
+	for _, c := range all {
+		list = append(list, c.Annotation)
+	}
+	return list
+}
+
+// annotated are the titles of annotations, by what is the matter with the step.
+var annotated = map[detect.Status]string{
+	detect.StatusSlower:     "Slower",
+	detect.StatusSuspect:    "Looks slower",
+	detect.StatusOverBudget: "Over its budget",
+}
+
+// inRepository is the path of a file as the repository has it, if it can be one.
+func inRepository(file string) (string, bool) {
+	const longest = 1000
+	clean := path.Clean(strings.ReplaceAll(file, `\`, "/"))
+	switch {
+	case file == "" || len(file) > longest || Clean(file) != file,
+		path.IsAbs(clean), clean == ".", clean == "..", strings.HasPrefix(clean, "../"), strings.Contains(clean, ":"):
+		return "", false
+	}
+	return clean, true
+}
+
+// Headline is the verdict on all builds in a line of plain text, clean.
+func Headline(r *detect.Report) string {
+	v := viewOf(r)
+	if len(v.headline) > 0 {
+		return plain(v.headline, maxTextName)
+	}
+	return plain(v.results[0].headline, maxTextName)
+}

@@ -1,0 +1,475 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/report"
+	"github.com/buildregress/buildregress/testdata/fakegithub"
+)
+
+var began = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+// serve starts a GitHub, and returns who posts to it with a token, and how long he
+// was asked to wait.
+func serve(t *testing.T, s *fakegithub.Server, token string) (*Poster, *[]time.Duration) {
+	t.Helper()
+	srv := httptest.NewServer(s)
+	t.Cleanup(srv.Close)
+	return posterTo(t, srv.URL, token, http.DefaultTransport)
+}
+
+func posterTo(t *testing.T, address, token string, transport http.RoundTripper) (*Poster, *[]time.Duration) {
+	t.Helper()
+	base, err := url.Parse(address + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := github.NewClient(&http.Client{Transport: transport}).WithAuthToken(token)
+	c.BaseURL = base
+	owner, repo, _ := strings.Cut(fakegithub.Repository, "/")
+	var waits []time.Duration
+	return &Poster{Client: c, Owner: owner, Repo: repo, Now: time.Now, Wait: func(ctx context.Context, d time.Duration) error {
+		waits = append(waits, d)
+		return ctx.Err()
+	}}, &waits
+}
+
+func finding(pipelines ...string) Comment {
+	return Comment{Pipelines: pipelines, Began: began, Body: "slower", Create: true}
+}
+
+// bodies are the comments on pull request 7, without their markers.
+func bodies(s *fakegithub.Server) (list []string) {
+	for _, c := range s.Comments {
+		if c.Number == 7 {
+			_, body, found := strings.Cut(c.Body, " -->\n")
+			if !found {
+				body = c.Body
+			}
+			list = append(list, c.User.Login+": "+body)
+		}
+	}
+	return list
+}
+
+func post(t *testing.T, p *Poster, c Comment) string {
+	t.Helper()
+	address, err := p.Comment(t.Context(), 7, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+func wantBodies(t *testing.T, s *fakegithub.Server, want ...string) {
+	t.Helper()
+	if got := bodies(s); !slices.Equal(got, want) {
+		t.Errorf("comments are %q, want %q", got, want)
+	}
+}
+
+const bot = "github-actions[bot]: "
+
+func TestCommentIsMadeOnceAndEdited(t *testing.T) {
+	s := fakegithub.New()
+	p, _ := serve(t, s, "writer")
+	quiet := finding("app")
+	quiet.Create = false
+	if address := post(t, p, quiet); address != "" {
+		t.Errorf("address %q of no comment", address)
+	}
+	wantBodies(t, s)
+	first := post(t, p, finding("app"))
+	p, _ = serve(t, s, "writer") // another process
+	quiet.Body, quiet.Began = "resolved", began.Add(time.Hour)
+	if second := post(t, p, quiet); second != first || first == "" {
+		t.Errorf("addresses %q and %q, want one", first, second)
+	}
+	wantBodies(t, s, bot+"resolved")
+	edits := s.Comments[0].Edits
+	post(t, p, quiet)
+	if s.Comments[0].Edits != edits {
+		t.Error("what says the same already was edited")
+	}
+}
+
+func TestEachPipelineHasItsComment(t *testing.T) {
+	s := fakegithub.New()
+	p, _ := serve(t, s, "writer")
+	post(t, p, finding("web"))
+	other := finding("api", "worker")
+	other.Body = "other"
+	post(t, p, other)
+	wantBodies(t, s, bot+"slower", bot+"other")
+	// A target more is no reason for another comment.
+	other.Pipelines, other.Body = append(other.Pipelines, "cron"), "three"
+	post(t, p, other)
+	wantBodies(t, s, bot+"slower", bot+"three")
+}
+
+func TestCommentOfAnotherPageIsFound(t *testing.T) {
+	s := fakegithub.New()
+	s.PerPage = 3
+	for i := range 10 {
+		s.Add(7, "octocat", fmt.Sprint("comment ", i))
+	}
+	p, _ := serve(t, s, "writer")
+	post(t, p, finding("app"))
+	again := finding("app")
+	again.Body = "again"
+	post(t, p, again)
+	if got := bodies(s); len(got) != 11 || got[10] != bot+"again" {
+		t.Errorf("comments are %q", got)
+	}
+}
+
+func TestMarkerOfAnotherAuthorIsNotOurs(t *testing.T) {
+	marker := marker{keysOf([]string{"app"}), began}.String()
+	for _, test := range []struct {
+		name, token, author string
+		graphQL, ours       bool
+	}{
+		{"a person's", "writer", "mallory", false, false},
+		{"another bot's", "writer", "echo[bot]", false, false},
+		{"another bot's, with GraphQL", "writer", "echo[bot]", true, false},
+		{"that of nobody", "writer", "", false, false},
+		{"the workflow's own", "writer", "github-actions[bot]", false, true},
+		{"a person's own", "person", "octocat", false, true},
+		{"the workflow's, seen by a person", "person", "github-actions[bot]", false, false},
+		{"an app's own", "app", "builder[bot]", true, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := fakegithub.New()
+			s.GraphQL = test.graphQL
+			s.Add(7, test.author, marker+"\nold")
+			p, _ := serve(t, s, test.token)
+			c := finding("app")
+			c.Body = "new"
+			post(t, p, c)
+			if ours := s.Comments[0].Edits == 1; ours != test.ours || len(s.Comments) == 1 != test.ours {
+				t.Errorf("comments are %q, edited: %v, want %v", bodies(s), ours, test.ours)
+			}
+		})
+	}
+}
+
+// A marker within a text is a quotation.
+func TestMarkerStandsAtTheStart(t *testing.T) {
+	s := fakegithub.New()
+	s.Add(7, "github-actions[bot]", "> "+marker{keysOf([]string{"app"}), began}.String()+"\nquoted")
+	p, _ := serve(t, s, "writer")
+	post(t, p, finding("app"))
+	if len(s.Comments) != 2 || s.Comments[0].Edits != 0 {
+		t.Errorf("comments are %q", bodies(s))
+	}
+}
+
+func TestAppThatDoesNotKnowItselfLeavesOneComment(t *testing.T) {
+	s := fakegithub.New()
+	for i := range 3 {
+		p, _ := serve(t, s, "app")
+		c := finding("app")
+		c.Body = fmt.Sprint("push ", i)
+		post(t, p, c)
+	}
+	wantBodies(t, s, "builder[bot]: push 2")
+}
+
+func TestDeletedCommentIsMadeAnew(t *testing.T) {
+	for _, create := range []bool{true, false} {
+		s := fakegithub.New()
+		s.Add(7, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nold")
+		s.Fault = func(s *fakegithub.Server, _ http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodPatch {
+				s.Comments = nil
+			}
+			return false
+		}
+		p, _ := serve(t, s, "writer")
+		c := finding("app")
+		c.Create = create
+		post(t, p, c)
+		if create {
+			wantBodies(t, s, bot+"slower")
+		} else {
+			wantBodies(t, s)
+		}
+	}
+}
+
+func TestEditConflictIsTriedAgain(t *testing.T) {
+	s := fakegithub.New()
+	s.Add(7, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nold")
+	s.Fault = once(http.MethodPatch, func(w http.ResponseWriter) { fakegithub.Refuse(w, http.StatusConflict, "Conflict") })
+	p, _ := serve(t, s, "writer")
+	post(t, p, finding("app"))
+	wantBodies(t, s, bot+"slower")
+}
+
+// once is a fault in the first request of a method.
+func once(method string, fault func(http.ResponseWriter)) func(*fakegithub.Server, http.ResponseWriter, *http.Request) bool {
+	done := false
+	return func(_ *fakegithub.Server, w http.ResponseWriter, r *http.Request) bool {
+		if done || r.Method != method {
+			return false
+		}
+		done = true
+		fault(w)
+		return true
+	}
+}
+
+// What began later has the last word, however late the other comes.
+func TestOlderBuildDoesNotOverwrite(t *testing.T) {
+	s := fakegithub.New()
+	p, _ := serve(t, s, "writer")
+	newer := finding("app")
+	newer.Began, newer.Body = began.Add(time.Minute), "newer"
+	post(t, p, newer)
+	post(t, p, finding("app"))
+	wantBodies(t, s, bot+"newer")
+}
+
+// All list, then all create: the worst of interleavings.
+func TestPostingAtOnceLeavesOneComment(t *testing.T) {
+	s := fakegithub.New()
+	srv := httptest.NewServer(s)
+	t.Cleanup(srv.Close)
+	const jobs = 4
+	listed := new(sync.WaitGroup)
+	listed.Add(jobs)
+	var all sync.WaitGroup
+	for i := range jobs {
+		p, _ := posterTo(t, srv.URL, "writer", &barrier{listed: listed})
+		c := finding("app")
+		c.Began, c.Body = began.Add(time.Duration(i)*time.Second), fmt.Sprint("job ", i)
+		all.Go(func() {
+			if _, err := p.Comment(t.Context(), 7, c); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	wantBodies(t, s, bot+fmt.Sprint("job ", jobs-1))
+	if n := s.Asked("POST", "/comments"); n != jobs {
+		t.Errorf("%d comments were made, want %d at once", n, jobs)
+	}
+}
+
+// A barrier lets the first POST through once all others are at theirs.
+type barrier struct {
+	listed *sync.WaitGroup
+	once   sync.Once
+}
+
+func (b *barrier) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/comments") {
+		b.once.Do(func() {
+			b.listed.Done()
+			b.listed.Wait()
+		})
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// GitHub made the comment, and its answer got lost.
+func TestCommentWhoseAnswerWasLostIsNotMadeTwice(t *testing.T) {
+	s := fakegithub.New()
+	s.Fault = func(s *fakegithub.Server, w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/comments") || len(s.Comments) > 0 {
+			return false
+		}
+		s.Add(7, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nslower")
+		fakegithub.Refuse(w, http.StatusBadGateway, "Bad Gateway")
+		return true
+	}
+	p, _ := serve(t, s, "writer")
+	if address := post(t, p, finding("app")); address != s.Comments[0].HTMLURL {
+		t.Errorf("address %q, want %q", address, s.Comments[0].HTMLURL)
+	}
+	wantBodies(t, s, bot+"slower")
+}
+
+func TestRefusals(t *testing.T) {
+	for _, test := range []struct {
+		name, token string
+		status      int
+		want        string
+	}{
+		{"token that may only read", "reader", 0, "comment on the pull request: 403 Resource not accessible by integration"},
+		{"no token that is known", "stolen", 0, "list the comments on the pull request: 401 Bad credentials"},
+		{"no such repository", "writer", http.StatusNotFound, "list the comments on the pull request: 404 no"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := fakegithub.New()
+			if test.status != 0 {
+				s.Fault = once(http.MethodGet, func(w http.ResponseWriter) { fakegithub.Refuse(w, test.status, "no") })
+			}
+			p, waits := serve(t, s, test.token)
+			_, err := p.Comment(t.Context(), 7, finding("app"))
+			e := new(Error)
+			if !errors.As(err, &e) || !e.Refused() || err.Error() != test.want {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+			if len(*waits) > 0 {
+				t.Errorf("waited for %v", *waits)
+			}
+		})
+	}
+}
+
+func TestWaits(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		status int
+		header map[string]string
+		want   time.Duration
+	}{
+		{"too many requests", http.StatusTooManyRequests, map[string]string{"Retry-After": "17"}, 17 * time.Second},
+		{"too many requests, for how long is not said", http.StatusTooManyRequests, nil, time.Minute},
+		{"not now", http.StatusServiceUnavailable, map[string]string{"Retry-After": "3"}, 3 * time.Second},
+		{"bad gateway", http.StatusBadGateway, nil, time.Second},
+		{"secondary limit without documentation", http.StatusForbidden, map[string]string{"Retry-After": "5"}, 5 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := fakegithub.New()
+			s.Fault = once(http.MethodPost, func(w http.ResponseWriter) {
+				for k, v := range test.header {
+					w.Header().Set(k, v)
+				}
+				fakegithub.Refuse(w, test.status, "slow down")
+			})
+			p, waits := serve(t, s, "writer")
+			post(t, p, finding("app"))
+			wantBodies(t, s, bot+"slower")
+			if !slices.Equal(*waits, []time.Duration{test.want}) {
+				t.Errorf("waited for %v, want %v", *waits, test.want)
+			}
+		})
+	}
+}
+
+func TestGivesUpWhereThereIsNoTime(t *testing.T) {
+	s := fakegithub.New()
+	s.Fault = once(http.MethodPost, func(w http.ResponseWriter) {
+		w.Header().Set("Retry-After", "3600")
+		fakegithub.Refuse(w, http.StatusTooManyRequests, "slow down")
+	})
+	p, waits := serve(t, s, "writer")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err := p.Comment(ctx, 7, finding("app"))
+	if err == nil || !strings.Contains(err.Error(), "429 slow down: it is to be tried again after 1h0m0s") || len(*waits) > 0 {
+		t.Errorf("%v, waited for %v", err, *waits)
+	}
+}
+
+func TestGivesUpInTheEnd(t *testing.T) {
+	s := fakegithub.New()
+	s.Fault = func(_ *fakegithub.Server, w http.ResponseWriter, r *http.Request) bool {
+		fakegithub.Refuse(w, http.StatusInternalServerError, "broken")
+		return true
+	}
+	p, waits := serve(t, s, "writer")
+	_, err := p.Comment(t.Context(), 7, finding("app"))
+	e := new(Error)
+	if !errors.As(err, &e) || e.Refused() || e.Status != http.StatusInternalServerError || len(*waits) != tries-1 {
+		t.Errorf("%v after waits of %v", err, *waits)
+	}
+}
+
+func TestErrorsNameNoAddress(t *testing.T) {
+	p, _ := posterTo(t, "http://127.0.0.1:1", "secret", http.DefaultTransport)
+	_, err := p.Comment(t.Context(), 7, finding("app"))
+	if err == nil || strings.Contains(err.Error(), "http") {
+		t.Errorf("%v", err)
+	}
+}
+
+func annotations(n int) (list []report.Annotation) {
+	for i := range n {
+		list = append(list, report.Annotation{File: "Dockerfile", Line: i + 1, Level: report.Level(i % 3), Title: "Slower", Message: fmt.Sprint("step ", i)})
+	}
+	return list
+}
+
+func check(n int) CheckRun {
+	return CheckRun{
+		Name: "buildregress (app)", Commit: strings.Repeat("a", 40), Conclusion: Failure, Title: "Regressed", Summary: "### Regressed",
+		Address: "https://github.com/acme/shop/actions/runs/1", Began: began, Annotations: annotations(n),
+	}
+}
+
+func TestCheckRunBatches(t *testing.T) {
+	for n, want := range map[int][]int{0: {0}, 50: {50}, 51: {50, 1}, 120: {50, 50, 20}, 9999: {50, 50, 50, 50, 50}} {
+		s := fakegithub.New()
+		p, _ := serve(t, s, "writer")
+		address, err := p.CheckRun(t.Context(), check(n))
+		if err != nil || len(s.Checks) != 1 {
+			t.Fatalf("%d annotations: %d check runs, %v", n, len(s.Checks), err)
+		}
+		c := s.Checks[0]
+		if !slices.Equal(c.Batches, want) || address != c.HTMLURL || c.Status != "completed" || c.Conclusion != "failure" {
+			t.Errorf("%d annotations came in %v, want %v: %+v", n, c.Batches, want, c)
+		}
+		for i, a := range c.Annotations {
+			if a.Message != fmt.Sprint("step ", i) {
+				t.Errorf("annotation %d is %q", i, a.Message)
+			}
+		}
+	}
+}
+
+func TestCheckRunWithoutItsAnnotations(t *testing.T) {
+	s := fakegithub.New()
+	p, _ := serve(t, s, "writer")
+	c := check(3)
+	c.Annotations[1].Line = 0
+	address, err := p.CheckRun(t.Context(), c)
+	if part := new(PartError); !errors.As(err, &part) || address == "" || len(s.Checks) != 1 || len(s.Checks[0].Annotations) != 0 {
+		t.Errorf("%q, %v, %d check runs", address, err, len(s.Checks))
+	}
+	s.Fault = once(http.MethodPatch, func(w http.ResponseWriter) { fakegithub.Refuse(w, http.StatusNotFound, "gone") })
+	address, err = p.CheckRun(t.Context(), check(60))
+	if part := new(PartError); !errors.As(err, &part) || address == "" || len(s.Checks[1].Annotations) != 50 {
+		t.Errorf("%q, %v", address, err)
+	}
+}
+
+func TestPullRequestIsThatOfTheHead(t *testing.T) {
+	s := fakegithub.New()
+	pull := func(number int, repository, ref, sha, state string) fakegithub.Pull {
+		return fakegithub.Pull{Number: number, HeadRepository: repository, Ref: ref, SHA: sha, BaseRef: "main", State: state}
+	}
+	s.Pulls = []fakegithub.Pull{
+		pull(1, "fork/shop", "main", "old", "open"),
+		pull(2, "fork/other", "main", "head", "open"),
+		pull(3, "fork/shop", "main", "head", "closed"),
+		pull(4, "fork/shop", "other", "head", "open"),
+		pull(5, "fork/shop", "main", "head", "open"),
+	}
+	p, _ := serve(t, s, "reader")
+	for _, test := range []struct {
+		repository, branch, sha string
+		want                    int
+	}{
+		{"fork/shop", "main", "head", 5}, {"fork/shop", "main", "older", 0}, {"acme/shop", "main", "head", 0},
+	} {
+		got, err := p.PullRequest(t.Context(), test.repository, test.branch, test.sha)
+		if err != nil || got != test.want {
+			t.Errorf("PullRequest(%q, %q, %q) = %d, %v, want %d", test.repository, test.branch, test.sha, got, err, test.want)
+		}
+	}
+}
