@@ -163,7 +163,7 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 	}
 	// A report on builds that could not be recorded is still one.
 	errs := []error{plan.output.write(w, &report)}
-	errs = append(errs, plan.post.post(ctx, w, &report, failing, plan.output.files))
+	errs = append(errs, plan.post.post(ctx, w, names.ci, &report, failing, plan.output.files))
 	return report.ExitCode, errors.Join(append(errs, c.troubles...)...)
 }
 

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,11 +38,11 @@ func planPost(s settings) (p postPlan, err error) {
 // post tells the CI system of a report, and returns what must not stay undone. What
 // auto asks for and cannot be had is a warning: the verdict alone decides how the
 // process ends.
-func (p *postPlan) post(ctx context.Context, w *world, r *detect.Report, failing bool, files []outputFile) error {
+func (p *postPlan) post(ctx context.Context, w *world, ci identity, r *detect.Report, failing bool, files []outputFile) error {
 	ctx, cancel := leaving(ctx, 3*time.Second)
 	defer cancel()
-	t := poster{w: w, plan: p, report: r, failing: failing, to: destinationOf(w.env)}
-	t.connect(ctx)
+	t := poster{w: w, plan: p, report: r, failing: failing, to: destinationOf(w.env, ci)}
+	t.connect()
 	address := t.comment(ctx)
 	annotations := report.Annotations(r, t.failing)
 	checked := t.checkRun(ctx, annotations)
@@ -68,28 +68,20 @@ type destination struct {
 	owner, repo string // whose workflow it is
 	commit      string // the head of the pull request, or what was pushed
 	pullRequest int    // 0 for none
-	search      bool   // the pull request has to be found by its head
-	head        struct{ repository, branch string }
 	run         string // address of the workflow's run, "" if unknown
 }
 
-func destinationOf(e env) (t destination) {
+// destinationOf reads it from what the CI system says of the build.
+func destinationOf(e env, ci identity) (d destination) {
 	if !e.any("GITHUB_ACTIONS") || e.any("GITEA_ACTIONS", "FORGEJO_ACTIONS") {
-		return t
+		return d
 	}
-	id := githubIdentity(e)
-	t.actions = true
-	t.owner, t.repo, _ = strings.Cut(e("GITHUB_REPOSITORY"), "/")
-	t.commit, t.run = id.revision, id.url
-	t.head.repository, t.head.branch = id.repository, id.branch
-	event := readEvent(e("GITHUB_EVENT_PATH"))
-	switch {
-	case event.PullRequest != nil:
-		t.pullRequest = cmp.Or(event.Number, event.PullRequest.Number)
-	case event.WorkflowRun != nil:
-		t.search = event.WorkflowRun.Event != "push" && event.WorkflowRun.Event != "schedule"
+	d.actions, d.commit, d.run = true, ci.revision, ci.url
+	d.owner, d.repo, _ = strings.Cut(e("GITHUB_REPOSITORY"), "/")
+	if n, err := strconv.Atoi(ci.pullRequest); err == nil && n > 0 {
+		d.pullRequest = n
 	}
-	return t
+	return d
 }
 
 // A poster posts one report.
@@ -106,7 +98,7 @@ type poster struct {
 }
 
 // connect makes what is needed to post, if anything is to be posted.
-func (t *poster) connect(ctx context.Context) {
+func (t *poster) connect() {
 	switch {
 	case t.plan.comment == never && t.plan.checkRun == never:
 		return
@@ -120,15 +112,14 @@ func (t *poster) connect(ctx context.Context) {
 	if t.why != "" {
 		return
 	}
-	client, err := newGitHubClient(t.w.env)
+	access, err := t.w.github()
 	if err != nil {
 		t.why = err.Error()
 		return
 	}
 	t.github = &github.Poster{
-		Client: client, Owner: t.to.owner, Repo: t.to.repo, Now: time.Now,
+		Client: access.client, Owner: t.to.owner, Repo: t.to.repo, Now: time.Now,
 		Wait: func(ctx context.Context, d time.Duration) error {
-			t.w.debug("GitHub asks to wait for %v", d)
 			timer := time.NewTimer(d)
 			defer timer.Stop()
 			select {
@@ -178,16 +169,7 @@ func (t *poster) comment(ctx context.Context) (address string) {
 		t.undone(plan, what, errors.New(t.why))
 		return ""
 	}
-	number := t.to.pullRequest
-	if t.to.search {
-		found, err := t.github.PullRequest(ctx, t.to.head.repository, t.to.head.branch, t.to.commit)
-		if err != nil {
-			t.undone(plan, what, err)
-			return ""
-		}
-		number = found
-	}
-	if number == 0 {
+	if t.to.pullRequest == 0 {
 		if plan == always {
 			t.w.say("warning", "no comment: there is no open pull request of which "+t.to.commit+" is the head")
 		}
@@ -200,7 +182,7 @@ func (t *poster) comment(ctx context.Context) (address string) {
 	if t.to.run != "" {
 		c.Body += fmt.Sprintf("\n<sub>[The whole report](%s) is the summary of the job that posted this.</sub>\n", t.to.run)
 	}
-	address, err := t.github.Comment(ctx, number, c)
+	address, err := t.github.Comment(ctx, t.to.pullRequest, c)
 	if err != nil {
 		t.undone(plan, what, err)
 	}

@@ -428,3 +428,49 @@ func TestCheckNameIsStable(t *testing.T) {
 		t.Errorf("name of %d bytes", len(got))
 	}
 }
+
+// Whoever posts too much is told how long to wait, and does.
+func TestPostingWaitsAsAskedTo(t *testing.T) {
+	w := newWorkflow(t)
+	asked := map[string]time.Time{}
+	var waited time.Duration
+	w.github.Fault = func(_ *fakegithub.Server, rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || r.URL.Path == "/graphql" {
+			return false
+		}
+		if first, again := asked[r.URL.Path]; again {
+			waited = time.Since(first)
+			return false
+		}
+		asked[r.URL.Path] = time.Now()
+		rw.Header().Set("Retry-After", "1")
+		status := http.StatusTooManyRequests
+		if strings.HasSuffix(r.URL.Path, "/check-runs") { // the other way to say it
+			status = http.StatusForbidden
+		}
+		fakegithub.Refuse(rw, status, "You have exceeded a secondary rate limit.")
+		return true
+	}
+	w.check(exitVerdict, 20, slowCompile)
+	if len(w.github.Comments) != 1 || len(w.github.Checks) != 1 || waited < time.Second {
+		t.Errorf("%d comments, %d check runs after %v", len(w.github.Comments), len(w.github.Checks), waited)
+	}
+}
+
+// What would take longer than there is time for is not waited for, and the verdict
+// stands.
+func TestPostingDoesNotOutlastTheTimeout(t *testing.T) {
+	w := newWorkflow(t)
+	w.github.Fault = func(_ *fakegithub.Server, rw http.ResponseWriter, r *http.Request) bool {
+		rw.Header().Set("Retry-After", "3600")
+		fakegithub.Refuse(rw, http.StatusTooManyRequests, "slow down")
+		return true
+	}
+	start := time.Now()
+	stdout, stderr := w.check(exitVerdict, 20, slowCompile, "--timeout", "1m")
+	contains(t, "standard output", stdout, "Regressed")
+	contains(t, "standard error", stderr, "warning: no comment", "429", "::error file=Dockerfile")
+	if took := time.Since(start); took > 30*time.Second {
+		t.Errorf("took %v", took)
+	}
+}

@@ -81,14 +81,12 @@ func (p *Poster) CheckRun(ctx context.Context, c CheckRun) (address string, err 
 	for rest := all[len(first):]; len(rest) > 0; {
 		batch := rest[:min(len(rest), perRequest)]
 		rest = rest[len(batch):]
-		err := p.attempt(ctx, "add annotations to the check run", func() error {
-			_, _, err := p.Client.Checks.UpdateCheckRun(ctx, p.Owner, p.Repo, run.GetID(), github.UpdateCheckRunOptions{
-				Name: c.Name, Output: c.output(batch),
-			})
-			return err
+		// Not tried again: what came twice would stand there twice.
+		_, _, err := p.Client.Checks.UpdateCheckRun(ctx, p.Owner, p.Repo, run.GetID(), github.UpdateCheckRunOptions{
+			Name: c.Name, Output: c.output(batch),
 		})
 		if err != nil {
-			return run.GetHTMLURL(), &PartError{"the check run lacks annotations", err}
+			return run.GetHTMLURL(), &PartError{"the check run lacks annotations", explained("add them", err)}
 		}
 	}
 	return run.GetHTMLURL(), nil

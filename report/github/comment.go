@@ -106,12 +106,9 @@ func (p *Poster) settle(ctx context.Context, mine []*github.IssueComment, mark m
 		}
 	}
 	for _, twin := range mine[1:] {
-		err := p.attempt(ctx, "delete a second comment", func() error {
-			_, err := p.Client.Issues.DeleteComment(ctx, p.Owner, p.Repo, twin.GetID())
-			return err
-		})
-		if err != nil && !isStatus(err, http.StatusNotFound) {
-			return kept.GetHTMLURL(), err
+		_, err := p.Client.Issues.DeleteComment(ctx, p.Owner, p.Repo, twin.GetID())
+		if status, _ := statusOf(err); err != nil && status != http.StatusNotFound {
+			return kept.GetHTMLURL(), explained("delete a second comment", err)
 		}
 	}
 	return kept.GetHTMLURL(), nil
@@ -129,14 +126,9 @@ func (p *Poster) find(ctx context.Context, pullRequest int, keys []string, since
 		o.Since = &since
 	}
 	for range maxPages {
-		var page []*github.IssueComment
-		var response *github.Response
-		err := p.attempt(ctx, "list the comments on the pull request", func() (err error) {
-			page, response, err = p.Client.Issues.ListComments(ctx, p.Owner, p.Repo, pullRequest, o)
-			return err
-		})
+		page, response, err := p.Client.Issues.ListComments(ctx, p.Owner, p.Repo, pullRequest, o)
 		if err != nil {
-			return nil, err
+			return nil, explained("list the comments on the pull request", err)
 		}
 		for _, c := range page {
 			m, ok := parseMarker(c.GetBody())

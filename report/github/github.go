@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/google/go-github/v60/github"
@@ -50,71 +49,30 @@ func (e *Error) Refused() bool {
 	return false
 }
 
-// tries is how often a request is made that GitHub has no time for.
+// tries is how often a request is made that finds GitHub broken.
 const tries = 4
 
-// attempt calls do until it succeeds, and waits as long as GitHub asks for in
-// between. It gives up at once where that is longer than the context lasts. What
-// do does must be safe to be done twice.
+// attempt calls do until it succeeds. The client repeats by itself what changes
+// nothing, and what came at a time when GitHub took no more: this is for what has
+// to be known to be safe to be done twice.
 func (p *Poster) attempt(ctx context.Context, what string, do func() error) error {
 	for n := 0; ; n++ {
 		err := do()
 		if err == nil {
 			return nil
 		}
-		wait, again := p.pause(err, n)
-		if !again || n+1 == tries || ctx.Err() != nil {
-			return explained(what, err)
-		}
-		if end, limited := ctx.Deadline(); limited && end.Sub(p.Now()) < wait {
-			return fmt.Errorf("%w: it is to be tried again after %v, and there is no time for that", explained(what, err), wait.Round(time.Second))
-		}
-		if err := p.Wait(ctx, wait); err != nil {
+		if n+1 == tries || ctx.Err() != nil || !passing(err) || p.Wait(ctx, time.Second<<n) != nil {
 			return explained(what, err)
 		}
 	}
 }
 
-// pause tells whether a request that failed for the n-th time (from 0) is worth
-// another try, and when.
-func (p *Poster) pause(err error, n int) (wait time.Duration, again bool) {
-	const unspecified = time.Minute // what GitHub's documentation asks for at least
-	backoff := time.Second << n
-	if limit := new(github.RateLimitError); errors.As(err, &limit) {
-		return max(limit.Rate.Reset.Sub(p.Now()), 0) + time.Second, true
+// passing tells whether a request failed in a way that may be over soon.
+func passing(err error) bool {
+	if status, _ := statusOf(err); status != 0 {
+		return status >= 500
 	}
-	if limit := new(github.AbuseRateLimitError); errors.As(err, &limit) {
-		if limit.RetryAfter != nil {
-			return *limit.RetryAfter, true
-		}
-		return unspecified, true
-	}
-	response := new(github.ErrorResponse)
-	if !errors.As(err, &response) || response.Response == nil {
-		return backoff, errors.As(err, new(*url.Error)) // no answer at all
-	}
-	switch status := response.Response.StatusCode; {
-	case status == http.StatusTooManyRequests, status == http.StatusForbidden && response.Response.Header.Get("Retry-After") != "":
-		return asked(response.Response.Header, p.Now(), unspecified), true
-	case status >= 500:
-		return asked(response.Response.Header, p.Now(), backoff), true
-	}
-	return 0, false
-}
-
-// asked is how long an answer's header asks to wait.
-func asked(h http.Header, now time.Time, otherwise time.Duration) time.Duration {
-	const longest = 24 * 60 * 60
-	if s, err := strconv.Atoi(h.Get("Retry-After")); err == nil && s >= 0 {
-		return time.Duration(min(s, longest)) * time.Second
-	}
-	if at, err := http.ParseTime(h.Get("Retry-After")); err == nil {
-		return max(at.Sub(now), 0)
-	}
-	if s, err := strconv.ParseInt(h.Get("X-Ratelimit-Reset"), 10, 64); err == nil && h.Get("X-Ratelimit-Remaining") == "0" {
-		return max(time.Unix(s, 0).Sub(now), 0) + time.Second
-	}
-	return otherwise
+	return errors.As(err, new(*url.Error)) && !errors.Is(err, context.DeadlineExceeded) // no answer at all
 }
 
 // explained is an error of the client in our words. Addresses are left out: they

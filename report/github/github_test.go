@@ -330,63 +330,42 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestWaits(t *testing.T) {
+func TestWhatFailedInPassingIsTriedAgain(t *testing.T) {
 	for _, test := range []struct {
-		name   string
-		status int
-		header map[string]string
-		want   time.Duration
+		method string
+		post   func(*Poster) error
 	}{
-		{"too many requests", http.StatusTooManyRequests, map[string]string{"Retry-After": "17"}, 17 * time.Second},
-		{"too many requests, for how long is not said", http.StatusTooManyRequests, nil, time.Minute},
-		{"not now", http.StatusServiceUnavailable, map[string]string{"Retry-After": "3"}, 3 * time.Second},
-		{"bad gateway", http.StatusBadGateway, nil, time.Second},
-		{"secondary limit without documentation", http.StatusForbidden, map[string]string{"Retry-After": "5"}, 5 * time.Second},
+		{http.MethodPost, func(p *Poster) error { _, err := p.Comment(t.Context(), 7, finding("app")); return err }},
+		{http.MethodPatch, func(p *Poster) error { _, err := p.Comment(t.Context(), 8, finding("app")); return err }},
+		{http.MethodPost, func(p *Poster) error { _, err := p.CheckRun(t.Context(), check(1)); return err }},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			s := fakegithub.New()
-			s.Fault = once(http.MethodPost, func(w http.ResponseWriter) {
-				for k, v := range test.header {
-					w.Header().Set(k, v)
-				}
-				fakegithub.Refuse(w, test.status, "slow down")
-			})
-			p, waits := serve(t, s, "writer")
-			post(t, p, finding("app"))
-			wantBodies(t, s, bot+"slower")
-			if !slices.Equal(*waits, []time.Duration{test.want}) {
-				t.Errorf("waited for %v, want %v", *waits, test.want)
+		s := fakegithub.New()
+		s.Add(8, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nold")
+		s.Fault = once(test.method, func(w http.ResponseWriter) { fakegithub.Refuse(w, http.StatusBadGateway, "Bad Gateway") })
+		p, waits := serve(t, s, "writer")
+		p.login = "github-actions[bot]"
+		if err := test.post(p); err != nil || !slices.Equal(*waits, []time.Duration{time.Second}) {
+			t.Errorf("%s: %v, waited for %v", test.method, err, *waits)
+		}
+	}
+}
+
+func TestGivesUp(t *testing.T) {
+	for status, wantWaits := range map[int]int{http.StatusInternalServerError: tries - 1, http.StatusTooManyRequests: 0, http.StatusUnprocessableEntity: 0} {
+		s := fakegithub.New()
+		s.Fault = func(_ *fakegithub.Server, w http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodGet {
+				return false
 			}
-		})
-	}
-}
-
-func TestGivesUpWhereThereIsNoTime(t *testing.T) {
-	s := fakegithub.New()
-	s.Fault = once(http.MethodPost, func(w http.ResponseWriter) {
-		w.Header().Set("Retry-After", "3600")
-		fakegithub.Refuse(w, http.StatusTooManyRequests, "slow down")
-	})
-	p, waits := serve(t, s, "writer")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	_, err := p.Comment(ctx, 7, finding("app"))
-	if err == nil || !strings.Contains(err.Error(), "429 slow down: it is to be tried again after 1h0m0s") || len(*waits) > 0 {
-		t.Errorf("%v, waited for %v", err, *waits)
-	}
-}
-
-func TestGivesUpInTheEnd(t *testing.T) {
-	s := fakegithub.New()
-	s.Fault = func(_ *fakegithub.Server, w http.ResponseWriter, r *http.Request) bool {
-		fakegithub.Refuse(w, http.StatusInternalServerError, "broken")
-		return true
-	}
-	p, waits := serve(t, s, "writer")
-	_, err := p.Comment(t.Context(), 7, finding("app"))
-	e := new(Error)
-	if !errors.As(err, &e) || e.Refused() || e.Status != http.StatusInternalServerError || len(*waits) != tries-1 {
-		t.Errorf("%v after waits of %v", err, *waits)
+			fakegithub.Refuse(w, status, "no")
+			return true
+		}
+		p, waits := serve(t, s, "writer")
+		_, err := p.Comment(t.Context(), 7, finding("app"))
+		e := new(Error)
+		if !errors.As(err, &e) || e.Refused() || e.Status != status || len(*waits) != wantWaits {
+			t.Errorf("%v after waits of %v", err, *waits)
+		}
 	}
 }
 
@@ -445,31 +424,5 @@ func TestCheckRunWithoutItsAnnotations(t *testing.T) {
 	address, err = p.CheckRun(t.Context(), check(60))
 	if part := new(PartError); !errors.As(err, &part) || address == "" || len(s.Checks[1].Annotations) != 50 {
 		t.Errorf("%q, %v", address, err)
-	}
-}
-
-func TestPullRequestIsThatOfTheHead(t *testing.T) {
-	s := fakegithub.New()
-	pull := func(number int, repository, ref, sha, state string) fakegithub.Pull {
-		return fakegithub.Pull{Number: number, HeadRepository: repository, Ref: ref, SHA: sha, BaseRef: "main", State: state}
-	}
-	s.Pulls = []fakegithub.Pull{
-		pull(1, "fork/shop", "main", "old", "open"),
-		pull(2, "fork/other", "main", "head", "open"),
-		pull(3, "fork/shop", "main", "head", "closed"),
-		pull(4, "fork/shop", "other", "head", "open"),
-		pull(5, "fork/shop", "main", "head", "open"),
-	}
-	p, _ := serve(t, s, "reader")
-	for _, test := range []struct {
-		repository, branch, sha string
-		want                    int
-	}{
-		{"fork/shop", "main", "head", 5}, {"fork/shop", "main", "older", 0}, {"acme/shop", "main", "head", 0},
-	} {
-		got, err := p.PullRequest(t.Context(), test.repository, test.branch, test.sha)
-		if err != nil || got != test.want {
-			t.Errorf("PullRequest(%q, %q, %q) = %d, %v, want %d", test.repository, test.branch, test.sha, got, err, test.want)
-		}
 	}
 }
