@@ -19,12 +19,13 @@ type option struct {
 	fallback string // its value if nothing is said
 	many     bool   // it may be given several times
 	toggle   bool   // it takes no value
+	secret   bool   // it is no flag, which others could see: the environment alone says it
 }
 
 // Options by command. What each means is said in help.go, as people read it
 // there.
 var (
-	recordOptions = []option{
+	recordOptions = append([]option{
 		{name: "store", fallback: store.Default},
 		{name: "pipeline"},
 		{name: "branch"},
@@ -32,13 +33,13 @@ var (
 		{name: "runner"},
 		{name: "build"},
 		{name: "format"},
+		{name: "lookback", fallback: "30d"},
 		{name: "timeout", fallback: "2m"},
 		{name: "verbose", toggle: true},
-	}
+	}, tracesOptions...)
 	checkOptions = append([]option{
 		{name: "baseline"},
 		{name: "base-branch"},
-		{name: "lookback", fallback: "30d"},
 		{name: "window"},
 		{name: "min-history"},
 		{name: "fdr"},
@@ -129,7 +130,7 @@ func dispatch(ctx context.Context, w *world) (code int, err error) {
 			Action: func(c *cli.Context) error {
 				given := settings{}
 				for _, o := range command.options {
-					if !c.IsSet(o.name) {
+					if o.secret || !c.IsSet(o.name) {
 						continue
 					}
 					values := []string{fmt.Sprint(c.Value(o.name))}
@@ -167,6 +168,7 @@ func unknownCommand(name string) error {
 func flagsOf(options []option) (flags []cli.Flag) {
 	for _, o := range options {
 		switch {
+		case o.secret:
 		case o.toggle:
 			flags = append(flags, &cli.BoolFlag{Name: o.name})
 		case o.many:

@@ -55,7 +55,7 @@ func takesValue(command string) map[string]bool {
 	for _, c := range commands {
 		if c.name == command {
 			for _, o := range c.options {
-				values[o.name] = !o.toggle
+				values[o.name] = !o.toggle && !o.secret
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,8 +50,14 @@ func TestHelpTellsOfAllFlags(t *testing.T) {
 		if n := strings.Count(text, "\n"); n >= 60 {
 			t.Errorf("help on %s has %d lines", c.name, n)
 		}
+		if slices.ContainsFunc(c.options, func(o option) bool { return o.name == "trace-id" }) {
+			if !strings.Contains(text, "buildregress help servers") {
+				t.Errorf("help on %s does not say where servers are told of", c.name)
+			}
+			text += serversHelp
+		}
 		for _, o := range c.options {
-			if !strings.Contains(text, "  --"+o.name) {
+			if !o.secret && !strings.Contains(text, "--"+o.name+" ") {
 				t.Errorf("help on %s says nothing of --%s", c.name, o.name)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/store"
+	"github.com/buildregress/buildregress/fetch/traces"
 )
 
 // A checkPlan is what the check command was asked to do.
@@ -61,6 +62,14 @@ func planCheck(w *world, s settings, args []string) (p checkPlan, err error) {
 		place{cmp.Or(store.PathOf(p.baseline), p.baseline), "the baseline"},
 		place{cmp.Or(s.text("config"), configPath), "the configuration"},
 	)
+}
+
+// shelf is where what servers answer is kept: in the store, if anything is.
+func (p *checkPlan) shelf(st *store.Store) fetch.Shelf {
+	if p.record == never {
+		return nil
+	}
+	return st
 }
 
 func planThresholds(s settings) (t detect.Thresholds, err error) {
@@ -132,7 +141,7 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 		return 0, err
 	}
 	defer st.Close()
-	from, err := openOrigin(ctx, w, s, plan.source, nil)
+	from, err := openOrigin(ctx, w, s, plan.source, plan.shelf(st))
 	if err != nil {
 		return 0, err
 	}
@@ -141,13 +150,13 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 		return 0, err
 	}
 	settle(subjects, names)
-	past, warnings, err := openPast(ctx, w, s, &plan, from, st)
+	past, ui, warnings, err := openPast(ctx, w, s, &plan, from, st)
 	if err != nil {
 		return 0, err
 	}
 	notes = append(notes, warnings...)
 
-	c := checker{w: w, plan: plan, names: names, past: past, store: st, notes: notes}
+	c := checker{w: w, plan: plan, names: names, past: past, store: st, notes: notes, ui: ui}
 	var results []detect.Result
 	for i := range subjects {
 		r, err := c.judge(ctx, &subjects[i])
@@ -169,24 +178,27 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 
 // openPast opens what to compare with: what was given as a baseline; else the
 // server that the build comes from; else the store. It sets plan.baseline to the
-// name of that, "" for the store.
-func openPast(ctx context.Context, w *world, s settings, plan *checkPlan, from origin, st *store.Store) (fetch.Historian, []string, error) {
+// name of that, "" for the store. ui is where people see the builds.
+func openPast(ctx context.Context, w *world, s settings, plan *checkPlan, from origin, st *store.Store) (past fetch.Historian, ui traces.UI, notes []string, err error) {
+	ui = cmp.Or(traces.UI(s.text("ui-url")), from.ui)
 	switch {
 	case plan.baseline == "" && from.past == nil:
-		return st, nil, nil
+		return st, ui, nil, nil
 	case plan.baseline == "":
 		plan.baseline = from.name
-		return from.past, nil, nil
+		return from.past, ui, nil, nil
 	case store.Is(plan.baseline):
 		// It stays open until the process ends, and is only read.
 		other, err := store.Open(ctx, plan.baseline)
-		return other, nil, err
+		return other, ui, nil, err
 	}
-	baseline, err := openOrigin(ctx, w, s, plan.baseline, nil)
+	baseline, err := openOrigin(ctx, w, s, plan.baseline, plan.shelf(st))
 	if err != nil || baseline.past != nil {
-		return baseline.past, nil, err
+		plan.baseline = baseline.name
+		return baseline.past, cmp.Or(ui, baseline.ui), nil, err
 	}
-	return readBaseline(ctx, w, baseline, plan.pipeline)
+	past, notes, err = readBaseline(ctx, w, baseline, plan.pipeline)
+	return past, ui, notes, err
 }
 
 // A checker judges one build after the other.
@@ -199,6 +211,7 @@ type checker struct {
 	// judged holds the builds that past does not: a build has those before it in
 	// its source as evidence, whether they are recorded or not.
 	judged fetch.Memory
+	ui     traces.UI
 
 	notes    []string
 	troubles []error // with what follows a verdict
@@ -229,6 +242,7 @@ func (c *checker) judge(ctx context.Context, b *subject) (detect.Result, error) 
 		return detect.Result{}, err
 	}
 	result := detect.Judge(&b.Build, history, c.plan.policy)
+	linked(&result, &b.Build, history, c.ui)
 
 	switch files, isMemory := c.past.(*fetch.Memory); {
 	case isMemory:

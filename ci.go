@@ -70,6 +70,21 @@ func ciIdentity(e env) identity {
 	return identity{}
 }
 
+// runIDs are what the CI system that runs us calls this run, the most exact first:
+// any of them may have been given to the build.
+func runIDs(e env) (ids []string) {
+	for _, name := range []string{
+		"GITHUB_RUN_ID", "CI_JOB_ID", "CI_PIPELINE_ID", "CI_PIPELINE_NUMBER", "BUILDKITE_JOB_ID", "BUILDKITE_BUILD_ID",
+		"CIRCLE_WORKFLOW_ID", "CIRCLE_BUILD_NUM", "BUILD_TAG", "BUILD_BUILDID", "DRONE_BUILD_NUMBER", "BITBUCKET_PIPELINE_UUID",
+		"BITBUCKET_BUILD_NUMBER",
+	} {
+		if id := e(name); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return unique(ids)
+}
+
 // joined names a pipeline by those of its parts that are known.
 func joined(parts ...string) string {
 	var known []string

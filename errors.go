@@ -9,6 +9,7 @@ import (
 	"github.com/buildregress/buildregress/fetch/buildx"
 	"github.com/buildregress/buildregress/fetch/github"
 	"github.com/buildregress/buildregress/fetch/store"
+	"github.com/buildregress/buildregress/fetch/traces"
 )
 
 // A usageError is a mistake in the command line, the environment or the
@@ -45,7 +46,10 @@ func (e outputError) Unwrap() error { return e.err }
 // hintFor says what people can do about err, "" if they know as much as we do.
 func hintFor(err error) string {
 	var usage usageError
+	var server *traces.Trouble
 	switch {
+	case errors.As(err, &server) && server.Hint != "":
+		return server.Hint
 	case errors.As(err, &usage):
 		return usage.hint
 	case errors.Is(err, store.ErrDamaged):

@@ -12,7 +12,7 @@ func help(_ context.Context, w *world, _ settings, args []string) (code int, err
 	if len(args) > 0 {
 		topic = args[0]
 		text = map[string]string{
-			"check": checkHelp, "record": recordHelp, "backtest": backtestHelp, "version": versionHelp, "help": helpText,
+			"check": checkHelp, "record": recordHelp, "backtest": backtestHelp, "version": versionHelp, "help": helpText, "servers": serversHelp,
 		}[topic]
 	}
 	if text == "" {
@@ -42,6 +42,8 @@ progress logs (--progress=rawjson), OTLP and Jaeger traces, builds files.
 buildx:[BUILDER/][REF] is a record of the local builder, the newest without REF;
 buildx:REF,REF are several, and buildx:@FILE those that docker buildx build
 --metadata-file wrote to FILE. Check without SOURCE takes buildx: itself.
+jaeger://HOST and tempo+https://HOST are servers of traces, which hold the build
+and its history: buildregress help servers.
 
 Examples:
   # judge the build that was just made
@@ -94,9 +96,13 @@ several, for the newest and for those of the same commit.
 
 The history:
   --store sqlite:PATH     where it is kept (sqlite:.buildregress/history.db)
-  --baseline SOURCE       compare with the builds in a file, folder or store
-  --lookback 30d          how far back rare steps are searched
+  --baseline SOURCE       compare with the builds in a file, folder, store or
+                          server (default: SOURCE, if that is a server)
+  --lookback 30d          how far back is searched
   --record auto           add builds: auto (those just made), always, never
+
+Flags on builds in servers of traces, such as --trace-id and --run-id, and on
+how to reach these: buildregress help servers
 
 The judgement:
   --window 50             newest samples of a step that count
@@ -143,6 +149,8 @@ the history holds already is not added again, but completed by what is new.
   --branch NAME           branch of the builds
   --revision COMMIT       commit of the builds
   --runner NAME           class of the machine that they ran on
+Flags on builds in servers of traces: buildregress help servers
+
   --verbose               say what is being done
   --timeout 2m            give up after that; 0 is never
 
@@ -194,6 +202,42 @@ Examples:
   buildregress backtest --branch main records/
 
 Exit status: 0 done, whatever was found; 2 usage, 3 trouble.
+`
+
+const serversHelp = `Servers of traces, as SOURCE or --baseline
+
+  jaeger://HOST[:16685]             Jaeger's gRPC; jaegers:// with TLS
+  jaeger+http://HOST[:16686][/PATH] Jaeger's HTTP; jaeger+https:// with TLS
+  tempo+http://HOST[:3200][/PATH]   Grafana Tempo; tempo+https:// with TLS
+
+The build is waited for until its trace is whole. Its history are the builds
+with the same cicd.pipeline.name, and of the base branch by vcs.ref.head.name.
+Builds say so if they are made with
+  OTEL_RESOURCE_ATTRIBUTES=cicd.pipeline.name=NAME,cicd.pipeline.run.id=ID,\
+  vcs.ref.head.name=BRANCH,vcs.ref.head.revision=COMMIT docker buildx build …
+
+The build, and its history:
+  --trace-id ID           the build's trace (default: that of TRACEPARENT)
+  --run-id ID             the build of this CI run, its cicd.pipeline.run.id;
+                          else that of OTEL_RESOURCE_ATTRIBUTES, of the CI
+                          system's variables, or of its commit
+  --service NAME          whose spans say so (buildx, buildctl; repeatable)
+  --tag KEY=VALUE         the builds, those compared with too, have this
+                          attribute (repeatable)
+  --lookback 30d          how far back is searched
+  --ui-url URL            Jaeger's pages, to link to; or a URL with {trace}
+
+To reach a server:
+  --ca-file FILE          certificates to trust, PEM
+  --cert-file FILE        who we are, to servers that ask, with --key-file FILE
+  --server-name NAME      in the server's certificate, if it is not HOST
+  --insecure              do not look at the server's certificate
+  --tenant NAME           X-Tenant of Jaeger, X-Scope-OrgID of Tempo
+  --header "NAME: VALUE"  sent with each request (repeatable)
+  --user NAME             with the password of --password-file FILE
+  --token-file FILE       with a bearer token
+Secrets are no flags: BUILDREGRESS_TOKEN, BUILDREGRESS_PASSWORD or
+BUILDREGRESS_HEADER (a line each) hold them, or those files.
 `
 
 const versionHelp = `Usage: buildregress version

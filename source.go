@@ -11,6 +11,7 @@ import (
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/fetch/store"
+	"github.com/buildregress/buildregress/fetch/traces"
 )
 
 // defaultPipeline is that of builds of which nothing tells it.
@@ -29,6 +30,7 @@ type origin struct {
 	fetch.Finder
 	name string          // as it was given
 	past fetch.Historian // nil if it is no history by itself
+	ui   traces.UI       // where people see its builds, "" if that is not known
 }
 
 // A server is a kind of origin that is asked for builds, by the beginning of its
@@ -42,6 +44,8 @@ type server struct {
 var servers = []server{
 	{"buildx:", openBuildx},
 	{"github://", openGithub},
+	{"jaeger://", openJaeger},
+	{"jaegers://", openJaeger},
 }
 
 // openOrigin opens what a SOURCE names. What it uses stays open until the process
@@ -176,5 +180,5 @@ func readBaseline(ctx context.Context, w *world, from origin, pipeline string) (
 
 // wantedBy is what the settings say of the builds to judge.
 func wantedBy(s settings) fetch.Want {
-	return fetch.Want{Ref: s.text("build")}
+	return fetch.Want{Ref: s.text("build"), TraceID: s.text("trace-id"), RunID: s.text("run-id"), Revision: s.text("revision")}
 }

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"time"
 
 	"github.com/buildregress/buildregress/detect"
 )
@@ -40,4 +41,26 @@ type Shelf interface {
 	// Keep puts builds under the id that the origin (a URL without credentials)
 	// gives what holds them.
 	Keep(ctx context.Context, origin, id string, builds []detect.Build) error
+}
+
+// Searches keep what was found on servers that answer a question about a span of
+// time with all that they hold: a later one asks for what is newer. Several
+// processes may use them.
+type Searches interface {
+	// Searched is the span of time about which everything is kept that the
+	// question found; zero times if there is none.
+	Searched(ctx context.Context, origin, question string) (from, to time.Time, err error)
+	// Found is what was kept of it that began before that time, the newest first,
+	// at most limit.
+	Found(ctx context.Context, origin, question string, before time.Time, limit int) ([]Found, error)
+	// KeepFound keeps what was found, each once, and that from and to have been
+	// searched whole.
+	KeepFound(ctx context.Context, origin, question string, from, to time.Time, found []Found) error
+}
+
+// Found is what a search found: something that holds builds.
+type Found struct {
+	ID     string
+	Start  time.Time
+	Builds []detect.Build // may be none
 }

@@ -1,6 +1,7 @@
 package buildkit
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -71,6 +72,68 @@ var usedAttributes = []string{
 // IsUsed tells whether a resource attribute matters for builds. Decoders drop
 // all others: a resource of a million would be looked through for each span.
 func IsUsed(attribute string) bool { return slices.Contains(usedAttributes, attribute) }
+
+// ServiceName is the attribute that says which program a resource is.
+const ServiceName = "service.name"
+
+// Keep names attributes that somebody asks for beside those that are used.
+type Keep map[string]bool
+
+// A Resource is what made some spans, a process, as far as it matters for builds.
+// Decoders fill in what it wants, and then give it to the spans.
+type Resource struct {
+	Keep       Keep
+	attributes map[string]string
+	service    string
+	tags       map[string]string
+}
+
+// Wants tells whether an attribute matters.
+func (r *Resource) Wants(key string) bool {
+	return key == ServiceName || r.Keep[key] || IsUsed(key)
+}
+
+// Set takes in an attribute that r wants.
+func (r *Resource) Set(key, value string) {
+	if key == ServiceName {
+		r.service = value
+	}
+	if r.Keep[key] {
+		if r.tags == nil {
+			r.tags = map[string]string{}
+		}
+		r.tags[key] = value
+	}
+	if IsUsed(key) {
+		if r.attributes == nil {
+			r.attributes = map[string]string{}
+		}
+		r.attributes[key] = value
+	}
+}
+
+// Of says that r made s. What was kept of r is shared by all of its spans.
+func (r *Resource) Of(s *Span) {
+	s.Resource, s.Service = r.attributes, r.service
+	if s.Tags == nil {
+		s.Tags = r.tags
+		return
+	}
+	for key, value := range r.tags {
+		if _, own := s.Tags[key]; !own {
+			s.Tags[key] = value
+		}
+	}
+}
+
+// Tag keeps an attribute of the span itself, which goes before the resource's.
+func (s *Span) Tag(key, value string) {
+	s.Tags = maps.Clone(s.Tags)
+	if s.Tags == nil {
+		s.Tags = map[string]string{}
+	}
+	s.Tags[key] = value
+}
 
 // isTold tells whether attributes hold any that apply uses.
 func isTold(attributes map[string]string) bool {

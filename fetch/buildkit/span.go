@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -30,6 +31,8 @@ type Span struct {
 	Method, URL       string            // of an HTTP request, the URL without query and credentials
 	Code              int               // of a gRPC call
 	Resource          map[string]string // those attributes that are used, see IsUsed
+	Service           string            // service.name of the resource
+	Tags              map[string]string // attributes, of the span or its resource, that a decoder was asked to keep
 }
 
 // Set takes in an attribute. Decoders call it for each.
@@ -45,6 +48,32 @@ func (s *Span) Set(key, value string) {
 		if s.Message == "" {
 			s.Message = value
 		}
+	}
+}
+
+// SetJaeger takes in a tag of Jaeger's, which keeps in tags what OTLP has fields
+// for.
+func (s *Span) SetJaeger(key, value string) {
+	switch key {
+	case "span.kind":
+		switch value {
+		case "internal":
+			s.Kind = KindInternal
+		case "server":
+			s.Kind = KindServer
+		case "client":
+			s.Kind = KindClient
+		}
+	case "otel.status_code":
+		s.Failed = s.Failed || value == "ERROR"
+	case "error":
+		s.Failed = s.Failed || value == "true"
+	case "otel.status_description":
+		s.Message = value
+	case "rpc.grpc.status_code":
+		s.Code, _ = strconv.Atoi(value)
+	default:
+		s.Set(key, value)
 	}
 }
 

@@ -127,15 +127,15 @@ func FuzzProvenance(f *testing.F) {
 }
 
 func FuzzOTLPJSON(f *testing.F) {
-	fuzz(f, spansFuzz(OTLPJSON), thin(f, recording(f, "alpha/otlp/049.json.gz"), 3), thin(f, recording(f, "beta/otlp/push.json.gz"), 2))
+	fuzz(f, spansFuzz(Spans{}.OTLPJSON), thin(f, recording(f, "alpha/otlp/049.json.gz"), 3), thin(f, recording(f, "beta/otlp/push.json.gz"), 2))
 }
 
 func FuzzOTLPProto(f *testing.F) {
-	fuzz(f, spansFuzz(OTLPProto), protoOf(f, thin(f, recording(f, "alpha/otlp/049.json.gz"), 3)), protoOf(f, thin(f, recording(f, "beta/otlp/push.json.gz"), 2)))
+	fuzz(f, spansFuzz(Spans{}.OTLPProto), protoOf(f, thin(f, recording(f, "alpha/otlp/049.json.gz"), 3)), protoOf(f, thin(f, recording(f, "beta/otlp/push.json.gz"), 2)))
 }
 
 func FuzzJaeger(f *testing.F) {
-	fuzz(f, spansFuzz(Jaeger), thin(f, recording(f, "alpha/jaeger/049.json.gz"), 4), thin(f, recording(f, "beta/jaeger/bake-two.json.gz"), 3))
+	fuzz(f, spansFuzz(Spans{}.Jaeger), thin(f, recording(f, "alpha/jaeger/049.json.gz"), 4), thin(f, recording(f, "beta/jaeger/bake-two.json.gz"), 3))
 }
 
 func FuzzStubs(f *testing.F) {

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,7 +21,8 @@ type jaegerTrace struct {
 }
 
 type jaegerProcess struct {
-	Tags []jaegerTag `json:"tags"`
+	ServiceName string      `json:"serviceName"`
+	Tags        []jaegerTag `json:"tags"`
 }
 
 type jaegerSpan struct {
@@ -63,7 +65,7 @@ func (t jaegerTag) text() string {
 // Jaeger reads the spans of Jaeger JSON: an answer of its HTTP API, which may
 // hold many traces, or a bare trace. Several may follow each other. If a later
 // trace is bad, the spans of those before it are returned with the error.
-func Jaeger(ctx context.Context, data []byte) ([]buildkit.Span, error) {
+func (r Spans) Jaeger(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	var spans []buildkit.Span
 	err := eachJSON(ctx, data, func(document []byte) error {
 		for trace, err := range jaegerTraces(document) {
@@ -77,7 +79,7 @@ func Jaeger(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 			if err := boundjson.Unmarshal(trace, &t); err != nil {
 				return err
 			}
-			if spans, err = t.appendTo(spans); err != nil {
+			if spans, err = t.appendTo(spans, r.Keep); err != nil {
 				return err
 			}
 		}
@@ -134,39 +136,42 @@ func answerError(list []byte) error {
 	return nil
 }
 
-func (t *jaegerTrace) appendTo(spans []buildkit.Span) ([]buildkit.Span, error) {
+func (t *jaegerTrace) appendTo(spans []buildkit.Span, keep buildkit.Keep) ([]buildkit.Span, error) {
 	if len(spans)+len(t.Spans) > MaxSpans {
 		return spans, errTooManySpans
 	}
-	resources := map[string]map[string]string{}
+	resources := map[string]*buildkit.Resource{}
 	for id, p := range t.Processes {
-		resources[id] = p.resource()
+		resources[id] = p.resource(keep)
 	}
+	unknown := &buildkit.Resource{Keep: keep}
 	for i := range t.Spans {
-		s, err := t.Spans[i].span()
+		s, err := t.Spans[i].span(keep)
 		if err != nil {
 			return spans, fmt.Errorf("span %.32s: %w", t.Spans[i].SpanID, err)
 		}
-		s.Resource = resources[t.Spans[i].ProcessID]
+		resource := cmp.Or(resources[t.Spans[i].ProcessID], unknown)
 		if p := t.Spans[i].Process; p != nil {
-			s.Resource = p.resource()
+			resource = p.resource(keep)
 		}
+		resource.Of(&s)
 		spans = append(spans, s)
 	}
 	return spans, nil
 }
 
-func (p *jaegerProcess) resource() map[string]string {
-	resource := map[string]string{}
+func (p *jaegerProcess) resource(keep buildkit.Keep) *buildkit.Resource {
+	resource := &buildkit.Resource{Keep: keep}
+	resource.Set(buildkit.ServiceName, p.ServiceName)
 	for _, tag := range p.Tags {
-		if buildkit.IsUsed(tag.Key) {
-			resource[tag.Key] = tag.text()
+		if resource.Wants(tag.Key) {
+			resource.Set(tag.Key, tag.text())
 		}
 	}
 	return resource
 }
 
-func (j *jaegerSpan) span() (buildkit.Span, error) {
+func (j *jaegerSpan) span(keep buildkit.Keep) (buildkit.Span, error) {
 	s := buildkit.Span{
 		Trace: traceID(j.TraceID), ID: hexID(j.SpanID), Parent: hexID(j.ParentSpanID), Name: j.OperationName,
 	}
@@ -187,7 +192,10 @@ func (j *jaegerSpan) span() (buildkit.Span, error) {
 	s.Start = time.UnixMicro(start).UTC()
 	s.End = time.UnixMicro(start + took).UTC()
 	for _, tag := range j.Tags {
-		j.set(&s, tag)
+		s.SetJaeger(tag.Key, tag.text())
+		if keep[tag.Key] {
+			s.Tag(tag.Key, tag.text())
+		}
 	}
 	if s.Failed && s.Message == "" {
 		for _, entry := range j.Logs {
@@ -199,31 +207,6 @@ func (j *jaegerSpan) span() (buildkit.Span, error) {
 		}
 	}
 	return s, nil
-}
-
-// set takes in a tag. Jaeger keeps in tags what OTLP has fields for.
-func (j *jaegerSpan) set(s *buildkit.Span, tag jaegerTag) {
-	switch text := tag.text(); tag.Key {
-	case "span.kind":
-		switch text {
-		case "internal":
-			s.Kind = buildkit.KindInternal
-		case "server":
-			s.Kind = buildkit.KindServer
-		case "client":
-			s.Kind = buildkit.KindClient
-		}
-	case "otel.status_code":
-		s.Failed = s.Failed || text == "ERROR"
-	case "error":
-		s.Failed = s.Failed || text == "true"
-	case "otel.status_description":
-		s.Message = text
-	case "rpc.grpc.status_code":
-		s.Code, _ = strconv.Atoi(text)
-	default:
-		s.Set(tag.Key, text)
-	}
 }
 
 // microseconds reads a number of them; half of what fits is allowed, so that

@@ -50,11 +50,11 @@ func (d *decoder) decode(name string, data []byte, depth int) error {
 	case progressLog:
 		err = d.progressLog(name, data)
 	case otlpJSON:
-		err = d.spans(name, data, OTLPJSON)
+		err = d.spans(name, data, Spans{}.OTLPJSON)
 	case otlpProto:
-		err = d.spans(name, data, OTLPProto)
+		err = d.spans(name, data, Spans{}.OTLPProto)
 	case jaegerJSON:
-		err = d.spans(name, data, Jaeger)
+		err = d.spans(name, data, Spans{}.Jaeger)
 	case spanStubs:
 		err = d.spans(name, data, SpanStubs)
 	case buildsFile:

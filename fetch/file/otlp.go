@@ -17,7 +17,7 @@ import (
 
 // OTLPProto reads the spans of an OTLP message TracesData, or of Tempo's Trace,
 // which is the same on the wire.
-func OTLPProto(ctx context.Context, data []byte) ([]buildkit.Span, error) {
+func (r Spans) OTLPProto(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	if err := checkTraces(data); err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func OTLPProto(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 		if err != nil {
 			return spans, fmt.Errorf("bad OTLP: %w", err)
 		}
-		spans = fromOTLP(traces, spans)
+		spans = r.fromOTLP(traces, spans)
 	}
 	return spans, nil
 }
@@ -41,7 +41,7 @@ func OTLPProto(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 // OTLPJSON reads the spans of OTLP JSON as the collector, Jaeger and Tempo write
 // it; several documents may follow each other. If a later one is bad, the spans
 // of what stands before it are returned with the error.
-func OTLPJSON(ctx context.Context, data []byte) ([]buildkit.Span, error) {
+func (r Spans) OTLPJSON(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	var spans []buildkit.Span
 	err := eachJSON(ctx, data, func(document []byte) error {
 		list, err := unwrap(document, 0)
@@ -59,7 +59,7 @@ func OTLPJSON(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 			if len(spans)+traces.SpanCount() > MaxSpans {
 				return errTooManySpans
 			}
-			spans = fromOTLP(traces, spans)
+			spans = r.fromOTLP(traces, spans)
 		}
 		return nil
 	})
@@ -106,35 +106,35 @@ func unwrap(document []byte, depth int) ([]byte, error) {
 }
 
 // fromOTLP appends the spans of traces to spans.
-func fromOTLP(traces ptrace.Traces, spans []buildkit.Span) []buildkit.Span {
+func (r Spans) fromOTLP(traces ptrace.Traces, spans []buildkit.Span) []buildkit.Span {
 	for _, rs := range traces.ResourceSpans().All() {
-		resource := map[string]string{}
+		resource := buildkit.Resource{Keep: r.Keep}
 		for key, value := range rs.Resource().Attributes().All() {
-			if buildkit.IsUsed(key) {
-				resource[key] = value.AsString()
+			if resource.Wants(key) {
+				resource.Set(key, value.AsString())
 			}
 		}
 		for _, scope := range rs.ScopeSpans().All() {
 			for _, s := range scope.Spans().All() {
-				spans = append(spans, fromOTLPSpan(s, resource))
+				spans = append(spans, fromOTLPSpan(s, &resource))
 			}
 		}
 	}
 	return spans
 }
 
-func fromOTLPSpan(s ptrace.Span, resource map[string]string) buildkit.Span {
+func fromOTLPSpan(s ptrace.Span, resource *buildkit.Resource) buildkit.Span {
 	span := buildkit.Span{
-		Trace:    traceID(s.TraceID().String()),
-		ID:       hexID(s.SpanID().String()),
-		Parent:   hexID(s.ParentSpanID().String()),
-		Name:     s.Name(),
-		Start:    s.StartTimestamp().AsTime(),
-		End:      s.EndTimestamp().AsTime(),
-		Failed:   s.Status().Code() == ptrace.StatusCodeError,
-		Message:  s.Status().Message(),
-		Resource: resource,
+		Trace:   traceID(s.TraceID().String()),
+		ID:      hexID(s.SpanID().String()),
+		Parent:  hexID(s.ParentSpanID().String()),
+		Name:    s.Name(),
+		Start:   s.StartTimestamp().AsTime(),
+		End:     s.EndTimestamp().AsTime(),
+		Failed:  s.Status().Code() == ptrace.StatusCodeError,
+		Message: s.Status().Message(),
 	}
+	resource.Of(&span)
 	switch s.Kind() {
 	case ptrace.SpanKindInternal:
 		span.Kind = buildkit.KindInternal
@@ -144,6 +144,9 @@ func fromOTLPSpan(s ptrace.Span, resource map[string]string) buildkit.Span {
 		span.Kind = buildkit.KindClient
 	}
 	for key, value := range s.Attributes().All() {
+		if resource.Keep[key] {
+			span.Tag(key, value.AsString())
+		}
 		switch {
 		case key == "rpc.grpc.status_code":
 			span.Code = int(value.Int())

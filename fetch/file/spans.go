@@ -9,6 +9,12 @@ import (
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
+// Spans reads the spans of traces. Its zero value keeps of their attributes what
+// builds are made of.
+type Spans struct {
+	Keep buildkit.Keep // in addition
+}
+
 var errTooManySpans = fmt.Errorf("more than %d spans", MaxSpans)
 
 // spans reads a trace file of one of the formats.

@@ -126,6 +126,33 @@ CREATE INDEX builds_of_pipeline ON builds (pipeline, outcome, start, ref, runner
 CREATE INDEX builds_of_line ON builds (line, outcome, start, ref, runner);
 CREATE INDEX builds_of_content ON builds (content, start);
 CREATE INDEX builds_of_trace ON builds (trace, content);
+`, `
+-- What was fetched from servers and never changes there. The builds are lines of a
+-- builds file, deflated; '' is none.
+CREATE TABLE shelf (
+	id     INTEGER PRIMARY KEY,
+	origin TEXT NOT NULL,
+	ref    TEXT NOT NULL,
+	builds BLOB NOT NULL,
+	UNIQUE (origin, ref)
+);
+
+-- Questions to servers, and from when to when everything is kept that they find.
+CREATE TABLE searches (
+	id       INTEGER PRIMARY KEY,
+	origin   TEXT NOT NULL,
+	question TEXT NOT NULL,
+	since    INTEGER NOT NULL,
+	until    INTEGER NOT NULL,
+	UNIQUE (origin, question)
+);
+CREATE TABLE found (
+	search INTEGER NOT NULL REFERENCES searches,
+	start  INTEGER NOT NULL,
+	ref    TEXT NOT NULL,
+	builds BLOB NOT NULL,
+	PRIMARY KEY (search, start, ref)
+) WITHOUT ROWID;
 `}
 
 // inspect looks at the file without SQLite, which might repair it, and tells

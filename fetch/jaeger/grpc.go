@@ -1,0 +1,297 @@
+// Package jaeger asks Jaeger for traces: over gRPC (jaeger.api_v2) and over HTTP.
+package jaeger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jaegertracing/jaeger-idl/model/v1"
+	"github.com/jaegertracing/jaeger-idl/proto-gen/api_v2"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/dial"
+	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/fetch/traces"
+)
+
+// maxMessage bounds one message, which holds some ten spans. A span with a stack
+// trace may take megabytes.
+const maxMessage = 64 << 20
+
+// retries are for what was not answered at all. A stream that began is not begun
+// again: its traces may have been taken.
+const retries = `{"methodConfig": [{
+	"name": [{"service": "jaeger.api_v2.QueryService"}],
+	"retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.3s", "maxBackoff": "3s", "backoffMultiplier": 3,
+		"retryableStatusCodes": ["UNAVAILABLE"]}
+}]}`
+
+// GRPC asks over gRPC.
+type GRPC struct {
+	address string
+	secure  bool
+	dial    dial.Options
+	keep    buildkit.Keep
+	conn    *grpc.ClientConn
+}
+
+// NewGRPC asks the server at address, "host:port", with TLS if secure. keep names
+// attributes to keep with the spans. It connects when it is first asked.
+func NewGRPC(address string, secure bool, o dial.Options, keep buildkit.Keep) (*GRPC, error) {
+	creds := insecure.NewCredentials()
+	if secure {
+		c, err := o.TLS()
+		if err != nil {
+			return nil, err
+		}
+		creds = credentials.NewTLS(c)
+	}
+	conn, err := grpc.NewClient(address,
+		grpc.WithTransportCredentials(creds),
+		grpc.WithDefaultServiceConfig(retries),
+		grpc.WithDisableServiceConfig(), // what DNS says of it
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{}), grpc.MaxCallRecvMsgSize(maxMessage)),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &GRPC{address: address, secure: secure, dial: o, keep: keep, conn: conn}, nil
+}
+
+// Bounds: a server says itself how many traces it gives.
+func (g *GRPC) Bounds() traces.Bounds { return traces.Bounds{} }
+
+// outgoing adds the headers. Jaeger hands the token of "bearer.token" on to its
+// storage.
+func (g *GRPC) outgoing(ctx context.Context) context.Context {
+	md := metadata.MD{}
+	for name, values := range g.dial.Header {
+		md.Append(strings.ToLower(name), values...)
+		for _, v := range values {
+			if token, ok := strings.CutPrefix(v, "Bearer "); ok && strings.EqualFold(name, "authorization") {
+				md.Append("bearer.token", token)
+			}
+		}
+	}
+	return metadata.NewOutgoingContext(ctx, md)
+}
+
+// Trace returns the spans of a trace.
+func (g *GRPC) Trace(ctx context.Context, id string) ([]buildkit.Span, error) {
+	parsed, err := model.TraceIDFromString(id)
+	if err != nil {
+		return nil, fmt.Errorf("trace id %.40q is not 32 digits of hex", id)
+	}
+	var spans []buildkit.Span
+	err = g.stream(ctx, func(ctx context.Context) (receiver, error) {
+		return api_v2.NewQueryServiceClient(g.conn).GetTrace(ctx, &api_v2.GetTraceRequest{TraceID: parsed, RawTraces: true})
+	}, func(s *model.Span) error {
+		if len(spans) == file.MaxSpans {
+			return fmt.Errorf("trace %s: more than %d spans", id, file.MaxSpans)
+		}
+		spans = append(spans, spanOf(s, g.keep))
+		return nil
+	})
+	if status.Code(err) == codes.NotFound || err == nil && len(spans) == 0 {
+		return nil, traces.ErrNoTrace
+	}
+	if err != nil {
+		return nil, g.explain(ctx, "get trace", err)
+	}
+	return spans, nil
+}
+
+// Search finds traces.
+func (g *GRPC) Search(ctx context.Context, q traces.Question, take func(string, []buildkit.Span) error) (int, error) {
+	gather := traces.Gatherer{Take: take}
+	err := g.stream(ctx, func(ctx context.Context) (receiver, error) {
+		return api_v2.NewQueryServiceClient(g.conn).FindTraces(ctx, &api_v2.FindTracesRequest{Query: &api_v2.TraceQueryParameters{
+			ServiceName: q.Service, Tags: q.Tags, StartTimeMin: q.From, StartTimeMax: q.To,
+			SearchDepth: int32(q.Limit), RawTraces: true,
+		}})
+	}, func(s *model.Span) error {
+		return gather.Add(spanOf(s, g.keep))
+	})
+	if status.Code(err) == codes.NotFound { // of a service, or of anything
+		err = nil
+	}
+	if err != nil { // the trace that was coming is not whole
+		return gather.Traces, g.explain(ctx, "find traces", err)
+	}
+	return gather.Traces, gather.End()
+}
+
+type receiver interface {
+	Recv() (*api_v2.SpansResponseChunk, error)
+}
+
+// stream reads the spans of an answer.
+func (g *GRPC) stream(ctx context.Context, open func(context.Context) (receiver, error), take func(*model.Span) error) error {
+	ctx, watch := g.dial.NewWatch(g.outgoing(ctx))
+	defer watch.End()
+	r, err := open(ctx)
+	if err != nil {
+		return silence(ctx, err)
+	}
+	for {
+		chunk, err := r.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return silence(ctx, err)
+		}
+		watch.Heard()
+		for i := range chunk.Spans {
+			if err := take(&chunk.Spans[i]); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// silence is err, or what ended ctx.
+func silence(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(cause, dial.ErrSilent) {
+		return cause
+	}
+	return err
+}
+
+var depth = regexp.MustCompile(`(?i)search[ _]?depth|max traces`)
+
+// explain says what an error means, and what to do.
+func (g *GRPC) explain(ctx context.Context, doing string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	t := &traces.Trouble{Server: g.name(), Err: fmt.Errorf("%s: %w", doing, err)}
+	s, ok := status.FromError(err)
+	if !ok {
+		return t
+	}
+	text := s.Message()
+	t.Err = fmt.Errorf("%s: %s", doing, plain(text))
+	switch s.Code() {
+	case codes.Unavailable:
+		switch {
+		case strings.Contains(text, "first record does not look like a TLS handshake"):
+			t.Err, t.Hint = errors.New("the server speaks no TLS there"), "without TLS it is jaeger://"+g.address
+		case strings.Contains(text, "certificate"), strings.Contains(text, "x509:"):
+			t.Hint = "--ca-file names the certificates to trust, --server-name the name in the server's"
+		case strings.Contains(text, "frame header looked like an HTTP/1.1 header"), strings.Contains(text, "frame too large"):
+			t.Err, t.Hint = errors.New("the server speaks HTTP there, not gRPC"), "give jaeger+http://"+g.address+", or the port of gRPC, usually 16685"
+		case strings.Contains(text, "error reading server preface"), strings.Contains(text, "EOF"), strings.Contains(text, "connection reset"), strings.Contains(text, "closed"):
+			t.Hint = "is this the port of Jaeger's gRPC queries, usually 16685? With TLS it is jaegers://"
+		default:
+			t.Hint = "is Jaeger running, and is this the port of its gRPC queries, usually 16685?"
+		}
+	case codes.Unauthenticated, codes.PermissionDenied:
+		t.Hint = "BUILDREGRESS_TOKEN holds a token, --user and BUILDREGRESS_PASSWORD a login, --tenant names the tenant"
+	case codes.Unimplemented:
+		t.Err, t.Hint = fmt.Errorf("%s: the server speaks gRPC, and is no query service of Jaeger: %s", doing, plain(text)), "the port of Jaeger's gRPC queries is usually 16685; that of OTLP, 4317, only takes traces"
+	case codes.ResourceExhausted, codes.InvalidArgument, codes.Unknown, codes.Internal, codes.OutOfRange:
+		if depth.MatchString(text) {
+			return &traces.LimitError{Err: t}
+		}
+	}
+	return t
+}
+
+func (g *GRPC) name() string {
+	if g.secure {
+		return "jaegers://" + g.address
+	}
+	return "jaeger://" + g.address
+}
+
+// plain is a message in one line, without what gRPC says around it.
+func plain(text string) string {
+	const around = "desc = "
+	if i := strings.LastIndex(text, around); i >= 0 {
+		text = strings.TrimRight(text[i+len(around):], `"`)
+	}
+	return buildkit.Clean(text, 300)
+}
+
+// spanOf is a span as BuildKit's builds are made of.
+func spanOf(j *model.Span, keep buildkit.Keep) buildkit.Span {
+	s := buildkit.Span{
+		Trace: traceID(j.TraceID), ID: spanID(j.SpanID), Name: j.OperationName,
+		Start: j.StartTime.UTC(), End: j.StartTime.Add(clamp(j.Duration)).UTC(),
+	}
+	for _, r := range j.References {
+		if r.RefType == model.SpanRefType_CHILD_OF && r.TraceID == j.TraceID {
+			s.Parent = spanID(r.SpanID)
+			break
+		}
+	}
+	for i := range j.Tags {
+		t := &j.Tags[i]
+		s.SetJaeger(t.Key, text(t))
+		if keep[t.Key] {
+			s.Tag(t.Key, text(t))
+		}
+	}
+	if s.Failed && s.Message == "" {
+		for i := range j.Logs {
+			for k := range j.Logs[i].Fields {
+				if f := &j.Logs[i].Fields[k]; f.Key == "exception.message" {
+					s.Message = text(f)
+				}
+			}
+		}
+	}
+	if p := j.Process; p != nil {
+		r := buildkit.Resource{Keep: keep}
+		r.Set(buildkit.ServiceName, p.ServiceName)
+		for i := range p.Tags {
+			if t := &p.Tags[i]; r.Wants(t.Key) {
+				r.Set(t.Key, text(t))
+			}
+		}
+		r.Of(&s)
+	}
+	return s
+}
+
+// clamp is a duration that no clock's sum with overflows.
+func clamp(d time.Duration) time.Duration {
+	const most = 100 * 365 * 24 * time.Hour
+	return max(-most, min(d, most))
+}
+
+func text(t *model.KeyValue) string {
+	switch t.VType {
+	case model.ValueType_STRING:
+		return t.VStr
+	case model.ValueType_BOOL:
+		return strconv.FormatBool(t.VBool)
+	case model.ValueType_INT64:
+		return strconv.FormatInt(t.VInt64, 10)
+	case model.ValueType_FLOAT64:
+		return strconv.FormatFloat(t.VFloat64, 'f', -1, 64)
+	}
+	return ""
+}
+
+func traceID(id model.TraceID) string { return fmt.Sprintf("%016x%016x", id.High, id.Low) }
+
+func spanID(id model.SpanID) string {
+	if id == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%016x", uint64(id))
+}

@@ -1,0 +1,240 @@
+package store
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/builds"
+)
+
+// How much is kept of what can be fetched again; the oldest goes first.
+const (
+	maxShelf    = 5_000 // things that hold builds
+	maxSearches = 100   // questions
+	maxFound    = 2_000 // things found by one question: a window, and what is searched for rare steps
+)
+
+// Kept are the builds that were put under those of the ids, by id.
+func (s *Store) Kept(ctx context.Context, origin string, ids []string) (map[string][]detect.Build, error) {
+	kept := map[string][]detect.Build{}
+	if s.db == nil || len(ids) == 0 {
+		return kept, nil
+	}
+	return kept, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+		for _, id := range ids {
+			if err := readKept(ctx, tx, origin, id, kept); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func readKept(ctx context.Context, tx *txn, origin, id string, kept map[string][]detect.Build) error {
+	rows, err := tx.query(ctx, "SELECT builds FROM shelf WHERE origin = ? AND ref = ?", clean(origin), clean(id))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var packed []byte
+		if err := rows.Scan(&packed); err != nil {
+			return damaged(err)
+		}
+		if kept[id], err = unpack(packed); err != nil {
+			return damaged(err)
+		}
+	}
+	return rows.Err()
+}
+
+// Keep puts builds under the id that the origin gives what holds them.
+func (s *Store) Keep(ctx context.Context, origin, id string, list []detect.Build) error {
+	packed, err := pack(list)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, func(tx *txn) error {
+		if err := tx.exec(ctx, "INSERT OR REPLACE INTO shelf (origin, ref, builds) VALUES (?, ?, ?)", clean(origin), clean(id), packed); err != nil {
+			return err
+		}
+		return tx.exec(ctx, "DELETE FROM shelf WHERE id <= (SELECT MAX(id) FROM shelf) - ?", maxShelf)
+	})
+}
+
+// Searched is the span of time about which everything is kept that the question
+// found.
+func (s *Store) Searched(ctx context.Context, origin, question string) (from, to time.Time, err error) {
+	if s.db == nil {
+		return from, to, nil
+	}
+	err = s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+		rows, err := tx.query(ctx, "SELECT since, until FROM searches WHERE origin = ? AND question = ?", clean(origin), clean(question))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var since, until int64
+			if err := rows.Scan(&since, &until); err != nil {
+				return damaged(err)
+			}
+			if from, err = timeOf(since); err == nil {
+				to, err = timeOf(until)
+			}
+			if err != nil {
+				return damaged(err)
+			}
+		}
+		return rows.Err()
+	})
+	return from, to, err
+}
+
+// Found is what was kept of a question that began before that time, the newest
+// first, at most limit.
+func (s *Store) Found(ctx context.Context, origin, question string, before time.Time, limit int) (found []fetch.Found, err error) {
+	if s.db == nil {
+		return nil, nil
+	}
+	return found, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+		rows, err := tx.query(ctx, `SELECT f.start, f.ref, f.builds FROM found f JOIN searches s ON s.id = f.search
+			WHERE s.origin = ? AND s.question = ? AND f.start < ? ORDER BY f.start DESC, f.ref LIMIT ?`,
+			clean(origin), clean(question), instant(before), limit)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var f fetch.Found
+			var start int64
+			var packed []byte
+			if err := rows.Scan(&start, &f.ID, &packed); err != nil {
+				return damaged(err)
+			}
+			if f.Start, err = timeOf(start); err == nil {
+				f.Builds, err = unpack(packed)
+			}
+			if err != nil {
+				return damaged(err)
+			}
+			found = append(found, f)
+		}
+		return rows.Err()
+	})
+}
+
+// KeepFound keeps what a question found, and that it was asked from then to then.
+// What it found outside of that is forgotten.
+func (s *Store) KeepFound(ctx context.Context, origin, question string, from, to time.Time, found []fetch.Found) error {
+	packed := make([][]byte, len(found))
+	for i := range found {
+		var err error
+		if packed[i], err = pack(found[i].Builds); err != nil {
+			return err
+		}
+	}
+	return s.write(ctx, func(tx *txn) error {
+		// A question asked again is the newest.
+		old, err := tx.id(ctx, "SELECT id FROM searches WHERE origin = ? AND question = ?", clean(origin), clean(question))
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if err == nil {
+			if err := tx.exec(ctx, "DELETE FROM searches WHERE id = ?", old); err != nil {
+				return err
+			}
+		}
+		id, err := tx.id(ctx, "INSERT INTO searches (id, origin, question, since, until) VALUES ((SELECT IFNULL(MAX(search), 0) + 1 FROM (SELECT MAX(search) AS search FROM found UNION ALL SELECT MAX(id) FROM searches)), ?, ?, ?, ?) RETURNING id",
+			clean(origin), clean(question), instant(from), instant(to))
+		if err != nil {
+			return err
+		}
+		if err := tx.exec(ctx, "UPDATE found SET search = ? WHERE search = ?", id, old); err != nil {
+			return err
+		}
+		for i, f := range found {
+			if err := tx.exec(ctx, "INSERT OR REPLACE INTO found (search, start, ref, builds) VALUES (?, ?, ?, ?)", id, instant(f.Start), clean(f.ID), packed[i]); err != nil {
+				return err
+			}
+		}
+		return pruneFound(ctx, tx, id, instant(from), instant(to))
+	})
+}
+
+// pruneFound forgets what a question found outside of the time it is kept for,
+// the oldest of too much, and the questions that were not asked for longest.
+func pruneFound(ctx context.Context, tx *txn, id, from, to int64) error {
+	if err := tx.exec(ctx, "DELETE FROM found WHERE search = ? AND (start < ? OR start >= ?)", id, from, to); err != nil {
+		return err
+	}
+	first, err := tx.id(ctx, "SELECT start FROM found WHERE search = ? ORDER BY start DESC LIMIT 1 OFFSET ?", id, maxFound)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return err
+	default:
+		if err := tx.exec(ctx, "DELETE FROM found WHERE search = ? AND start <= ?", id, first); err != nil {
+			return err
+		}
+		if err := tx.exec(ctx, "UPDATE searches SET since = ? WHERE id = ?", first+1, id); err != nil {
+			return err
+		}
+	}
+	const old = "(SELECT id FROM searches ORDER BY id DESC LIMIT -1 OFFSET ?)"
+	if err := tx.exec(ctx, "DELETE FROM found WHERE search IN "+old, maxSearches); err != nil {
+		return err
+	}
+	return tx.exec(ctx, "DELETE FROM searches WHERE id IN "+old, maxSearches)
+}
+
+// write runs f in a transaction, in a file that is made if there is none.
+func (s *Store) write(ctx context.Context, f func(*txn) error) error {
+	if s.db == nil {
+		if err := s.create(ctx); err != nil {
+			return err
+		}
+	}
+	return s.transact(ctx, nil, f)
+}
+
+// pack writes builds as lines of a builds file, deflated.
+func pack(list []detect.Build) ([]byte, error) {
+	if len(list) == 0 {
+		return []byte{}, nil
+	}
+	var packed bytes.Buffer
+	w, err := flate.NewWriter(&packed, flate.BestSpeed)
+	if err == nil {
+		err = builds.Encode(w, list)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	return packed.Bytes(), err
+}
+
+// maxUnpacked bounds the builds of one thing: whoever can write to a CI cache can
+// write a store.
+const maxUnpacked = 64 << 20
+
+func unpack(packed []byte) ([]detect.Build, error) {
+	if len(packed) == 0 {
+		return []detect.Build{}, nil
+	}
+	r := flate.NewReader(bytes.NewReader(packed))
+	list, err := builds.Decode(io.LimitReader(r, maxUnpacked), "builds")
+	if err != nil {
+		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return slices.Clip(list), nil
+}

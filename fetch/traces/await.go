@@ -1,0 +1,130 @@
+package traces
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
+)
+
+// How long a trace must not have changed to count as arrived. Tracers send every
+// five seconds what they have; only a daemon that tells of the end has sent all.
+const (
+	stillWhole = time.Second
+	stillEnded = 6 * time.Second
+	longAgo    = 20 * time.Second // since the end of a build whose trace is not waited for
+)
+
+// await looks for what is wanted until it is there and whole.
+func (o *Origin) await(ctx context.Context, wants []fetch.Want) ([]*summary, []error, error) {
+	began := o.Now()
+	until := deadline(ctx, began)
+	changed := map[string]change{}
+	for {
+		found, err := o.look(ctx, wants)
+		now := o.Now()
+		switch {
+		case errors.Is(err, ErrNoTrace):
+			if now.Sub(began) >= o.Appear || !until.IsZero() && !now.Before(until) {
+				return nil, nil, &Trouble{o.Name, fmt.Errorf("no trace of the build: looked for %s, for %s", told(wants, o.Services), now.Sub(began).Round(time.Second)), hintNotFound}
+			}
+			o.say("no trace yet of %s", told(wants, o.Services))
+		case err != nil:
+			return nil, nil, err
+		default:
+			wait := pending(found, changed, now)
+			if wait == nil {
+				return found, nil, nil
+			}
+			late := !until.IsZero() && !now.Before(until)
+			quiet := now.Sub(changed[wait.id].at)
+			if wait.state == buildkit.Open && (late || quiet >= o.Quiet) {
+				return nil, nil, &Trouble{o.Name, fmt.Errorf("trace %s has no end: %d spans came, the last %s ago", wait.id, wait.spans, quiet.Round(time.Second)), hintNotEnded}
+			}
+			if late {
+				return found, []error{&Trouble{o.Name, fmt.Errorf("trace %s was still growing when it was judged: steps may lack", wait.id), ""}}, nil
+			}
+			o.say("trace %s: %d spans so far", wait.id, wait.spans)
+		}
+		if err := sleep(ctx, o.Pause); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// A change is when a trace last had another number of spans.
+type change struct {
+	spans int
+	at    time.Time
+}
+
+// pending returns a trace that has to be waited for, nil if none has.
+func pending(found []*summary, changed map[string]change, now time.Time) *summary {
+	var wait *summary
+	for _, t := range found {
+		last, seen := changed[t.id]
+		if !seen || last.spans != t.spans {
+			last = change{t.spans, now}
+			changed[t.id] = last
+		}
+		still := now.Sub(last.at)
+		switch {
+		case t.state != buildkit.Open && now.Sub(t.end) > longAgo && t.end.Before(now),
+			t.state == buildkit.Whole && still >= stillWhole,
+			t.state == buildkit.Ended && still >= stillEnded:
+		default:
+			wait = t
+		}
+	}
+	return wait
+}
+
+// deadline is when looking must end so that time is left to find a history, the
+// zero time if ctx has none.
+func deadline(ctx context.Context, now time.Time) time.Time {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return time.Time{}
+	}
+	return end.Add(-end.Sub(now) / 4)
+}
+
+func (o *Origin) say(format string, args ...any) {
+	if o.Say != nil {
+		o.Say(fmt.Sprintf(format, args...))
+	}
+}
+
+// told says what is looked for.
+func told(wants []fetch.Want, services []string) string {
+	var parts []string
+	for _, w := range wants {
+		switch {
+		case w.TraceID != "":
+			parts = append(parts, "trace "+w.TraceID)
+		case w.RunID != "":
+			parts = append(parts, attributeRun+"="+w.RunID)
+		case w.Revision != "":
+			parts = append(parts, attributeRevision+"="+w.Revision)
+		default:
+			parts = append(parts, "any build of the last day")
+		}
+	}
+	return strings.Join(parts, ", or ") + " of service " + strings.Join(services, " or ")
+}
+
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,211 @@
+package traces
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
+)
+
+// DefaultServices are the programs whose spans carry what a build says of itself.
+// The daemon's carry nothing of it.
+var DefaultServices = []string{"buildx", "buildctl"}
+
+// Options say what is asked of a server.
+type Options struct {
+	Name     string            // of the server, a URL without credentials
+	Services []string          // nil is DefaultServices
+	Tags     map[string]string // that builds must have, whichever they are
+	// Own are what names the build that this process runs beside, the best first;
+	// used where nobody asks for another. Without any it may be the newest.
+	Own    []fetch.Want
+	Newest bool
+	// Lookback is how far back a build is searched that was asked for.
+	Lookback time.Duration
+	// Pipeline replaces what the builds of a history say, if it is not "".
+	Pipeline string
+	// Complete writes what a build says of itself as it is compared and shown.
+	Complete func(*detect.Build)
+	Searches fetch.Searches // keeps what was found; nil if nothing does
+	Now      func() time.Time
+	Say      func(string) // told what is being waited for; may be nil
+
+	// Times to wait; 0 is the default. Tests shorten them.
+	Pause  time.Duration // between two looks at what is still arriving
+	Appear time.Duration // for a trace of which nothing has arrived
+	Quiet  time.Duration // for more of a trace that has no end
+	Settle time.Duration // before what was searched counts as searched for good
+}
+
+// An Origin is a server as fetch knows it.
+type Origin struct {
+	Options
+	server Server
+	known  map[string]*summary // by the id of a build that was found in it
+	notes  []string
+}
+
+// New makes an origin of a server.
+func New(server Server, o Options) *Origin {
+	if len(o.Services) == 0 {
+		o.Services = DefaultServices
+	}
+	o.Pause = cmp.Or(o.Pause, time.Second)
+	o.Appear = cmp.Or(o.Appear, 30*time.Second)
+	o.Quiet = cmp.Or(o.Quiet, time.Minute)
+	o.Settle = cmp.Or(o.Settle, 10*time.Minute)
+	if o.Complete == nil {
+		o.Complete = func(*detect.Build) {}
+	}
+	return &Origin{Options: o, server: server, known: map[string]*summary{}}
+}
+
+// newestWithin is how old the newest build may be where none was named.
+const newestWithin = 24 * time.Hour
+
+// Builds finds the builds to be judged, and waits until they are whole.
+func (o *Origin) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []error, error) {
+	wants := []fetch.Want{w}
+	if w.TraceID == "" && w.RunID == "" && w.Revision == "" {
+		wants = o.Own
+		if len(wants) == 0 && !o.Newest {
+			return nil, nil, &Trouble{o.Name, errors.New("nothing says which build is meant"), "--trace-id, --run-id or --revision names it"}
+		}
+		if len(wants) == 0 {
+			wants = []fetch.Want{{}}
+		}
+	}
+	found, problems, err := o.await(ctx, wants)
+	if err != nil {
+		return nil, nil, o.trouble(err)
+	}
+	var builds []detect.Build
+	for _, t := range found {
+		for i := range t.builds {
+			o.known[t.builds[i].ID] = t
+			builds = append(builds, t.builds[i])
+		}
+	}
+	if len(builds) == 0 {
+		return nil, nil, &Trouble{o.Name, fmt.Errorf("trace %s: %w", found[0].id, fetch.ErrNoBuilds),
+			"the client's spans came, the daemon's did not: let BuildKit export its traces, too (OTEL_EXPORTER_OTLP_ENDPOINT of the daemon, --driver-opt env.… of docker buildx create)"}
+	}
+	return builds, problems, nil
+}
+
+// trouble says of which server an error is.
+func (o *Origin) trouble(err error) error {
+	var t *Trouble
+	if err == nil || errors.As(err, &t) {
+		return err
+	}
+	return &Trouble{Server: o.Name, Err: err}
+}
+
+// look asks the server once for what is wanted. ErrNoTrace means that there is
+// nothing yet.
+func (o *Origin) look(ctx context.Context, wants []fetch.Want) ([]*summary, error) {
+	for _, w := range wants {
+		var found []*summary
+		var err error
+		switch {
+		case w.TraceID != "":
+			found, err = o.byID(ctx, w.TraceID)
+		case w.RunID != "":
+			found, err = o.byTag(ctx, attributeRun, w.RunID)
+			found = slices.DeleteFunc(found, func(t *summary) bool {
+				said := t.says[attributeRevision]
+				return w.Revision != "" && said != "" && said != w.Revision
+			})
+		case w.Revision != "":
+			found, err = o.byTag(ctx, attributeRevision, w.Revision)
+			found = newestOfEach(found)
+		default:
+			found, err = o.newest(ctx)
+		}
+		if err != nil && !errors.Is(err, ErrNoTrace) {
+			return nil, err
+		}
+		if len(found) > 0 {
+			return found, nil
+		}
+	}
+	return nil, ErrNoTrace
+}
+
+func (o *Origin) byID(ctx context.Context, id string) ([]*summary, error) {
+	spans, err := o.server.Trace(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if t := summarise(id, spans, o.Services); t.spans > 0 {
+		return []*summary{&t}, nil
+	}
+	return nil, ErrNoTrace
+}
+
+// byTag finds traces by an attribute, the newest first.
+func (o *Origin) byTag(ctx context.Context, key, value string) ([]*summary, error) {
+	tags := maps.Clone(o.Tags)
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	tags[key] = value
+	return o.recent(ctx, tags, cmp.Or(o.Lookback, newestWithin), func(n int) bool { return n > 0 })
+}
+
+// newest finds the newest trace with a build.
+func (o *Origin) newest(ctx context.Context) ([]*summary, error) {
+	found, err := o.recent(ctx, o.Tags, newestWithin, func(n int) bool { return n > 0 })
+	if len(found) > 0 {
+		o.notes = append(o.notes, "the newest build in "+o.Name+" was taken: --trace-id or --run-id names another")
+	}
+	return found[:min(len(found), 1)], err
+}
+
+// recent walks back from now until it has found enough.
+func (o *Origin) recent(ctx context.Context, tags map[string]string, back time.Duration, enough func(n int) bool) ([]*summary, error) {
+	const most = 100        // traces of one run
+	const ahead = time.Hour // that another machine's clock may be
+	now := o.Now()
+	var found []*summary
+	for _, service := range o.Services {
+		w := walk{
+			o: o, q: Question{Service: service, Tags: tags, Limit: most},
+			newest: now.Add(ahead), oldest: now.Add(-back), first: 2*ahead + time.Minute,
+			take: func(t *summary) {
+				if len(t.builds) > 0 || t.state == buildkit.Open {
+					found = append(found, t)
+				}
+			},
+			enough: func() bool { return enough(len(found)) },
+		}
+		if err := w.run(ctx); err != nil {
+			return nil, err
+		}
+		if len(found) > 0 {
+			break
+		}
+	}
+	slices.SortFunc(found, func(a, b *summary) int { return cmp.Or(b.start.Compare(a.start), cmp.Compare(a.id, b.id)) })
+	return found, nil
+}
+
+// newestOfEach keeps the newest trace of each pipeline: a commit may have been
+// built several times. found is sorted.
+func newestOfEach(found []*summary) []*summary {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(found, func(t *summary) bool {
+		pipeline := t.says[attributePipeline]
+		again := seen[pipeline]
+		seen[pipeline] = true
+		return again
+	})
+}
