@@ -165,14 +165,14 @@ builds of the other SOURCEs are recorded then, too.
 const backtestHelp = `Usage: buildregress backtest [flags] [SOURCE…]
 
 Judges each build of the history as if it were new, by the builds before it, in
-order of their start. Tells how many steps would have been called slower, suspect
-or faster, which builds would have been stopped, and from which slowdown on each
-step would have been called. SOURCEs are files or folders of builds; without
-any, it is the store. Nothing is recorded.
+order of their start. Tells how many steps would have been called slower,
+suspect or faster, which builds would have been stopped, and from which slowdown
+on each step would have been called. SOURCEs are files or folders of builds;
+without any, it is the store. Nothing is recorded.
 
   --inject 1.5            also slow steps of the base branch's builds down by a
                           factor, one at a time, and tell how often that is
-                          found at the first, second and third build of a branch;
+                          found at the first, second and third build of one;
                           of more than 1000 such cases, 1000 are drawn, always
                           the same
   --builds 1000           newest builds of each pipeline that are replayed
@@ -198,7 +198,7 @@ The report:
 
 Examples:
   buildregress backtest --inject 1.5
-  buildregress backtest --min-slowdown 30% --format json | jq .results[0].stopped
+  buildregress backtest --min-slowdown 30% --format json | jq .results[0]
   buildregress backtest --branch main records/
 
 Exit status: 0 done, whatever was found; 2 usage, 3 trouble.
