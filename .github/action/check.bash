@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Runs buildregress check on what the inputs of the action say. Flags are in the
+# environment as BUILDREGRESS_…, and what is empty there is not said.
+#
+# Reads BINARY, HISTORY, SOURCE, METADATA, FAIL_ON_ERROR and GITHUB_TOKEN.
+set -euo pipefail
+
+if [[ ! -x $BINARY ]]; then
+	exit 0 # it was told why
+fi
+work=$(mktemp -d "$RUNNER_TEMP/buildregress-XXXXXX")
+here=github://$GITHUB_REPOSITORY
+
+source=$SOURCE
+if [[ -z $source && -n ${METADATA//[[:space:]]/} ]]; then
+	printf '%s' "$METADATA" >"$work/metadata.json"
+	source=buildx:@$work/metadata.json
+elif [[ -z $source && ${GITHUB_EVENT_NAME:-} == workflow_run ]]; then
+	source=$here
+elif [[ -z $source ]]; then
+	source=buildx:
+fi
+if [[ -z $BUILDREGRESS_BASELINE && -z $BUILDREGRESS_STORE && $source != github* ]]; then
+	export BUILDREGRESS_BASELINE=$here
+fi
+if [[ -z $BUILDREGRESS_STORE ]]; then
+	export BUILDREGRESS_STORE=sqlite:$HISTORY/history.db
+fi
+export BUILDREGRESS_OUTPUT=$BUILDREGRESS_OUTPUT$'\n'json=$work/report.json
+
+status=0
+"$BINARY" check -- "$source" || status=$?
+if [[ $status == 3 && $FAIL_ON_ERROR != true ]]; then
+	echo '::warning title=buildregress::the build could not be judged, see the log of this step (fail-on-error: true makes this an error)'
+	exit 0
+fi
+exit "$status"
