@@ -46,7 +46,7 @@ func TestArrange(t *testing.T) {
 // Help must tell of every flag that there is, and of no other.
 func TestHelpTellsOfAllFlags(t *testing.T) {
 	for _, c := range commands {
-		text := map[string]string{"check": checkHelp, "record": recordHelp, "backtest": backtestHelp, "version": versionHelp, "help": helpText}[c.name]
+		text := helpOn[c.name]
 		if n := strings.Count(text, "\n"); n >= 60 {
 			t.Errorf("help on %s has %d lines", c.name, n)
 		}

@@ -11,9 +11,7 @@ func help(_ context.Context, w *world, _ settings, args []string) (code int, err
 	text, topic := helpText, ""
 	if len(args) > 0 {
 		topic = args[0]
-		text = map[string]string{
-			"check": checkHelp, "record": recordHelp, "backtest": backtestHelp, "version": versionHelp, "help": helpText, "servers": serversHelp,
-		}[topic]
+		text = helpOn[topic]
 	}
 	if text == "" {
 		return 0, usageError{fmt.Sprintf("no help on %q", topic), "buildregress help lists the commands"}
@@ -23,6 +21,11 @@ func help(_ context.Context, w *world, _ settings, args []string) (code int, err
 	}
 	_, err = io.WriteString(w.stdout, text)
 	return 0, err
+}
+
+// helpOn is the help on each command.
+var helpOn = map[string]string{
+	"check": checkHelp, "record": recordHelp, "backtest": backtestHelp, "version": versionHelp, "help": helpText, "servers": serversHelp,
 }
 
 const helpText = `buildregress tells which step of a container build got slower, by how much,
@@ -186,8 +189,12 @@ The history:
   --lookback 30d          how far back rare steps are searched
 
 The judgement, as for check:
-  --window 50, --min-history 8, --fdr 0.04, --min-slowdown 15%, --min-delta 1s,
-  --fail-on regressed     what stops a build
+  --window 50             newest samples of a step that count
+  --min-history 8         samples without which a step is not judged
+  --fdr 0.04              false discovery rate over the steps of a build
+  --min-slowdown 15%      smallest change that is told, relative
+  --min-delta 1s          ... and absolute
+  --fail-on regressed     what stops a build (repeatable)
   --config PATH           file with these (.buildregress.yaml, if it exists)
 
 The report:
