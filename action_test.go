@@ -58,7 +58,8 @@ func TestActionHasAnInputForEachFlag(t *testing.T) {
 	})]
 	flags := map[string]bool{"color": true} // a log has none
 	for _, o := range checkOptions {
-		if o.name == "color" {
+		ofServers := slices.ContainsFunc(tracesOptions, func(t option) bool { return t.name == o.name })
+		if o.name == "color" || ofServers { // those are read from the environment
 			continue
 		}
 		flags[o.name] = true
@@ -67,7 +68,7 @@ func TestActionHasAnInputForEachFlag(t *testing.T) {
 			t.Errorf("flag --%s has no input", o.name)
 			continue
 		}
-		if got, want := check.Env[variable(o.name)], "${{ inputs."+o.name+" }}"; got != want {
+		if got, want := check.Env[variable(o.name)], "${{ inputs."+o.name+" || env."+variable(o.name)+" }}"; got != want {
 			t.Errorf("input %s is handed over as %q, want %q", o.name, got, want)
 		}
 		if in.Default != "" {
