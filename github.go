@@ -111,6 +111,15 @@ func openGithub(_ context.Context, w *world, s settings, address string, shelf f
 	return origin{Finder: records, name: address, past: records}, nil
 }
 
+func openGithubSteps(_ context.Context, w *world, s settings, address string, shelf fetch.Shelf) (origin, error) {
+	o, err := githubOptions(w, s, "github-steps://", address, shelf)
+	if err != nil {
+		return origin{}, err
+	}
+	steps := github.OpenSteps(o)
+	return origin{Finder: steps, name: address, past: steps}, nil
+}
+
 // askGithub completes what the event says of a run of a fork's pull request: which
 // one that is, and its target. GitHub leaves it out of the event.
 func (n *namer) askGithub(ctx context.Context, w *world) error {

@@ -46,6 +46,7 @@ var servers = []server{
 	{"github://", openGithub},
 	{"jaeger://", openJaeger},
 	{"jaegers://", openJaeger},
+	{"github-steps://", openGithubSteps},
 }
 
 // openOrigin opens what a SOURCE names. What it uses stays open until the process

@@ -87,22 +87,34 @@ func (s *source) askEach(ctx context.Context, runs []*gh.WorkflowRun, add func(i
 	var mu sync.Mutex
 	each(len(runs), func(i int) bool {
 		id := runs[i].GetID()
-		list, resp, err := s.Client.Actions.ListWorkflowRunArtifacts(ctx, s.Owner, s.Name, id, &gh.ListOptions{PerPage: perPage})
-		err = s.explain(fmt.Sprintf("artifacts of run %d", id), resp, err)
+		artifacts, err := s.artifactsOfRun(ctx, id)
 		mu.Lock()
 		defer mu.Unlock()
-		if err != nil {
-			if first == nil {
-				first = err
-			}
-			return false
-		}
-		for _, a := range list.Artifacts {
+		for _, a := range artifacts {
 			add(id, a)
 		}
-		return true
+		if first == nil {
+			first = err
+		}
+		return err == nil
 	})
 	return first
+}
+
+func (s *source) artifactsOfRun(ctx context.Context, id int64) (artifacts []*gh.Artifact, err error) {
+	o := gh.ListOptions{PerPage: perPage}
+	for range maxPages {
+		list, resp, err := s.Client.Actions.ListWorkflowRunArtifacts(ctx, s.Owner, s.Name, id, &o)
+		if err != nil {
+			return artifacts, s.explain(fmt.Sprintf("artifacts of run %d", id), resp, err)
+		}
+		artifacts = append(artifacts, list.Artifacts...)
+		if resp.NextPage <= o.Page {
+			break
+		}
+		o.Page = resp.NextPage
+	}
+	return artifacts, nil
 }
 
 // Why an artifact gives no builds, besides errors of the network.

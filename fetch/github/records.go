@@ -17,16 +17,15 @@ import (
 // artifacts. It may be asked by one caller at a time.
 type Records struct {
 	source
-	lists map[listKey]list          // of runs and their artifacts, as they were listed
-	read  map[int64]result          // by id of the artifact
-	seen  map[string]map[string]int // pipelines of the base branch's builds, and how many of each
+	lists map[listKey]list // of runs and their artifacts, as they were listed
+	read  map[int64]result // by id of the artifact
 }
 
 // OpenRecords opens a repository's build records. Nothing is asked for yet.
 func OpenRecords(o Options) *Records {
 	return &Records{
 		source: source{Options: o},
-		lists:  map[listKey]list{}, read: map[int64]result{}, seen: map[string]map[string]int{},
+		lists:  map[listKey]list{}, read: map[int64]result{},
 	}
 }
 
@@ -38,13 +37,21 @@ func (s *Records) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []e
 		return nil, nil, err
 	}
 	artifacts = latest(run, artifacts)
-	results := make([]result, len(artifacts))
-	each(len(artifacts), func(i int) bool {
-		results[i] = s.result(ctx, artifacts[i], nil)
-		return true
-	})
 	var builds []detect.Build
 	var problems []error
+	if more := len(artifacts) - maxArtifacts; more > 0 {
+		problems = append(problems, fmt.Errorf("%s: run %d: %d artifacts beyond the first %d are left out", s.shown(), run.GetID(), more, maxArtifacts))
+		artifacts = artifacts[:maxArtifacts]
+	}
+	kept, err := s.kept(ctx, "artifacts", idsOf(artifacts))
+	if err != nil {
+		problems = append(problems, err)
+	}
+	results := make([]result, len(artifacts))
+	each(len(artifacts), func(i int) bool {
+		results[i] = s.result(ctx, artifacts[i], kept)
+		return true
+	})
 	for i, r := range results {
 		name := artifacts[i].GetName()
 		problems = append(problems, r.warnings...)
@@ -67,14 +74,18 @@ func (s *Records) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []e
 	return builds, problems, nil
 }
 
+func idsOf(artifacts []*gh.Artifact) (ids []string) {
+	for _, a := range artifacts {
+		ids = append(ids, strconv.FormatInt(a.GetID(), 10))
+	}
+	return ids
+}
+
 // subject is the run that is to be judged, and what may hold its records.
 func (s *Records) subject(ctx context.Context, w fetch.Want) (*gh.WorkflowRun, []*gh.Artifact, error) {
-	id := s.Run
-	if w.RunID != "" {
-		var err error
-		if id, err = strconv.ParseInt(w.RunID, 10, 64); err != nil || id <= 0 {
-			return nil, nil, fmt.Errorf("%s: %q is no id of a workflow run: it is the number in its address", s.shown(), w.RunID)
-		}
+	id, err := s.wantedRun(w)
+	if err != nil {
+		return nil, nil, err
 	}
 	var runs []*gh.WorkflowRun
 	if id != 0 {
@@ -85,7 +96,6 @@ func (s *Records) subject(ctx context.Context, w fetch.Want) (*gh.WorkflowRun, [
 		runs = append(runs, run)
 	} else {
 		const most = 20
-		var err error
 		runs, err = s.listRuns(ctx, gh.ListWorkflowRunsOptions{HeadSHA: w.Revision}, most, func(*gh.WorkflowRun) bool { return true })
 		if err != nil {
 			return nil, nil, err
@@ -323,13 +333,13 @@ func (s *Records) candidates(r *gh.WorkflowRun, artifacts []*gh.Artifact, head b
 // readAll reads the candidates, several at a time and in order, until a window
 // full of the base's is read, or a limit ends it.
 func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candidate, heads int, t *tally) []result {
-	var ids []string
+	var unknown []*gh.Artifact
 	for _, c := range candidates {
 		if _, known := s.read[c.artifact.GetID()]; !known {
-			ids = append(ids, strconv.FormatInt(c.artifact.GetID(), 10))
+			unknown = append(unknown, c.artifact)
 		}
 	}
-	kept, err := s.kept(ctx, "artifacts", ids)
+	kept, err := s.kept(ctx, "artifacts", idsOf(unknown))
 	if err != nil {
 		t.shelf = err
 	}

@@ -5,12 +5,17 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	gh "github.com/google/go-github/v60/github"
+
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/fetch/github/githubtest"
 )
 
@@ -91,32 +96,330 @@ func query(t testing.TB, r *Records) fetch.Query {
 	return fetch.Query{Build: &builds[0], BaseBranch: "main", BaseRepository: "shop/app", Window: 50, Enough: 8}
 }
 
+// pull adds a run of a pull request from a branch of the repository itself, with
+// the record of the first build that changes something.
+func pull(t testing.TB, s *githubtest.Server) *gh.WorkflowRun {
+	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "slow", Created: began.Add(100 * time.Hour)})
+	s.AddArtifact(run, "shop~app~AAAAAA.dockerbuild", recording(t, 30))
+	return run
+}
+
+// history is what the build of the run is judged against.
+func history(t testing.TB, o Options) (*detect.History, error) {
+	t.Helper()
+	r := OpenRecords(o)
+	q := query(t, r)
+	q.Build.PullRequest = "7"
+	return r.History(t.Context(), q)
+}
+
+func ids(builds []detect.Build) (out []string) {
+	for _, b := range builds {
+		out = append(out, b.Revision[max(0, len(b.Revision)-4):])
+	}
+	return out
+}
+
+// The history is the same wherever it comes from, and what was fetched before is
+// not fetched again.
 func TestHistory(t *testing.T) {
 	s := githubtest.New(t)
 	addMain(t, s, 0, 30)
-	pull := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "slow", Created: began.Add(100 * time.Hour)})
-	s.AddArtifact(pull, "shop~app~AAAAAA.dockerbuild", recording(t, 30))
-	o := options(t, s, pull.GetID())
+	o := options(t, s, pull(t, s).GetID())
 	o.Shelf = &shelf{}
-	for _, kind := range []string{"cold", "warm"} {
+	for _, kind := range []struct {
+		name        string
+		calls, gets int
+	}{{"cold", 37, 31}, {"warm", 6, 0}} {
 		s.Calls()
 		gets := s.Gets()
-		r := OpenRecords(o)
-		q := query(t, r)
-		h, err := r.History(t.Context(), q)
+		h, err := history(t, o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(h.Base) != 30 || len(h.Notes) > 0 {
-			t.Errorf("%s: %d builds, %q", kind, len(h.Base), h.Notes)
+		if len(h.Base) != 30 || len(h.Notes) > 0 || len(h.Branch) > 0 {
+			t.Errorf("%s: %d builds, %d of the branch, %q", kind.name, len(h.Base), len(h.Branch), h.Notes)
 		}
-		if b := h.Base[0]; b.Branch != "main" || b.Repository != "shop/app" || b.Revision == "" || b.URL == "" {
-			t.Errorf("%s: %+v", kind, b)
+		for i, b := range h.Base {
+			if b.Branch != "main" || b.Repository != "shop/app" || b.Revision != s.Runs[29-i].GetHeadSHA() || b.URL != s.Runs[29-i].GetHTMLURL() {
+				t.Errorf("%s: build %d is of %s, %s, %s, %s", kind.name, i, b.Branch, b.Repository, b.Revision, b.URL)
+			}
 		}
-		calls := s.Calls()
-		t.Logf("%s: %d calls, %d downloads", kind, len(calls), s.Gets()-gets)
-		for _, c := range calls {
-			t.Log(c)
+		if calls := s.Calls(); len(calls) != kind.calls || s.Gets()-gets != kind.gets {
+			t.Errorf("%s: %d requests and %d downloads, want %d and %d\n%s", kind.name, len(calls), s.Gets()-gets, kind.calls, kind.gets, strings.Join(calls, "\n"))
 		}
+	}
+}
+
+// Lists come in pages. Where most of the repository's artifacts are others', the
+// runs are asked for theirs.
+func TestPages(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		others int // artifacts beside each record
+		most   int // requests
+	}{{"none beside", 0, 31 + 2 + 5 + 5}, {"many beside", 9, 31 + 2 + 5 + 32}} {
+		t.Run(test.name, func(t *testing.T) {
+			s := githubtest.New(t)
+			s.PerPage = 10
+			for n := range 30 {
+				run := s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)})
+				for i := range test.others {
+					s.AddArtifact(run, fmt.Sprintf("coverage-%d", i), []byte("x"))
+				}
+				s.AddArtifact(run, "shop~app~BBBBBB.dockerbuild", recording(t, n))
+			}
+			h, err := history(t, options(t, s, pull(t, s).GetID()))
+			if err != nil || len(h.Base) != 30 {
+				t.Fatalf("%d builds, %v", len(h.Base), err)
+			}
+			if n := len(s.Calls()); n > test.most {
+				t.Errorf("%d requests, want at most %d", n, test.most)
+			}
+		})
+	}
+}
+
+// A window of builds is enough, and it is always the same.
+func TestWindow(t *testing.T) {
+	s := githubtest.New(t)
+	addMain(t, s, 0, 30)
+	o := options(t, s, pull(t, s).GetID())
+	var first []string
+	for range 5 {
+		r := OpenRecords(o)
+		q := query(t, r)
+		q.Window = 10
+		h, err := r.History(t.Context(), q)
+		if err != nil || len(h.Base) != 10 || len(h.Rare) > 0 {
+			t.Fatalf("%d builds, %d rare, %v", len(h.Base), len(h.Rare), err)
+		}
+		if first == nil {
+			first = ids(h.Base)
+		}
+		if diff := cmp.Diff(first, ids(h.Base)); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if n := s.Gets(); n > 5*(1+10+parallel) {
+		t.Errorf("%d downloads", n)
+	}
+}
+
+// Only successful runs of the base branch, which nobody can start who may not
+// write to the repository, are the baseline.
+func TestWhoIsBase(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		run  githubtest.Run
+		edit func(*gh.WorkflowRun)
+		want int
+	}{
+		{name: "push", want: 1},
+		{name: "schedule", run: githubtest.Run{Event: "schedule"}, want: 1},
+		{name: "by hand", run: githubtest.Run{Event: "workflow_dispatch"}, want: 1},
+		{name: "merge queue", run: githubtest.Run{Event: "merge_group", Branch: "gh-readonly-queue/main/pr-3-abc"}, want: 1},
+		{name: "merge queue of another", run: githubtest.Run{Event: "merge_group", Branch: "gh-readonly-queue/next/pr-3-abc"}},
+		{name: "a fork's main", run: githubtest.Run{Event: "pull_request", Head: "eve/app", HeadID: 666}},
+		{name: "a fork's main, privileged", run: githubtest.Run{Event: "pull_request_target", Head: "eve/app", HeadID: 666}},
+		{name: "a push to a fork", run: githubtest.Run{Head: "eve/app", HeadID: 666}},
+		{name: "a fork that says it is this repository", run: githubtest.Run{HeadID: 666}},
+		{name: "a deleted fork", run: githubtest.Run{}, edit: func(r *gh.WorkflowRun) { r.HeadRepository = nil }},
+		{name: "nothing said of repositories", run: githubtest.Run{}, edit: func(r *gh.WorkflowRun) { r.HeadRepository, r.Repository = nil, nil }},
+		{name: "a pull request from main", run: githubtest.Run{Event: "pull_request"}},
+		{name: "comments", run: githubtest.Run{Event: "issue_comment"}},
+		{name: "failed", run: githubtest.Run{Conclusion: "failure"}},
+		{name: "another branch", run: githubtest.Run{Branch: "next"}},
+		{name: "later than the build", run: githubtest.Run{Created: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := githubtest.New(t)
+			if test.run.Created.IsZero() {
+				test.run.Created = began
+			}
+			run := s.AddRun(test.run)
+			s.AddArtifact(run, "shop~app~BBBBBB.dockerbuild", recording(t, 3))
+			if test.edit != nil {
+				test.edit(run)
+			}
+			h, err := history(t, options(t, s, pull(t, s).GetID()))
+			if err != nil || len(h.Base) != test.want {
+				t.Errorf("%d builds, %v", len(h.Base), err)
+			}
+			for _, b := range h.Base {
+				if b.Branch != "main" {
+					t.Errorf("it is of %s", b.Branch)
+				}
+			}
+		})
+	}
+}
+
+// The newest five earlier runs of the pull request are evidence, those that a
+// check failed too, and the earlier attempts of this one.
+func TestEvidence(t *testing.T) {
+	s := githubtest.New(t)
+	addMain(t, s, 0, 10)
+	add := func(n int, r githubtest.Run) *gh.WorkflowRun {
+		if r.Event == "" {
+			r.Event = "pull_request"
+		}
+		r.Branch, r.Created = "slow", began.Add(time.Duration(n)*time.Hour)
+		run := s.AddRun(r)
+		s.AddArtifact(run, "shop~app~CCCCCC.dockerbuild", recording(t, n))
+		return run
+	}
+	add(30, githubtest.Run{}) // MaxBranch are newer
+	kept := []*gh.WorkflowRun{add(31, githubtest.Run{}), add(32, githubtest.Run{Conclusion: "failure"}), add(33, githubtest.Run{})}
+	add(34, githubtest.Run{Head: "eve/app", HeadID: 666}) // the same branch of a fork
+	add(35, githubtest.Run{Event: "push"})
+	add(36, githubtest.Run{Status: "in_progress"})
+	own := s.AddRun(githubtest.Run{
+		Event: "pull_request", Branch: "slow", Status: "in_progress", Attempt: 2,
+		Created: began.Add(100 * time.Hour), Started: began.Add(101 * time.Hour),
+	})
+	first := s.AddArtifact(own, "shop~app~DDDDDD.dockerbuild", recording(t, 37))
+	first.CreatedAt = &gh.Timestamp{Time: began.Add(100*time.Hour + time.Minute)}
+	s.AddArtifact(own, "shop~app~EEEEEE.dockerbuild", recording(t, 44))
+	h, err := history(t, options(t, s, own.GetID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{own.GetHeadSHA(), kept[2].GetHeadSHA(), kept[1].GetHeadSHA(), kept[0].GetHeadSHA()}
+	var got []string
+	for _, b := range h.Branch {
+		got = append(got, b.Revision)
+		if b.PullRequest != "7" || b.Branch != "slow" || b.Repository != "shop/app" {
+			t.Errorf("%s is of %s, %s, %s", b.ID, b.PullRequest, b.Branch, b.Repository)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(h.Base) != 10 {
+		t.Errorf("%d builds of main", len(h.Base))
+	}
+}
+
+// A record that a pull request copied from main takes nothing from the baseline,
+// and is no evidence.
+func TestCopiedRecord(t *testing.T) {
+	s := githubtest.New(t)
+	addMain(t, s, 0, 10)
+	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "slow", Created: began.Add(20 * time.Hour)})
+	s.AddArtifact(run, "shop~app~CCCCCC.dockerbuild", recording(t, 9))
+	h, err := history(t, options(t, s, pull(t, s).GetID()))
+	if err != nil || len(h.Base) != 10 || len(h.Branch) != 0 {
+		t.Fatalf("%d builds, %d of the branch, %v", len(h.Base), len(h.Branch), err)
+	}
+	for _, b := range h.Base {
+		if b.PullRequest != "" || b.Branch != "main" {
+			t.Errorf("%s is of %s, %s", b.ID, b.PullRequest, b.Branch)
+		}
+	}
+}
+
+// Of a run that was made again, what the superseded attempt built is left out.
+func TestAttempts(t *testing.T) {
+	s := githubtest.New(t)
+	again := s.AddRun(githubtest.Run{Created: began, Started: began.Add(time.Hour), Attempt: 2})
+	s.AddArtifact(again, "shop~app~AAAAAA.dockerbuild", recording(t, 1)).CreatedAt = &gh.Timestamp{Time: began.Add(time.Minute)}
+	s.AddArtifact(again, "shop~app~BBBBBB.dockerbuild", recording(t, 2))
+	// Only another job was made again: the first attempt's record is the one.
+	partly := s.AddRun(githubtest.Run{Created: began.Add(2 * time.Hour), Started: began.Add(3 * time.Hour), Attempt: 2})
+	s.AddArtifact(partly, "shop~app~CCCCCC.dockerbuild", recording(t, 3)).CreatedAt = &gh.Timestamp{Time: began.Add(2*time.Hour + time.Minute)}
+	h, err := history(t, options(t, s, pull(t, s).GetID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{starts(t, 3), starts(t, 2)}, startsOf(h.Base)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// starts is when a recorded build began.
+func starts(t testing.TB, n int) string {
+	list, _, err := file.Decode(t.Context(), "x", recording(t, n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startsOf(list)[0]
+}
+
+func startsOf(list []detect.Build) (out []string) {
+	for _, b := range list {
+		out = append(out, b.Start.Format(time.RFC3339Nano))
+	}
+	return out
+}
+
+// A pipeline that was given a name by hand has as its history the builds that are
+// of the same image.
+func TestNamedPipeline(t *testing.T) {
+	s := githubtest.New(t)
+	addMain(t, s, 0, 10)
+	other, err := os.ReadFile("../../testdata/builds/beta/dockerbuild/base-1.dockerbuild")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.AddArtifact(s.Runs[0], "shop~other~BBBBBB.dockerbuild", other)
+	o := options(t, s, pull(t, s).GetID())
+	o.Pipeline = "shop"
+	r := OpenRecords(o)
+	q := query(t, r)
+	q.Build.Pipeline = "shop"
+	h, err := r.History(t.Context(), q)
+	if err != nil || len(h.Base) != 10 {
+		t.Fatalf("%d builds, %v", len(h.Base), err)
+	}
+}
+
+// Without anything that says which, the newest run with a record is judged; a run
+// can be named; and a run without records says so.
+func TestSubject(t *testing.T) {
+	s := githubtest.New(t)
+	addMain(t, s, 0, 2)
+	empty := s.AddRun(githubtest.Run{Created: began.Add(50 * time.Hour)})
+	s.AddArtifact(empty, "coverage", []byte("x"))
+	named, want := fmt.Sprint(s.Runs[0].GetID()), s.Runs[0].GetHeadSHA()
+	for _, test := range []struct {
+		name string
+		want fetch.Want
+		sha  string
+		err  string
+	}{
+		{"newest", fetch.Want{}, s.Runs[1].GetHeadSHA(), ""},
+		{"named", fetch.Want{RunID: named}, want, ""},
+		{"by commit", fetch.Want{Revision: want}, want, ""},
+		{"none", fetch.Want{RunID: fmt.Sprint(empty.GetID())}, "", "no build in it"},
+		{"unknown", fetch.Want{RunID: "1"}, "", "404"},
+		{"no number", fetch.Want{RunID: "x/../y"}, "", "no id of a workflow run"},
+		{"unknown commit", fetch.Want{Revision: "beef"}, "", "no build in it"},
+	} {
+		builds, problems, err := OpenRecords(options(t, s, 0)).Builds(t.Context(), test.want)
+		switch {
+		case test.err != "":
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("%s: %v", test.name, err)
+			}
+		case err != nil || len(problems) > 0 || len(builds) != 1 || builds[0].Revision != test.sha:
+			t.Errorf("%s: %v, %v, %v", test.name, builds, problems, err)
+		}
+	}
+}
+
+// What an artifact says of its own origin is not believed.
+func TestLyingRecord(t *testing.T) {
+	s := githubtest.New(t)
+	lie := `{"id":"x","repository":"shop/app","branch":"main","revision":"c0ffee","pull_request":"1","url":"https://evil.example","start":"2026-01-02T03:04:05Z","steps":[{"name":"RUN a","duration_seconds":1}]}`
+	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "main", Head: "eve/app", HeadID: 666, Created: began})
+	s.AddArtifact(run, "buildregress", []byte(lie))
+	builds, _, err := OpenRecords(options(t, s, run.GetID())).Builds(t.Context(), fetch.Want{})
+	if err != nil || len(builds) != 1 {
+		t.Fatal(builds, err)
+	}
+	b := builds[0]
+	if b.Repository != "eve/app" || b.Branch != "main" || b.Revision != run.GetHeadSHA() || b.PullRequest != "" || b.URL != run.GetHTMLURL() {
+		t.Errorf("it is taken for %+v", b)
 	}
 }

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // baseEvents start runs that only those can who may write to the repository. A
@@ -97,6 +100,18 @@ func (s *source) listRuns(ctx context.Context, o gh.ListWorkflowRunsOptions, mos
 	}
 	newestFirst(runs)
 	return runs, nil
+}
+
+// wantedRun is the id of the run that is to be judged, 0 if nothing says it.
+func (s *source) wantedRun(w fetch.Want) (int64, error) {
+	if w.RunID == "" {
+		return s.Run, nil
+	}
+	id, err := strconv.ParseInt(w.RunID, 10, 64)
+	if err != nil || id <= 0 {
+		return 0, fmt.Errorf("%s: %.40q is no id of a workflow run: it is the number in its address", s.shown(), w.RunID)
+	}
+	return id, nil
 }
 
 // run is the one with an id.

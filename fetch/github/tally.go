@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,7 +10,8 @@ import (
 
 // A tally counts what became of the artifacts that were to be read.
 type tally struct {
-	runs     int // of the base branch
+	what     string // they are, if not artifacts
+	runs     int    // of the base branch
 	expired  int
 	tooLarge int
 	noRecord int
@@ -72,7 +74,7 @@ func (t *tally) notes(branch string) (notes []string) {
 		}
 	}
 	if len(parts) > 0 {
-		note := "artifacts left out: " + strings.Join(parts, ", ")
+		note := cmp.Or(t.what, "artifacts") + " left out: " + strings.Join(parts, ", ")
 		if t.failure != nil {
 			note += fmt.Sprintf(" (%v)", t.failure)
 		}
@@ -85,7 +87,7 @@ func (t *tally) notes(branch string) (notes []string) {
 			why = limit.Error()
 		}
 		if t.unread > 0 {
-			why += fmt.Sprintf(" (%d artifacts not read)", t.unread)
+			why += fmt.Sprintf(" (%d %s not read)", t.unread, cmp.Or(t.what, "artifacts"))
 		}
 		notes = append(notes, "the history is smaller than it could be: "+why)
 	}

@@ -1,0 +1,88 @@
+package github
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
+)
+
+// maxSteps of a job are looked at. GitHub allows a thousand jobs, and fewer steps.
+const maxSteps = 2000
+
+// buildOf makes a build of a job, with all steps that have ended, but for those
+// that were skipped or only clean up. Its identity is left to its run. odd counts
+// the steps whose times cannot be. ok is false for a job that ran nothing.
+func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int, ok bool) {
+	b = detect.Build{
+		ID:       strconv.FormatInt(job.GetID(), 10),
+		Pipeline: strings.Join([]string{run.GetRepository().GetFullName(), clean(run.GetName()), clean(job.GetName())}, "/"),
+		URL:      job.GetHTMLURL(),
+		Runner:   clean(strings.Join(job.Labels, ",")),
+		Start:    job.GetStartedAt().UTC(), Resolution: time.Second,
+	}
+	switch job.GetConclusion() {
+	case "success", "": // that of a job that runs yet is ""
+	case "failure", "timed_out", "startup_failure":
+		b.Outcome, b.Error = detect.Failed, "the job ended as "+job.GetConclusion()
+	case "cancelled":
+		b.Outcome, b.Error = detect.Cancelled, "the job was cancelled"
+	default:
+		return b, 0, false
+	}
+	stage := clean(job.GetName())
+	seen := map[int64]bool{}
+	for _, task := range job.Steps[:min(len(job.Steps), maxSteps)] {
+		if !counts(task) {
+			continue
+		}
+		start, end := task.GetStartedAt().UTC(), task.GetCompletedAt().UTC()
+		if !fetch.Plausible(start) || !fetch.Plausible(end) || end.Sub(start) > buildkit.MaxDuration || seen[task.GetNumber()] {
+			odd++
+			continue
+		}
+		if end.Before(start) {
+			end = start
+			odd++
+		}
+		seen[task.GetNumber()] = true
+		name := clean(task.GetName())
+		step := detect.Step{
+			ID: strconv.FormatInt(task.GetNumber(), 10), Key: detect.KeyOf("", stage, name), Name: name, Stage: stage,
+			Start: start, Duration: end.Sub(start),
+		}
+		if c := task.GetConclusion(); c == "failure" || c == "cancelled" {
+			step.State, step.Error = detect.StepFailed, "ended as "+c
+			if b.Outcome == detect.OK && job.GetStatus() != "completed" {
+				b.Outcome, b.Error = detect.Failed, "a step of the job ended as "+c
+			}
+		}
+		if start.Before(b.Start) || !fetch.Plausible(b.Start) {
+			b.Start = start
+		}
+		b.Duration = max(b.Duration, end.Sub(b.Start))
+		b.Steps = append(b.Steps, step)
+	}
+	return b, odd, len(b.Steps) > 0
+}
+
+// counts tells whether a step is done, and does a job's work.
+func counts(task *gh.TaskStep) bool {
+	name := task.GetName()
+	return task.GetStatus() == "completed" && task.GetConclusion() != "skipped" &&
+		!strings.HasPrefix(name, "Post ") && name != "Complete job"
+}
+
+// clean makes text that a pull request may have written fit to be stored and
+// shown.
+func clean(text string) string {
+	if text = buildkit.Clean(text, 200); strings.TrimSpace(text) == "" {
+		return "unnamed"
+	}
+	return text
+}

@@ -1,0 +1,342 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// Steps are the times of the jobs of a repository's workflow runs and of their
+// steps, which GitHub keeps of every run: each job is a build. They count in whole
+// seconds. It may be asked by one caller at a time.
+type Steps struct {
+	source
+	read map[int64]jobs // by id of the run
+	// own is the step that runs us, by the pipeline of the job that does: what
+	// comes behind it in other runs has nothing to compare with in this one.
+	own map[string]ownStep
+}
+
+// An ownStep is a step that runs us: its name, and how many ran before it.
+type ownStep struct {
+	name   string
+	before int
+}
+
+// jobs are those of a run, as far as they are builds.
+type jobs struct {
+	builds []detect.Build
+	odd    int // steps with impossible times
+	err    error
+}
+
+// OpenSteps opens a repository's jobs and steps. Nothing is asked for yet.
+func OpenSteps(o Options) *Steps {
+	return &Steps{source: source{Options: o}, read: map[int64]jobs{}, own: map[string]ownStep{}}
+}
+
+// Builds is the job that runs us, as far as it has come; else all jobs of a run
+// that are done: of that which w or the options name, or of the newest.
+func (s *Steps) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []error, error) {
+	run, err := s.subject(ctx, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := s.listJobs(ctx, run.GetID())
+	if err != nil {
+		return nil, nil, err
+	}
+	live := s.live(list)
+	var builds []detect.Build
+	odd := 0
+	for _, job := range list {
+		if live != nil && job != live {
+			continue
+		}
+		b, n, ok := buildOf(run, job)
+		if !ok {
+			continue
+		}
+		odd += n
+		s.identifyJob(&b, run, "")
+		if job == live {
+			own := ownStep{before: len(b.Steps)}
+			for _, step := range job.Steps {
+				if step.GetStatus() != "completed" {
+					own.name = clean(step.GetName())
+					break
+				}
+			}
+			s.own[b.Pipeline] = own
+		}
+		builds = append(builds, s.trimmed(b))
+	}
+	var problems []error
+	if odd > 0 {
+		problems = append(problems, fmt.Errorf("%s: run %d: %s", s.shown(), run.GetID(), oddTimes(odd)))
+	}
+	if len(builds) == 0 {
+		return nil, problems, fmt.Errorf("%s: run %d: %w: no job of it has run a step", s.shown(), run.GetID(), fetch.ErrNoBuilds)
+	}
+	return builds, problems, nil
+}
+
+func oddTimes(n int) string {
+	return fmt.Sprintf("%d steps ended before they began, by GitHub's clock, or at no time: taken as 0 s, or left out", n)
+}
+
+// subject is the run that is to be judged.
+func (s *Steps) subject(ctx context.Context, w fetch.Want) (*gh.WorkflowRun, error) {
+	id, err := s.wantedRun(w)
+	if err != nil {
+		return nil, err
+	}
+	if id != 0 {
+		return s.run(ctx, id)
+	}
+	runs, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{HeadSHA: w.Revision, Status: "completed"}, 1, func(*gh.WorkflowRun) bool { return true })
+	if err == nil && len(runs) == 0 {
+		err = fmt.Errorf("%s: %w: no workflow run is done", s.shown(), fetch.ErrNoBuilds)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return runs[0], nil
+}
+
+// live is the job that runs us, nil if none of them does. The key by which a job
+// stands in its workflow is often, and not always, its name.
+func (s *Steps) live(list []*gh.WorkflowJob) *gh.WorkflowJob {
+	if s.Job == "" {
+		return nil
+	}
+	var running []*gh.WorkflowJob
+	for _, job := range list {
+		if job.GetStatus() == "in_progress" {
+			running = append(running, job)
+		}
+	}
+	for _, is := range []func(*gh.WorkflowJob) bool{
+		func(j *gh.WorkflowJob) bool { return s.Runner != "" && j.GetRunnerName() == s.Runner },
+		func(j *gh.WorkflowJob) bool { return j.GetName() == s.Job },
+		func(j *gh.WorkflowJob) bool { return strings.HasPrefix(j.GetName(), s.Job+" (") }, // of a matrix
+	} {
+		if i := slices.IndexFunc(running, is); i >= 0 {
+			return running[i]
+		}
+	}
+	return nil
+}
+
+// listJobs lists the jobs of a run's latest attempt.
+func (s *Steps) listJobs(ctx context.Context, run int64) (all []*gh.WorkflowJob, err error) {
+	o := gh.ListWorkflowJobsOptions{Filter: "latest", ListOptions: gh.ListOptions{PerPage: perPage}}
+	for range maxPages {
+		list, resp, err := s.Client.Actions.ListWorkflowJobs(ctx, s.Owner, s.Name, run, &o)
+		if err != nil {
+			return nil, s.explain(fmt.Sprintf("jobs of run %d", run), resp, err)
+		}
+		all = append(all, list.Jobs...)
+		if resp.NextPage <= o.Page {
+			break
+		}
+		o.Page = resp.NextPage
+	}
+	return slices.DeleteFunc(all, func(j *gh.WorkflowJob) bool { return j == nil }), nil
+}
+
+func (s *Steps) identifyJob(b *detect.Build, run *gh.WorkflowRun, pull string) {
+	url := b.URL
+	s.identify(b, run, pull)
+	b.URL = url
+}
+
+// trimmed is a job without what runs us and what comes behind that; its time ends
+// with the last step that is left.
+func (s *Steps) trimmed(b detect.Build) detect.Build {
+	all := b.Steps
+	if own, live := s.own[b.Pipeline]; live {
+		end := slices.IndexFunc(all, func(step detect.Step) bool { return step.Name == own.name })
+		if end < 0 {
+			end = min(own.before, len(all))
+		}
+		all = all[:end]
+	}
+	b.Steps, b.Duration = nil, 0
+	for _, step := range all {
+		if runsUs(step.Name) {
+			continue
+		}
+		step.Inputs = nil
+		if n := len(b.Steps); n > 0 {
+			step.Inputs = []string{b.Steps[n-1].ID}
+		}
+		b.Steps = append(b.Steps, step)
+		b.Duration = max(b.Duration, step.Start.Add(step.Duration).Sub(b.Start))
+	}
+	return b
+}
+
+// runsUs tells by its name whether a step runs buildregress.
+func runsUs(name string) bool { return strings.Contains(strings.ToLower(name), "buildregress") }
+
+// History finds the same job in the newest successful runs of the base branch,
+// and in the newest of the build's own branch or pull request.
+func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
+	inner, cancel := s.within(ctx)
+	defer cancel()
+	t := &tally{what: "runs"}
+	b := q.Build
+	base, err := s.baseRuns(inner, q.BaseBranch, b.Start, min(2*q.Window, maxRuns))
+	var head []*gh.WorkflowRun
+	onBase := b.PullRequest == "" && b.Branch == q.BaseBranch
+	if err == nil && b.Branch != "" && !onBase {
+		head, err = s.headRuns(inner, b.Repository, b.Branch, b.PullRequest != "", b.Start)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil && !spent(err):
+		return nil, err
+	}
+	t.cut(err)
+	head = slices.DeleteFunc(head, func(r *gh.WorkflowRun) bool { return r.GetID() == s.Run })
+	t.runs = len(base)
+	runs := slices.Concat(head, base)
+	results := s.readRuns(inner, q, runs, len(head), t)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	q.BaseRepository = s.shown()
+	var all []detect.Build
+	odd, enough := 0, 0
+	for i, run := range runs {
+		if i >= len(head) && enough >= q.Window {
+			break
+		}
+		t.count(result{builds: results[i].builds, err: results[i].err})
+		odd += results[i].odd
+		for _, b := range results[i].builds {
+			pull := ""
+			if i < len(head) {
+				pull = q.Build.PullRequest
+			}
+			s.identifyJob(&b, run, pull)
+			if b.Pipeline != q.Build.Pipeline {
+				continue
+			}
+			if b = s.trimmed(b); i >= len(head) {
+				b.Branch, b.Repository = q.BaseBranch, q.BaseRepository
+				if b.Outcome == detect.OK {
+					enough++
+				}
+			}
+			all = append(all, b)
+		}
+	}
+	h := fetch.Select(all, q)
+	h.Notes = t.notes(q.BaseBranch)
+	if odd > 0 {
+		h.Notes = append(h.Notes, oddTimes(odd))
+	}
+	return h, nil
+}
+
+// readRuns reads the jobs of runs, until there is a window full of the base's.
+func (s *Steps) readRuns(ctx context.Context, q fetch.Query, runs []*gh.WorkflowRun, heads int, t *tally) []jobs {
+	var ids []string
+	for _, r := range runs {
+		ids = append(ids, attemptID(r))
+	}
+	kept, err := s.kept(ctx, "jobs", ids)
+	if err != nil {
+		t.shelf = err
+	}
+	progress := newProgress(len(runs), heads, q.Window)
+	results := make([]jobs, len(runs))
+	each(len(runs), func(i int) bool {
+		run := runs[i]
+		r, known := s.read[run.GetID()]
+		if !known {
+			r = s.readRun(ctx, run, kept)
+		}
+		results[i] = r
+		n := 0
+		for _, b := range r.builds {
+			s.identifyJob(&b, run, "")
+			if b.Pipeline == q.Build.Pipeline && b.Outcome == detect.OK {
+				n++
+			}
+		}
+		return !spent(r.err) && !progress.done(i, n)
+	})
+	for i, r := range results {
+		if r.err == nil && r.builds != nil {
+			s.read[runs[i].GetID()] = r
+		}
+	}
+	return results
+}
+
+// attemptID is under what a shelf keeps the jobs of a run: another attempt has
+// others.
+func attemptID(r *gh.WorkflowRun) string {
+	return strconv.FormatInt(r.GetID(), 10) + "/" + strconv.Itoa(r.GetRunAttempt())
+}
+
+func (s *Steps) readRun(ctx context.Context, run *gh.WorkflowRun, kept map[string][]detect.Build) (r jobs) {
+	id := attemptID(run)
+	if builds, ok := kept[id]; ok {
+		return jobs{builds: notNil(builds)}
+	}
+	list, err := s.listJobs(ctx, run.GetID())
+	if err != nil {
+		return jobs{err: err}
+	}
+	for _, job := range list {
+		if b, odd, ok := buildOf(run, job); ok {
+			r.builds = append(r.builds, b)
+			r.odd += odd
+		}
+	}
+	r.builds = notNil(r.builds)
+	if s.Shelf != nil && run.GetStatus() == "completed" {
+		r.err = s.Shelf.Keep(ctx, s.origin("jobs"), id, r.builds)
+		if r.err != nil && !errors.Is(r.err, context.DeadlineExceeded) {
+			r.err = nil // it was read all the same
+		}
+	}
+	return r
+}
+
+// notNil is a list that tells that it was read, though nothing is in it.
+func notNil(builds []detect.Build) []detect.Build {
+	if builds == nil {
+		return []detect.Build{}
+	}
+	return builds
+}
+
+// Pipelines are those of the jobs that were looked at.
+func (s *Steps) Pipelines(ctx context.Context) ([]fetch.Pipeline, error) {
+	var m fetch.Memory
+	for _, r := range s.read {
+		for _, b := range r.builds {
+			m.Add(b)
+		}
+	}
+	return m.Pipelines(ctx)
+}
+
+var (
+	_ fetch.Finder    = (*Steps)(nil)
+	_ fetch.Historian = (*Steps)(nil)
+)

@@ -1,0 +1,248 @@
+package github
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/builds/buildtest"
+	"github.com/buildregress/buildregress/fetch/github/githubtest"
+)
+
+// A task is a step of a job: its name, how long it takes in seconds, and what
+// became of it if not success.
+type task struct {
+	name    string
+	seconds int
+	ended   string
+}
+
+// addJob adds a job to a run that does these tasks one after the other. One that
+// is to take -1 s runs yet, and the job with it.
+func addJob(s *githubtest.Server, run *gh.WorkflowRun, name string, tasks ...task) *gh.WorkflowJob {
+	at := run.GetRunStartedAt().Add(time.Minute)
+	stamp := func() *gh.Timestamp { return &gh.Timestamp{Time: at} }
+	job := &gh.WorkflowJob{
+		ID: gh.Int64(run.GetID()*100 + int64(len(s.Jobs[run.GetID()]))), RunID: run.ID, Name: &name, Labels: []string{"ubuntu-latest"},
+		Status: gh.String("completed"), Conclusion: gh.String("success"), RunnerName: gh.String("runner of " + name),
+		StartedAt: stamp(), HTMLURL: gh.String(run.GetHTMLURL() + "/job/1"),
+	}
+	for i, t := range tasks {
+		step := &gh.TaskStep{Name: gh.String(t.name), Number: gh.Int64(int64(i + 1)), Status: gh.String("completed"), Conclusion: gh.String("success"), StartedAt: stamp()}
+		if t.ended != "" {
+			step.Conclusion = gh.String(t.ended)
+		}
+		if t.seconds < 0 {
+			step.Status, step.Conclusion = gh.String("in_progress"), nil
+			job.Status, job.Conclusion = gh.String("in_progress"), nil
+		} else {
+			at = at.Add(time.Duration(t.seconds) * time.Second)
+			step.CompletedAt = stamp()
+		}
+		job.Steps = append(job.Steps, step)
+	}
+	job.CompletedAt = stamp()
+	s.Jobs[run.GetID()] = append(s.Jobs[run.GetID()], job)
+	return job
+}
+
+// usual is a job that builds an image, with times that vary a little.
+func usual(n int) []task {
+	return []task{
+		{"Set up job", 2, ""}, {"Run actions/checkout@v4", 3 + n%2, ""}, {"Build", 60 + n%5, ""}, {"Test", 30 + n%3, ""},
+		{"Publish", 0, "skipped"}, {"Judge", 5, ""}, {"Upload", 20, ""}, {"Post Run actions/checkout@v4", 4, ""}, {"Complete job", 0, ""},
+	}
+}
+
+func named(b *detect.Build) (out []string) {
+	for _, s := range b.Steps {
+		out = append(out, fmt.Sprintf("%s %v", s.Name, s.Duration))
+	}
+	return out
+}
+
+// The job that runs us is judged as far as it has come, against the same part of
+// the same job in earlier runs.
+func TestLiveJob(t *testing.T) {
+	s := githubtest.New(t)
+	for n := range 12 {
+		run := s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)})
+		addJob(s, run, "image", usual(n)...)
+		addJob(s, run, "lint", task{"Lint", 9, ""})
+	}
+	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "slow", Status: "in_progress", Created: began.Add(100 * time.Hour)})
+	addJob(s, run, "lint", task{"Lint", -1, ""})
+	addJob(s, run, "image", task{"Set up job", 2, ""}, task{"Run actions/checkout@v4", 3, ""}, task{"Build", 150, ""}, task{"Test", 30, ""}, task{"Judge", -1, ""})
+	o := options(t, s, run.GetID())
+	o.Job, o.Runner = "build", "runner of image" // the job has a name besides its key
+	o.Shelf = &shelf{}
+	for _, calls := range []int{2 + 3 + 12, 2 + 3} { // cold, and with all that was kept
+		s.Calls()
+		steps := OpenSteps(o)
+		builds, problems, err := steps.Builds(t.Context(), fetch.Want{})
+		if err != nil || len(problems) > 0 || len(builds) != 1 {
+			t.Fatal(builds, problems, err)
+		}
+		b := &builds[0]
+		if err := buildtest.Check(b); err != nil {
+			t.Error(err)
+		}
+		want := []string{"Set up job 2s", "Run actions/checkout@v4 3s", "Build 2m30s", "Test 30s"}
+		if diff := cmp.Diff(want, named(b)); diff != "" {
+			t.Error(diff)
+		}
+		if b.Resolution != time.Second || b.Duration != 185*time.Second || b.Pipeline != "shop/app/ci/image" || b.Branch != "slow" || b.Runner != "ubuntu-latest" {
+			t.Errorf("%+v", b)
+		}
+		h, err := steps.History(t.Context(), fetch.Query{Build: b, BaseBranch: "main", BaseRepository: "shop/app", Window: 50, Enough: 8})
+		if err != nil || len(h.Base) != 12 || len(h.Notes) > 0 {
+			t.Fatalf("%d builds, %q, %v", len(h.Base), h.Notes, err)
+		}
+		if diff := cmp.Diff([]string{"Set up job 2s", "Run actions/checkout@v4 4s", "Build 1m1s", "Test 32s"}, named(&h.Base[0])); diff != "" {
+			t.Error(diff)
+		}
+		if h.Base[0].Duration != 99*time.Second {
+			t.Errorf("a build took %v", h.Base[0].Duration)
+		}
+		if got := len(s.Calls()); got != calls {
+			t.Errorf("%d requests, want %d", got, calls)
+		}
+		result := detect.Judge(b, h, detect.Policy{Thresholds: detect.DefaultThresholds})
+		if result.Verdict != detect.Regressed || result.Counts[detect.StatusSlower] != 1 || result.Counts[detect.StatusGone] != 0 {
+			t.Errorf("%v: %v", result.Verdict, result.Counts)
+		}
+	}
+}
+
+// Seconds more or less are no slowdown where the clock counts in them.
+func TestWholeSeconds(t *testing.T) {
+	s := githubtest.New(t)
+	for n := range 20 {
+		run := s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)})
+		addJob(s, run, "image", task{"Build", 1, ""}, task{"Test", 1, ""}, task{"Scan", 2, ""})
+	}
+	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "x", Created: began.Add(100 * time.Hour)})
+	addJob(s, run, "image", task{"Build", 2, ""}, task{"Test", 2, ""}, task{"Scan", 3, ""})
+	steps := OpenSteps(options(t, s, run.GetID()))
+	builds, _, err := steps.Builds(t.Context(), fetch.Want{})
+	if err != nil || len(builds) != 1 {
+		t.Fatal(builds, err)
+	}
+	h, err := steps.History(t.Context(), fetch.Query{Build: &builds[0], BaseBranch: "main", Window: 50, Enough: 8})
+	if err != nil || len(h.Base) != 20 {
+		t.Fatal(h, err)
+	}
+	if r := detect.Judge(&builds[0], h, detect.Policy{Thresholds: detect.DefaultThresholds}); r.Verdict != detect.Pass {
+		t.Errorf("%v: %+v", r.Verdict, r.Counts)
+	}
+}
+
+// GitHub's clocks are several, and some steps have no times.
+func TestClockQuirks(t *testing.T) {
+	s := githubtest.New(t)
+	run := s.AddRun(githubtest.Run{Created: began})
+	job := addJob(s, run, "image", task{"Early", 3, ""}, task{"Build", 60, ""}, task{"Backwards", 1, ""}, task{"Timeless", 1, ""}, task{"Year one", 1, ""}, task{"Twice", 1, ""}, task{"Twice", 5, ""}, task{"Run buildregress/buildregress@v1", 2, ""}, task{"Last", 2, ""})
+	early := job.GetStartedAt().Add(-time.Second)
+	job.Steps[0].StartedAt = &gh.Timestamp{Time: early}
+	job.Steps[2].CompletedAt = &gh.Timestamp{Time: job.Steps[2].GetStartedAt().Add(-time.Second)}
+	job.Steps[3].StartedAt, job.Steps[3].CompletedAt = nil, nil
+	job.Steps[4].StartedAt = &gh.Timestamp{Time: time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)}
+	job.Steps[6].Number = job.Steps[5].Number
+	job.Steps = append(job.Steps, nil)
+	s.Jobs[run.GetID()] = append(s.Jobs[run.GetID()], &gh.WorkflowJob{Name: gh.String("skipped"), Conclusion: gh.String("skipped")}, nil)
+	builds, problems, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Want{})
+	if err != nil || len(builds) != 1 {
+		t.Fatal(builds, err)
+	}
+	if len(problems) != 1 || !strings.Contains(problems[0].Error(), "4 steps") {
+		t.Errorf("%v", problems)
+	}
+	b := &builds[0]
+	if err := buildtest.Check(b); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"Early 4s", "Build 1m0s", "Backwards 0s", "Twice 1s", "Last 2s"}, named(b)); diff != "" {
+		t.Error(diff)
+	}
+	if !b.Start.Equal(early) || b.Duration != 1*time.Second+76*time.Second {
+		t.Errorf("it began at %v and took %v", b.Start, b.Duration)
+	}
+}
+
+// Jobs that failed are told as such, and are no history.
+func TestFailedJobs(t *testing.T) {
+	s := githubtest.New(t)
+	run := s.AddRun(githubtest.Run{Created: began, Conclusion: "failure"})
+	for _, conclusion := range []string{"failure", "cancelled", "timed_out", "success", "neutral"} {
+		addJob(s, run, conclusion, task{"Build", 9, ""}, task{"Test", 3, conclusion}).Conclusion = gh.String(conclusion)
+	}
+	builds, _, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Want{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]detect.Outcome{}
+	for _, b := range builds {
+		got[b.Pipeline] = b.Outcome
+	}
+	want := map[string]detect.Outcome{"shop/app/ci/failure": detect.Failed, "shop/app/ci/cancelled": detect.Cancelled, "shop/app/ci/timed_out": detect.Failed, "shop/app/ci/success": detect.OK}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A name that a pull request gave a step is shown as text, and without secrets.
+func TestHostileStepNames(t *testing.T) {
+	s := githubtest.New(t)
+	run := s.AddRun(githubtest.Run{Created: began})
+	addJob(s, run, "\xff"+strings.Repeat("x", 5000), task{"Run curl -H 'Authorization: Bearer " + githubtest.Token + "'", 9, ""}, task{"", 1, ""}, task{strings.Repeat("y", 1<<20), 1, ""})
+	builds, _, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Want{})
+	if err != nil || len(builds) != 1 {
+		t.Fatal(builds, err)
+	}
+	if err := buildtest.Check(&builds[0]); err != nil {
+		t.Error(err)
+	}
+	if text := fmt.Sprintf("%+v", builds[0]); strings.Contains(text, githubtest.Token) {
+		t.Errorf("a credential in %.300s", text)
+	}
+}
+
+// A limit while runs are asked for leaves a smaller history that says so.
+func TestStepsLimit(t *testing.T) {
+	s := githubtest.New(t)
+	for n := range 12 {
+		addJob(s, s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)}), "image", usual(n)...)
+	}
+	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "x", Created: began.Add(100 * time.Hour)})
+	addJob(s, run, "image", usual(1)...)
+	steps := OpenSteps(options(t, s, run.GetID()))
+	builds, _, err := steps.Builds(t.Context(), fetch.Want{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := fetch.Query{Build: &builds[0], BaseBranch: "main", Window: 50, Enough: 8}
+	for _, test := range []struct {
+		fault func(http.ResponseWriter, *http.Request) bool
+		note  string
+	}{
+		{refusing("/jobs", 429, "Retry-After", "3600"), "12 runs not read"},
+		{refusing("/jobs", 500), "12 could not be had"},
+	} {
+		s.Fault = test.fault
+		h, err := steps.History(t.Context(), q)
+		if err != nil || len(h.Base) > 0 || !strings.Contains(strings.Join(h.Notes, "\n"), test.note) {
+			t.Errorf("%v, %+v", err, h)
+		}
+	}
+	s.Fault = nil
+	if h, err := OpenSteps(options(t, s, run.GetID())).History(t.Context(), q); err != nil || len(h.Base) != 12 {
+		t.Errorf("%v, %+v", err, h)
+	}
+}
