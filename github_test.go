@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/fetch/github/githubtest"
 )
 
@@ -122,4 +125,71 @@ func TestGithubWorkflowRun(t *testing.T) {
 	if code != exitVerdict || report.Results[0].Baseline.Builds != 30 {
 		t.Errorf("exit %d against %d builds\n%s", code, report.Results[0].Baseline.Builds, stderr)
 	}
+}
+
+// What a check costs that has fifty records as its history: first with nothing
+// kept, then with the same folder again. Shown with
+//
+//	go test -run TestGithubCost -v .
+func TestGithubCost(t *testing.T) {
+	s := githubtest.New(t)
+	for n := range 50 {
+		run := s.AddRun(githubtest.Run{Created: firstRun.Add(time.Duration(n) * time.Hour)})
+		_, data := recorded(t, n%44) // 44 is judged
+		if n >= 44 {
+			data = copied(t, data, n)
+		}
+		s.AddArtifact(run, fmt.Sprintf("shop~app~%06d.dockerbuild", n), data)
+	}
+	slow, _ := recorded(t, 44)
+	event := eventFile(t, `{"number":7,"pull_request":{"head":{"sha":"abc","ref":"slow","repo":{"full_name":"shop/app"}},
+		"base":{"ref":"main","repo":{"full_name":"shop/app"}}},"repository":{"full_name":"shop/app","default_branch":"main"}}`)
+	folder := t.TempDir()
+	for _, test := range []struct {
+		name                     string
+		latency                  time.Duration
+		store                    string
+		calls, downloads, builds int
+	}{
+		{"cold", 0, "a.db", 53, 50, 50},
+		{"warm", 0, "a.db", 3, 0, 50},
+		{"cold, 100 ms away", 100 * time.Millisecond, "b.db", 53, 50, 50},
+		{"warm, 100 ms away", 100 * time.Millisecond, "b.db", 3, 0, 50},
+	} {
+		wait := func(http.ResponseWriter, *http.Request) bool { time.Sleep(test.latency); return false }
+		s.Fault, s.BlobFault = wait, wait
+		s.Calls()
+		gets, began := s.Gets(), time.Now()
+		_, stdout, stderr := onGithub(t, s, map[string]string{"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event},
+			append([]string{"check", "--baseline", "github://shop/app", "--store", "sqlite:" + filepath.Join(folder, test.store), "--comment", "never", "--check-run", "never", slow}, sensitive...)...)
+		took := time.Since(began)
+		var report detect.Report
+		if err := json.Unmarshal([]byte(stdout), &report); err != nil {
+			t.Fatalf("%v: %s%s", err, stdout, stderr)
+		}
+		calls := len(s.Calls())
+		t.Logf("%s: %d requests to the API, %d downloads, %d builds, %.2f s", test.name, calls, s.Gets()-gets, report.Results[0].Baseline.Builds, took.Seconds())
+		if calls != test.calls || s.Gets()-gets != test.downloads || report.Results[0].Baseline.Builds != test.builds {
+			t.Errorf("%s: want %d requests, %d downloads, %d builds\n%s", test.name, test.calls, test.downloads, test.builds, stderr)
+		}
+	}
+}
+
+// copied is the build of a record as another one, n hours before it.
+func copied(t *testing.T, data []byte, n int) []byte {
+	list, _, err := file.Decode(t.Context(), "x", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := list[0]
+	b.ID, b.Trace, b.Content = fmt.Sprint("copy-", n), "", ""
+	b.Start = b.Start.Add(-time.Duration(n) * time.Hour)
+	for i := range b.Steps {
+		b.Steps[i].Start = b.Steps[i].Start.Add(-time.Duration(n) * time.Hour)
+	}
+	var out bytes.Buffer
+	if err := builds.Encode(&out, []detect.Build{b}); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }

@@ -15,6 +15,9 @@ import (
 // nothing, which is how it hides what a token may not see.
 var ErrDenied = errors.New("not allowed")
 
+// errRefused is ErrDenied where it is the token's fault for certain.
+var errRefused = fmt.Errorf("%w by the token", ErrDenied)
+
 // A LimitError tells that GitHub takes no more requests for now.
 type LimitError struct {
 	Until time.Time // the zero time if it does not say
@@ -64,9 +67,9 @@ func (s *source) explain(what string, resp *gh.Response, err error) error {
 		}
 		switch resp.StatusCode {
 		case http.StatusUnauthorized:
-			return fmt.Errorf("%s: %s: %w: GitHub wants a valid token (401%s)", s.shown(), what, ErrDenied, detail)
+			return fmt.Errorf("%s: %s: %w: GitHub wants a valid one (401%s)", s.shown(), what, errRefused, detail)
 		case http.StatusForbidden:
-			return fmt.Errorf("%s: %s: %w (403%s)", s.shown(), what, ErrDenied, detail)
+			return fmt.Errorf("%s: %s: %w (403%s)", s.shown(), what, errRefused, detail)
 		case http.StatusNotFound:
 			return fmt.Errorf("%s: %s: %w: it does not exist, or the token may not see it (404)", s.shown(), what, ErrDenied)
 		}

@@ -75,8 +75,8 @@ func TestFaults(t *testing.T) {
 		err       string // in the error
 		is        error
 	}{
-		{name: "runs: 401", fault: refusing("/workflows/", 401), err: "valid token (401: it says why)", is: ErrDenied},
-		{name: "runs: 403", fault: refusing("/workflows/", 403), err: "not allowed (403: it says why)", is: ErrDenied},
+		{name: "runs: 401", fault: refusing("/workflows/", 401), err: "valid one (401: it says why)", is: ErrDenied},
+		{name: "runs: 403", fault: refusing("/workflows/", 403), err: "not allowed by the token (403: it says why)", is: ErrDenied},
 		{name: "runs: 404", fault: refusing("/workflows/", 404), err: "does not exist, or the token may not see it", is: ErrDenied},
 		{name: "runs: 422", fault: refusing("/workflows/", 422), err: "GitHub answers 422: it says why"},
 		{name: "runs: 500", fault: refusing("/workflows/", 500), err: "GitHub answers 500"},
@@ -87,7 +87,7 @@ func TestFaults(t *testing.T) {
 		{name: "runs: 429, at no time", fault: refusing("/workflows/", 429), note: "rate limit is used up"},
 		{name: "runs: none left", fault: refusing("/workflows/", 403, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", later), note: "rate limit is used up until"},
 		{name: "artifacts: none left", fault: refusing("/actions/artifacts", 403, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", later), note: "rate limit is used up until"},
-		{name: "artifacts: 403", fault: refusing("/actions/artifacts", 403), err: "not allowed (403", is: ErrDenied},
+		{name: "artifacts: 403", fault: refusing("/actions/artifacts", 403), err: "not allowed by the token (403", is: ErrDenied},
 		{name: "no JSON", fault: func(w http.ResponseWriter, r *http.Request) bool {
 			if !strings.Contains(r.URL.Path, "/workflows/") {
 				return false
@@ -105,6 +105,8 @@ func TestFaults(t *testing.T) {
 			}
 			return true
 		}, err: "larger than 20 MiB"},
+		{name: "download: 401", fault: refusing("/zip", 401), err: "not allowed by the token", is: ErrDenied},
+		{name: "download: 403, once", fault: first(1, refusing("/zip", 403)), base: 9, note: "1 could not be had"},
 		{name: "download: 404", fault: refusing("/zip", 404), note: "10 could not be had (shop/app: artifact"},
 		{name: "download: 410", fault: refusing("/zip", 410), note: "10 expired"},
 		{name: "download: a limit after three", fault: func() func(http.ResponseWriter, *http.Request) bool {
@@ -251,7 +253,7 @@ func TestArtifacts(t *testing.T) {
 		{name: "empty", content: []byte{}, note: "1 no build record", gets: 1},
 		{name: "expired", content: recording(t, 0), edit: func(a *gh.Artifact) { a.Expired = gh.Bool(true) }, note: "1 expired"},
 		{name: "200 MB", content: []byte("x"), edit: func(a *gh.Artifact) { a.SizeInBytes = gh.Int64(200 << 20) }, note: "1 larger than 32 MiB"},
-		{name: "of another name", content: recording(t, 0), edit: func(a *gh.Artifact) { a.Name = gh.String("coverage") }},
+		{name: "of another name", content: recording(t, 0), edit: func(a *gh.Artifact) { a.Name = gh.String("coverage") }, note: "no build record is among"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := githubtest.New(t)

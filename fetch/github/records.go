@@ -181,8 +181,11 @@ func (s *Records) History(ctx context.Context, q fetch.Query) (*detect.History, 
 	// This repository is the base: what a build calls it says nothing.
 	q.BaseRepository = s.canonical(l)
 	base, own := s.builds(inner, q, l, tally)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case len(base) == 0 && errors.Is(tally.failure, errRefused):
+		return nil, tally.failure // it would be no other the next time
 	}
 	h := fetch.Select(base, q)
 	own = slices.DeleteFunc(own, func(b detect.Build) bool {
@@ -239,7 +242,7 @@ func (s *Records) ask(ctx context.Context, q fetch.Query) (l list, err error) {
 	if before.IsZero() {
 		before = s.Now()
 	}
-	if l.base, err = s.baseRuns(ctx, q.BaseBranch, before, min(2*q.Window, maxRuns)); err != nil {
+	if l.base, err = s.baseRuns(ctx, q.BaseBranch, before, q.Window); err != nil {
 		return l, err
 	}
 	onBase := b.PullRequest == "" && b.Branch == q.BaseBranch && (q.BaseRepository == "" || b.Repository == q.BaseRepository)
@@ -270,6 +273,7 @@ func (s *Records) builds(ctx context.Context, q fetch.Query, l list, t *tally) (
 	for _, r := range l.base {
 		candidates = append(candidates, s.candidates(r, l.artifacts[r.GetID()], false)...)
 	}
+	t.none = len(candidates) == heads
 	if len(candidates) > maxArtifacts {
 		t.left += len(candidates) - maxArtifacts
 		candidates = candidates[:maxArtifacts]

@@ -423,3 +423,16 @@ func TestLyingRecord(t *testing.T) {
 		t.Errorf("it is taken for %+v", b)
 	}
 }
+
+// Where there is no history yet, the notes say why.
+func TestNothingYet(t *testing.T) {
+	s := githubtest.New(t)
+	o := options(t, s, pull(t, s).GetID())
+	for _, want := range []string{"no successful run of the workflow on main", "no build record is among the artifacts of the newest 1 successful runs on main"} {
+		h, err := history(t, o)
+		if err != nil || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], want) {
+			t.Errorf("%v, %+v, want %s", err, h, want)
+		}
+		s.AddArtifact(s.AddRun(githubtest.Run{Created: began}), "coverage", []byte("x"))
+	}
+}

@@ -34,13 +34,15 @@ func isBase(r *gh.WorkflowRun, branch string) bool {
 }
 
 // baseRuns are the newest of the base branch that began before a time, newest
-// first. An error comes with those that were had before.
-func (s *source) baseRuns(ctx context.Context, branch string, before time.Time, most int) ([]*gh.WorkflowRun, error) {
+// first: twice a window of them, as not all keep a record. An error comes with
+// those that were had before.
+func (s *source) baseRuns(ctx context.Context, branch string, before time.Time, window int) ([]*gh.WorkflowRun, error) {
+	most := min(2*window, maxRuns)
 	keep := func(r *gh.WorkflowRun) bool {
 		return isBase(r, branch) && r.GetID() != s.Run && r.GetCreatedAt().Before(before)
 	}
 	runs, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{Branch: branch, Status: "success", ExcludePullRequests: true}, most, keep)
-	if err != nil || len(runs) >= most {
+	if err != nil || len(runs) >= window {
 		return runs, err
 	}
 	// The runs of a merge queue are on branches of their own.

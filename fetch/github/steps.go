@@ -195,7 +195,7 @@ func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, er
 	defer cancel()
 	t := &tally{what: "runs"}
 	b := q.Build
-	base, err := s.baseRuns(inner, q.BaseBranch, b.Start, min(2*q.Window, maxRuns))
+	base, err := s.baseRuns(inner, q.BaseBranch, b.Start, q.Window)
 	var head []*gh.WorkflowRun
 	onBase := b.PullRequest == "" && b.Branch == q.BaseBranch
 	if err == nil && b.Branch != "" && !onBase {

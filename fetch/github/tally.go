@@ -12,6 +12,7 @@ import (
 type tally struct {
 	what     string // they are, if not artifacts
 	runs     int    // of the base branch
+	none     bool   // none of them has an artifact that may be a record
 	expired  int
 	tooLarge int
 	noRecord int
@@ -55,8 +56,12 @@ func (t *tally) count(r result) {
 
 // notes say what of the history could not be had.
 func (t *tally) notes(branch string) (notes []string) {
-	if t.runs == 0 && t.ended == nil {
-		notes = append(notes, fmt.Sprintf("GitHub knows no successful run of this workflow on %s", branch))
+	switch {
+	case t.ended != nil:
+	case t.runs == 0:
+		notes = append(notes, fmt.Sprintf("GitHub knows no successful run of the workflow on %s yet", branch))
+	case t.none:
+		notes = append(notes, fmt.Sprintf("no build record is among the artifacts of the newest %d successful runs on %s: their names end in .dockerbuild, or begin with buildregress", t.runs, branch))
 	}
 	var parts []string
 	for _, p := range []struct {

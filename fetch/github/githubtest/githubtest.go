@@ -105,7 +105,12 @@ func (s *Server) AddArtifact(run *gh.WorkflowRun, name string, content []byte) *
 	n := s.nextID
 	a := &gh.Artifact{
 		ID: &n, Name: &name, SizeInBytes: gh.Int64(int64(len(content))), Expired: gh.Bool(false),
-		CreatedAt: &gh.Timestamp{Time: run.GetRunStartedAt().Add(5 * time.Minute)},
+		NodeID:             gh.String("A_1"),
+		CreatedAt:          &gh.Timestamp{Time: run.GetRunStartedAt().Add(5 * time.Minute)},
+		UpdatedAt:          &gh.Timestamp{Time: run.GetRunStartedAt().Add(5 * time.Minute)},
+		ExpiresAt:          &gh.Timestamp{Time: run.GetRunStartedAt().Add(90 * 24 * time.Hour)},
+		URL:                gh.String(fmt.Sprintf("%s/repos/%s/actions/artifacts/%d", s.URL, Repository, n)),
+		ArchiveDownloadURL: gh.String(fmt.Sprintf("%s/repos/%s/actions/artifacts/%d/zip", s.URL, Repository, n)),
 		WorkflowRun: &gh.ArtifactWorkflowRun{
 			ID: run.ID, RepositoryID: run.Repository.ID, HeadRepositoryID: run.HeadRepository.ID,
 			HeadBranch: run.HeadBranch, HeadSHA: run.HeadSHA,
