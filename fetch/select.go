@@ -46,23 +46,29 @@ func rare(whole []detect.Build, older []*detect.Build, q Query) []detect.Build {
 	wanted := Wanted(whole, q)
 	var out []detect.Build
 	for _, b := range older {
-		if b.Start.Before(q.Since()) {
+		if len(wanted) == 0 || b.Start.Before(q.Since()) {
 			break
 		}
-		thin := *b
-		thin.Steps = nil
-		ran := map[string]bool{}
-		for _, s := range b.Steps {
-			if s.State == detect.Executed && wanted[s.Key] > 0 {
-				ran[s.Key] = true
-				thin.Steps = append(thin.Steps, s)
+		var steps []detect.Step
+		for i := range b.Steps {
+			if s := &b.Steps[i]; s.State == detect.Executed && wanted[s.Key] > 0 {
+				steps = append(steps, *s)
 			}
 		}
-		for key := range ran {
-			wanted[key]--
+		if len(steps) == 0 {
+			continue
 		}
-		if len(ran) > 0 {
-			out = append(out, thin)
+		thin := *b
+		thin.Steps = steps
+		out = append(out, thin)
+		ran := map[string]bool{}
+		for i := range steps {
+			if key := steps[i].Key; !ran[key] {
+				ran[key] = true
+				if wanted[key]--; wanted[key] == 0 {
+					delete(wanted, key)
+				}
+			}
 		}
 	}
 	return out
@@ -72,18 +78,19 @@ func rare(whole []detect.Build, older []*detect.Build, q Query) []detect.Build {
 // more builds it should be found executed, if any: a window full of them.
 func Wanted(whole []detect.Build, q Query) map[string]int {
 	wanted := map[string]int{}
-	for _, s := range q.Build.Steps {
-		wanted[s.Key] = q.Window
+	for i := range q.Build.Steps {
+		wanted[q.Build.Steps[i].Key] = q.Window
 	}
 	for i := range whole {
-		for _, s := range whole[i].Steps {
-			wanted[s.Key] = q.Window
+		for k := range whole[i].Steps {
+			wanted[whole[i].Steps[k].Key] = q.Window
 		}
 	}
+	ran := map[string]bool{}
 	for i := range whole {
-		ran := map[string]bool{}
-		for _, s := range whole[i].Steps {
-			if s.State == detect.Executed && !ran[s.Key] {
+		clear(ran)
+		for k := range whole[i].Steps {
+			if s := &whole[i].Steps[k]; s.State == detect.Executed && !ran[s.Key] {
 				ran[s.Key] = true
 				wanted[s.Key]--
 			}
