@@ -244,7 +244,7 @@ func (j *judgement) mirrored(contamination, grain float64) leaning {
 	}
 	negated := make([]float64, len(j.model.values))
 	for i, y := range j.model.values {
-		negated[i] = -y
+		negated[len(negated)-1-i] = -y
 	}
 	negate := func(values []observation) []observation {
 		out := slices.Clone(values)
@@ -278,8 +278,8 @@ func lean(model *predictive, raw, cleared []observation, t Thresholds) (best lea
 	off := func(i int) float64 { return math.Min(raw[i].y, cleared[i].y) - model.center }
 	for run := 1; run <= n && (run == 1 || off(n-run) > 0); run++ {
 		l := leaning{run: run}
-		if l.value = model.evidence(raw[n-run:], 1); l.value > 0 {
-			l.value = math.Min(l.value, model.evidence(cleared[n-run:], 1))
+		if l.value = model.evidence(raw[n-run:]); l.value > 0 {
+			l.value = math.Min(l.value, model.evidence(cleared[n-run:]))
 		}
 		l.p = errorOf(l.value, run, len(model.values))
 		if run == 1 || l.p < best.p {
@@ -407,12 +407,13 @@ func (j *judgement) slow(usual time.Duration) (n int) {
 // to maxDetectable; limit is the error at which a step of this build counts.
 func (j *judgement) detectable(k int, limit float64) float64 {
 	usual := math.Exp(j.model.center)
+	density, odds := j.model.tables[0], math.Pow(10, evidenceFor(limit, k, len(j.model.values)))
 	shows := func(y float64) bool {
 		now := math.Exp(y)
 		if now-usual < float64(j.t.MinDelta) || now-usual < j.t.MinSlowdown*usual {
 			return false
 		}
-		return errorOf(j.model.evidence([]observation{{y: y}}, k), k, len(j.model.values)) <= limit
+		return density.odds(y, k) >= odds
 	}
 	// Where the next value may lie, at five equal chances; the mean of k values is
 	// nearer to the center by the root of k. A value that lands on an outlier seen

@@ -292,12 +292,12 @@ func TestStudentT4(t *testing.T) {
 
 // The predictive density is one: it integrates to 1.
 func TestDensityIntegrates(t *testing.T) {
-	p := newPredictive([]float64{1, 1.1, 1.2, 1.15, 3, 1.05, 1.11, 1.3}, 0.05, 0)
+	p := newPredictive([]float64{1, 1.05, 1.1, 1.11, 1.15, 1.2, 1.3, 3}, 0.05, 0)
 	sum, step := 0.0, 0.001
 	for y := -30.0; y < 40; y += step {
-		sum += p.density(observation{y: y}, 0) * step
+		sum += p.tables[0].at(y) * step
 	}
-	if math.Abs(sum-1) > 0.001 {
+	if math.Abs(sum-1) > 0.01 {
 		t.Errorf("the density integrates to %g", sum)
 	}
 }

@@ -14,8 +14,7 @@ import (
 // on unchanged values of real CI durations, held out of histories of 8 to 50;
 // beyond what could be measured it falls as the inequality says.
 func errorOf(value float64, k, n int) float64 {
-	value -= 0.2 * float64(k-1) // a longer run had more chances to begin
-	value -= 4/float64(n) - 4.0/50
+	value -= penalty(k, n)
 	last := len(errorLine) - 1
 	if value >= errorLine[last].value {
 		return math.Pow(10, errorLine[last].log10-(value-errorLine[last].value))
@@ -26,6 +25,27 @@ func errorOf(value float64, k, n int) float64 {
 		}
 	}
 	return 1
+}
+
+// evidenceFor is the evidence at which errorOf is p.
+func evidenceFor(p float64, k, n int) float64 {
+	log10 := math.Log10(p)
+	last := len(errorLine) - 1
+	if log10 <= errorLine[last].log10 {
+		return errorLine[last].value + errorLine[last].log10 - log10 + penalty(k, n)
+	}
+	for i := last - 1; i >= 0; i-- {
+		if a, b := errorLine[i], errorLine[i+1]; log10 <= a.log10 {
+			return a.value + (b.value-a.value)*(log10-a.log10)/(b.log10-a.log10) + penalty(k, n)
+		}
+	}
+	return errorLine[0].value + penalty(k, n)
+}
+
+// penalty is what evidence is too strong by: that of a longer run, which had more
+// chances to begin, and that against a short history.
+func penalty(k, n int) float64 {
+	return 0.2*float64(k-1) + 4/float64(n) - 4.0/50
 }
 
 var errorLine = []struct{ value, log10 float64 }{

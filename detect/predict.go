@@ -36,40 +36,9 @@ const (
 	tailShare = 0.9
 )
 
-// shifts are logarithms of factors by which a changed step may be slower.
-var shifts = func() (at []float64) {
-	for d, step := 0.10, 0.05; d < 7; d += step {
-		switch {
-		case d > 2.5:
-			step = 0.25
-		case d > 1:
-			step = 0.1
-		}
-		at = append(at, d)
-	}
-	return at
-}()
-
-// refined returns the shifts and more of them where the new values fall onto a
-// mode: kernels may be narrower than the shifts are apart.
-func (p *predictive) refined(values []observation) []float64 {
-	mean, sd := 0.0, p.width
-	for _, o := range values {
-		mean += o.y / float64(len(values))
-		sd = max(sd, o.sd)
-	}
-	at := slices.Clone(shifts)
-	for _, m := range p.modes {
-		d := mean - median(m)
-		for _, by := range []float64{-4, -2, -1, -0.5, 0, 0.5, 1, 2, 4} {
-			if x := d + by*sd; x > shifts[0] && x < shifts[len(shifts)-1] {
-				at = append(at, x)
-			}
-		}
-	}
-	slices.Sort(at)
-	return at
-}
+// leastShift is the logarithm of the smallest factor by which a changed step may
+// be slower. Beyond it, the prior of a shift falls by e for every factor of e.
+const leastShift = 0.10
 
 // A predictive is the predictive density of a step's next value.
 type predictive struct {
@@ -78,124 +47,101 @@ type predictive struct {
 	center        float64     // their median
 	width         float64     // of a kernel, > 0
 	contamination float64     // share of values that the history says nothing of, in (0,1)
-	table         []float64   // logarithms of the density, see logDensity
-	from, step    float64     // its first place and the distance between two
+	tables        []*table    // by the error of an observation; the first is for none
 }
 
-// newPredictive describes a history of at least 3 logarithms. grain is the
-// step of the clock relative to the step's usual duration, 0 for a fine clock.
-func newPredictive(values []float64, contamination, grain float64) *predictive {
-	sorted := slices.Clone(values)
-	slices.Sort(sorted)
+// newPredictive describes a history of at least 3 logarithms, ascending. grain is
+// the step of the clock relative to the step's usual duration, 0 for a fine clock.
+func newPredictive(sorted []float64, contamination, grain float64) *predictive {
 	p := &predictive{values: sorted, modes: findModes(sorted), center: median(sorted), contamination: contamination}
 	share := kernelShare * (1 + kernelShort/float64(len(sorted)))
 	// A clock that counts in grains adds an error that is uniform over a grain.
 	p.width = max(share*withinSD(sorted, p.modes), kernelFloor, grain/math.Sqrt(12))
-	p.tabulate()
+	p.tables = []*table{newTable(p, 0)}
 	return p
-}
-
-// tabulate computes the density around the values, where it is asked for many
-// times; a line between two places a quarter of a kernel apart is near enough.
-func (p *predictive) tabulate() {
-	p.step = p.width / 4
-	p.from = p.values[0] - max(0.3, 6*p.width)
-	to := max(p.values[len(p.values)-1], p.center+1) + 0.3
-	const most = 10_000 // places; a history that spans more is not worth a table
-	p.table = make([]float64, int(min((to-p.from)/p.step, most))+2)
-	for i := range p.table {
-		p.table[i] = math.Log(p.density(observation{y: p.from + float64(i)*p.step}, 0))
-	}
-}
-
-// logDensity is the logarithm of density. Far below all values, where a large
-// shift takes it, the kernels are so low that one at the center stands for all.
-func (p *predictive) logDensity(o observation, d float64) float64 {
-	at := (o.y - d - p.from) / p.step
-	switch i := int(at); {
-	case at < 0:
-		return math.Log(p.mixed(p.kernels([]float64{p.center}, o, d), o.y-d))
-	case o.sd == 0 && i+1 < len(p.table):
-		return p.table[i] + (at-float64(i))*(p.table[i+1]-p.table[i])
-	}
-	return math.Log(p.density(o, d))
 }
 
 // An observation is a new value: its logarithm, and the standard deviation of an
 // error that it carries beside the step's own noise.
 type observation struct{ y, sd float64 }
 
-// density of the observation o, shifted by d.
-func (p *predictive) density(o observation, d float64) float64 {
-	return p.mixed(p.kernels(p.values, o, d), o.y-d)
+// table is the density of observations with such an error.
+func (p *predictive) table(sd float64) *table {
+	for _, t := range p.tables {
+		if t.sd == sd {
+			return t
+		}
+	}
+	t := newTable(p, sd)
+	p.tables = append(p.tables, t)
+	return t
 }
 
-// mixed adds the contamination at y to the density of the kernels.
-func (p *predictive) mixed(kernels, y float64) float64 {
-	f := (1 - p.contamination) * kernels
-	if above := y - p.center; above >= 0 {
-		f += p.contamination * tailShare / tailScale * math.Exp(-above/tailScale)
-	} else {
-		f += p.contamination * (1 - tailShare) / headScale * math.Exp(above/headScale)
-	}
-	// Never zero: its logarithm is taken.
-	return max(f, math.SmallestNonzeroFloat64*1e16)
+// tail is the density of the contamination above the center, head that below it.
+func (p *predictive) tail(y float64) float64 {
+	return p.contamination * tailShare / tailScale * math.Exp(-(y-p.center)/tailScale)
 }
 
-// kernels is the density of a kernel at each of the given values.
-func (p *predictive) kernels(values []float64, o observation, d float64) float64 {
-	sum, width, y := 0.0, math.Hypot(p.width, o.sd), o.y-d
-	for _, v := range values {
-		sum += studentT4((y - v) / width)
-	}
-	return sum / (float64(len(values)) * width)
+func (p *predictive) head(y float64) float64 {
+	return p.contamination * (1 - tailShare) / headScale * math.Exp((y-p.center)/headScale)
 }
 
 // evidence returns the logarithm to base 10 of the Bayes factor of a change in
 // all of the new values, against none: that they are slower by one common
-// factor, or that they all come from one mode that was rare before. Each value
-// counts as so many equal ones.
-func (p *predictive) evidence(values []observation, times int) float64 {
-	same := 0.0
-	for _, o := range values {
-		same += float64(times) * p.logDensity(o, 0)
+// factor, or that they all come from one mode that was rare before.
+func (p *predictive) evidence(values []observation) float64 {
+	if len(values) == 1 {
+		return math.Log10(p.settled(values) + p.table(values[0].sd).odds(values[0].y, 1))
 	}
-	// The prior of a shift falls by e for every factor of e. The integral over it
-	// goes from shift to shift; it is summed relative to the largest term, as
-	// densities of several values underflow.
-	at := p.refined(values)
-	terms, largest := make([]float64, len(at)), math.Inf(-1)
-	for i, d := range at {
-		changed := -same - (d - at[0])
-		for _, o := range values {
-			changed += float64(times) * p.logDensity(o, d)
+	tables, same := make([]*table, len(values)), make([]float64, len(values))
+	step, far := math.Inf(1), 0.0
+	for i, o := range values {
+		tables[i] = p.table(o.sd)
+		same[i] = 1 / tables[i].at(o.y)
+		step = min(step, tables[i].step)
+		far = max(far, o.y-tables[i].from)
+	}
+	// The integral over all shifts, up to where all values would come to lie below
+	// all that was seen.
+	sum, prior, falls := 0.0, step, math.Exp(-step)
+	for d := leastShift; d < far+1; d += step {
+		term := prior
+		for i, o := range values {
+			term *= tables[i].at(o.y-d) * same[i]
 		}
-		terms[i] = changed
-		largest = max(largest, changed)
+		if d == leastShift {
+			term /= 2
+		}
+		sum += term
+		prior *= falls
 	}
-	sum := 0.0
-	for i := 1; i < len(at); i++ {
-		sum += (math.Exp(terms[i]-largest) + math.Exp(terms[i-1]-largest)) / 2 * (at[i] - at[i-1])
-	}
-	return math.Log10(math.Exp(p.settled(values, times)-same) + math.Exp(largest+math.Log(sum)))
+	return math.Log10(p.settled(values) + sum)
 }
 
-// settled is the logarithm of the likelihood of all values coming from one mode
-// beyond the center, times the prior of that.
-func (p *predictive) settled(values []observation, times int) float64 {
+// settled is how much likelier all values are if they come from one mode beyond
+// the center than if nothing changed, times the prior of that.
+func (p *predictive) settled(values []observation) (best float64) {
 	const prior = 0.1
-	best := math.Inf(-1)
 	for _, m := range p.modes {
-		if median(m) <= p.center {
+		if len(p.modes) == 1 || median(m) <= p.center {
 			continue
 		}
-		likelihood := math.Log(prior / float64(len(p.modes)))
+		odds := prior / float64(len(p.modes))
 		for _, o := range values {
-			likelihood += float64(times) * math.Log((1-p.contamination)*p.kernels(m, o, 0)+1e-12)
+			odds *= ((1-p.contamination)*kernels(m, o, math.Hypot(p.width, o.sd)) + 1e-12) / p.table(o.sd).at(o.y)
 		}
-		best = max(best, likelihood)
+		best = max(best, odds)
 	}
 	return best
+}
+
+// kernels is the density at o of a kernel at each of the values.
+func kernels(values []float64, o observation, width float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += studentT4((o.y - v) / width)
+	}
+	return sum / (float64(len(values)) * width)
 }
 
 // studentT4 is the density of Student's t distribution with 4 degrees of freedom.

@@ -54,10 +54,13 @@ func findShift(newest []float64, t Thresholds, contamination, grain float64) shi
 	for _, y := range newest[:at] {
 		values = append(values, observation{y: direction * y})
 	}
-	for i := range before { // a faster level is a slower one of negated logarithms
-		before[i] *= direction
+	if direction < 0 { // a faster level is a slower one of negated logarithms
+		for i := range before {
+			before[i] = -before[i]
+		}
+		slices.Reverse(before)
 	}
-	if newPredictive(before, contamination, grain).evidence(values, 1) < shiftEvidence {
+	if newPredictive(before, contamination, grain).evidence(values) < shiftEvidence {
 		return shift{}
 	}
 	if later := findShift(newest[:at], t, contamination, grain); later.since > 0 {

@@ -1,0 +1,138 @@
+package detect
+
+import "math"
+
+const (
+	// perKernel is how many places of a table a kernel's width is divided into.
+	perKernel = 4
+	// kernelReach is how many widths away from its value a kernel still counts;
+	// beyond, the contamination is all there is.
+	kernelReach = 16
+)
+
+// kernel holds Student's t density at the places of a table, from a kernel's
+// middle outwards, in units of its width.
+var kernel = func() (k [perKernel*kernelReach + 1]float64) {
+	for i := range k {
+		k[i] = studentT4(float64(i) / perKernel)
+	}
+	return k
+}()
+
+// A table is a predictive density, computed once at places a quarter of a kernel
+// apart, as it is asked for many times. Between two places it is a line, and
+// beyond the outermost it is the contamination.
+type table struct {
+	p          *predictive
+	sd         float64 // error of an observation
+	from, step float64
+	f          []float64
+	lagged     map[int][]float64 // see lag
+}
+
+func newTable(p *predictive, sd float64) *table {
+	t := &table{p: p, sd: sd}
+	width := math.Hypot(p.width, sd)
+	t.step = width / perKernel
+	low, high := p.values[0], p.values[len(p.values)-1]
+	t.from = low - kernelReach*width
+	places := int((high-low)/t.step) + 2*(len(kernel)-1) + 3
+	t.f = make([]float64, places)
+
+	// Each value is shared out to the two places beside it, and each of these then
+	// to all places around.
+	share := make([]float64, places)
+	for _, v := range p.values {
+		at := (v - t.from) / t.step
+		i := int(at)
+		share[i] += float64(i+1) - at
+		share[i+1] += at - float64(i)
+	}
+	height := (1 - p.contamination) / (float64(len(p.values)) * width)
+	for i, weight := range share {
+		if weight == 0 {
+			continue
+		}
+		weight *= height
+		t.f[i] += weight * kernel[0]
+		below, above := t.f[max(0, i-len(kernel)+1):i], t.f[i+1:min(places, i+len(kernel))]
+		for k := range above {
+			above[k] += weight * kernel[k+1]
+		}
+		for k := range below {
+			below[k] += weight * kernel[len(below)-k]
+		}
+	}
+	// The contamination goes on from place to place by one factor.
+	center := int(math.Ceil((p.center - t.from) / t.step))
+	for i, c, falls := center, p.tail(t.place(center)), math.Exp(-t.step/tailScale); i < places; i++ {
+		t.f[i] += c
+		c *= falls
+	}
+	for i, c, falls := center-1, p.head(t.place(center-1)), math.Exp(-t.step/headScale); i >= 0; i-- {
+		t.f[i] += c
+		c *= falls
+	}
+	return t
+}
+
+func (t *table) place(i int) float64 { return t.from + float64(i)*t.step }
+
+// at is the density at y. It is never zero for what a duration can be.
+func (t *table) at(y float64) float64 {
+	u := (y - t.from) / t.step
+	if u < 0 {
+		return t.p.head(y)
+	}
+	i := int(u)
+	if i+1 >= len(t.f) {
+		return t.p.tail(y)
+	}
+	return t.f[i] + (u-float64(i))*(t.f[i+1]-t.f[i])
+}
+
+// odds are how much likelier k equal observations at y are if they are slower by
+// an unknown factor than if nothing has changed.
+func (t *table) odds(y float64, k int) float64 {
+	return t.lag(y-leastShift, k) / power(t.at(y), k)
+}
+
+// lag is the integral over u from 0 of the k-th power of the density at x-u, times
+// exp(-u): what the prior makes of the density. From one place to the next it
+// follows by itself.
+func (t *table) lag(x float64, k int) float64 {
+	s := t.lagged[k]
+	if s == nil {
+		s = make([]float64, len(t.f))
+		falls, half := math.Exp(-t.step), t.step/2
+		last := power(t.f[0], k)
+		s[0] = last / (1 + float64(k)/headScale)
+		for i := 1; i < len(s); i++ {
+			next := power(t.f[i], k)
+			s[i] = falls*s[i-1] + half*(falls*last+next)
+			last = next
+		}
+		if t.lagged == nil {
+			t.lagged = map[int][]float64{}
+		}
+		t.lagged[k] = s
+	}
+	u := (x - t.from) / t.step
+	if u < 0 {
+		return power(t.p.head(x), k) / (1 + float64(k)/headScale)
+	}
+	i := int(u)
+	if i+1 < len(s) {
+		return s[i] + (u-float64(i))*(s[i+1]-s[i])
+	}
+	beyond, rate := x-t.place(len(s)-1), float64(k)/tailScale-1
+	return math.Exp(-beyond)*s[len(s)-1] + power(t.p.tail(x), k)*math.Expm1(beyond*rate)/rate
+}
+
+func power(x float64, k int) float64 {
+	y := x
+	for range k - 1 {
+		y *= x
+	}
+	return y
+}
