@@ -223,7 +223,7 @@ func (j *judgement) weigh(contamination float64) {
 		}
 		j.cleared = append(j.cleared, o)
 	}
-	j.slower = lean(j.model, j.raw, j.cleared, j.t)
+	j.slower = lean(j.model, j.raw, j.cleared, j.t, trial.Recent > 0)
 	j.faster = j.mirrored(contamination, j.grain)
 }
 
@@ -253,7 +253,7 @@ func (j *judgement) mirrored(contamination, grain float64) leaning {
 		}
 		return out
 	}
-	return lean(newPredictive(negated, contamination, grain), negate(j.raw), negate(j.cleared), j.t)
+	return lean(newPredictive(negated, contamination, grain), negate(j.raw), negate(j.cleared), j.t, j.trial.Recent > 0)
 }
 
 func (j *judgement) log(d time.Duration) float64 { return math.Log(float64(max(d, 0) + j.offset)) }
@@ -273,15 +273,18 @@ func bounded(ns float64) time.Duration {
 // normal and ends them, so that a fix clears them, and if the last one does not
 // stand off, it stands alone. What values say counts only as far as it holds
 // both with and without the runner's factor.
-func lean(model *predictive, raw, cleared []observation, t Thresholds) (best leaning) {
+//
+// rolling tells that the values are no branch that began with the first of them,
+// but the newest of a long one: then each build is a first look at itself.
+func lean(model *predictive, raw, cleared []observation, t Thresholds, rolling bool) (best leaning) {
 	n := len(raw)
 	off := func(i int) float64 { return math.Min(raw[i].y, cleared[i].y) - model.center }
 	for run := 1; run <= n && (run == 1 || off(n-run) > 0); run++ {
 		l := leaning{run: run}
-		if l.value = model.evidence(raw[n-run:]); l.value > 0 {
+		if l.value = model.evidence(raw[n-run:]); l.value > 0 && !slices.Equal(raw[n-run:], cleared[n-run:]) {
 			l.value = math.Min(l.value, model.evidence(cleared[n-run:]))
 		}
-		l.p = errorOf(l.value, run, len(model.values))
+		l.p = errorOf(l.value, penalty(len(model.values), run < n && !(rolling && run == 1)))
 		if run == 1 || l.p < best.p {
 			best = l
 		}
@@ -407,7 +410,7 @@ func (j *judgement) slow(usual time.Duration) (n int) {
 // to maxDetectable; limit is the error at which a step of this build counts.
 func (j *judgement) detectable(k int, limit float64) float64 {
 	usual := math.Exp(j.model.center)
-	density, odds := j.model.tables[0], math.Pow(10, evidenceFor(limit, k, len(j.model.values)))
+	density, odds := j.model.tables[0], math.Pow(10, evidenceFor(limit, penalty(len(j.model.values), false)))
 	shows := func(y float64) bool {
 		now := math.Exp(y)
 		if now-usual < float64(j.t.MinDelta) || now-usual < j.t.MinSlowdown*usual {

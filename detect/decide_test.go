@@ -304,7 +304,7 @@ func TestDensityIntegrates(t *testing.T) {
 
 func TestErrorLineFalls(t *testing.T) {
 	for v := -3.0; v < 8; v += 0.01 {
-		if a, b := errorOf(v, 1, 20), errorOf(v+0.01, 1, 20); b > a || a > 1 || a <= 0 {
+		if a, b := errorOf(v, 0.1), errorOf(v+0.01, 0.1); b > a || a > 1 || a <= 0 {
 			t.Fatalf("error at %g is %g, at %g it is %g", v, a, v+0.01, b)
 		}
 	}

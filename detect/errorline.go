@@ -5,16 +5,17 @@ import (
 	"slices"
 )
 
-// errorOf returns the probability that the newest k values of an unchanged step
-// reach this evidence for a slowdown at any one look, against a history of n.
+// errorOf returns the probability that the newest values of an unchanged step
+// reach this evidence for a slowdown at any one look. penalty is taken off it
+// before.
 //
 // The Bayes factor itself would bound it by 10^-value (Ville's inequality), if
 // the predictive density were the truth. It is not: real histories drift, and
 // their tails differ from step to step. The line is therefore the error measured
 // on unchanged values of real CI durations, held out of histories of 8 to 50;
 // beyond what could be measured it falls as the inequality says.
-func errorOf(value float64, k, n int) float64 {
-	value -= penalty(k, n)
+func errorOf(value, penalty float64) float64 {
+	value -= penalty
 	last := len(errorLine) - 1
 	if value >= errorLine[last].value {
 		return math.Pow(10, errorLine[last].log10-(value-errorLine[last].value))
@@ -27,29 +28,43 @@ func errorOf(value float64, k, n int) float64 {
 	return 1
 }
 
-// evidenceFor is the evidence at which errorOf is p.
-func evidenceFor(p float64, k, n int) float64 {
+// evidenceFor is the evidence of which errorOf is p.
+func evidenceFor(p, penalty float64) float64 {
 	log10 := math.Log10(p)
 	last := len(errorLine) - 1
 	if log10 <= errorLine[last].log10 {
-		return errorLine[last].value + errorLine[last].log10 - log10 + penalty(k, n)
+		return errorLine[last].value + errorLine[last].log10 - log10 + penalty
 	}
 	for i := last - 1; i >= 0; i-- {
 		if a, b := errorLine[i], errorLine[i+1]; log10 <= a.log10 {
-			return a.value + (b.value-a.value)*(log10-a.log10)/(b.log10-a.log10) + penalty(k, n)
+			return a.value + (b.value-a.value)*(log10-a.log10)/(b.log10-a.log10) + penalty
 		}
 	}
-	return errorLine[0].value + penalty(k, n)
-}
-
-// penalty is what evidence is too strong by: that of a longer run, which had more
-// chances to begin, and that against a short history.
-func penalty(k, n int) float64 {
-	return 0.2*float64(k-1) + 4/float64(n) - 4.0/50
+	return errorLine[0].value + penalty
 }
 
 var errorLine = []struct{ value, log10 float64 }{
-	{-1, 0}, {0, -1.3}, {0.5, -2}, {1, -2.3}, {1.5, -2.83}, {1.85, -3.2},
+	{-1, 0}, {0, -1.4}, {0.5, -2}, {1.03, -2.301}, {1.43, -2.876}, {1.7, -3.3},
+}
+
+const (
+	// penaltyShort is what evidence is too strong by against a history of n values,
+	// times n: the fewer there are, the less of the tail they show.
+	penaltyShort = 4.0
+	// penaltyLate is that of a run that begins after the branch did: a branch
+	// has many chances to look slow from some later build on, and one to look so
+	// from its first. With it, the error of all looks at the first five builds of a
+	// branch together stays below three times that of the first.
+	penaltyLate = 0.5
+)
+
+// penalty is what the evidence of a run is too strong by, against n values.
+func penalty(n int, late bool) float64 {
+	p := penaltyShort/float64(n) - penaltyShort/50
+	if late {
+		p += penaltyLate
+	}
+	return p
 }
 
 // benjaminiHochberg sets q of each judgement: the smallest false discovery rate

@@ -1,17 +1,20 @@
 // Command measure tells how good package detect is on recorded durations:
 //
-//	go run ./testdata/measure [-n 20] [-seeds 20] FILE.json…
+//	go run ./testdata/measure [-n 20] [-seeds 20] [-rounded] [-raw] FILE…
 //
-// A file is {"series":[{"values":[…]}]}: durations in seconds of steps (or jobs)
-// of one project, oldest first. Of n+5 values in a row, five drawn at random are
-// held out as the builds of a branch, so that nothing but chance tells them from
-// the rest: every alarm on them is false. Multiplied by a factor, they are a
-// slowdown to be found. Each step is judged in a build with up to 29 others of
-// its project, by the function that check uses. Intervals of 95 % come from
-// drawing series anew.
+// A file holds the steps (or jobs) of one project: {"series":[{"values":[…]}]}
+// with durations in seconds, oldest first, or a builds file. Of n+5 values in a
+// row, five drawn at random are held out as the builds of a branch, so that
+// nothing but chance tells them from the rest: every alarm on them is false.
+// Multiplied by a factor, they are a slowdown to be found. With -raw the five
+// newest are held out, so that real changes and drift are among the alarms. Each
+// step is judged in a build with up to 29 others of its project, by the function
+// that check uses. Figures are means over the series; rates of false alarms also
+// over the projects. Intervals of 95 % come from drawing series anew.
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -24,6 +27,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/builds"
 )
 
 const (
@@ -43,12 +47,13 @@ func main() {
 	n := flag.Int("n", 20, "values of a history")
 	seeds := flag.Int("seeds", 20, "windows drawn of each series")
 	rounded := flag.Bool("rounded", false, "round to whole seconds")
+	raw := flag.Bool("raw", false, "hold out the newest values, not random ones")
 	flag.Parse()
 	all := read(flag.Args(), *n, *rounded)
 	if len(all) == 0 {
 		log.Fatal("no series is long enough")
 	}
-	m := &measurement{n: *n, series: all, cells: map[cell][]tally{}, scores: map[cell][][]float64{}, resolution: map[bool]time.Duration{true: time.Second}[*rounded]}
+	m := &measurement{n: *n, raw: *raw, series: all, cells: map[cell][]tally{}, scores: map[cell][][]float64{}, resolution: map[bool]time.Duration{true: time.Second}[*rounded]}
 	for seed := range *seeds {
 		m.run(rand.New(rand.NewPCG(uint64(seed), 1)))
 	}
@@ -57,23 +62,10 @@ func main() {
 
 func read(paths []string, n int, rounded bool) (all []series) {
 	for project, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			log.Fatal(err)
-		}
-		var file struct {
-			Series []struct {
-				Values []float64 `json:"values"`
-			} `json:"series"`
-		}
-		if err := json.Unmarshal(data, &file); err != nil {
-			log.Fatalf("%s: %v", path, err)
-		}
 		kept := 0
-		for _, s := range file.Series {
-			v := s.Values[max(0, len(s.Values)-500):]
+		for _, v := range readFile(path) {
+			v = v[max(0, len(v)-500):]
 			if rounded {
-				v = slices.Clone(v)
 				for i := range v {
 					v[i] = math.Round(v[i])
 				}
@@ -85,6 +77,46 @@ func read(paths []string, n int, rounded bool) (all []series) {
 			kept++
 		}
 		fmt.Printf("%s: %d series\n", filepath.Base(path), kept)
+	}
+	return all
+}
+
+// readFile reads series of seconds, or the executed steps of a builds file.
+func readFile(path string) (all [][]float64) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var file struct {
+		Series []struct {
+			Values []float64 `json:"values"`
+		} `json:"series"`
+	}
+	if err := json.Unmarshal(data, &file); err == nil && file.Series != nil {
+		for _, s := range file.Series {
+			all = append(all, s.Values)
+		}
+		return all
+	}
+	recorded, err := builds.Decode(bytes.NewReader(data), path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	slices.SortStableFunc(recorded, func(a, b detect.Build) int { return a.Start.Compare(b.Start) })
+	at := map[string]int{}
+	for _, b := range recorded {
+		for _, s := range b.Steps {
+			if b.Outcome != detect.OK || s.State != detect.Executed {
+				continue
+			}
+			i, known := at[s.Key]
+			if !known {
+				i = len(all)
+				at[s.Key] = i
+				all = append(all, nil)
+			}
+			all[i] = append(all[i], s.Duration.Seconds())
+		}
 	}
 	return all
 }
@@ -120,6 +152,7 @@ type tally struct{ checks, slower, loud, everSlower float64 }
 
 type measurement struct {
 	n          int
+	raw        bool
 	series     []series
 	cells      map[cell][]tally     // by series
 	scores     map[cell][][]float64 // p of each check, by series
@@ -134,7 +167,13 @@ type window struct{ history, held []time.Duration }
 func (m *measurement) draw(rng *rand.Rand, s *series) (w window) {
 	at := rng.IntN(len(s.values) - m.n - looks + 1)
 	out := map[int]bool{}
-	for _, i := range rng.Perm(m.n + looks)[:looks] {
+	held := rng.Perm(m.n + looks)[:looks]
+	if m.raw {
+		for i := range held {
+			held[i] = m.n + i
+		}
+	}
+	for _, i := range held {
 		out[i] = true
 		w.held = append(w.held, time.Duration(s.values[at+i]*1e9))
 	}
