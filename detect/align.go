@@ -36,6 +36,9 @@ type alignment struct {
 	tracks  map[trackID]*track
 	order   []*track            // the same, as they came up
 	fullest map[string]sequence // each stage as the build had it that shows most of it
+	shapes  []*shape            // of the builds, as they came up
+	base    []*shape            // of each build of the history
+	rare    []*shape            // of each rare build
 	// partial tells that some builds are traces: what is absent there may be cached.
 	partial bool
 }
@@ -46,15 +49,21 @@ type alignment struct {
 func align(history, rare []Build) *alignment {
 	a := &alignment{tracks: map[trackID]*track{}, fullest: map[string]sequence{}}
 	for i := range history {
-		a.learn(&history[i])
-	}
-	for i := range history {
-		a.add(&history[i], i)
+		s := a.shapeOf(&history[i])
+		if s.build == &history[i] {
+			a.learn(s.build)
+		}
+		a.base = append(a.base, s)
 		a.partial = a.partial || history[i].Partial
+	}
+	for i, s := range a.base {
+		a.add(s, i)
 	}
 	whole := a.order
 	for i := range rare {
-		a.add(&rare[i], len(history)+i)
+		s := a.shapeOf(&rare[i])
+		a.rare = append(a.rare, s)
+		a.add(s, len(history)+i)
 	}
 	for newer, older := range a.links(whole, whole) {
 		newer.older, older.continued = older, true
@@ -70,6 +79,10 @@ type placement []*track
 // place lays the steps of a build that is newer than the history onto its tracks.
 // Unsure is what identify tells.
 func (a *alignment) place(build *Build) (placed placement, unsure map[int]bool) {
+	known := a.shapeOf(build)
+	if known.tracks != nil {
+		return known.tracks, known.unsure
+	}
 	placed = make(placement, len(build.Steps))
 	ids, unsure := a.identify(build)
 	seen, own := map[*track]bool{}, map[trackID]*track{}
@@ -103,30 +116,43 @@ func (a *alignment) place(build *Build) (placed placement, unsure map[int]bool) 
 func newTrack(s *Step, id trackID, build int) *track {
 	_, text, _ := strings.Cut(s.Key, "] ")
 	verb, _, _ := strings.Cut(text, " ")
-	t := &track{
+	return &track{
 		trackID: id,
 		stage:   stageOf(s),
 		verb:    verb,
 		named:   s.Stage != "",
-		text:    words(s.Key),
 		index:   s.Index,
 		count:   s.Count,
 		first:   build,
 		last:    build,
 	}
-	t.bag = slices.Sorted(slices.Values(t.text))
-	return t
 }
 
-func (a *alignment) add(build *Build, age int) {
-	ids, _ := a.identify(build)
-	for i, id := range ids {
-		t := a.tracks[id]
-		if t == nil {
-			t = newTrack(&build.Steps[i], id, age)
-			a.tracks[id] = t
-			a.order = append(a.order, t)
+// split takes the key apart, once it is compared with another.
+func (t *track) split() {
+	if t.text == nil {
+		t.text = words(t.key)
+		t.bag = slices.Sorted(slices.Values(t.text))
+	}
+}
+
+// add lays the steps of a build's shape onto tracks, which is of that age.
+func (a *alignment) add(s *shape, age int) {
+	if s.tracks == nil {
+		var ids []trackID
+		ids, s.unsure = a.identify(s.build)
+		s.tracks = make(placement, len(ids))
+		for i, id := range ids {
+			t := a.tracks[id]
+			if t == nil {
+				t = newTrack(&s.build.Steps[i], id, age)
+				a.tracks[id] = t
+				a.order = append(a.order, t)
+			}
+			s.tracks[i] = t
 		}
+	}
+	for _, t := range s.tracks {
 		t.first = age
 	}
 }
@@ -171,7 +197,12 @@ func (a *alignment) links(newer, older []*track) map[*track]*track {
 			if looked++; looked > maxPairs || cells > maxCells {
 				break
 			}
-			if o == n || o.last <= n.first || a.partial && n.named && n.count > o.count || !mayBeLike(n, o) {
+			if o == n || o.last <= n.first || a.partial && n.named && n.count > o.count {
+				continue
+			}
+			n.split()
+			o.split()
+			if !mayBeLike(n, o) {
 				continue
 			}
 			cells += len(n.text) * len(o.text)

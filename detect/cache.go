@@ -167,6 +167,11 @@ func (a *arranged) countUnseen() {
 		if a.base[b].Partial {
 			partial++
 		}
+	}
+	if partial == 0 {
+		return
+	}
+	for b := range a.base {
 		for i := range a.base[b].Steps {
 			s := &a.base[b].Steps[i]
 			lengths[place{s.Platform, s.Stage, 0, s.Count}] = true
@@ -175,7 +180,7 @@ func (a *arranged) countUnseen() {
 	}
 	for i := range a.series {
 		s := &a.series[i]
-		if !s.isNew() || s.step.Index == 0 || partial == 0 {
+		if !s.isNew() || s.step.Index == 0 {
 			continue
 		}
 		at := place{s.step.Platform, s.step.Stage, s.step.Index, s.step.Count}

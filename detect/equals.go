@@ -31,11 +31,17 @@ func stages(build *Build) map[string][]int {
 		at := stageOf(&build.Steps[i])
 		out[at] = append(out[at], i)
 	}
+	numbers := map[int]int{} // of unnamed stages
+	for i := range build.Steps {
+		if n := stageNumber(&build.Steps[i]); n > 0 {
+			numbers[i] = n
+		}
+	}
 	for _, places := range out {
 		slices.SortStableFunc(places, func(x, y int) int {
 			a, b := &build.Steps[x], &build.Steps[y]
 			return cmp.Or(
-				cmp.Compare(stageNumber(a), stageNumber(b)), cmp.Compare(a.Index, b.Index),
+				cmp.Compare(numbers[x], numbers[y]), cmp.Compare(a.Index, b.Index),
 				cmp.Compare(a.Source.Line, b.Source.Line), cmp.Compare(a.Name, b.Name),
 			)
 		})

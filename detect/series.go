@@ -58,6 +58,8 @@ func arrange(base, rare []Build, branch []*Build) *arranged {
 		s.step = &build.Steps[i]
 		if s.step.State == Cached {
 			a.loads[i] = &series{step: loadOf(s.step)}
+		} else {
+			s.samples = make([]sample, 0, len(base))
 		}
 		if t.first >= 0 || t.older != nil {
 			a.known++
@@ -84,24 +86,22 @@ func arrange(base, rare []Build, branch []*Build) *arranged {
 // readBaseline collects samples and cache hits of each series.
 func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 	wholeSeen := false
+	seen := make([]int, len(a.series)) // number of the last build that had the step
 	for b := range a.base {
-		build := &a.base[b]
-		seen := map[int]bool{}
-		ids, unsure := alignment.identify(build)
-		for i, id := range ids {
+		build, shape := &a.base[b], alignment.base[b]
+		for i, place := range shape.placesIn(at) {
 			step := &build.Steps[i]
-			place, ok := at[alignment.tracks[id]]
-			if !ok {
+			if place < 0 {
 				if !build.Partial && !wholeSeen {
 					a.gone = append(a.gone, step)
 				}
 				continue
 			}
 			s := &a.series[place]
-			if seen[place] || unsure[i] {
+			if seen[place] == b+1 || shape.unsure[i] {
 				continue
 			}
-			seen[place] = true
+			seen[place] = b + 1
 			switch step.State {
 			case Executed:
 				s.reached++
@@ -117,7 +117,7 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 		}
 		wholeSeen = wholeSeen || !build.Partial
 		if build.Partial {
-			a.readUnseen(build, seen)
+			a.readUnseen(build, func(place int) bool { return seen[place] == b+1 })
 		}
 	}
 }
@@ -125,14 +125,12 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 // readRare collects the samples of steps that the baseline holds too few of. What
 // is left of these builds does not tell how often a step was cached.
 func (a *arranged) readRare(alignment *alignment, at map[*track]int) {
+	seen := make([]int, len(a.series))
 	for b := range a.rare {
-		build := &a.rare[b]
-		seen := map[int]bool{}
-		ids, unsure := alignment.identify(build)
-		for i, id := range ids {
-			place, ok := at[alignment.tracks[id]]
-			if ok && !seen[place] && !unsure[i] && build.Steps[i].State == Executed {
-				seen[place] = true
+		build, shape := &a.rare[b], alignment.rare[b]
+		for i, place := range shape.placesIn(at) {
+			if place >= 0 && seen[place] != b+1 && !shape.unsure[i] && build.Steps[i].State == Executed {
+				seen[place] = b + 1
 				s := &a.series[place]
 				s.samples = append(s.samples, sample{build, build.Steps[i].Duration})
 			}
@@ -142,7 +140,7 @@ func (a *arranged) readRare(alignment *alignment, at map[*track]int) {
 
 // readUnseen counts the cache hits that a trace does not show: a step below one
 // that the build reached in the same stage, as long as before, was in the cache.
-func (a *arranged) readUnseen(build *Build, seen map[int]bool) {
+func (a *arranged) readUnseen(build *Build, seen func(place int) bool) {
 	type stage struct {
 		platform, name string
 		count          int
@@ -155,7 +153,7 @@ func (a *arranged) readUnseen(build *Build, seen map[int]bool) {
 	}
 	for i := range a.series {
 		s := &a.series[i]
-		if at := (stage{s.step.Platform, s.step.Stage, s.step.Count}); s.step.Index > 0 && !seen[i] && s.step.Index < reached[at] {
+		if at := (stage{s.step.Platform, s.step.Stage, s.step.Count}); s.step.Index > 0 && !seen(i) && s.step.Index < reached[at] {
 			s.reached++
 			s.cached++
 		}

@@ -1,0 +1,59 @@
+package detect
+
+// A shape is the steps that a build has and how they stand: most builds of a
+// history have that of the one before, and their steps are on the same tracks.
+type shape struct {
+	build  *Build // the first one seen of it
+	equals bool   // steps share a key: what tells them apart counts as well
+	tracks placement
+	unsure map[int]bool // see alignment.identify
+	places []int        // see placesIn
+}
+
+// shapeOf returns the shape that the build has, which may be a new one.
+func (a *alignment) shapeOf(build *Build) *shape {
+	const most = 16 // shapes looked at, as builds may all differ
+	for i := len(a.shapes) - 1; i >= max(0, len(a.shapes)-most); i-- {
+		if a.shapes[i].is(build) {
+			return a.shapes[i]
+		}
+	}
+	s := &shape{build: build}
+	keys := make(map[string]bool, len(build.Steps))
+	for i := range build.Steps {
+		s.equals = s.equals || keys[build.Steps[i].Key]
+		keys[build.Steps[i].Key] = true
+	}
+	a.shapes = append(a.shapes, s)
+	return s
+}
+
+// is tells whether the build has the shape.
+func (s *shape) is(build *Build) bool {
+	if len(build.Steps) != len(s.build.Steps) {
+		return false
+	}
+	for i := range build.Steps {
+		x, y := &build.Steps[i], &s.build.Steps[i]
+		if x.Key != y.Key || x.Index != y.Index || x.Count != y.Count || x.Stage != y.Stage || x.Platform != y.Platform ||
+			s.equals && (x.Name != y.Name || x.Source.Line != y.Source.Line) {
+			return false
+		}
+	}
+	return true
+}
+
+// placesIn returns for each step the place that its track has, -1 for none.
+func (s *shape) placesIn(at map[*track]int) []int {
+	if s.places == nil {
+		s.places = make([]int, len(s.tracks))
+		for i, t := range s.tracks {
+			if place, ok := at[t]; ok {
+				s.places[i] = place
+			} else {
+				s.places[i] = -1
+			}
+		}
+	}
+	return s.places
+}
