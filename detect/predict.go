@@ -224,13 +224,3 @@ func withinSD(sorted []float64, modes [][]float64) float64 {
 	slices.Sort(residuals)
 	return winsorisedSD(residuals)
 }
-
-// spread is the median absolute deviation, made consistent for normal values.
-func spread(values []float64, center float64) float64 {
-	d := make([]float64, len(values))
-	for i, v := range values {
-		d[i] = math.Abs(v - center)
-	}
-	slices.Sort(d)
-	return 1.4826 * median(d)
-}

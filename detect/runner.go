@@ -21,57 +21,76 @@ type reading struct {
 	weight float64
 }
 
-// A mood is how a machine was in one build, estimated from all of its steps.
+// maxRunnerSteps is how many steps are asked for the machine's mood: the longest
+// ones. More would tell hardly better.
+const maxRunnerSteps = 64
+
+// A mood is how a machine was in one build, estimated from its steps.
 type mood struct {
-	readings []reading
-	log      float64 // shrunk towards 0
-	sd       float64 // standard error of log
-	spread   float64 // how much the steps disagree beyond their own noise
+	readings []reading // by log, ascending
+	own      []float64 // their sd, ascending
+	log      float64   // shrunk towards 0
+	sd       float64   // standard error of log
+	spread   float64   // how much the steps disagree beyond their own noise
 	known    bool
 }
 
-// A gauge measures machines: it knows the usual time and spread of each step that
-// is long enough to tell, and how much machines differ in the baseline.
+// A gauge measures machines: it knows the usual time and spread of some steps that
+// are long enough to tell, and how much machines differ in the baseline.
 type gauge struct {
-	usual  map[int]float64 // logarithm, by place of the series
-	spread map[int]float64
+	scales []scale
 	logs   []float64 // factors of the baseline builds, ascending
 	sd     float64   // their spread
 }
 
+// A scale is what a gauge knows of one step.
+type scale struct {
+	at     int     // place of its series
+	usual  float64 // logarithm
+	spread float64
+}
+
 func newGauge(a *arranged, t Thresholds) *gauge {
-	g := &gauge{usual: map[int]float64{}, spread: map[int]float64{}, sd: 0.1}
-	byBuild := map[*Build]map[int]float64{}
-	for i := range a.series {
-		s := &a.series[i]
-		history := s.durations(t.Window)
-		if len(history) < t.MinHistory || durationMedian(history) < t.MinDelta.D() || durationMedian(history) == 0 {
-			continue
-		}
-		logs := make([]float64, len(history))
-		for k, d := range history {
-			logs[k] = math.Log(float64(d + 1))
+	g := &gauge{sd: 0.1}
+	candidates := longest(a, t)
+	builds := make(map[*Build]int, len(a.base))
+	for b := range a.base {
+		builds[&a.base[b]] = b
+	}
+	// logs[c][b] is what candidate c took in build b of the baseline.
+	logs, scales := make([][]float64, len(candidates)), make([]scale, len(candidates))
+	concurrently(len(candidates), func(c int) {
+		s := &a.series[candidates[c]]
+		level := make([]float64, min(len(s.samples), t.Window))
+		for k := range level {
+			level[k] = math.Log(float64(s.samples[k].duration + 1))
 		}
 		// What a machine does to a step is told from the level that the step was on.
-		if level := findShift(logs, t, usualContamination, 0); level.since > 0 {
-			for k := level.since; k < len(logs); k++ {
-				logs[k] += level.by
+		if found := findShift(level, t, usualContamination, 0); found.since > 0 {
+			for k := found.since; k < len(level); k++ {
+				level[k] += found.by
 			}
 		}
-		for k, y := range logs {
-			build := s.samples[k].build
-			if byBuild[build] == nil {
-				byBuild[build] = map[int]float64{}
-			}
-			byBuild[build][i] = y
+		logs[c] = make([]float64, len(a.base))
+		for b := range logs[c] {
+			logs[c][b] = math.NaN()
 		}
-		slices.Sort(logs)
-		g.usual[i] = median(logs)
-		g.spread[i] = math.Hypot(winsorisedSD(logs), 0.03)
-	}
-	for b := range a.base {
-		if m := g.measure(byBuild[&a.base[b]]); m.known {
-			g.logs = append(g.logs, m.log)
+		for k, y := range level {
+			if b, ok := builds[s.samples[k].build]; ok {
+				logs[c][b] = y
+			}
+		}
+		slices.Sort(level)
+		scales[c] = scale{candidates[c], median(level), math.Hypot(winsorisedSD(level), 0.03)}
+	})
+	g.scales = scales
+	moods := make([]mood, len(a.base))
+	concurrently(len(a.base), func(b int) {
+		moods[b] = g.measure(func(c int) float64 { return logs[c][b] })
+	})
+	for b := range moods {
+		if moods[b].known {
+			g.logs = append(g.logs, moods[b].log)
 		}
 	}
 	slices.Sort(g.logs)
@@ -81,25 +100,47 @@ func newGauge(a *arranged, t Thresholds) *gauge {
 	return g
 }
 
-// of returns the machine's mood in build b of the branch.
-func (g *gauge) of(a *arranged, b int) mood {
-	logs := map[int]float64{}
-	for i := range g.usual {
-		if s := &a.series[i]; s.ran[b] {
-			logs[i] = math.Log(float64(s.values[b] + 1))
+// longest returns the places of the series that tell of a machine.
+func longest(a *arranged, t Thresholds) (places []int) {
+	for i := range a.series {
+		if len(a.series[i].samples) >= t.MinHistory {
+			places = append(places, i)
 		}
 	}
-	return g.measure(logs)
+	slices.SortFunc(places, func(x, y int) int {
+		return cmp.Or(-cmp.Compare(a.series[x].samples[0].duration, a.series[y].samples[0].duration), cmp.Compare(x, y))
+	})
+	kept := places[:0]
+	for _, i := range places {
+		usual := durationMedian(a.series[i].durations(t.Window))
+		if len(kept) < maxRunnerSteps && usual > 0 && usual >= t.MinDelta.D() {
+			kept = append(kept, i)
+		}
+	}
+	return kept
 }
 
-// measure estimates a mood from the logarithms of the steps that ran.
-func (g *gauge) measure(logs map[int]float64) mood {
+// of returns the machine's mood in build b of the branch.
+func (g *gauge) of(a *arranged, b int) mood {
+	return g.measure(func(c int) float64 {
+		if s := &a.series[g.scales[c].at]; s.ran[b] {
+			return math.Log(float64(s.values[b] + 1))
+		}
+		return math.NaN()
+	})
+}
+
+// measure estimates a mood from the logarithms of the steps that ran; log is NaN
+// for the others.
+func (g *gauge) measure(log func(c int) float64) mood {
 	var m mood
-	for i, y := range logs {
-		m.readings = append(m.readings, reading{
-			at: i, log: y - g.usual[i], sd: g.spread[i],
-			weight: 1 / (g.spread[i]*g.spread[i] + 0.05*0.05),
-		})
+	m.readings = make([]reading, 0, len(g.scales))
+	for c, s := range g.scales {
+		if y := log(c); !math.IsNaN(y) {
+			m.readings = append(m.readings, reading{
+				at: s.at, log: y - s.usual, sd: s.spread, weight: 1 / (s.spread*s.spread + 0.05*0.05),
+			})
+		}
 	}
 	if len(m.readings) < minRunnerSteps {
 		return m
@@ -107,38 +148,38 @@ func (g *gauge) measure(logs map[int]float64) mood {
 	slices.SortFunc(m.readings, func(x, y reading) int {
 		return cmp.Or(cmp.Compare(x.log, y.log), cmp.Compare(x.at, y.at))
 	})
+	m.own = make([]float64, len(m.readings))
+	for i, r := range m.readings {
+		m.own[i] = r.sd
+	}
+	slices.Sort(m.own)
 	m.known = true
-	m.log, m.sd, m.spread = g.summarise(m.readings)
+	m.log, m.sd, m.spread = g.summarise(m.readings, median(m.own))
 	return m
 }
 
 // summarise returns the weighted median of the readings, shrunk by how much
 // machines usually differ; its standard error then; and the disagreement of the steps
-// beyond their own noise.
-func (g *gauge) summarise(readings []reading) (log, sd, excess float64) {
+// beyond their own noise, whose median is own.
+func (g *gauge) summarise(readings []reading, own float64) (log, sd, excess float64) {
 	total := 0.0
-	for _, r := range readings {
-		total += r.weight
+	for i := range readings {
+		total += readings[i].weight
 	}
 	sum := 0.0
-	for i, r := range readings {
-		sum += r.weight
+	for i := range readings {
+		sum += readings[i].weight
 		if sum >= total/2 {
-			log = r.log
+			log = readings[i].log
 			if sum == total/2 && i+1 < len(readings) {
 				log = (log + readings[i+1].log) / 2
 			}
 			break
 		}
 	}
-	residuals, own := make([]float64, len(readings)), make([]float64, len(readings))
-	for i, r := range readings {
-		residuals[i], own[i] = r.log, r.sd
-	}
-	slices.Sort(own)
-	around := spread(residuals, log)
-	sd = 1.25 * max(around, median(own)) / math.Sqrt(float64(len(readings)))
-	excess = math.Sqrt(max(0, around*around-median(own)*median(own)))
+	around := deviation(readings, log)
+	sd = 1.25 * max(around, own) / math.Sqrt(float64(len(readings)))
+	excess = math.Sqrt(max(0, around*around-own*own))
 	// Posterior of a normal whose prior is how machines usually differ; but a
 	// machine seen far outside the usual range is believed to be there.
 	log = max(-maxRunner, min(log, maxRunner))
@@ -146,9 +187,29 @@ func (g *gauge) summarise(readings []reading) (log, sd, excess float64) {
 	return log * tau * tau / (tau*tau + sd*sd), sd * tau / math.Hypot(sd, tau), excess
 }
 
-// maxOwn is the number of readings up to which a step is kept out of the
-// estimate that it is judged by; among more it hardly counts.
-const maxOwn = 300
+// deviation is the median absolute deviation of ascending readings from a center
+// among them, made consistent for normal values: those below and those above it
+// are merged by their distance up to the middle.
+func deviation(readings []reading, center float64) float64 {
+	n := len(readings)
+	above, _ := slices.BinarySearchFunc(readings, center, func(r reading, y float64) int { return cmp.Compare(r.log, y) })
+	below := above - 1
+	d, before := 0.0, 0.0
+	for range n/2 + 1 {
+		before = d
+		if below < 0 || above < n && readings[above].log-center <= center-readings[below].log {
+			d = readings[above].log - center
+			above++
+		} else {
+			d = center - readings[below].log
+			below--
+		}
+	}
+	if n%2 == 0 {
+		d = (before + d) / 2
+	}
+	return 1.4826 * d
+}
 
 // forStep returns the factor by which the step at place i is judged: estimated
 // from the other steps. The zero Runner if they are too few.
@@ -157,10 +218,17 @@ func (g *gauge) forStep(m *mood, i int) Runner {
 		return Runner{}
 	}
 	log, sd, excess := m.log, m.sd, m.spread
-	if at := slices.IndexFunc(m.readings, func(r reading) bool { return r.at == i }); at >= 0 && len(m.readings) <= maxOwn {
-		log, sd, excess = g.summarise(slices.Concat(m.readings[:at], m.readings[at+1:]))
+	if at := slices.IndexFunc(m.readings, func(r reading) bool { return r.at == i }); at >= 0 {
+		own, _ := slices.BinarySearch(m.own, m.readings[at].sd)
+		log, sd, excess = g.summarise(without(m.readings, at), median(without(m.own, own)))
 	}
 	return Runner{Log: log, SD: math.Hypot(sd, excess)}
+}
+
+// without is a copy of a list that leaves out one place.
+func without[T any](list []T, at int) []T {
+	out := make([]T, 0, len(list))
+	return append(append(out, list[:at]...), list[at+1:]...)
 }
 
 // factor is what a report tells of the mood; nil if it is not known.
