@@ -78,32 +78,36 @@ const (
 func Decide(trials []Trial, t Thresholds) []Decision {
 	decisions := make([]Decision, len(trials))
 	judged := make([]*judgement, len(trials))
-	var family []*judgement
-	for i := range trials {
-		t := t
-		if own := trials[i].Thresholds; own != nil {
-			t = *own
+	concurrently(len(trials), func(i int) {
+		trial, t := &trials[i], t
+		if trial.Thresholds != nil {
+			t = *trial.Thresholds
 		}
-		if reason := unfit(&trials[i], t); reason != "" {
+		if reason := unfit(trial, t); reason != "" {
 			decisions[i] = Decision{Status: StatusUnjudged, Reason: reason, P: 1, Q: 1}
-			continue
+			return
 		}
-		if !matters(&trials[i], t) {
-			decisions[i] = trifle(&trials[i], t)
-			continue
+		sorted := slices.Clone(trial.History[:min(len(trial.History), t.Window)])
+		slices.Sort(sorted)
+		if !matters(trial, sorted, t) {
+			decisions[i] = trifle(sorted)
+			return
 		}
-		judged[i] = newJudgement(&trials[i], t)
-		family = append(family, judged[i])
+		judged[i] = newJudgement(trial, sorted, t)
+	})
+	var family []*judgement
+	for _, j := range judged {
+		if j != nil {
+			family = append(family, j)
+		}
 	}
 	contamination := estimateContamination(family)
-	for _, j := range family {
-		j.weigh(contamination)
-	}
-	benjaminiHochberg(family)
 	limit := math.Min(SlowerP, t.FDR/float64(max(len(family), 1)))
+	concurrently(len(family), func(i int) { family[i].weigh(contamination, limit) })
+	benjaminiHochberg(family)
 	for i, j := range judged {
 		if j != nil {
-			decisions[i] = j.decide(limit)
+			decisions[i] = j.decide()
 		}
 	}
 	return decisions
@@ -124,19 +128,24 @@ func unfit(trial *Trial, t Thresholds) string {
 
 // A judgement is the work on one trial.
 type judgement struct {
-	trial   *Trial
-	t       Thresholds
-	offset  time.Duration // added before logarithms are taken
-	grain   float64       // step of the clock, relative to the usual time
-	shift   shift         // newest change of level
-	recent  int           // newest samples left out of the level, as they are judged
-	values  []float64     // logarithms of the level, ascending
-	model   *predictive
-	raw     []observation // as measured, oldest first
-	cleared []observation // the same without the runner's factor
-
-	slower, faster leaning
-	q              float64
+	trial    *Trial
+	t        Thresholds
+	offset   time.Duration   // added before logarithms are taken
+	grain    float64         // step of the clock, relative to the usual time
+	shift    shift           // newest change of level
+	recent   int             // newest samples left out of the level, as they are judged
+	level    []time.Duration // samples of the level that the step is on, ascending
+	values   []float64       // logarithms that are compared with, ascending: more than the level's if it shifted
+	center   float64         // of values
+	raw      []observation   // as measured, oldest first
+	cleared  []observation   // the same without the runner's factor
+	usual    time.Duration   // of the level, as low and high are: 90 % of it lie between them
+	low      time.Duration
+	high     time.Duration
+	slower   leaning
+	faster   leaning
+	q        float64
+	decision Decision
 }
 
 // A leaning is what the newest values say in one direction.
@@ -149,22 +158,35 @@ type leaning struct {
 // leastOffset is shorter than what anything measures of a step.
 const leastOffset = 100 * time.Microsecond
 
-// newJudgement finds the level that a trial is judged against.
-func newJudgement(trial *Trial, t Thresholds) *judgement {
-	j := &judgement{trial: trial, t: t, q: 1}
+// newJudgement finds the level that a trial is judged against. sorted holds the
+// newest samples of its history, as many as the window is wide, ascending.
+func newJudgement(trial *Trial, sorted []time.Duration, t Thresholds) *judgement {
+	j := &judgement{trial: trial, t: t, q: 1, level: sorted}
 	// A hundredth of what is worth telling keeps the logarithm of times near zero
 	// from growing without bound.
 	j.offset = max(t.MinDelta.D()/100, trial.Resolution/2, leastOffset)
-	history := j.history()
-	j.grain = float64(trial.Resolution) / float64(durationMedian(history)+j.offset)
+	j.grain = float64(trial.Resolution) / float64(middle(sorted)+j.offset)
+	history := trial.History[:min(len(trial.History), t.Window+trial.Recent)]
 	logs := make([]float64, len(history))
 	for i := range history {
 		logs[i] = j.log(history[i])
 	}
 	logs = j.settle(logs)
 	j.recent = j.underJudgement(logs)
-	logs = logs[j.recent:]
-	j.values = slices.Sorted(slices.Values(logs))
+	j.values = slices.Clone(logs[j.recent:])
+	slices.Sort(j.values)
+	j.center = median(j.values)
+	if j.shift.since > 0 || j.recent > 0 || len(history) > len(sorted) {
+		if j.shift.since > 0 {
+			history = history[:j.shift.since]
+		}
+		if len(history) > j.recent {
+			history = history[j.recent:]
+		}
+		j.level = slices.Clone(history)
+		slices.Sort(j.level)
+	}
+	j.usual, j.low, j.high = rangeOf(j.level)
 	return j
 }
 
@@ -181,11 +203,6 @@ func (j *judgement) underJudgement(logs []float64) int {
 		n++
 	}
 	return n
-}
-
-// history holds the samples looked at, newest first.
-func (j *judgement) history() []time.Duration {
-	return j.trial.History[:min(len(j.trial.History), j.t.Window+j.trial.Recent)]
 }
 
 // settle brings a history, newest first, to its newest level: the one that it
@@ -210,9 +227,10 @@ func (j *judgement) settle(logs []float64) []float64 {
 	return logs
 }
 
-// weigh judges the new values.
-func (j *judgement) weigh(contamination float64) {
-	j.model = newPredictive(j.values, contamination, j.grain)
+// weigh judges the new values; limit is the error at which one step of this build
+// counts if no other does.
+func (j *judgement) weigh(contamination, limit float64) {
+	model := newPredictive(j.values, contamination, j.grain)
 	trial := j.trial
 	for i := max(0, len(trial.New)-maxEvidence); i < len(trial.New); i++ {
 		o := observation{y: j.log(trial.New[i])}
@@ -223,8 +241,16 @@ func (j *judgement) weigh(contamination float64) {
 		}
 		j.cleared = append(j.cleared, o)
 	}
-	j.slower = lean(j.model, j.raw, j.cleared, j.t, trial.Recent > 0)
-	j.faster = j.mirrored(contamination, j.grain)
+	j.slower = lean(model, j.raw, j.cleared, j.t, trial.Recent > 0)
+	j.faster = j.mirrored(contamination)
+	d := &j.decision
+	for _, m := range model.modes {
+		d.Modes = append(d.Modes, Mode{
+			Seconds: Seconds(j.duration(median(m))),
+			Share:   float64(len(m)) / float64(len(model.values)),
+		})
+	}
+	d.MinDetectable, d.MinDetectable3 = j.detectable(model, 1, limit), j.detectable(model, 3, limit)
 }
 
 // runner is the factor of New[i], zero if it is not known.
@@ -237,13 +263,13 @@ func (t *Trial) runner(i int) Runner {
 
 // mirrored weighs the newest values for a speed-up: with all logarithms negated it
 // is a slowdown, and held to the same bound.
-func (j *judgement) mirrored(contamination, grain float64) leaning {
+func (j *judgement) mirrored(contamination float64) leaning {
 	last := len(j.raw) - 1
-	if j.model.center-j.raw[last].y < math.Log1p(j.t.MinSlowdown)/2 {
+	if j.center-j.raw[last].y < math.Log1p(j.t.MinSlowdown)/2 {
 		return leaning{run: 1, p: 1}
 	}
-	negated := make([]float64, len(j.model.values))
-	for i, y := range j.model.values {
+	negated := make([]float64, len(j.values))
+	for i, y := range j.values {
 		negated[len(negated)-1-i] = -y
 	}
 	negate := func(values []observation) []observation {
@@ -253,7 +279,7 @@ func (j *judgement) mirrored(contamination, grain float64) leaning {
 		}
 		return out
 	}
-	return lean(newPredictive(negated, contamination, grain), negate(j.raw), negate(j.cleared), j.t, j.trial.Recent > 0)
+	return lean(newPredictive(negated, contamination, j.grain), negate(j.raw), negate(j.cleared), j.t, j.trial.Recent > 0)
 }
 
 func (j *judgement) log(d time.Duration) float64 { return math.Log(float64(max(d, 0) + j.offset)) }
@@ -295,18 +321,6 @@ func lean(model *predictive, raw, cleared []observation, t Thresholds, rolling b
 	return best
 }
 
-// level holds the samples of the level that the step is on, newest first.
-func (j *judgement) level() []time.Duration {
-	history := j.history()
-	if j.shift.since > 0 {
-		history = history[:j.shift.since]
-	}
-	if len(history) > j.recent {
-		history = history[j.recent:]
-	}
-	return history
-}
-
 // young tells whether the level is too new to prove anything against.
 func (j *judgement) young() bool {
 	return j.shift.since > 0 && j.shift.since < j.t.MinHistory || len(j.values) < j.t.MinHistory
@@ -314,72 +328,53 @@ func (j *judgement) young() bool {
 
 // matters tells whether the step is long enough for a change of it to be told.
 // Only such steps are tested, and only they count when errors are added up.
-func matters(trial *Trial, t Thresholds) bool {
-	least := t.MinDelta.D()
-	if trial.New[len(trial.New)-1] >= least {
-		return true
-	}
-	return durationMedian(trial.History[:min(len(trial.History), t.Window)]) >= least
+func matters(trial *Trial, sorted []time.Duration, t Thresholds) bool {
+	return max(trial.New[len(trial.New)-1], middle(sorted)) >= t.MinDelta.D()
 }
 
-// trifle is the decision on a step that does not matter.
-func trifle(trial *Trial, t Thresholds) Decision {
+// trifle is the decision on a step that does not matter, by its sorted history.
+func trifle(sorted []time.Duration) Decision {
 	d := Decision{Status: StatusSame, P: 1, Q: 1}
-	d.Usual, d.Low, d.High = rangeOf(trial.History[:min(len(trial.History), t.Window)])
+	d.Usual, d.Low, d.High = rangeOf(sorted)
 	d.Expected = d.Usual
 	return d
 }
 
-// rangeOf returns the median of a history and the range in which 90 % of it lie.
-func rangeOf(history []time.Duration) (usual, low, high time.Duration) {
-	sorted := slices.Clone(history)
-	slices.Sort(sorted)
+// rangeOf returns the median of ascending durations and the range in which 90 % of
+// them lie.
+func rangeOf(sorted []time.Duration) (usual, low, high time.Duration) {
 	tail := int(0.05 * float64(len(sorted)))
-	return durationMedian(sorted), sorted[tail], sorted[len(sorted)-1-tail]
+	return middle(sorted), sorted[tail], sorted[len(sorted)-1-tail]
 }
 
-// decide gives the verdict; limit is the error at which one step of this build
-// counts if no other does.
-func (j *judgement) decide(limit float64) Decision {
-	usual, low, high := rangeOf(j.level())
+// decide gives the verdict.
+func (j *judgement) decide() Decision {
 	runner := j.trial.runner(len(j.trial.New) - 1)
-	d := Decision{
-		Status:   StatusSame,
-		P:        j.slower.p,
-		Q:        j.q,
-		Usual:    usual,
-		Expected: bounded(float64(usual) * math.Exp(runner.Log)),
-		Low:      low,
-		High:     high,
-		Evidence: Evidence{Builds: j.slower.run, Slow: j.slow(usual), Value: j.slower.value},
-		Cut:      j.shift.since,
+	d := j.decision
+	d.Status, d.P, d.Q = StatusSame, j.slower.p, j.q
+	d.Usual, d.Low, d.High = j.usual, j.low, j.high
+	d.Expected = bounded(float64(j.usual) * math.Exp(runner.Log))
+	d.Evidence = Evidence{Builds: j.slower.run, Slow: j.slow(), Value: j.slower.value}
+	if d.Cut = j.shift.since; d.Cut > 0 {
+		d.Before = j.duration(j.center - j.shift.by)
 	}
-	if j.shift.since > 0 {
-		d.Before = j.duration(j.model.center - j.shift.by)
-	}
-	for _, m := range j.model.modes {
-		d.Modes = append(d.Modes, Mode{
-			Seconds: Seconds(j.duration(median(m))),
-			Share:   float64(len(m)) / float64(len(j.model.values)),
-		})
-	}
-	d.Told = j.told(usual, j.slower, 1)
+	d.Told = j.told(j.slower, 1)
 	switch {
 	case d.Told && j.q <= j.t.FDR && j.slower.p <= SlowerP && !j.trial.Foreign && !j.young():
 		d.Status = StatusSlower
 	case d.Told && j.slower.p <= SuspectP:
 		d.Status = StatusSuspect
-	case j.told(usual, j.faster, -1) && j.faster.p <= SlowerP:
+	case j.told(j.faster, -1) && j.faster.p <= SlowerP:
 		d.Status = StatusFaster
 	}
-	d.MinDetectable, d.MinDetectable3 = j.detectable(1, limit), j.detectable(3, limit)
 	return d
 }
 
 // told tells whether the change is large enough to be told, absolutely and
 // relatively, with and without the runner's factor. Of several builds of a branch
 // it is their mean that counts.
-func (j *judgement) told(usual time.Duration, l leaning, direction float64) bool {
+func (j *judgement) told(l leaning, direction float64) bool {
+	usual := j.usual
 	for _, values := range [][]observation{j.raw, j.cleared} {
 		mean := 0.0
 		for _, o := range values[len(values)-l.run:] {
@@ -396,9 +391,9 @@ func (j *judgement) told(usual time.Duration, l leaning, direction float64) bool
 }
 
 // slow counts the values of the run that are slow enough to be told.
-func (j *judgement) slow(usual time.Duration) (n int) {
+func (j *judgement) slow() (n int) {
 	for _, v := range j.trial.New[len(j.trial.New)-j.slower.run:] {
-		if v-usual >= j.t.MinDelta.D() && float64(v-usual) >= j.t.MinSlowdown*float64(usual) {
+		if v-j.usual >= j.t.MinDelta.D() && float64(v-j.usual) >= j.t.MinSlowdown*float64(j.usual) {
 			n++
 		}
 	}
@@ -408,52 +403,56 @@ func (j *judgement) slow(usual time.Duration) (n int) {
 // detectable returns the smallest factor on a step that k builds of a branch
 // would show as slower with a probability of about 80 %, 0 if there is none up
 // to maxDetectable; limit is the error at which a step of this build counts.
-func (j *judgement) detectable(k int, limit float64) float64 {
-	usual := math.Exp(j.model.center)
-	density, odds := j.model.tables[0], math.Pow(10, evidenceFor(limit, penalty(len(j.model.values), false)))
-	shows := func(y float64) bool {
-		now := math.Exp(y)
-		if now-usual < float64(j.t.MinDelta) || now-usual < j.t.MinSlowdown*usual {
-			return false
-		}
-		return density.odds(y, k) >= odds
-	}
+func (j *judgement) detectable(model *predictive, k int, limit float64) float64 {
+	density, odds := model.tables[0], math.Pow(10, evidenceFor(limit, penalty(len(model.values), false)))
 	// Where the next value may lie, at five equal chances; the mean of k values is
 	// nearer to the center by the root of k. A value that lands on an outlier seen
 	// before shows nothing, so it is not enough to look at a low one. All five are
 	// asked for, as real values scatter more than those of a short history.
-	var from []float64
-	for _, q := range []float64{-0.4, -0.2, 0, 0.2, 0.4} {
-		from = append(from, quantile(j.model.values, 0.5+q/math.Sqrt(float64(k))))
+	var from [5]float64
+	for i, q := range []float64{-0.4, -0.2, 0, 0.2, 0.4} {
+		from[i] = quantile(model.values, 0.5+q/math.Sqrt(float64(k)))
 	}
-	likely := func(ratio float64) bool {
+	likely := func(by float64) bool {
 		for _, y := range from {
-			if !shows(y + math.Log(ratio)) {
+			if density.odds(y+by, k) < odds {
 				return false
 			}
 		}
 		return true
 	}
-	low, high := 1.0, maxDetectable
-	if !likely(high) {
+	// What is large enough to be told, and what is likely to show.
+	usual := math.Exp(model.center)
+	least := math.Log(usual+max(float64(j.t.MinDelta), j.t.MinSlowdown*usual)) - from[0]
+	low, high := math.Max(0, least), math.Log(maxDetectable)
+	if low > high || !likely(high) {
 		return 0
 	}
-	for high/low > 1.02 {
-		if mid := math.Sqrt(low * high); likely(mid) {
+	if likely(low) {
+		return math.Exp(low)
+	}
+	for high-low > 0.02 {
+		if mid := (low + high) / 2; likely(mid) {
 			high = mid
 		} else {
 			low = mid
 		}
 	}
-	return high
+	return math.Exp(high)
 }
 
+// durationMedian is the median of durations in any order, 0 of none.
 func durationMedian(values []time.Duration) time.Duration {
-	if len(values) == 0 {
-		return 0
-	}
 	sorted := slices.Clone(values)
 	slices.Sort(sorted)
+	return middle(sorted)
+}
+
+// middle is the median of ascending durations, 0 of none.
+func middle(sorted []time.Duration) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
 	a, b := sorted[(len(sorted)-1)/2], sorted[len(sorted)/2]
 	return a + (b-a)/2
 }

@@ -98,14 +98,9 @@ func estimateContamination(family []*judgement) float64 {
 	const weight = 50.0 // values that the prior counts for
 	far, all := 0.0, 0.0
 	for _, j := range family {
-		level := j.level()
-		limit := 3 * durationMedian(level) / 2
-		for _, v := range level {
-			if v > limit {
-				far++
-			}
-		}
-		all += float64(len(level))
+		beyond, _ := slices.BinarySearch(j.level, 3*j.usual/2+1)
+		far += float64(len(j.level) - beyond)
+		all += float64(len(j.level))
 	}
 	return (usualContamination*weight + far) / (weight + all)
 }

@@ -22,6 +22,9 @@ const (
 	// shiftEvidence is what a shift must reach: odds of 1,000 to 1, as the place of
 	// the change was sought.
 	shiftEvidence = 3.0
+	// leastScore is the standard score of the rank sum below which a shift cannot
+	// reach that.
+	leastScore = 2
 	// shiftShare of the samples on each side lie on their own side of the middle
 	// between both levels: two modes that take turns do not.
 	shiftShare = 0.85
@@ -33,10 +36,13 @@ const (
 // branch is.
 func findShift(newest []float64, t Thresholds, contamination, grain float64) shift {
 	n := len(newest)
-	at, up := largestRankSum(newest)
+	at, score := largestRankSum(newest)
+	if math.Abs(score) < leastScore {
+		return shift{}
+	}
 	at = sharpen(newest, at)
 	least := minLevel
-	if !up {
+	if score < 0 {
 		least = minFasterLevel
 	}
 	if at < least || n-at < minOlder {
@@ -112,12 +118,13 @@ func apart(since, before []float64, direction float64) bool {
 }
 
 // largestRankSum returns the split at which the newer values differ most from the
-// older ones by their ranks, as a standard score, and whether they are larger.
-func largestRankSum(newest []float64) (at int, up bool) {
+// older ones by their ranks, and the standard score of that: above 0 if they are
+// larger.
+func largestRankSum(newest []float64) (at int, score float64) {
 	n := len(newest)
 	sorted := slices.Clone(newest)
 	slices.Sort(sorted)
-	best, sum := 0.0, 0.0
+	sum := 0.0
 	for i, y := range newest {
 		// The middle rank of equal values.
 		low, _ := slices.BinarySearch(sorted, y)
@@ -133,11 +140,11 @@ func largestRankSum(newest []float64) (at int, up bool) {
 			continue
 		}
 		z := (sum - s*float64(n+1)/2) / math.Sqrt(s*(float64(n)-s)*float64(n+1)/12)
-		if math.Abs(z) > best {
-			best, at, up = math.Abs(z), i+1, z > 0
+		if math.Abs(z) > math.Abs(score) {
+			at, score = i+1, z
 		}
 	}
-	return at, up
+	return at, score
 }
 
 // relevel moves what was before the shift to the new level, as the spread learnt

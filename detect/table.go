@@ -27,7 +27,7 @@ type table struct {
 	sd         float64 // error of an observation
 	from, step float64
 	f          []float64
-	lagged     map[int][]float64 // see lag
+	lagged     [4][]float64 // by k, see lag
 }
 
 func newTable(p *predictive, sd float64) *table {
@@ -91,7 +91,7 @@ func (t *table) at(y float64) float64 {
 	return t.f[i] + (u-float64(i))*(t.f[i+1]-t.f[i])
 }
 
-// odds are how much likelier k equal observations at y are if they are slower by
+// odds are how much likelier k equal observations (1 to 3) at y are if they are slower by
 // an unknown factor than if nothing has changed.
 func (t *table) odds(y float64, k int) float64 {
 	return t.lag(y-leastShift, k) / power(t.at(y), k)
@@ -111,9 +111,6 @@ func (t *table) lag(x float64, k int) float64 {
 			next := power(t.f[i], k)
 			s[i] = falls*s[i-1] + half*(falls*last+next)
 			last = next
-		}
-		if t.lagged == nil {
-			t.lagged = map[int][]float64{}
 		}
 		t.lagged[k] = s
 	}
