@@ -171,10 +171,22 @@ func newJudgement(trial *Trial, sorted []time.Duration, t Thresholds) *judgement
 	for i := range history {
 		logs[i] = j.log(history[i])
 	}
-	logs = j.settle(logs)
+	ascending := make([]float64, len(history))
+	if len(history) == len(sorted) { // the logarithms have the order of the durations
+		for i := range sorted {
+			ascending[i] = j.log(sorted[i])
+		}
+	} else {
+		copy(ascending, logs)
+		slices.Sort(ascending)
+	}
+	logs = j.settle(logs, ascending)
 	j.recent = j.underJudgement(logs)
-	j.values = slices.Clone(logs[j.recent:])
-	slices.Sort(j.values)
+	j.values = ascending
+	if j.shift.since > 0 || j.recent > 0 {
+		j.values = slices.Clone(logs[j.recent:])
+		slices.Sort(j.values)
+	}
 	j.center = median(j.values)
 	if j.shift.since > 0 || j.recent > 0 || len(history) > len(sorted) {
 		if j.shift.since > 0 {
@@ -206,13 +218,14 @@ func (j *judgement) underJudgement(logs []float64) int {
 }
 
 // settle brings a history, newest first, to its newest level: the one that it
-// came to, and within one that was accepted, what it came to since.
-func (j *judgement) settle(logs []float64) []float64 {
+// came to, and within one that was accepted, what it came to since. ascending
+// holds the same logarithms in that order.
+func (j *judgement) settle(logs, ascending []float64) []float64 {
 	n := min(j.trial.Accepted, len(logs))
 	found := shift{}
 	switch {
 	case n == 0 || n == len(logs):
-		found = findShift(logs, j.t, usualContamination, j.grain)
+		found = findShiftOf(logs, ascending, j.t, usualContamination, j.grain)
 	case n < j.t.MinHistory:
 		found = shiftAt(logs, n)
 	default:

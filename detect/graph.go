@@ -71,6 +71,9 @@ func (g *graph) guess() {
 	for _, i := range order {
 		s := &g.steps[i]
 		text := s.Key[strings.IndexByte(s.Key, ']')+1:]
+		if !strings.Contains(text, "from=") && !strings.Contains(text, "FROM ") {
+			continue // hardly any does
+		}
 		for _, m := range fromStage.FindAllStringSubmatch(strings.TrimSpace(text), -1) {
 			if from, ok := last[stage{s.Platform, m[1]}]; ok && from != i {
 				g.inputs[i] = append(g.inputs[i], from)

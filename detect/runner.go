@@ -112,8 +112,10 @@ func longest(a *arranged, t Thresholds) (places []int) {
 	})
 	kept := places[:0]
 	for _, i := range places {
-		usual := durationMedian(a.series[i].durations(t.Window))
-		if len(kept) < maxRunnerSteps && usual > 0 && usual >= t.MinDelta.D() {
+		if len(kept) == maxRunnerSteps {
+			break
+		}
+		if usual := durationMedian(a.series[i].durations(t.Window)); usual > 0 && usual >= t.MinDelta.D() {
 			kept = append(kept, i)
 		}
 	}

@@ -35,8 +35,13 @@ const (
 // since then must be as hard to explain by what was before as a slowdown of a
 // branch is.
 func findShift(newest []float64, t Thresholds, contamination, grain float64) shift {
+	return findShiftOf(newest, slices.Sorted(slices.Values(newest)), t, contamination, grain)
+}
+
+// findShiftOf is findShift for logarithms that are known in ascending order as well.
+func findShiftOf(newest, sorted []float64, t Thresholds, contamination, grain float64) shift {
 	n := len(newest)
-	at, score := largestRankSum(newest)
+	at, score := largestRankSum(newest, sorted)
 	if math.Abs(score) < leastScore {
 		return shift{}
 	}
@@ -119,29 +124,25 @@ func apart(since, before []float64, direction float64) bool {
 
 // largestRankSum returns the split at which the newer values differ most from the
 // older ones by their ranks, and the standard score of that: above 0 if they are
-// larger.
-func largestRankSum(newest []float64) (at int, score float64) {
+// larger. sorted holds the same values, ascending.
+func largestRankSum(newest, sorted []float64) (at int, score float64) {
 	n := len(newest)
-	sorted := slices.Clone(newest)
-	slices.Sort(sorted)
-	sum := 0.0
+	sum, best := 0.0, 0.0
 	for i, y := range newest {
 		// The middle rank of equal values.
 		low, _ := slices.BinarySearch(sorted, y)
-		high, _ := slices.BinarySearchFunc(sorted, y, func(e, y float64) int {
-			if e > y {
-				return 1
-			}
-			return -1
-		})
+		high := low + 1
+		if high < n && sorted[high] == y {
+			high, _ = slices.BinarySearch(sorted, math.Nextafter(y, math.Inf(1)))
+		}
 		sum += float64(low+high+1) / 2
 		s := float64(i + 1)
 		if i+1 < minLevel || n-i-1 < minOlder {
 			continue
 		}
-		z := (sum - s*float64(n+1)/2) / math.Sqrt(s*(float64(n)-s)*float64(n+1)/12)
-		if math.Abs(z) > math.Abs(score) {
-			at, score = i+1, z
+		off := sum - s*float64(n+1)/2
+		if square := off * off / (s * (float64(n) - s) * float64(n+1) / 12); square > best {
+			at, best, score = i+1, square, math.Copysign(math.Sqrt(square), off)
 		}
 	}
 	return at, score
