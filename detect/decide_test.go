@@ -309,21 +309,3 @@ func TestErrorLineFalls(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkJudge200Steps50Builds(b *testing.B) {
-	make200 := func(_ int, rng *rand.Rand) []stepSpec {
-		var s []stepSpec
-		for i := range 200 {
-			name := "[stage" + string(rune('a'+i%10)) + " " + string(rune('0'+i/100)) + "/9] RUN task " + string(rune('a'+i/10)) + string(rune('a'+i%10))
-			s = append(s, ran(name, noisy(rng, seconds(float64(1+i%60)), .1)))
-		}
-		return s
-	}
-	h := mainHistory(50, make200)
-	build := newBuild("pr", 100, make200(0, rand.New(rand.NewPCG(1, 9)))...)
-	for b.Loop() {
-		if r := Judge(&build, h, defaults); r.Verdict != Pass {
-			b.Fatal(r.Verdict)
-		}
-	}
-}

@@ -266,6 +266,7 @@ func fill(step *StepResult, s *series, d *Decision, branch []*Build, t Threshold
 		step.Notes = append(step.Notes, fmt.Sprintf("level shifted since %s: %s → %s", nameOfRevision(s.samples[d.Cut-1].build), Seconds(d.Before), Seconds(d.Usual)))
 	}
 	step.N = min(len(s.samples), t.Window)
+	step.History = make([]Point, 0, step.N)
 	for _, sample := range s.samples[:step.N] {
 		step.History = append(step.History, Point{sample.build.ID, Seconds(sample.duration)})
 	}
