@@ -165,7 +165,7 @@ func newJudgement(trial *Trial, sorted []time.Duration, t Thresholds) *judgement
 	// A hundredth of what is worth telling keeps the logarithm of times near zero
 	// from growing without bound.
 	j.offset = max(t.MinDelta.D()/100, trial.Resolution/2, leastOffset)
-	j.grain = float64(trial.Resolution) / float64(middle(sorted)+j.offset)
+	j.grain = float64(trial.Resolution) / float64(durationMiddle(sorted)+j.offset)
 	history := trial.History[:min(len(trial.History), t.Window+trial.Recent)]
 	logs := make([]float64, len(history))
 	for i := range history {
@@ -342,7 +342,7 @@ func (j *judgement) young() bool {
 // matters tells whether the step is long enough for a change of it to be told.
 // Only such steps are tested, and only they count when errors are added up.
 func matters(trial *Trial, sorted []time.Duration, t Thresholds) bool {
-	return max(trial.New[len(trial.New)-1], middle(sorted)) >= t.MinDelta.D()
+	return max(trial.New[len(trial.New)-1], durationMiddle(sorted)) >= t.MinDelta.D()
 }
 
 // trifle is the decision on a step that does not matter, by its sorted history.
@@ -357,7 +357,7 @@ func trifle(sorted []time.Duration) Decision {
 // them lie.
 func rangeOf(sorted []time.Duration) (usual, low, high time.Duration) {
 	tail := int(0.05 * float64(len(sorted)))
-	return middle(sorted), sorted[tail], sorted[len(sorted)-1-tail]
+	return durationMiddle(sorted), sorted[tail], sorted[len(sorted)-1-tail]
 }
 
 // decide gives the verdict.
@@ -458,11 +458,11 @@ func (j *judgement) detectable(model *predictive, k int, limit float64) float64 
 func durationMedian(values []time.Duration) time.Duration {
 	sorted := slices.Clone(values)
 	slices.Sort(sorted)
-	return middle(sorted)
+	return durationMiddle(sorted)
 }
 
-// middle is the median of ascending durations, 0 of none.
-func middle(sorted []time.Duration) time.Duration {
+// durationMiddle is the median of ascending durations, 0 of none.
+func durationMiddle(sorted []time.Duration) time.Duration {
 	if len(sorted) == 0 {
 		return 0
 	}

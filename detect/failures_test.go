@@ -162,7 +162,7 @@ func TestEvidenceOnMixedRunners(t *testing.T) {
 		{"two builds on ARM64 before this one", n - 3, "Linux/ARM64", 3, []Status{StatusSlower}, 3},
 		{"the same, and it was fixed", n - 3, "Linux/ARM64", 1, []Status{StatusSame}, 1},
 		{"the other kind is as ever", n - 3, "Linux/X64", 1, []Status{StatusSame}, 1},
-		{"the other kind is slower for the first time", n - 3, "Linux/X64", 4, []Status{StatusSlower, StatusSuspect}, 1},
+		{"the other kind is slower for the first time", n - 3, "Linux/X64", 8, []Status{StatusSlower, StatusSuspect}, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

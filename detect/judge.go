@@ -202,16 +202,18 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 			trial.Thresholds = &rule.Thresholds
 			step.Notes = append(step.Notes, fmt.Sprintf("by a rule of its own: at least %s and %.3g %%", rule.MinDelta, 100*rule.MinSlowdown))
 		}
+		var recent []*Build // evidence that is in the baseline as well
 		for b := range s.ran {
 			if s.ran[b] {
 				if a.inBase(a.branch[b]) {
-					trial.Recent++
+					recent = append(recent, a.branch[b])
 				}
 				trial.New = append(trial.New, s.values[b])
 				trial.Runners = append(trial.Runners, g.forStep(&moods[b], at))
 			}
 		}
-		trial.History = s.durations(t.Window + trial.Recent)
+		trial.Recent = len(recent)
+		trial.History = s.durationsFrom(recent, t.Window+trial.Recent)
 		trials, tried, results = append(trials, trial), append(tried, s), append(results, result)
 	}
 	build := a.branch[len(a.branch)-1]

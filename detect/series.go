@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -228,6 +229,21 @@ func (s *series) durations(n int) []time.Duration {
 	d := make([]time.Duration, min(len(s.samples), n))
 	for i := range d {
 		d[i] = s.samples[i].duration
+	}
+	return d
+}
+
+// durationsFrom are the durations of the newest samples, at most n, those of the
+// given builds first: builds on other machines may stand between them.
+func (s *series) durationsFrom(builds []*Build, n int) []time.Duration {
+	d := s.durations(n)
+	first := 0
+	for i := range d {
+		if first < len(builds) && slices.Contains(builds, s.samples[i].build) {
+			copy(d[first+1:i+1], d[first:i])
+			d[first] = s.samples[i].duration
+			first++
+		}
 	}
 	return d
 }
