@@ -187,8 +187,8 @@ func TestWhatIsPosted(t *testing.T) {
 	}{
 		{name: "nothing to tell", conclusion: "success", title: "Passed: no step is slower"},
 		{name: "nothing to tell, and it is to be told", flags: []string{"--comment", "always"}, comments: 1, conclusion: "success"},
-		{name: "a suspect", seconds: map[string]float64{"compile": 37}, conclusion: "success", title: "Passed; 1 step to watch"},
-		{name: "a suspect, and it fails", seconds: map[string]float64{"compile": 37}, flags: []string{"--fail-on", "unsure"}, code: exitVerdict, conclusion: "failure"},
+		{name: "a suspect", seconds: map[string]float64{"compile": 31}, conclusion: "success", title: "Passed; 1 step to watch"},
+		{name: "a suspect, and it fails", seconds: map[string]float64{"compile": 31}, flags: []string{"--fail-on", "unsure"}, code: exitVerdict, conclusion: "failure"},
 		{name: "slower", seconds: slowCompile, code: exitVerdict, comments: 1, conclusion: "failure"},
 		{name: "slower, and nothing fails", seconds: slowCompile, flags: []string{"--fail-on", "never"}, comments: 1, conclusion: "neutral"},
 		{name: "slower, no comment", seconds: slowCompile, flags: []string{"--comment", "never"}, code: exitVerdict, conclusion: "failure"},

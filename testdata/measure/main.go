@@ -129,8 +129,9 @@ func median(v []float64) float64 {
 // noise is the usual relative spread within 20 values in a row.
 func noise(v []float64) float64 {
 	var all []float64
-	for i := 0; i+20 <= len(v); i += 10 {
-		w := v[i : i+20]
+	wide := min(20, len(v))
+	for i := 0; i+wide <= len(v); i += 10 {
+		w := v[i : i+wide]
 		m := median(w)
 		d := make([]float64, len(w))
 		for k := range w {
