@@ -73,6 +73,11 @@ func githubOptions(w *world, s settings, scheme, address string, shelf fetch.She
 		Owner: m[1], Name: m[2], Client: hub.client, Download: hub.download, Now: time.Now, Shelf: shelf,
 		Pipeline: s.text("pipeline"), Normal: inFull, Reserve: min(timeout/4, 15*time.Second),
 	}
+	o.Progress = func(n int) (read, done func()) {
+		w.debug("%s: %d to read", address, n)
+		bar := w.progress("reading "+address, n)
+		return func() { bar.add(1) }, bar.done
+	}
 	if e := env(w.env); e.any("GITHUB_ACTIONS") && strings.EqualFold(e("GITHUB_REPOSITORY"), m[0]) {
 		githubRun(e, &o)
 	}

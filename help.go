@@ -45,6 +45,8 @@ progress logs (--progress=rawjson), OTLP and Jaeger traces, builds files.
 buildx:[BUILDER/][REF] is a record of the local builder, the newest without REF;
 buildx:REF,REF are several, and buildx:@FILE those that docker buildx build
 --metadata-file wrote to FILE. Check without SOURCE takes buildx: itself.
+github://OWNER/NAME are the build records that the workflow runs of a repository
+keep as artifacts, and github-steps://OWNER/NAME the times of their jobs' steps.
 jaeger://HOST and tempo+https://HOST are servers of traces, which hold the build
 and its history: buildregress help servers.
 
@@ -211,8 +213,19 @@ Examples:
 Exit status: 0 done, whatever was found; 2 usage, 3 trouble.
 `
 
-const serversHelp = `Servers of traces, as SOURCE or --baseline
+const serversHelp = `Servers, as SOURCE or --baseline
 
+GitHub:
+  github://OWNER/NAME               build records among the artifacts of runs
+  github-steps://OWNER/NAME         times of jobs and their steps, in seconds
+
+The build is that of the workflow run that runs us, or that started ours
+(workflow_run), or of --run-id ID. Its history are the newest successful runs of
+the same workflow on the base branch, and the earlier ones of its pull request.
+GITHUB_TOKEN (or GH_TOKEN, BUILDREGRESS_GITHUB_TOKEN) is to be one that may read
+actions; GITHUB_API_URL names a GitHub other than github.com.
+
+Traces:
   jaeger://HOST[:16685]             Jaeger's gRPC; jaegers:// with TLS
   jaeger+http://HOST[:16686][/PATH] Jaeger's HTTP; jaeger+https:// with TLS
   tempo+http://HOST[:3200][/PATH]   Grafana Tempo; tempo+https:// with TLS

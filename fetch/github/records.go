@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	gh "github.com/google/go-github/v60/github"
 
@@ -325,12 +326,35 @@ func (s *Records) candidates(r *gh.WorkflowRun, artifacts []*gh.Artifact, head b
 	if !head {
 		artifacts = latest(r, artifacts)
 	}
-	for _, a := range artifacts {
+	for _, a := range s.ofJob(artifacts) {
 		out = append(out, candidate{r, a, head})
 	}
 	slices.SortStableFunc(out, func(x, y candidate) int {
 		return y.artifact.GetCreatedAt().Compare(x.artifact.GetCreatedAt().Time)
 	})
+	return out
+}
+
+// ofJob leaves out the records of other jobs, where names tell them apart: those
+// that begin with buildregress, and of which one goes on with the name of the job
+// that runs us, or of the pipeline.
+func (s *Records) ofJob(artifacts []*gh.Artifact) (out []*gh.Artifact) {
+	const ours = "buildregress-"
+	told := func(a *gh.Artifact) string {
+		name, _ := strings.CutPrefix(strings.ToLower(a.GetName()), ours)
+		return name
+	}
+	own := func(a *gh.Artifact) bool {
+		return s.Job != "" && told(a) == strings.ToLower(s.Job) || s.Pipeline != "" && told(a) == strings.ToLower(s.Pipeline)
+	}
+	if !slices.ContainsFunc(artifacts, own) {
+		return artifacts
+	}
+	for _, a := range artifacts {
+		if own(a) || !strings.HasPrefix(strings.ToLower(a.GetName()), ours) {
+			out = append(out, a)
+		}
+	}
 	return out
 }
 
@@ -349,7 +373,7 @@ func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candi
 	}
 	progress := newProgress(len(candidates), heads, q.Window)
 	results := make([]result, len(candidates))
-	each(len(candidates), func(i int) bool {
+	s.eachTold(len(candidates), func(i int) bool {
 		a := candidates[i].artifact
 		r, known := s.read[a.GetID()] // nobody writes to it while they are read
 		if !known {
@@ -361,9 +385,7 @@ func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candi
 		}
 		n := 0
 		for _, b := range r.builds {
-			if s.Normal != nil {
-				s.Normal(&b)
-			}
+			s.identify(&b, candidates[i].run, "")
 			if b.Outcome == detect.OK && s.isOf(&b, q.Build) {
 				n++
 			}
@@ -382,8 +404,15 @@ func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candi
 // A name that was given by hand is in no record, and some records know none:
 // then it is that of which half the steps are the same.
 func (s *Records) isOf(b, judged *detect.Build) bool {
-	if b.Pipeline == judged.Pipeline || b.Pipeline != "" && s.Pipeline == "" {
-		return b.Pipeline == judged.Pipeline
+	if b.Pipeline == judged.Pipeline {
+		return true
+	}
+	if b.Pipeline != "" && s.Pipeline == "" {
+		// Records name the repository that they were checked out of: a fork's says
+		// the fork's.
+		what, own := strings.CutPrefix(b.Pipeline, b.Repository+" ")
+		other, forked := strings.CutPrefix(judged.Pipeline, judged.Repository+" ")
+		return own && forked && what == other
 	}
 	return 2*sharedKeys(b, judged) >= max(len(b.Steps), len(judged.Steps))
 }

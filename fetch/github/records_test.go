@@ -374,6 +374,45 @@ func TestNamedPipeline(t *testing.T) {
 	}
 }
 
+// A fork's record names the fork, and is of the same image.
+func TestForkedPipeline(t *testing.T) {
+	s := githubtest.New(t)
+	line := func(id, repository string, hour int) []byte {
+		return fmt.Appendf(nil, `{"id":%q,"pipeline":"%s Dockerfile","start":"2026-03-02T%02d:04:05Z","steps":[{"name":"RUN a","duration_seconds":1}]}`, id, repository, hour)
+	}
+	for n := range 10 {
+		run := s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)})
+		s.AddArtifact(run, "buildregress", line(fmt.Sprint(n), "shop/app", n))
+		s.AddArtifact(run, "buildregress-other", line(fmt.Sprint("other", n), "shop/other", n))
+	}
+	run := s.AddRun(githubtest.Run{Event: "pull_request", Head: "eve/app", HeadID: 666, Created: began.Add(20 * time.Hour)})
+	s.AddArtifact(run, "buildregress", line("x", "eve/app", 23))
+	h, err := history(t, options(t, s, run.GetID()))
+	if err != nil || len(h.Base) != 10 {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+// Of records that people name after their jobs, those of other jobs are left out.
+func TestNamesTellTheJob(t *testing.T) {
+	s := githubtest.New(t)
+	for n := range 5 {
+		run := s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)})
+		s.AddArtifact(run, "buildregress-arm64", recording(t, 2*n))
+		s.AddArtifact(run, "buildregress-amd64", recording(t, 2*n+1))
+	}
+	o := options(t, s, pull(t, s).GetID())
+	o.Job = "amd64"
+	h, err := history(t, o)
+	if diff := cmp.Diff([]string{starts(t, 9), starts(t, 7), starts(t, 5), starts(t, 3), starts(t, 1)}, startsOf(h.Base)); diff != "" {
+		t.Error(err, diff)
+	}
+	o.Job = "another"
+	if h, err = history(t, o); err != nil || len(h.Base) != 10 {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
 // Without anything that says which, the newest run with a record is judged; a run
 // can be named; and a run without records says so.
 func TestSubject(t *testing.T) {

@@ -48,6 +48,10 @@ type Options struct {
 	Pipeline string
 	// Normal writes the identity of a build as it is compared. May be nil.
 	Normal func(*detect.Build)
+	// Progress is told that so many things are to be read, and returns what is to
+	// be called after each of them, by several at a time, and at the end. May be
+	// nil.
+	Progress func(n int) (read, done func())
 	// Reserve is how long before the context's deadline to stop, so that what was
 	// had until then can still be judged.
 	Reserve time.Duration
@@ -73,6 +77,20 @@ func (s *source) within(ctx context.Context) (context.Context, context.CancelFun
 		return context.WithDeadline(ctx, deadline.Add(-s.Reserve))
 	}
 	return context.WithCancel(ctx)
+}
+
+// eachTold is each, and tells how it goes.
+func (s *source) eachTold(n int, f func(i int) bool) {
+	if s.Progress == nil {
+		each(n, f)
+		return
+	}
+	read, done := s.Progress(n)
+	defer done()
+	each(n, func(i int) bool {
+		defer read()
+		return f(i)
+	})
 }
 
 // each calls f for 0 to n-1, several at a time and in this order, until one

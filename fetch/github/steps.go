@@ -262,7 +262,7 @@ func (s *Steps) readRuns(ctx context.Context, q fetch.Query, runs []*gh.Workflow
 	}
 	progress := newProgress(len(runs), heads, q.Window)
 	results := make([]jobs, len(runs))
-	each(len(runs), func(i int) bool {
+	s.eachTold(len(runs), func(i int) bool {
 		run := runs[i]
 		r, known := s.read[run.GetID()]
 		if !known {
