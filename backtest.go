@@ -192,11 +192,7 @@ func newReplayer(w *world, plan *backtestPlan, names *namer, list []detect.Build
 		r.memory.Add(list[i])
 		r.of[list[i].Pipeline] = append(r.of[list[i].Pipeline], list[i])
 	}
-	// The first question puts the builds into order: after it, several goroutines
-	// may ask at once.
-	if len(list) > 0 {
-		r.memory.History(context.Background(), r.query(&list[0]))
-	}
+	r.memory.Settle()
 	for _, builds := range r.of {
 		slices.SortStableFunc(builds, func(a, b detect.Build) int {
 			return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))

@@ -17,10 +17,41 @@ type Memory struct {
 	// of holds by pipeline the builds that can be history, newest first; nothing
 	// where it has to be made again.
 	of map[string][]*detect.Build
+	// runs holds where each step ran, by its key and newest first, if Settle was
+	// called since the last build came.
+	runs map[string][]run
+}
+
+// A run is an execution of a step.
+type run struct {
+	build *detect.Build
+	place int // of the step in it
+}
+
+// Settle readies the history for many questions. After it several goroutines may
+// ask, until another build is added.
+func (m *Memory) Settle() {
+	if m.of == nil {
+		m.sort()
+	}
+	m.runs = map[string][]run{}
+	for _, list := range m.of { // each newest first, but not all of them together
+		for _, b := range list {
+			for i := range b.Steps {
+				if s := &b.Steps[i]; s.State == detect.Executed {
+					m.runs[s.Key] = append(m.runs[s.Key], run{b, i})
+				}
+			}
+		}
+	}
+	for _, runs := range m.runs {
+		slices.SortStableFunc(runs, func(x, y run) int { return newestFirst(x.build, y.build) })
+	}
 }
 
 // Add adds a build, or completes the one of which it is another recording.
 func (m *Memory) Add(b detect.Build) {
+	m.runs = nil
 	at, isNew := m.known.find(&b)
 	if !isNew {
 		m.known.merge(at, &b)
@@ -71,7 +102,11 @@ func (m *Memory) find(q Query) *detect.History {
 	for _, b := range whole {
 		h.Base = append(h.Base, *b)
 	}
-	h.Rare = rare(h.Base, base[len(whole):], q)
+	if m.runs == nil {
+		h.Rare = rare(h.Base, base[len(whole):], q)
+	} else {
+		h.Rare = m.rare(h.Base, base[len(whole):], q)
+	}
 
 	own := LineOf(q.Build)
 	seen := map[Line]bool{own: true}
@@ -132,4 +167,50 @@ func (m *Memory) sort() {
 
 func newestFirst(a, b *detect.Build) int {
 	return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID))
+}
+
+// rare finds what the function rare does, and looks at no steps but those.
+func (m *Memory) rare(whole []detect.Build, older []*detect.Build, q Query) (out []detect.Build) {
+	if len(older) == 0 {
+		return nil
+	}
+	ranks := make(map[*detect.Build]int, len(older)) // from 1
+	for i, b := range older {
+		if b.Start.Before(q.Since()) {
+			break
+		}
+		ranks[b] = i + 1
+	}
+	places := make([][]int, len(older)) // of the steps that are kept of each
+	for key, left := range Wanted(whole, q) {
+		runs, last := m.runs[key], 0
+		from, _ := slices.BinarySearchFunc(runs, older[0], func(r run, b *detect.Build) int { return newestFirst(r.build, b) })
+		for _, r := range runs[from:] {
+			rank := ranks[r.build]
+			if rank == 0 {
+				continue
+			}
+			if rank != last {
+				if left == 0 {
+					break
+				}
+				left--
+				last = rank
+			}
+			places[rank-1] = append(places[rank-1], r.place)
+		}
+	}
+	for i, kept := range places {
+		if len(kept) == 0 {
+			continue
+		}
+		slices.Sort(kept)
+		thin := *older[i]
+		thin.Steps = make([]detect.Step, len(kept))
+		for k, place := range kept {
+			thin.Steps[k] = older[i].Steps[place]
+		}
+		out = append(out, thin)
+	}
+	return out
 }

@@ -77,28 +77,32 @@ func rare(whole []detect.Build, older []*detect.Build, q Query) []detect.Build {
 // Wanted says for every step of q's build and of the whole builds in how many
 // more builds it should be found executed, if any: a window full of them.
 func Wanted(whole []detect.Build, q Query) map[string]int {
-	wanted := map[string]int{}
-	for i := range q.Build.Steps {
-		wanted[q.Build.Steps[i].Key] = q.Window
-	}
-	for i := range whole {
-		for k := range whole[i].Steps {
-			wanted[whole[i].Steps[k].Key] = q.Window
+	type need struct{ left, ranIn int } // ranIn is the last build counted, from 1
+	needs := make(map[string]*need, 2*len(q.Build.Steps))
+	of := func(key string) *need {
+		n := needs[key]
+		if n == nil {
+			n = &need{left: q.Window}
+			needs[key] = n
 		}
+		return n
 	}
-	ran := map[string]bool{}
+	for i := range q.Build.Steps {
+		of(q.Build.Steps[i].Key)
+	}
 	for i := range whole {
-		clear(ran)
 		for k := range whole[i].Steps {
-			if s := &whole[i].Steps[k]; s.State == detect.Executed && !ran[s.Key] {
-				ran[s.Key] = true
-				wanted[s.Key]--
+			s := &whole[i].Steps[k]
+			if n := of(s.Key); s.State == detect.Executed && n.ranIn != i+1 {
+				n.ranIn = i + 1
+				n.left--
 			}
 		}
 	}
-	for key, n := range wanted {
-		if n <= 0 {
-			delete(wanted, key)
+	wanted := map[string]int{}
+	for key, n := range needs {
+		if n.left > 0 {
+			wanted[key] = n.left
 		}
 	}
 	return wanted

@@ -180,6 +180,48 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// A memory that was settled answers as before, whatever builds there are.
+func TestSettledMemoryIsSelect(t *testing.T) {
+	for seed := range uint64(60) {
+		rnd := rand.New(rand.NewPCG(seed, 3))
+		random := func(i int) detect.Build {
+			return at(fmt.Sprint(i), rnd.IntN(100), func(b *detect.Build) {
+				b.Branch = []string{"main", "main", "main", "x", ""}[rnd.IntN(5)]
+				b.Pipeline = []string{"p", "p", "p", "q", ""}[rnd.IntN(5)]
+				b.Runner = []string{"a", "b", ""}[rnd.IntN(3)]
+				for range rnd.IntN(6) {
+					b.Steps = append(b.Steps, detect.Step{Key: []string{"k", "l", "m", "n"}[rnd.IntN(4)], Duration: time.Duration(rnd.IntN(1000)), State: detect.State(rnd.IntN(2))})
+				}
+			})
+		}
+		var builds []detect.Build
+		var m Memory
+		for i := range 80 {
+			builds = append(builds, random(i))
+			m.Add(builds[i])
+		}
+		m.Settle()
+		for i := range 20 {
+			build := random(200 + i)
+			if rnd.IntN(2) == 0 {
+				build = builds[rnd.IntN(len(builds))]
+			}
+			q := Query{Build: &build, BaseBranch: "main", Window: 1 + rnd.IntN(5), Enough: rnd.IntN(4), Lookback: []time.Duration{0, 40 * time.Hour}[rnd.IntN(2)]}
+			if diff := cmp.Diff(Select(builds, q), m.find(q), cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("seed %d: Select (-), settled (+):\n%s", seed, diff)
+			}
+		}
+		late := random(999)
+		m.Add(late)
+		builds = append(builds, late)
+		build := random(1000)
+		q := Query{Build: &build, BaseBranch: "main", Window: 2}
+		if diff := cmp.Diff(Select(builds, q), m.find(q), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("seed %d, one more: Select (-), memory (+):\n%s", seed, diff)
+		}
+	}
+}
+
 func BenchmarkMemory(b *testing.B) {
 	for b.Loop() {
 		var m Memory
