@@ -89,10 +89,10 @@ func githubOptions(w *world, s settings, scheme, address string, shelf fetch.She
 func githubRun(e env, o *github.Options) {
 	o.Run, _ = strconv.ParseInt(e("GITHUB_RUN_ID"), 10, 64)
 	o.Workflow = workflowFile(e("GITHUB_WORKFLOW_REF"))
-	o.Job, o.Runner = e("GITHUB_JOB"), e("RUNNER_NAME")
+	o.Event, o.Job, o.Runner = e("GITHUB_EVENT_NAME"), e("GITHUB_JOB"), e("RUNNER_NAME")
 	if run := readEvent(e("GITHUB_EVENT_PATH")).WorkflowRun; run != nil && e("GITHUB_EVENT_NAME") == "workflow_run" {
 		o.Run, o.Workflow = run.ID, workflowFile(run.Path)
-		o.Job, o.Runner = "", ""
+		o.Event, o.Job, o.Runner = run.Event, "", ""
 	}
 }
 

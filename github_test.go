@@ -193,3 +193,68 @@ func copied(t *testing.T, data []byte, n int) []byte {
 	}
 	return out.Bytes()
 }
+
+// What stands in the way is said, and what to do about it.
+func TestGithubTrouble(t *testing.T) {
+	s := shopWithMain(t)
+	one, _ := recorded(t, 30)
+	for _, test := range []struct {
+		name   string
+		vars   map[string]string
+		source string
+		code   int
+		want   []string // on standard error
+	}{
+		{"no token", map[string]string{"GITHUB_TOKEN": ""}, "github://shop/app", exitTrouble, []string{"401", "hint: give the job permissions: actions: read"}},
+		{"another token goes first", map[string]string{"BUILDREGRESS_GITHUB_TOKEN": "other"}, "github://shop/app", exitTrouble, []string{"401"}},
+		{"no such repository", nil, "github://shop/gone", exitTrouble, []string{"shop/gone", "404", "hint: "}},
+		{"no repository", nil, "github://shop", exitUsage, []string{"github://shop names no repository", "github://OWNER/NAME"}},
+		{"up and away", nil, "github://shop/..", exitUsage, []string{"names no repository"}},
+		{"more than a repository", nil, "github-steps://shop/app/runs/1", exitUsage, []string{"names no repository", "github-steps://OWNER/NAME"}},
+		{"a login in it", nil, "github://" + githubtest.Token + "@shop/app", exitUsage, []string{"names no repository"}},
+		{"no API", map[string]string{"GITHUB_API_URL": "ftp://x"}, "github://shop/app", exitUsage, []string{"GITHUB_API_URL is no address"}},
+		{"a login in the API's address", map[string]string{"GITHUB_API_URL": "https://u:" + githubtest.Token + "@x"}, "github://shop/app", exitUsage, []string{"GITHUB_API_URL is no address"}},
+		{"no token at all", map[string]string{"GITHUB_TOKEN": "a\nb"}, "github://shop/app", exitUsage, []string{"holds what no token does"}},
+		{"not reached", map[string]string{"GITHUB_API_URL": "http://127.0.0.1:1"}, "github://shop/app", exitTrouble, []string{"shop/app", "127.0.0.1:1", "refused"}},
+	} {
+		code, _, stderr := onGithub(t, s, test.vars, "check", "--baseline", test.source, "--comment", "never", "--check-run", "never", one)
+		if code != test.code {
+			t.Errorf("%s: exit %d, want %d", test.name, code, test.code)
+		}
+		for _, text := range test.want {
+			if !strings.Contains(stderr, text) {
+				t.Errorf("%s: %q is not in\n%s", test.name, text, stderr)
+			}
+		}
+	}
+}
+
+// Where GitHub keeps no records, the steps of the job that runs us are judged.
+func TestGithubSteps(t *testing.T) {
+	s := githubtest.New(t)
+	for n := range 20 {
+		run := s.AddRun(githubtest.Run{Created: firstRun.Add(time.Duration(n) * time.Hour)})
+		s.AddJob(run, "image", 3, 60+n%5, 30+n%3)
+	}
+	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "slow", Status: "in_progress", Created: firstRun.Add(50 * time.Hour)})
+	s.AddJob(run, "image", 3, 160, 31, -1)
+	event := eventFile(t, fmt.Sprintf(`{"number":7,"pull_request":{"head":{"sha":%q,"ref":"slow","repo":{"full_name":"shop/app"}},
+		"base":{"ref":"main","repo":{"full_name":"shop/app"}}},"repository":{"full_name":"shop/app","default_branch":"main"}}`, run.GetHeadSHA()))
+	code, stdout, stderr := onGithub(t, s, map[string]string{
+		"GITHUB_RUN_ID": fmt.Sprint(run.GetID()), "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event,
+	}, "check", "github-steps://shop/app", "--format", "json", "--comment", "never", "--check-run", "never", "--record", "never")
+	var report detect.Report
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
+		t.Fatalf("%v: %s%s", err, stdout, stderr)
+	}
+	r := report.Results[0]
+	var slower []string
+	for _, step := range r.Steps {
+		if step.Status == detect.StatusSlower {
+			slower = append(slower, step.Name)
+		}
+	}
+	if code != exitVerdict || len(report.Results) != 1 || r.Baseline.Builds != 20 || fmt.Sprint(slower) != "[Step 2]" {
+		t.Errorf("exit %d, %d results, %d builds, slower: %v\n%s", code, len(report.Results), r.Baseline.Builds, slower, stderr)
+	}
+}

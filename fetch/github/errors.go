@@ -15,6 +15,9 @@ import (
 // nothing, which is how it hides what a token may not see.
 var ErrDenied = errors.New("not allowed")
 
+// errNull tells of an answer that holds nothing.
+var errNull = errors.New("GitHub answers null")
+
 // errRefused is ErrDenied where it is the token's fault for certain.
 var errRefused = fmt.Errorf("%w by the token", ErrDenied)
 

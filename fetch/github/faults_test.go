@@ -88,6 +88,27 @@ func TestFaults(t *testing.T) {
 		{name: "runs: none left", fault: refusing("/workflows/", 403, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", later), note: "rate limit is used up until"},
 		{name: "artifacts: none left", fault: refusing("/actions/artifacts", 403, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", later), note: "rate limit is used up until"},
 		{name: "artifacts: 403", fault: refusing("/actions/artifacts", 403), err: "not allowed by the token (403", is: ErrDenied},
+		{name: "null", fault: func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.Contains(r.URL.Path, "/workflows/") {
+				return false
+			}
+			io.WriteString(w, "null")
+			return true
+		}, err: "GitHub answers null"},
+		{name: "artifacts: null", fault: func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, "/actions/artifacts") {
+				return false
+			}
+			io.WriteString(w, `{"artifacts":[null,{},{"workflow_run":null,"name":null}]}`)
+			return true
+		}, note: "no build record is among"},
+		{name: "runs of null", fault: func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.Contains(r.URL.Path, "/workflows/") {
+				return false
+			}
+			io.WriteString(w, `{"workflow_runs":[null,{"head_repository":null,"event":"push","head_branch":"main","conclusion":"success"}]}`)
+			return true
+		}, note: "no successful run"},
 		{name: "no JSON", fault: func(w http.ResponseWriter, r *http.Request) bool {
 			if !strings.Contains(r.URL.Path, "/workflows/") {
 				return false

@@ -34,7 +34,7 @@ func (s *source) identify(b *detect.Build, r *gh.WorkflowRun, pull string) {
 // pullOf is the number of the pull request that a run says it is of, "" if it
 // says none, as that of a fork does not.
 func pullOf(r *gh.WorkflowRun) string {
-	if !strings.HasPrefix(r.GetEvent(), "pull_request") {
+	if !strings.HasPrefix(r.GetEvent(), pullRequest) {
 		return ""
 	}
 	var number int

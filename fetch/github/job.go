@@ -22,7 +22,7 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 	b = detect.Build{
 		ID:       strconv.FormatInt(job.GetID(), 10),
 		Pipeline: strings.Join([]string{run.GetRepository().GetFullName(), clean(run.GetName()), clean(job.GetName())}, "/"),
-		URL:      job.GetHTMLURL(),
+		URL:      buildkit.Clean(job.GetHTMLURL(), buildkit.MaxName),
 		Runner:   clean(strings.Join(job.Labels, ",")),
 		Start:    job.GetStartedAt().UTC(), Resolution: time.Second,
 	}

@@ -37,8 +37,7 @@ func (s *Records) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []e
 	if err != nil {
 		return nil, nil, err
 	}
-	artifacts = latest(run, artifacts)
-	var builds []detect.Build
+	var builds []made
 	var problems []error
 	if more := len(artifacts) - maxArtifacts; more > 0 {
 		problems = append(problems, fmt.Errorf("%s: run %d: %d artifacts beyond the first %d are left out", s.shown(), run.GetID(), more, maxArtifacts))
@@ -62,7 +61,7 @@ func (s *Records) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []e
 		}
 		for _, b := range r.builds {
 			s.identify(&b, run, "")
-			builds = append(builds, b)
+			builds = append(builds, made{b, isOlder(artifacts[i], run)})
 		}
 	}
 	if len(builds) == 0 {
@@ -72,7 +71,7 @@ func (s *Records) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []e
 		}
 		return nil, nil, what
 	}
-	return builds, problems, nil
+	return latest(builds), problems, nil
 }
 
 func idsOf(artifacts []*gh.Artifact) (ids []string) {
@@ -97,7 +96,7 @@ func (s *Records) subject(ctx context.Context, w fetch.Want) (*gh.WorkflowRun, [
 		runs = append(runs, run)
 	} else {
 		const most = 20
-		runs, err = s.listRuns(ctx, gh.ListWorkflowRunsOptions{HeadSHA: w.Revision}, most, func(*gh.WorkflowRun) bool { return true })
+		runs, err = s.listRuns(ctx, gh.ListWorkflowRunsOptions{HeadSHA: w.Revision}, 1, most, func(*gh.WorkflowRun) bool { return true })
 		if err != nil {
 			return nil, nil, err
 		}
@@ -117,20 +116,25 @@ func (s *Records) subject(ctx context.Context, w fetch.Want) (*gh.WorkflowRun, [
 	return nil, nil, fmt.Errorf("%s: %w: none of the newest %d runs keeps a record", s.shown(), fetch.ErrNoBuilds, len(runs))
 }
 
-// latest are those of a run's artifacts that its latest attempt made, and all if
-// it made none.
-func latest(run *gh.WorkflowRun, artifacts []*gh.Artifact) []*gh.Artifact {
-	if run.GetRunAttempt() < 2 {
-		return artifacts
-	}
-	var out []*gh.Artifact
-	for _, a := range artifacts {
-		if !isOlder(a, run) {
-			out = append(out, a)
+// A made is a build of some run, and whether an earlier attempt of the run made it.
+type made struct {
+	detect.Build
+	older bool
+}
+
+// latest are the builds of a run without those that a later attempt of it made
+// again: what it did not make again still holds.
+func latest(all []made) (out []detect.Build) {
+	again := map[string]bool{} // pipelines
+	for _, m := range all {
+		if !m.older {
+			again[m.Pipeline] = true
 		}
 	}
-	if len(out) == 0 {
-		return artifacts
+	for _, m := range all {
+		if !m.older || !again[m.Pipeline] {
+			out = append(out, m.Build)
+		}
 	}
 	return out
 }
@@ -267,12 +271,12 @@ func (s *Records) ask(ctx context.Context, q fetch.Query) (l list, err error) {
 func (s *Records) builds(ctx context.Context, q fetch.Query, l list, t *tally) (base, own []detect.Build) {
 	var candidates []candidate
 	for _, r := range l.head {
-		candidates = append(candidates, s.candidates(r, l.artifacts[r.GetID()], true)...)
+		candidates = append(candidates, s.candidates(r, l.artifacts[r.GetID()])...)
 	}
 	heads := len(candidates)
 	t.runs = len(l.base)
 	for _, r := range l.base {
-		candidates = append(candidates, s.candidates(r, l.artifacts[r.GetID()], false)...)
+		candidates = append(candidates, s.candidates(r, l.artifacts[r.GetID()])...)
 	}
 	t.none = len(candidates) == heads
 	if len(candidates) > maxArtifacts {
@@ -280,35 +284,38 @@ func (s *Records) builds(ctx context.Context, q fetch.Query, l list, t *tally) (
 		candidates = candidates[:maxArtifacts]
 	}
 	results := s.readAll(ctx, q, candidates, heads, t)
-	enough := 0
-	for i, c := range candidates {
-		if i >= heads && enough >= q.Window {
-			break
-		}
-		r := results[i]
-		t.count(r)
-		for _, b := range r.builds {
-			pull := ""
-			if c.head {
-				pull = q.Build.PullRequest
-			}
-			s.identify(&b, c.run, pull)
-			if !c.head {
-				b.Branch = q.BaseBranch // of a merge queue's, too
-			}
-			if !s.isOf(&b, q.Build) {
-				continue
-			}
-			b.Pipeline = q.Build.Pipeline
-			if c.head {
+	for i, c := range candidates[:heads] {
+		t.count(results[i])
+		for _, b := range results[i].builds {
+			if s.identify(&b, c.run, q.Build.PullRequest); s.isOf(&b, q.Build) {
+				b.Pipeline = q.Build.Pipeline
 				own = append(own, b)
-			} else {
-				base = append(base, b)
-				if b.Outcome == detect.OK {
-					enough++
-				}
 			}
 		}
+	}
+	enough := 0
+	var ofRun []made
+	for i := heads; i < len(candidates) && enough < q.Window; i++ {
+		c := candidates[i]
+		t.count(results[i])
+		for _, b := range results[i].builds {
+			s.identify(&b, c.run, "")
+			b.Branch = q.BaseBranch // of a merge queue's, too
+			if s.isOf(&b, q.Build) {
+				ofRun = append(ofRun, made{b, isOlder(c.artifact, c.run)})
+			}
+		}
+		if i+1 < len(candidates) && candidates[i+1].run == c.run {
+			continue
+		}
+		for _, b := range latest(ofRun) {
+			b.Pipeline = q.Build.Pipeline
+			base = append(base, b)
+			if b.Outcome == detect.OK {
+				enough++
+			}
+		}
+		ofRun = nil
 	}
 	return base, own
 }
@@ -317,17 +324,12 @@ func (s *Records) builds(ctx context.Context, q fetch.Query, l list, t *tally) (
 type candidate struct {
 	run      *gh.WorkflowRun
 	artifact *gh.Artifact
-	head     bool // of the build's own branch, not of the base
 }
 
-// candidates are those of a run. An earlier attempt of a base run was superseded;
-// that of a pull request's is one more look at the same.
-func (s *Records) candidates(r *gh.WorkflowRun, artifacts []*gh.Artifact, head bool) (out []candidate) {
-	if !head {
-		artifacts = latest(r, artifacts)
-	}
+// candidates are those of a run, the newest first.
+func (s *Records) candidates(r *gh.WorkflowRun, artifacts []*gh.Artifact) (out []candidate) {
 	for _, a := range s.ofJob(artifacts) {
-		out = append(out, candidate{r, a, head})
+		out = append(out, candidate{r, a})
 	}
 	slices.SortStableFunc(out, func(x, y candidate) int {
 		return y.artifact.GetCreatedAt().Compare(x.artifact.GetCreatedAt().Time)
@@ -371,7 +373,9 @@ func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candi
 	if err != nil {
 		t.shelf = err
 	}
-	progress := newProgress(len(candidates), heads, q.Window)
+	progress := newProgress(len(candidates), heads, q.Window, func(i int) bool {
+		return i+1 == len(candidates) || candidates[i+1].run != candidates[i].run
+	})
 	results := make([]result, len(candidates))
 	s.eachTold(len(candidates), func(i int) bool {
 		a := candidates[i].artifact
@@ -386,7 +390,7 @@ func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candi
 		n := 0
 		for _, b := range r.builds {
 			s.identify(&b, candidates[i].run, "")
-			if b.Outcome == detect.OK && s.isOf(&b, q.Build) {
+			if b.Outcome == detect.OK && s.isOf(&b, q.Build) && !isOlder(a, candidates[i].run) {
 				n++
 			}
 		}

@@ -328,12 +328,22 @@ func TestAttempts(t *testing.T) {
 	// Only another job was made again: the first attempt's record is the one.
 	partly := s.AddRun(githubtest.Run{Created: began.Add(2 * time.Hour), Started: began.Add(3 * time.Hour), Attempt: 2})
 	s.AddArtifact(partly, "shop~app~CCCCCC.dockerbuild", recording(t, 3)).CreatedAt = &gh.Timestamp{Time: began.Add(2*time.Hour + time.Minute)}
+	// The one image was built again, the other was not.
+	other, err := os.ReadFile("../../testdata/builds/beta/dockerbuild/base-1.dockerbuild")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.AddArtifact(again, "shop~other~DDDDDD.dockerbuild", other).CreatedAt = &gh.Timestamp{Time: began.Add(time.Minute)}
 	h, err := history(t, options(t, s, pull(t, s).GetID()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{starts(t, 3), starts(t, 2)}, startsOf(h.Base)); diff != "" {
 		t.Error(diff)
+	}
+	builds, _, err := OpenRecords(options(t, s, again.GetID())).Builds(t.Context(), fetch.Want{})
+	if err != nil || len(builds) != 2 || builds[0].Pipeline == builds[1].Pipeline {
+		t.Errorf("%d builds to judge, %v", len(builds), err)
 	}
 }
 

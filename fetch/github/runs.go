@@ -18,7 +18,10 @@ import (
 // pull request's run is never one, though its branch may have any name.
 var baseEvents = []string{"push", "schedule", "workflow_dispatch", "merge_group"}
 
-const mergeGroup = "merge_group"
+const (
+	mergeGroup  = "merge_group"
+	pullRequest = "pull_request" // and what begins so
+)
 
 // isOwn tells whether a run is of the repository itself, and no fork's.
 func isOwn(r *gh.WorkflowRun) bool {
@@ -41,12 +44,12 @@ func (s *source) baseRuns(ctx context.Context, branch string, before time.Time, 
 	keep := func(r *gh.WorkflowRun) bool {
 		return isBase(r, branch) && r.GetID() != s.Run && r.GetCreatedAt().Before(before)
 	}
-	runs, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{Branch: branch, Status: "success", ExcludePullRequests: true}, most, keep)
+	runs, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{Branch: branch, Status: "success", ExcludePullRequests: true}, maxPages, most, keep)
 	if err != nil || len(runs) >= window {
 		return runs, err
 	}
 	// The runs of a merge queue are on branches of their own.
-	queued, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{Event: mergeGroup, Status: "success", ExcludePullRequests: true}, most, keep)
+	queued, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{Event: mergeGroup, Status: "success", ExcludePullRequests: true}, maxPages, most, keep)
 	runs = append(runs, queued...)
 	newestFirst(runs)
 	return runs[:min(len(runs), most)], err
@@ -55,16 +58,24 @@ func (s *source) baseRuns(ctx context.Context, branch string, before time.Time, 
 // headRuns are the newest of a branch or a pull request other than the base, all
 // but those that were not to be judged: a check that failed ends a run as failed.
 func (s *source) headRuns(ctx context.Context, repository, branch string, isPull bool, before time.Time) ([]*gh.WorkflowRun, error) {
+	o := gh.ListWorkflowRunsOptions{Branch: branch}
+	if isPull {
+		// Many forks' branches may be called alike, and like the base.
+		if o.Event = s.Event; !strings.HasPrefix(o.Event, pullRequest) {
+			o.Event = pullRequest
+		}
+	}
 	keep := func(r *gh.WorkflowRun) bool {
 		event := slices.Contains(baseEvents, r.GetEvent())
 		if isPull {
-			event = r.GetEvent() == "pull_request" || r.GetEvent() == "pull_request_target"
+			event = r.GetEvent() == o.Event
 		}
 		return event && r.GetHeadBranch() == branch && r.GetCreatedAt().Before(before) &&
 			strings.EqualFold(r.GetHeadRepository().GetFullName(), repository) &&
 			(r.GetStatus() == "completed" || r.GetID() == s.Run)
 	}
-	return s.listRuns(ctx, gh.ListWorkflowRunsOptions{Branch: branch}, evidenceRuns, keep)
+	const pages = 3
+	return s.listRuns(ctx, o, pages, evidenceRuns, keep)
 }
 
 func newestFirst(runs []*gh.WorkflowRun) {
@@ -74,10 +85,11 @@ func newestFirst(runs []*gh.WorkflowRun) {
 }
 
 // listRuns lists the runs of the workflow that are to be kept, newest first, at
-// most so many. An error comes with those that were had before.
-func (s *source) listRuns(ctx context.Context, o gh.ListWorkflowRunsOptions, most int, keep func(*gh.WorkflowRun) bool) (runs []*gh.WorkflowRun, err error) {
+// most so many, of at most so many pages. An error comes with those that were had
+// before.
+func (s *source) listRuns(ctx context.Context, o gh.ListWorkflowRunsOptions, pages, most int, keep func(*gh.WorkflowRun) bool) (runs []*gh.WorkflowRun, err error) {
 	o.PerPage = perPage
-	for range maxPages {
+	for range pages {
 		var list *gh.WorkflowRuns
 		var resp *gh.Response
 		what := "workflow runs"
@@ -89,6 +101,9 @@ func (s *source) listRuns(ctx context.Context, o gh.ListWorkflowRunsOptions, mos
 		}
 		if err != nil {
 			return runs, s.explain(what, resp, err)
+		}
+		if list == nil {
+			return runs, fmt.Errorf("%s: %s: %w", s.shown(), what, errNull)
 		}
 		for _, r := range list.WorkflowRuns {
 			if r != nil && keep(r) && len(runs) < most {

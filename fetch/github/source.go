@@ -36,10 +36,10 @@ type Options struct {
 	// Workflow is the name of the file of the workflow whose runs are compared, ""
 	// for all of the repository.
 	Workflow string
-	// Run is the run whose builds are judged, 0 if that is not known; Attempt
-	// which one of it.
-	Run     int64
-	Attempt int
+	// Run is the run whose builds are judged, 0 if that is not known, and Event
+	// what started it.
+	Run   int64
+	Event string
 	// Job is how the job that runs us is called, and Runner its machine; both ""
 	// where none does.
 	Job, Runner string

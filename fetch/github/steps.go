@@ -102,7 +102,7 @@ func (s *Steps) subject(ctx context.Context, w fetch.Want) (*gh.WorkflowRun, err
 	if id != 0 {
 		return s.run(ctx, id)
 	}
-	runs, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{HeadSHA: w.Revision, Status: "completed"}, 1, func(*gh.WorkflowRun) bool { return true })
+	runs, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{HeadSHA: w.Revision, Status: "completed"}, 1, 1, func(*gh.WorkflowRun) bool { return true })
 	if err == nil && len(runs) == 0 {
 		err = fmt.Errorf("%s: %w: no workflow run is done", s.shown(), fetch.ErrNoBuilds)
 	}
@@ -143,6 +143,9 @@ func (s *Steps) listJobs(ctx context.Context, run int64) (all []*gh.WorkflowJob,
 		list, resp, err := s.Client.Actions.ListWorkflowJobs(ctx, s.Owner, s.Name, run, &o)
 		if err != nil {
 			return nil, s.explain(fmt.Sprintf("jobs of run %d", run), resp, err)
+		}
+		if list == nil {
+			return nil, fmt.Errorf("%s: jobs of run %d: %w", s.shown(), run, errNull)
 		}
 		all = append(all, list.Jobs...)
 		if resp.NextPage <= o.Page {
@@ -260,7 +263,7 @@ func (s *Steps) readRuns(ctx context.Context, q fetch.Query, runs []*gh.Workflow
 	if err != nil {
 		t.shelf = err
 	}
-	progress := newProgress(len(runs), heads, q.Window)
+	progress := newProgress(len(runs), heads, q.Window, func(int) bool { return true })
 	results := make([]jobs, len(runs))
 	s.eachTold(len(runs), func(i int) bool {
 		run := runs[i]

@@ -27,29 +27,18 @@ type task struct {
 // addJob adds a job to a run that does these tasks one after the other. One that
 // is to take -1 s runs yet, and the job with it.
 func addJob(s *githubtest.Server, run *gh.WorkflowRun, name string, tasks ...task) *gh.WorkflowJob {
-	at := run.GetRunStartedAt().Add(time.Minute)
-	stamp := func() *gh.Timestamp { return &gh.Timestamp{Time: at} }
-	job := &gh.WorkflowJob{
-		ID: gh.Int64(run.GetID()*100 + int64(len(s.Jobs[run.GetID()]))), RunID: run.ID, Name: &name, Labels: []string{"ubuntu-latest"},
-		Status: gh.String("completed"), Conclusion: gh.String("success"), RunnerName: gh.String("runner of " + name),
-		StartedAt: stamp(), HTMLURL: gh.String(run.GetHTMLURL() + "/job/1"),
+	var seconds []int
+	for _, t := range tasks {
+		seconds = append(seconds, t.seconds)
 	}
+	job := s.AddJob(run, name, seconds...)
+	job.RunnerName = gh.String("runner of " + name)
 	for i, t := range tasks {
-		step := &gh.TaskStep{Name: gh.String(t.name), Number: gh.Int64(int64(i + 1)), Status: gh.String("completed"), Conclusion: gh.String("success"), StartedAt: stamp()}
+		job.Steps[i].Name = gh.String(t.name)
 		if t.ended != "" {
-			step.Conclusion = gh.String(t.ended)
+			job.Steps[i].Conclusion = gh.String(t.ended)
 		}
-		if t.seconds < 0 {
-			step.Status, step.Conclusion = gh.String("in_progress"), nil
-			job.Status, job.Conclusion = gh.String("in_progress"), nil
-		} else {
-			at = at.Add(time.Duration(t.seconds) * time.Second)
-			step.CompletedAt = stamp()
-		}
-		job.Steps = append(job.Steps, step)
 	}
-	job.CompletedAt = stamp()
-	s.Jobs[run.GetID()] = append(s.Jobs[run.GetID()], job)
 	return job
 }
 

@@ -103,20 +103,22 @@ func (t *tally) notes(branch string) (notes []string) {
 }
 
 // A progress tells when enough of the base's artifacts were read. They are read
-// several at a time; what counts is how far they were read without a gap, so
-// that the same ones are taken whichever comes first.
+// several at a time; what counts is how far they were read without a gap, and runs
+// as a whole, so that the same ones are taken whichever comes first.
 type progress struct {
 	mu     sync.Mutex
 	ended  []bool
-	found  []int // builds in each
-	next   int   // the first that is not read yet
-	first  int   // of the base's
+	found  []int            // builds in each
+	isLast func(i int) bool // of its run
+	next   int              // the first that is not read yet
+	first  int              // of the base's
 	sum    int
 	enough int
+	full   bool
 }
 
-func newProgress(n, first, enough int) *progress {
-	return &progress{ended: make([]bool, n), found: make([]int, n), first: first, enough: enough}
+func newProgress(n, first, enough int, isLast func(i int) bool) *progress {
+	return &progress{ended: make([]bool, n), found: make([]int, n), first: first, enough: enough, isLast: isLast}
 }
 
 // done notes that the i-th was read, with so many builds, and tells whether all
@@ -125,11 +127,11 @@ func (p *progress) done(i, builds int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended[i], p.found[i] = true, builds
-	for p.next < len(p.ended) && p.ended[p.next] {
+	for ; p.next < len(p.ended) && p.ended[p.next]; p.next++ {
 		if p.next >= p.first {
 			p.sum += p.found[p.next]
+			p.full = p.full || p.sum >= p.enough && p.isLast(p.next)
 		}
-		p.next++
 	}
-	return p.sum >= p.enough
+	return p.full
 }

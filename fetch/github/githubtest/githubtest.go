@@ -292,3 +292,34 @@ func (s *Server) AddPull(number int, into, head, branch, commit string) {
 		Base: &gh.PullRequestBranch{Ref: &into, Repo: &gh.Repository{FullName: gh.String(Repository)}},
 	})
 }
+
+// AddJob adds a job to a run whose steps take so many seconds one after the other,
+// "Step 1" and so on. One of -1 runs yet, and the job with it.
+func (s *Server) AddJob(run *gh.WorkflowRun, name string, seconds ...int) *gh.WorkflowJob {
+	at := run.GetRunStartedAt().Add(time.Minute)
+	stamp := func() *gh.Timestamp { return &gh.Timestamp{Time: at} }
+	s.nextID++
+	n := s.nextID
+	job := &gh.WorkflowJob{
+		ID: &n, RunID: run.ID, Name: &name, Labels: []string{"ubuntu-latest"}, StartedAt: stamp(),
+		Status: gh.String("completed"), Conclusion: gh.String("success"),
+		HTMLURL: gh.String(fmt.Sprintf("%s/job/%d", run.GetHTMLURL(), n)),
+	}
+	for i, d := range seconds {
+		step := &gh.TaskStep{
+			Name: gh.String(fmt.Sprintf("Step %d", i+1)), Number: gh.Int64(int64(i + 1)), StartedAt: stamp(),
+			Status: gh.String("completed"), Conclusion: gh.String("success"),
+		}
+		if d < 0 {
+			step.Status, step.Conclusion = gh.String("in_progress"), nil
+			job.Status, job.Conclusion = gh.String("in_progress"), nil
+		} else {
+			at = at.Add(time.Duration(d) * time.Second)
+			step.CompletedAt = stamp()
+		}
+		job.Steps = append(job.Steps, step)
+	}
+	job.CompletedAt = stamp()
+	s.Jobs[run.GetID()] = append(s.Jobs[run.GetID()], job)
+	return job
+}
