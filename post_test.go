@@ -42,8 +42,8 @@ func newWorkflow(t *testing.T) *workflow {
 		"GITHUB_EVENT_PATH":   filepath.Join(w.dir, "event.json"),
 		"GITHUB_STEP_SUMMARY": filepath.Join(w.dir, "summary.md"), "GITHUB_OUTPUT": filepath.Join(w.dir, "output"),
 	}
-	w.event(`{"number":7,"pull_request":{"head":{"sha":"` + headCommit + `","ref":"x","repo":{"full_name":"acme/shop"}},
-		"base":{"ref":"main","repo":{"full_name":"acme/shop"}}},"repository":{"full_name":"acme/shop","default_branch":"main"}}`)
+	w.event(`{"number":7,"pull_request":{"head":{"sha":"` + headCommit + `","ref":"x","repo":{"full_name":"shop/app"}},
+		"base":{"ref":"main","repo":{"full_name":"shop/app"}}},"repository":{"full_name":"shop/app","default_branch":"main"}}`)
 	return w
 }
 
@@ -145,7 +145,7 @@ func TestPostsARegressionAndResolvesIt(t *testing.T) {
 	if comment.Number != 7 {
 		t.Errorf("commented on pull request %d", comment.Number)
 	}
-	contains(t, "comment", comment.Body, "### Regressed: 1 step is slower", "`RUN make compile` is slower", "(https://github.com/acme/shop/actions/runs/12)")
+	contains(t, "comment", comment.Body, "### Regressed: 1 step is slower", "`RUN make compile` is slower", "(https://github.com/shop/app/actions/runs/12)")
 	if check.HeadSHA != headCommit || check.Conclusion != "failure" || check.Name != "buildregress (app)" || check.Output.Title != "Regressed: 1 step is slower, +49 s of wall clock" {
 		t.Errorf("check run %+v", check)
 	}
@@ -203,7 +203,7 @@ func TestWhatIsPosted(t *testing.T) {
 			name: "on main", seconds: slowCompile, code: exitVerdict, conclusion: "failure",
 			prepare: func(w *workflow) {
 				w.vars["GITHUB_REF"] = "refs/heads/main"
-				w.event(`{"repository":{"full_name":"acme/shop","default_branch":"main"}}`)
+				w.event(`{"repository":{"full_name":"shop/app","default_branch":"main"}}`)
 			},
 		},
 	} {
@@ -312,7 +312,7 @@ func TestNothingIsPostedElsewhere(t *testing.T) {
 // After the run of a fork, the pull request is that whose head was built, and none
 // that a build names.
 func TestPullRequestOfAnotherRun(t *testing.T) {
-	pull := fakegithub.Pull{Number: 9, HeadRepository: "fork/shop", Ref: "main", SHA: headCommit, BaseRef: "main", State: "open"}
+	pull := fakegithub.Pull{Number: 9, HeadRepository: "fork/app", Ref: "main", SHA: headCommit, BaseRef: "main", State: "open"}
 	moved := pull
 	moved.SHA = strings.Repeat("b", 40)
 	for _, test := range []struct {
@@ -330,11 +330,11 @@ func TestPullRequestOfAnotherRun(t *testing.T) {
 			w := newWorkflow(t)
 			w.github.Pulls = test.pulls
 			w.event(`{"workflow_run":{"event":"` + test.event + `","head_sha":"` + headCommit + `","head_branch":"main",
-				"head_repository":{"full_name":"fork/shop"},"pull_requests":[]},"repository":{"default_branch":"main"}}`)
+				"head_repository":{"full_name":"fork/app"},"pull_requests":[]},"repository":{"default_branch":"main"}}`)
 			w.vars["GITHUB_REF"] = "refs/heads/main"
 			list := made(20, 1, "main", slowCompile)
 			list[0].PullRequest, list[0].Revision = "1", headCommit // as an artifact may say
-			list[0].Repository = "fork/shop"
+			list[0].Repository = "fork/app"
 			w.write("new.jsonl", list)
 			w.judge(exitVerdict, 20)
 			got := 0
@@ -416,9 +416,9 @@ func TestCheckNameIsStable(t *testing.T) {
 		return r
 	}
 	for want, r := range map[string]*detect.Report{
-		"buildregress":                      of(),
-		"buildregress (acme/shop)":          of("acme/shop web", "acme/shop api"),
-		"buildregress (acme/shop Do # #[x)": of("acme/shop Do\n##[x"),
+		"buildregress":                     of(),
+		"buildregress (shop/app)":          of("shop/app web", "shop/app api"),
+		"buildregress (shop/app Do # #[x)": of("shop/app Do\n##[x"),
 	} {
 		if got := checkName(r); got != want {
 			t.Errorf("checkName = %q, want %q", got, want)

@@ -387,7 +387,7 @@ func annotations(n int) (list []report.Annotation) {
 func check(n int) CheckRun {
 	return CheckRun{
 		Name: "buildregress (app)", Commit: strings.Repeat("a", 40), Conclusion: Failure, Title: "Regressed", Summary: "### Regressed",
-		Address: "https://github.com/acme/shop/actions/runs/1", Began: began, Annotations: annotations(n),
+		Address: "https://github.com/shop/app/actions/runs/1", Began: began, Annotations: annotations(n),
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"unicode/utf8"
 )
 
-// A Server is one repository, "acme/shop".
+// A Server is one repository, "shop/app".
 type Server struct {
 	mu       sync.Mutex
 	mux      *http.ServeMux
@@ -31,7 +31,7 @@ type Server struct {
 	// Fault may answer a request in GitHub's place, and tells whether it did. It is
 	// called while nothing else is served.
 	Fault   func(s *Server, w http.ResponseWriter, r *http.Request) bool
-	Journal []string // "GET /repos/acme/shop/…", without queries
+	Journal []string // "GET /repos/shop/app/…", without queries
 }
 
 // A User is who a token stands for.
@@ -99,7 +99,7 @@ type Pull struct {
 }
 
 // Repository is the one there is.
-const Repository = "acme/shop"
+const Repository = "shop/app"
 
 // New is a server with two tokens: "writer" of a workflow, and "reader", that of a
 // pull request from a fork.

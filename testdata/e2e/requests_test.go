@@ -1,0 +1,136 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	gh "github.com/google/go-github/v60/github"
+
+	fetchgithub "github.com/buildregress/buildregress/fetch/github"
+	"github.com/buildregress/buildregress/fetch/github/githubtest"
+	rendered "github.com/buildregress/buildregress/report"
+	"github.com/buildregress/buildregress/report/github"
+)
+
+// TestRequests lets GitHub's own description of its API look at what is asked of
+// it: a fake believes what its author does.
+func TestRequests(t *testing.T) {
+	h := startHub(t)
+	api, err := url.Parse(h.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	access := fetchgithub.Access{API: api, Token: writer, Agent: "buildregress", Now: time.Now}
+	client := fetchgithub.NewClient(access)
+	owner, repo, _ := strings.Cut(githubtest.Repository, "/")
+	p := &github.Poster{Client: client, Owner: owner, Repo: repo, Now: time.Now}
+
+	began := time.Now().Add(-time.Hour)
+	for i, body := range []string{"first", "edited"} {
+		c := github.Comment{Pipelines: []string{"app"}, Began: began.Add(time.Duration(i) * time.Minute), Body: body, Create: true}
+		if _, err := p.Comment(t.Context(), 7, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Of two that were made at the same time, one is deleted.
+	twin := *h.posts.Comments[0]
+	h.posts.Add(7, twin.User.Login, twin.Body)
+	if _, err := p.Comment(t.Context(), 7, github.Comment{Pipelines: []string{"app"}, Began: time.Now(), Body: "third"}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(h.posts.Comments); n != 1 || !strings.HasSuffix(h.posts.Comments[0].Body, "third") {
+		t.Errorf("%d comments", n)
+	}
+	for pattern, want := range map[string]int{
+		"POST /repos/.*/issues/7/comments": 1, "PATCH /repos/.*/issues/comments/[0-9]+": 2, "DELETE /repos/.*/issues/comments/[0-9]+": 1,
+	} {
+		if got := h.asked(pattern); got != want {
+			t.Errorf("%d requests %s, want %d", got, pattern, want)
+		}
+	}
+
+	for _, n := range []int{0, 50, 120} {
+		c := github.CheckRun{
+			Name: "buildregress (app)", Commit: strings.Repeat("a", 40), Conclusion: github.Neutral, Title: "Regressed",
+			Summary: "### Regressed", Address: "https://github.com/shop/app/actions/runs/1", Began: began,
+		}
+		for i := range n {
+			c.Annotations = append(c.Annotations, rendered.Annotation{
+				File: "Dockerfile", Line: i + 1, Level: rendered.Level(i % 3), Title: "Slower", Message: "it is",
+			})
+		}
+		if _, err := p.CheckRun(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		made := h.posts.Checks[len(h.posts.Checks)-1]
+		if len(made.Annotations) != n {
+			t.Errorf("%d annotations, want %d", len(made.Annotations), n)
+		}
+	}
+
+	// A check of a recorded build against artifacts lists and downloads them.
+	for i := range 10 {
+		run := h.past.AddRun(githubtest.Run{Created: time.Date(2025, 1, 1, i, 0, 0, 0, time.UTC)})
+		h.past.AddArtifact(run, fmt.Sprintf("shop~app~%06d.dockerbuild", i), recording(t, i))
+	}
+	s := &stack{ctx: t.Context(), dir: t.TempDir(), env: environment(t.TempDir())}
+	s.binary = buildBinary(t)
+	stdout, stderr, err := s.try(t.Context(), s.dir, []string{"GITHUB_API_URL=" + h.address, "GITHUB_TOKEN=" + writer},
+		s.binary, "check", "--format", "json", "--branch", "x", "--baseline", "github://"+githubtest.Repository, "--lookback", "3650d",
+		recordingPath(t, 31))
+	if err != nil || !strings.Contains(stdout, `"builds": 10`) {
+		t.Errorf("%v\n%s\n%s", err, stderr, stdout)
+	}
+	if got := h.asked("GET /repos/.*/actions/artifacts/[0-9]+/zip"); got != 10 {
+		t.Errorf("%d downloads, want 10", got)
+	}
+	// What is wrong is noticed: else the above would prove nothing.
+	before := len(h.wrong)
+	request, err := client.NewRequest(http.MethodPost, "repos/shop/app/issues/7/comments", map[string]string{"bodi": "misspelt"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Do(t.Context(), request, new(gh.IssueComment))
+	if len(h.wrong) != before+1 {
+		t.Error("the description says nothing against a comment without a body")
+	}
+	h.wrong = h.wrong[:before]
+}
+
+func recordingPath(t *testing.T, n int) string {
+	t.Helper()
+	path, err := filepath.Abs(fmt.Sprintf("../builds/alpha/dockerbuild/%03d.dockerbuild", n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func recording(t *testing.T, n int) []byte {
+	t.Helper()
+	data, err := os.ReadFile(recordingPath(t, n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// buildBinary builds buildregress, unless E2E_BINARY names one.
+func buildBinary(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("E2E_BINARY"); path != "" {
+		return path
+	}
+	path := filepath.Join(t.TempDir(), "buildregress")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../..").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return path
+}
