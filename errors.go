@@ -78,6 +78,8 @@ func hintFor(err error) string {
 		return "give the job permissions: actions: read, and the token in the environment as GITHUB_TOKEN"
 	case errors.As(err, new(*github.LimitError)):
 		return "a token has more requests an hour than none: GITHUB_TOKEN; a cached .buildregress needs fewer of them"
+	case errors.Is(err, github.ErrNoRecords):
+		return "docker/build-push-action uploads a record when its job is over: within the job give buildx:, later --run-id names the run"
 	case errors.Is(err, fetch.ErrNoBuilds):
 		return "give a .dockerbuild record, a progress log (docker buildx build --progress=rawjson), an OTLP or Jaeger trace, or a builds file"
 	}

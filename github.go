@@ -131,7 +131,7 @@ func (n *namer) askGithub(ctx context.Context, w *world) error {
 	e := env(w.env)
 	run := readEvent(e("GITHUB_EVENT_PATH")).WorkflowRun
 	base := strings.Split(n.ci.baseRepository, "/")
-	if !e.any("GITHUB_ACTIONS") || run == nil || n.ci.pullRequest != "" || !strings.HasPrefix(run.Event, "pull_request") || len(base) != 2 {
+	if !e.any("GITHUB_ACTIONS") || run == nil || n.ci.pullRequest != "" || !strings.HasPrefix(run.Event, "pull_request") || len(base) != 2 || !strings.Contains(n.ci.repository, "/") {
 		return nil
 	}
 	hub, err := w.github()

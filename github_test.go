@@ -258,3 +258,13 @@ func TestGithubSteps(t *testing.T) {
 		t.Errorf("exit %d, %d results, %d builds, slower: %v\n%s", code, len(report.Results), r.Baseline.Builds, slower, stderr)
 	}
 }
+
+// Within the job that builds, its record is not there yet.
+func TestGithubTooEarly(t *testing.T) {
+	s := githubtest.New(t)
+	run := s.AddRun(githubtest.Run{Status: "in_progress", Created: firstRun})
+	code, _, stderr := onGithub(t, s, map[string]string{"GITHUB_RUN_ID": fmt.Sprint(run.GetID())}, "check", "github://shop/app")
+	if code != exitTrouble || !strings.Contains(stderr, "within the job give buildx:") {
+		t.Errorf("exit %d\n%s", code, stderr)
+	}
+}

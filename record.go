@@ -28,6 +28,9 @@ func record(ctx context.Context, w *world, s settings, args []string) (code int,
 		return 0, err
 	}
 	names := newNamer(w, s)
+	if err := names.askGithub(ctx, w); err != nil {
+		w.say("warning", err.Error())
+	}
 	var all []subject
 	var troubles []error
 	for _, source := range args {

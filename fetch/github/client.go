@@ -7,6 +7,7 @@
 package github
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -104,7 +105,8 @@ func repeating(a Access, transport http.RoundTripper) *retryablehttp.Client {
 }
 
 // A guard sends the token to the API's own host, and to no other, whatever
-// redirects say; and it reads no more of an answer than one can be.
+// redirects say; and it reads no more of an answer than one can be, and for no
+// longer than one may take.
 type guard struct {
 	access Access
 	next   http.RoundTripper
@@ -116,11 +118,13 @@ func (g guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if api := g.access.API; g.access.Token != "" && r.URL.Scheme == api.Scheme && r.URL.Host == api.Host {
 		r.Header.Set("Authorization", "Bearer "+g.access.Token)
 	}
-	resp, err := g.next.RoundTrip(r)
+	ctx, cancel := context.WithTimeout(r.Context(), 2*patience)
+	resp, err := g.next.RoundTrip(r.WithContext(ctx))
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	resp.Body = &boundBody{resp.Body, maxAnswer}
+	resp.Body = &boundBody{resp.Body, maxAnswer, cancel}
 	return resp, nil
 }
 
@@ -128,6 +132,12 @@ func (g guard) RoundTrip(r *http.Request) (*http.Response, error) {
 type boundBody struct {
 	io.ReadCloser
 	left int64
+	end  func() // frees what the request held
+}
+
+func (b *boundBody) Close() error {
+	defer b.end()
+	return b.ReadCloser.Close()
 }
 
 func (b *boundBody) Read(p []byte) (int, error) {

@@ -9,11 +9,16 @@ import (
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // ErrDenied is returned where GitHub does not let us read, or says that there is
 // nothing, which is how it hides what a token may not see.
 var ErrDenied = errors.New("not allowed")
+
+// ErrNoRecords is fetch.ErrNoBuilds of runs that keep no build record.
+var ErrNoRecords = fmt.Errorf("%w", fetch.ErrNoBuilds)
 
 // errNull tells of an answer that holds nothing.
 var errNull = errors.New("GitHub answers null")

@@ -87,6 +87,14 @@ func TestFaults(t *testing.T) {
 		{name: "runs: 429, at no time", fault: refusing("/workflows/", 429), note: "rate limit is used up"},
 		{name: "runs: none left", fault: refusing("/workflows/", 403, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", later), note: "rate limit is used up until"},
 		{name: "artifacts: none left", fault: refusing("/actions/artifacts", 403, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", later), note: "rate limit is used up until"},
+		{name: "runs: too many, in words", fault: func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.Contains(r.URL.Path, "/workflows/") {
+				return false
+			}
+			w.WriteHeader(403)
+			io.WriteString(w, `{"message":"slow down","documentation_url":"https://docs.github.com/rest/overview#secondary-rate-limits"}`)
+			return true
+		}, note: "rate limit is used up"},
 		{name: "artifacts: 403", fault: refusing("/actions/artifacts", 403), err: "not allowed by the token (403", is: ErrDenied},
 		{name: "null", fault: func(w http.ResponseWriter, r *http.Request) bool {
 			if !strings.Contains(r.URL.Path, "/workflows/") {
@@ -363,6 +371,29 @@ func TestSlowServer(t *testing.T) {
 	end()
 	if _, err := r.History(ended, q); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A download that never ends is left out, and the others are had.
+func TestStalledDownload(t *testing.T) {
+	s := githubtest.New(t)
+	addMain(t, s, 0, 10)
+	r := OpenRecords(options(t, s, pull(t, s).GetID()))
+	q := query(t, r)
+	r.patience = 2 * time.Second
+	stalled := fmt.Sprint("/", s.Artifacts[3].GetID())
+	s.BlobFault = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != stalled {
+			return false
+		}
+		w.Write([]byte("\x1f\x8b"))
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		return true
+	}
+	h, err := r.History(t.Context(), q)
+	if err != nil || len(h.Base) != 9 || !strings.Contains(strings.Join(h.Notes, "\n"), "1 could not be had (not there after 2s)") {
+		t.Errorf("%v, %+v", err, h)
 	}
 }
 

@@ -25,7 +25,7 @@ type Records struct {
 // OpenRecords opens a repository's build records. Nothing is asked for yet.
 func OpenRecords(o Options) *Records {
 	return &Records{
-		source: source{Options: o},
+		source: newSource(o),
 		lists:  map[listKey]list{}, read: map[int64]result{},
 	}
 }
@@ -65,7 +65,7 @@ func (s *Records) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []e
 		}
 	}
 	if len(builds) == 0 {
-		what := fmt.Errorf("%s: run %d: %w", s.shown(), run.GetID(), fetch.ErrNoBuilds)
+		what := fmt.Errorf("%s: run %d: %w", s.shown(), run.GetID(), ErrNoRecords)
 		if len(problems) > 0 {
 			return nil, nil, errors.Join(append([]error{what}, problems...)...)
 		}
@@ -111,9 +111,9 @@ func (s *Records) subject(ctx context.Context, w fetch.Want) (*gh.WorkflowRun, [
 		}
 	}
 	if id != 0 {
-		return nil, nil, fmt.Errorf("%s: run %d: %w: a job's record is there once the job is done", s.shown(), id, fetch.ErrNoBuilds)
+		return nil, nil, fmt.Errorf("%s: run %d: %w", s.shown(), id, ErrNoRecords)
 	}
-	return nil, nil, fmt.Errorf("%s: %w: none of the newest %d runs keeps a record", s.shown(), fetch.ErrNoBuilds, len(runs))
+	return nil, nil, fmt.Errorf("%s: the newest %d runs: %w", s.shown(), len(runs), ErrNoRecords)
 }
 
 // A made is a build of some run, and whether an earlier attempt of the run made it.

@@ -60,8 +60,11 @@ type Options struct {
 // A source is a repository's runs.
 type source struct {
 	Options
-	decoding sync.Mutex // one at a time: a large record takes memory
+	patience time.Duration // for one download
+	decoding sync.Mutex    // one at a time: a large record takes memory
 }
+
+func newSource(o Options) source { return source{Options: o, patience: patience} }
 
 // shown is what the source is called in messages.
 func (s *source) shown() string { return s.Owner + "/" + s.Name }

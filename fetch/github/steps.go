@@ -40,7 +40,7 @@ type jobs struct {
 
 // OpenSteps opens a repository's jobs and steps. Nothing is asked for yet.
 func OpenSteps(o Options) *Steps {
-	return &Steps{source: source{Options: o}, read: map[int64]jobs{}, own: map[string]ownStep{}}
+	return &Steps{source: newSource(o), read: map[int64]jobs{}, own: map[string]ownStep{}}
 }
 
 // Builds is the job that runs us, as far as it has come; else all jobs of a run
@@ -84,7 +84,7 @@ func (s *Steps) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []err
 		problems = append(problems, fmt.Errorf("%s: run %d: %s", s.shown(), run.GetID(), oddTimes(odd)))
 	}
 	if len(builds) == 0 {
-		return nil, problems, fmt.Errorf("%s: run %d: %w: no job of it has run a step", s.shown(), run.GetID(), fetch.ErrNoBuilds)
+		return nil, problems, fmt.Errorf("%s: run %d: no job of it has ended a step", s.shown(), run.GetID())
 	}
 	return builds, problems, nil
 }
@@ -104,7 +104,7 @@ func (s *Steps) subject(ctx context.Context, w fetch.Want) (*gh.WorkflowRun, err
 	}
 	runs, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{HeadSHA: w.Revision, Status: "completed"}, 1, 1, func(*gh.WorkflowRun) bool { return true })
 	if err == nil && len(runs) == 0 {
-		err = fmt.Errorf("%s: %w: no workflow run is done", s.shown(), fetch.ErrNoBuilds)
+		err = fmt.Errorf("%s: no run of the workflow is done", s.shown())
 	}
 	if err != nil {
 		return nil, err
