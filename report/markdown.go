@@ -145,8 +145,11 @@ func (m *markdownWriter) table(rows []row) {
 		if r.critical {
 			name += " ◆"
 		}
-		fmt.Fprintf(m, "| %s | %s | %s | %s | %s |\n",
-			inCell(name), inCell(words(r.took)), r.usual, inCell(inline(prose(cut(cmp.Or(r.reason, r.verdict), maxCellName)))), r.shows)
+		verdict := inCell(inline(prose(cut(cmp.Or(r.reason, r.verdict), maxCellName))))
+		if weight(r) > 1 {
+			verdict = "**" + verdict + "**"
+		}
+		fmt.Fprintf(m, "| %s | %s | %s | %s | %s |\n", inCell(name), whole(inCell(words(r.took))), whole(r.usual), verdict, r.shows)
 	}
 	m.WriteString("\n")
 	if left > 0 {
@@ -155,6 +158,9 @@ func (m *markdownWriter) table(rows []row) {
 	m.paragraph("◆ is on the critical path: what it takes longer, the build takes longer.")
 	m.WriteString("</details>\n\n")
 }
+
+// whole keeps the number and the unit of a cell in one line.
+func whole(cell string) string { return strings.ReplaceAll(cell, " ", "\u00a0") }
 
 func (m *markdownWriter) heading(mark string, l line) {
 	m.WriteString(mark + inline(l) + "\n\n")
