@@ -62,6 +62,8 @@ func hintFor(err error) string {
 		return "--store sqlite:PATH names another place, and --record never keeps no history"
 	case errors.As(err, new(emptyStoreError)):
 		return "buildregress record adds old builds, and check those that it judges; or give files to replay"
+	case errors.As(err, new(postError)):
+		return "with auto instead of always, what cannot be posted is a warning"
 	case errors.As(err, new(outputError)):
 		return "--output FORMAT=PATH names another place"
 	case errors.Is(err, buildx.ErrNoCommand):

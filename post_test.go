@@ -305,7 +305,10 @@ func TestNothingIsPostedElsewhere(t *testing.T) {
 			t.Errorf("%v: asked for %q, said\n%s", vars, w.github.Journal, stderr)
 		}
 		_, stderr = w.check(exitTrouble, 20, slowCompile, "--comment", "always")
-		contains(t, "standard error", stderr, "error: no comment: no workflow of GitHub Actions runs this")
+		contains(t, "standard error", stderr, "error: no comment: no workflow of GitHub Actions runs this", "hint: with auto instead of always")
+		w.vars["GITHUB_STEP_SUMMARY"] = ""
+		_, stderr = w.check(exitTrouble, 20, slowCompile, "--summary", "always")
+		contains(t, "standard error", stderr, "error: no job summary: GITHUB_STEP_SUMMARY is not set")
 	}
 }
 
@@ -426,6 +429,47 @@ func TestCheckNameIsStable(t *testing.T) {
 	}
 	if got := checkName(of(strings.Repeat("é", 300), strings.Repeat("é", 200)+"e")); len(got) > 120 {
 		t.Errorf("name of %d bytes", len(got))
+	}
+}
+
+// What steps are called comes from the pull request, and into everything posted.
+func TestNamesComeAliveNowhere(t *testing.T) {
+	w := newWorkflow(t)
+	hostile := func(n int, branch string, seconds map[string]float64) []detect.Build {
+		list := made(n, 1, branch, seconds)
+		for i := range list[0].Steps {
+			s := &list[0].Steps[i]
+			s.Name = strings.Replace(s.Name, "make", "make @octocat #1 <img src=x> [x](https://evil.example) %0A::error::x ##[error]", 1)
+			s.Name += " ghp_0123456789abcdef0123456789abcdef0123\n::set-output name=verdict::pass\nend-"
+			s.Key = s.Name
+			s.Source = detect.Position{File: "Dockerfile", Line: 1 + i}
+		}
+		list[0].Pipeline = "app\n::error::x\nverdict=pass<!-- -->"
+		return list
+	}
+	var main []detect.Build
+	for i := range 10 {
+		main = append(main, hostile(i, "main", nil)...)
+	}
+	w.write("main.jsonl", main)
+	w.write("new.jsonl", hostile(20, "x", slowCompile))
+	_, stderr := w.judge(exitVerdict, 20, "--annotations", "always")
+	check := w.github.Checks[0]
+	everything := w.github.Comments[0].Body + check.Name + check.Output.Title + check.Output.Summary + check.Annotations[0].Message +
+		w.file("GITHUB_STEP_SUMMARY") + w.file("GITHUB_OUTPUT") + stderr
+	for _, bad := range []string{"ghp_0123456789", "\n::set-output", "\n::error::", "\nverdict=pass", "##[error]"} {
+		if strings.Contains(everything, bad) {
+			t.Errorf("%q stands in what was posted:\n%s", bad, everything)
+		}
+	}
+	commands := 0
+	for line := range strings.Lines(stderr) {
+		if strings.HasPrefix(line, "::") {
+			commands++
+		}
+	}
+	if got := w.outputs(); commands != 1 || got["verdict"] != "regressed" || strings.Contains(check.Name, "\n") {
+		t.Errorf("%d commands, outputs %v, check run %q", commands, got, check.Name)
 	}
 }
 
