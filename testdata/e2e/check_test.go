@@ -58,6 +58,10 @@ const (
 func (s *stack) sources() []source {
 	return []source{
 		{
+			name: "jaeger://", store: "jaeger", past: itself,
+			args: func(b *build) []string { return []string{"jaeger://" + s.grpc, "--trace-id", b.traceID} },
+		},
+		{
 			name: "buildx:", store: "buildx", past: checked, lines: true,
 			args: func(b *build) []string { return []string{"buildx:" + b.ref} },
 		},

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// daemon runs a program until the test ends: it is asked to, and killed if it does
-// not listen. kill ends it at once.
-func (s *stack) daemon(t *testing.T, env []string, command ...string) (kill func()) {
+// daemon runs a program until the test ends, or stop is called: it is asked to end,
+// and killed if it does not listen. kill ends it at once.
+func (s *stack) daemon(t *testing.T, env []string, command ...string) (stop, kill func()) {
 	t.Helper()
 	name := filepath.Base(command[0])
 	path := filepath.Join(s.dir, name+".log")
@@ -35,10 +35,7 @@ func (s *stack) daemon(t *testing.T, env []string, command ...string) (kill func
 		cmd.Process.Kill()
 		<-ended
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("%s said last:\n%s", name, tailOf(path))
-		}
+	stop = func() {
 		if cmd.Process.Signal(os.Interrupt) != nil { // it has ended, or this is Windows
 			kill()
 		}
@@ -49,6 +46,12 @@ func (s *stack) daemon(t *testing.T, env []string, command ...string) (kill func
 			kill()
 		}
 		endGroup(cmd.Process.Pid)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s said last:\n%s", name, tailOf(path))
+		}
+		stop()
 	})
-	return kill
+	return stop, kill
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -20,7 +21,7 @@ func (s *stack) startDocker(t *testing.T) {
 	t.Helper()
 	s.about = "Docker, " + jaegerImage + ", " + buildkitImage
 	s.buildx = []string{"docker", "buildx"}
-	s.base = "FROM " + baseImage + " AS base\n"
+	s.base = "FROM " + cmp.Or(os.Getenv("E2E_BASE_IMAGE"), baseImage) + " AS base\n"
 	if s.otlp == "" {
 		otlp := freeAddress(t)
 		s.grpc, s.http, s.otlp = freeAddress(t), freeAddress(t), "http://"+otlp

@@ -71,6 +71,26 @@ func TestStack(t *testing.T) {
 		}
 		rows = append(rows, r)
 	}
+	t.Run("bake", s.testBake)
+	if s.stopBuilder != nil {
+		s.stopBuilder()
+	}
+	for _, from := range s.sources() {
+		switch from.name {
+		case "jaeger+http://":
+			t.Run("broken off/"+from.name, func(t *testing.T) { s.testBreak(t, rows[baseBuilds].build, from, s.http, func() {}) })
+		}
+	}
+	// Last, as Jaeger is gone then.
+	kill := s.killJaeger
+	if kill == nil {
+		kill = func() {}
+	}
+	for _, from := range s.sources() {
+		if from.name == "jaeger://" {
+			t.Run("killed/"+from.name, func(t *testing.T) { s.testBreak(t, rows[baseBuilds].build, from, s.grpc, kill) })
+		}
+	}
 }
 
 // judgeBase judges a build of main by the local builder, which records it, and

@@ -70,26 +70,8 @@ func (s *stack) make(t *testing.T, p plan) *build {
 	t.Helper()
 	s.builds++
 	b := &build{plan: p, pipeline: pipeline, revision: random(20), runID: fmt.Sprintf("run-%d", s.builds), traceID: random(16)}
-	dir := filepath.Join(s.dir, fmt.Sprintf("build-%d", s.builds))
+	dir := s.folder(t, p, fmt.Sprintf("build-%d", s.builds))
 	context := filepath.Join(dir, "context")
-	if p.dockerfile == "" {
-		p.dockerfile = dockerfile
-	}
-	for _, folder := range []string{"work", "src"} {
-		if err := os.MkdirAll(filepath.Join(context, folder), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(t, filepath.Join(context, "Dockerfile"), s.base+p.dockerfile)
-	for name, content := range s.context {
-		write(t, filepath.Join(context, name), string(content))
-	}
-	for step, seconds := range usual {
-		if other, ok := p.work[step]; ok {
-			seconds = other
-		}
-		write(t, filepath.Join(context, "work", step), seconds+"\n")
-	}
 	write(t, filepath.Join(context, "src", "main"), b.revision)
 	b.metadata, b.progress, b.record = filepath.Join(dir, "meta.json"), filepath.Join(dir, "progress.jsonl"), filepath.Join(dir, "record.dockerbuild")
 
@@ -115,6 +97,32 @@ func (s *stack) make(t *testing.T, p plan) *build {
 	return b
 }
 
+// folder makes a folder with the context of a build in it.
+func (s *stack) folder(t *testing.T, p plan, name string) string {
+	t.Helper()
+	dir := filepath.Join(s.dir, name)
+	context := filepath.Join(dir, "context")
+	if p.dockerfile == "" {
+		p.dockerfile = dockerfile
+	}
+	for _, folder := range []string{"work", "src"} {
+		if err := os.MkdirAll(filepath.Join(context, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(context, "Dockerfile"), s.base+p.dockerfile)
+	for name, content := range s.context {
+		write(t, filepath.Join(context, name), string(content))
+	}
+	for step, seconds := range usual {
+		if other, ok := p.work[step]; ok {
+			seconds = other
+		}
+		write(t, filepath.Join(context, "work", step), seconds+"\n")
+	}
+	return dir
+}
+
 // launch runs one build, and interrupts it where that is planned.
 func (s *stack) launch(t *testing.T, b *build, args []string) error {
 	t.Helper()
@@ -126,7 +134,8 @@ func (s *stack) launch(t *testing.T, b *build, args []string) error {
 	command := append(s.buildx[:len(s.buildx):len(s.buildx)], args...)
 	cmd := exec.CommandContext(s.ctx, command[0], command[1:]...)
 	cmd.Dir, cmd.Stderr = s.dir, log
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.SysProcAttr = ownGroup()
+	cmd.Cancel = func() error { return interruptGroup(cmd.Process) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(s.env[:len(s.env):len(s.env)],
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+s.otlp,
@@ -148,7 +157,7 @@ func (s *stack) launch(t *testing.T, b *build, args []string) error {
 			}
 			return nil
 		})
-		cmd.Process.Signal(os.Interrupt)
+		interruptGroup(cmd.Process)
 	}
 	return cmd.Wait()
 }

@@ -34,7 +34,7 @@ func (s *stack) startLocal(t *testing.T) {
 	if s.builder = os.Getenv("E2E_BUILDER"); s.builder == "" {
 		s.builder = "e2e"
 		socket := "unix://" + filepath.Join(s.dir, "bk.sock")
-		s.daemon(t, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + s.otlp, "PATH=" + os.Getenv("PATH")},
+		s.stopBuilder, _ = s.daemon(t, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + s.otlp, "PATH=" + os.Getenv("PATH")},
 			filepath.Join(install(t, buildkitTool), "buildkitd"),
 			"--root", filepath.Join(s.dir, "bk"), "--addr", socket, "--config", s.buildkitConfig(t),
 			"--oci-worker-net=host", "--containerd-worker=false")
@@ -137,13 +137,8 @@ processors:
 exporters:
   jaeger_storage_exporter: {trace_storage: memory}
 `, s.grpc, s.http, otlp))
-	s.killJaeger = s.daemon(t, nil, program, "--config", config)
+	_, s.killJaeger = s.daemon(t, nil, program, "--config", config)
 }
 
-// ownGroup puts a process into a group of its own, which ends with us.
-func ownGroup() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
-
-// endGroup kills what is left of a group.
-func endGroup(pid int) { syscall.Kill(-pid, syscall.SIGKILL) }
+// endWithUs lets a process end if we are killed.
+func endWithUs(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGKILL }

@@ -13,6 +13,4 @@ func (s *stack) startLocal(t *testing.T) {
 	t.Fatal("the stack needs Docker with Buildx (is the daemon running?); without it, Linux")
 }
 
-func ownGroup() *syscall.SysProcAttr { return nil }
-
-func endGroup(int) {}
+func endWithUs(*syscall.SysProcAttr) {}

@@ -26,9 +26,10 @@ import (
 //	E2E_OTLP          Jaeger's OTLP endpoint for gRPC, http://HOST:PORT
 //	E2E_JAEGER_HTTP   its HTTP API, HOST:PORT
 //	E2E_JAEGER_GRPC   its gRPC API, HOST:PORT
+//	E2E_BASE_IMAGE    with Docker: an image that has a shell, else busybox
 //	E2E_BINARY        the buildregress to prove; else it is built
 //
-// The three before that go together. The rest is started on ports of its own and in a
+// The three of Jaeger go together. The rest is started on ports of its own and in a
 // temporary folder, and ended with the test.
 type stack struct {
 	ctx      context.Context // ends with an interrupt, and some time before the test would
@@ -44,8 +45,11 @@ type stack struct {
 	context  map[string][]byte
 	// killJaeger ends Jaeger at once; nil if it is not ours.
 	killJaeger func()
-	about      string // in words
-	binary     string // buildregress
+	// stopBuilder ends the builder, which would wait for a Jaeger that is gone; nil
+	// if it need not be.
+	stopBuilder func()
+	about       string // in words
+	binary      string // buildregress
 
 	builds  int    // that were made
 	lastRef string // of the newest record
