@@ -47,6 +47,10 @@ var servers = []server{
 	{"jaeger://", openJaeger},
 	{"jaegers://", openJaeger},
 	{"github-steps://", openGithubSteps},
+	{"jaeger+http://", openJaegerHTTP},
+	{"jaeger+https://", openJaegerHTTP},
+	{"tempo+http://", openTempo},
+	{"tempo+https://", openTempo},
 }
 
 // openOrigin opens what a SOURCE names. What it uses stays open until the process

@@ -16,6 +16,7 @@ import (
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/dial"
 	"github.com/buildregress/buildregress/fetch/jaeger"
+	"github.com/buildregress/buildregress/fetch/tempo"
 	"github.com/buildregress/buildregress/fetch/traces"
 )
 
@@ -67,6 +68,58 @@ func openJaeger(_ context.Context, w *world, s settings, address string, shelf f
 		ui = "http://" + u.Hostname() + ":16686"
 	}
 	return origin{Finder: from, name: name, past: from, ui: traces.UI(ui)}, nil
+}
+
+// openJaegerHTTP opens jaeger+http://HOST[:PORT][/PATH], or jaeger+https://.
+func openJaegerHTTP(_ context.Context, w *world, s settings, address string, shelf fetch.Shelf) (origin, error) {
+	name, base, err := httpURL(address, "16686")
+	if err != nil {
+		return origin{}, err
+	}
+	o, d, err := planTraces(w, s, name, "X-Tenant", shelf)
+	if err != nil {
+		return origin{}, err
+	}
+	server, err := jaeger.NewHTTP(name, base, d, traces.Kept(o.Tags))
+	if err != nil {
+		return origin{}, fmt.Errorf("%s: %w", name, err)
+	}
+	from := traces.New(server, o)
+	return origin{Finder: from, name: name, past: from, ui: traces.UI(base.String())}, nil
+}
+
+// openTempo opens tempo+http://HOST[:PORT][/PATH], or tempo+https://.
+func openTempo(_ context.Context, w *world, s settings, address string, shelf fetch.Shelf) (origin, error) {
+	name, base, err := httpURL(address, "3200")
+	if err != nil {
+		return origin{}, err
+	}
+	o, d, err := planTraces(w, s, name, "X-Scope-OrgID", shelf)
+	if err != nil {
+		return origin{}, err
+	}
+	server, err := tempo.New(name, base, d, traces.Kept(o.Tags))
+	if err != nil {
+		return origin{}, fmt.Errorf("%s: %w", name, err)
+	}
+	from := traces.New(server, o)
+	return origin{Finder: from, name: name, past: from}, nil
+}
+
+// httpURL reads the URL of a server that is asked over HTTP. port is the one that
+// it has if none is given and no TLS is spoken.
+func httpURL(address, port string) (name string, base *url.URL, err error) {
+	u, err := serverURL(address)
+	if err != nil {
+		return "", nil, err
+	}
+	_, u.Scheme, _ = strings.Cut(u.Scheme, "+")
+	if u.Port() == "" && u.Scheme == "http" {
+		u.Host += ":" + port
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	kind, _, _ := strings.Cut(address, "+")
+	return kind + "+" + u.String(), u, nil
 }
 
 // serverURL reads the URL of a server. Secrets do not stand in it: it is shown.

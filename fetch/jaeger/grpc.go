@@ -190,7 +190,7 @@ func (g *GRPC) explain(ctx context.Context, doing string, err error) error {
 		case strings.Contains(text, "first record does not look like a TLS handshake"):
 			t.Err, t.Hint = errors.New("the server speaks no TLS there"), "without TLS it is jaeger://"+g.address
 		case strings.Contains(text, "certificate"), strings.Contains(text, "x509:"):
-			t.Hint = "--ca-file names the certificates to trust, --server-name the name in the server's"
+			t.Hint = traces.HintCertificate
 		case strings.Contains(text, "frame header looked like an HTTP/1.1 header"), strings.Contains(text, "frame too large"):
 			t.Err, t.Hint = errors.New("the server speaks HTTP there, not gRPC"), "give jaeger+http://"+g.address+", or the port of gRPC, usually 16685"
 		case strings.Contains(text, "error reading server preface"), strings.Contains(text, "EOF"), strings.Contains(text, "connection reset"), strings.Contains(text, "closed"):
@@ -199,7 +199,7 @@ func (g *GRPC) explain(ctx context.Context, doing string, err error) error {
 			t.Hint = "is Jaeger running, and is this the port of its gRPC queries, usually 16685?"
 		}
 	case codes.Unauthenticated, codes.PermissionDenied:
-		t.Hint = "BUILDREGRESS_TOKEN holds a token, --user and BUILDREGRESS_PASSWORD a login, --tenant names the tenant"
+		t.Hint = traces.HintAuth
 	case codes.Unimplemented:
 		t.Err, t.Hint = fmt.Errorf("%s: the server speaks gRPC, and is no query service of Jaeger: %s", doing, plain(text)), "the port of Jaeger's gRPC queries is usually 16685; that of OTLP, 4317, only takes traces"
 	case codes.ResourceExhausted, codes.InvalidArgument, codes.Unknown, codes.Internal, codes.OutOfRange:

@@ -3,6 +3,11 @@ package traces
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/dial"
 )
 
 // ErrNoTrace is returned where a server has no trace of an id.
@@ -25,4 +30,38 @@ const (
 		"or the trace has not arrived yet, in this store, for this tenant (--timeout allows for more time)"
 	hintNoBranch = "say it when building: OTEL_RESOURCE_ATTRIBUTES=vcs.ref.head.name=BRANCH,cicd.pipeline.name=NAME,vcs.ref.head.revision=COMMIT docker buildx build …; or name builds that may be compared with --tag KEY=VALUE"
 	hintNotEnded = "a build that was killed, or whose client exports nothing, has no end; --build and --trace-id name another"
+)
+
+// Explain says what an error of a server that was asked over HTTP means, and what
+// to do about it.
+func Explain(server, doing string, err error) *Trouble {
+	t := &Trouble{Server: server, Err: fmt.Errorf("%s: %w", doing, err)}
+	var status *dial.StatusError
+	if errors.As(err, &status) {
+		t.Err = fmt.Errorf("%s: %s", doing, buildkit.Clean(status.Error(), 300))
+		switch status.Code {
+		case http.StatusUnauthorized, http.StatusForbidden:
+			t.Hint = HintAuth
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+			t.Hint = "the server is busy: try again later"
+		}
+		return t
+	}
+	text := err.Error()
+	t.Err = fmt.Errorf("%s: %s", doing, buildkit.Clean(text, 300))
+	switch {
+	case strings.Contains(text, "server gave HTTP response to HTTPS client"), strings.Contains(text, "first record does not look like a TLS handshake"):
+		t.Err, t.Hint = errors.New("the server speaks no TLS there"), "without TLS the address begins with "+strings.Replace(server[:strings.Index(server, ":")], "+https", "+http", 1)+"://"
+	case strings.Contains(text, "x509:"), strings.Contains(text, "certificate"):
+		t.Hint = HintCertificate
+	case strings.Contains(text, "connection refused"), strings.Contains(text, "no such host"):
+		t.Hint = "is the server running, and is this its address?"
+	}
+	return t
+}
+
+// What is to be done about servers that want to know us, or that we do not know.
+const (
+	HintAuth        = "BUILDREGRESS_TOKEN or --token-file holds a token; --user and BUILDREGRESS_PASSWORD a login; --tenant names the tenant"
+	HintCertificate = "--ca-file names the certificates to trust, --server-name the name in the server's"
 )

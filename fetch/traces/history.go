@@ -3,7 +3,6 @@ package traces
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"strings"
 	"time"
@@ -29,7 +28,7 @@ func (o *Origin) History(ctx context.Context, q fetch.Query) (*detect.History, e
 		if ctx.Err() != nil || p.bases < max(1, q.Enough) {
 			return nil, o.trouble(err)
 		}
-		o.notes = append(o.notes, fmt.Sprintf("the history is incomplete: %v; %d builds of %s came before", o.trouble(err), p.bases, q.BaseBranch))
+		o.note("the history is incomplete: %v; %d builds of %s came before that", o.trouble(err), p.bases, q.BaseBranch)
 	}
 	h, err := p.memory.History(ctx, q)
 	if err != nil {
@@ -111,7 +110,7 @@ func (p *past) search(ctx context.Context, tags map[string]string, aim int, take
 		}
 		err := w.run(ctx)
 		if w.cut {
-			p.o.notes = append(p.o.notes, fmt.Sprintf("%s holds more builds at one time than can be asked for: some are left out", p.o.Name))
+			p.o.note("%s holds more builds at one time than can be asked for: some are left out", p.o.Name)
 		}
 		if err != nil {
 			return err

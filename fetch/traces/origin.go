@@ -109,6 +109,14 @@ func (o *Origin) trouble(err error) error {
 	return &Trouble{Server: o.Name, Err: err}
 }
 
+// note adds a note to the next history, once.
+func (o *Origin) note(format string, args ...any) {
+	const most = 10
+	if n := fmt.Sprintf(format, args...); len(o.notes) < most && !slices.Contains(o.notes, n) {
+		o.notes = append(o.notes, n)
+	}
+}
+
 // look asks the server once for what is wanted. ErrNoTrace means that there is
 // nothing yet.
 func (o *Origin) look(ctx context.Context, wants []fetch.Want) ([]*summary, error) {
@@ -165,7 +173,7 @@ func (o *Origin) byTag(ctx context.Context, key, value string) ([]*summary, erro
 func (o *Origin) newest(ctx context.Context) ([]*summary, error) {
 	found, err := o.recent(ctx, o.Tags, newestWithin, func(n int) bool { return n > 0 })
 	if len(found) > 0 {
-		o.notes = append(o.notes, "the newest build in "+o.Name+" was taken: --trace-id or --run-id names another")
+		o.note("the newest build in %s was taken: --trace-id or --run-id names another", o.Name)
 	}
 	return found[:min(len(found), 1)], err
 }

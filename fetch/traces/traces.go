@@ -39,6 +39,8 @@ type Question struct {
 	// Has tells of a trace that it need not be sent: the caller knows what is in
 	// it. Servers that send traces with the answer do not ask.
 	Has func(id string) bool
+	// Warn is told of a trace that is there and cannot be had.
+	Warn func(error)
 }
 
 // The attributes by which builds are found.

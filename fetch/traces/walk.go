@@ -114,6 +114,7 @@ func (w *walk) window(ctx context.Context, from, to time.Time) (int, error) {
 	q := w.q
 	q.From, q.To = from, to
 	q.Has = func(id string) bool { return w.seen[id] }
+	q.Warn = func(err error) { w.o.note("left out: %v", err) }
 	here := map[string]bool{}
 	torn := map[string]bool{}
 	n, err := w.o.server.Search(ctx, q, func(id string, spans []buildkit.Span) error {

@@ -1,0 +1,219 @@
+package jaeger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/fetch/boundjson"
+	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/dial"
+	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/fetch/traces"
+)
+
+// HTTP asks over HTTP: for single traces by the stable API, which tells times to
+// the nanosecond, and searches by the one of Jaeger's own pages, which alone knows
+// tags in all versions that have it; where a server no longer has that, by the
+// stable one.
+type HTTP struct {
+	name   string
+	client *dial.Client
+	spans  file.Spans
+	newer  bool // the server has no search but that of the stable API
+	older  bool // the server has no stable API
+}
+
+// NewHTTP asks the server at base, named so to people. keep names attributes to
+// keep with the spans.
+func NewHTTP(name string, base *url.URL, o dial.Options, keep buildkit.Keep) (*HTTP, error) {
+	client, err := dial.NewClient(base, o)
+	if err != nil {
+		return nil, err
+	}
+	return &HTTP{name: name, client: client, spans: file.Spans{Keep: keep}}, nil
+}
+
+// Bounds: a server says itself how many traces it gives.
+func (h *HTTP) Bounds() traces.Bounds { return traces.Bounds{} }
+
+const (
+	asJSON     = "application/json"
+	maxElement = file.MaxFile // bytes of a trace
+)
+
+// Trace returns the spans of a trace.
+func (h *HTTP) Trace(ctx context.Context, id string) (spans []buildkit.Span, err error) {
+	take := func(_ string, more []buildkit.Span) error {
+		if len(spans)+len(more) > file.MaxSpans {
+			return fmt.Errorf("trace %s: more than %d spans", id, file.MaxSpans)
+		}
+		spans = append(spans, more...)
+		return nil
+	}
+	if !h.older {
+		_, err = h.stable(ctx, "/api/v3/traces/"+id, nil, take)
+		h.older = errors.Is(err, errNoSuchAPI)
+	}
+	if h.older {
+		_, err = h.own(ctx, "/api/traces/"+id, url.Values{"raw": {"true"}}, take)
+	}
+	if err == nil && len(spans) == 0 {
+		err = traces.ErrNoTrace
+	}
+	return spans, h.explain(ctx, "get trace", err)
+}
+
+// Search finds traces.
+func (h *HTTP) Search(ctx context.Context, q traces.Question, take func(string, []buildkit.Span) error) (n int, err error) {
+	tags, err := json.Marshal(q.Tags)
+	if err != nil {
+		return 0, err
+	}
+	if !h.newer {
+		query := url.Values{
+			"service": {q.Service},
+			"start":   {strconv.FormatInt(q.From.UnixMicro(), 10)},
+			"end":     {strconv.FormatInt(q.To.UnixMicro(), 10)},
+			"limit":   {strconv.Itoa(q.Limit)},
+			"raw":     {"true"},
+		}
+		if len(q.Tags) > 0 {
+			query.Set("tags", string(tags))
+		}
+		n, err = h.own(ctx, "/api/traces", query, take)
+		h.newer = errors.Is(err, errNoSuchAPI)
+	}
+	if h.newer {
+		n, err = h.stable(ctx, "/api/v3/traces", url.Values{
+			"query.service_name":   {q.Service},
+			"query.start_time_min": {q.From.UTC().Format(time.RFC3339Nano)},
+			"query.start_time_max": {q.To.UTC().Format(time.RFC3339Nano)},
+			"query.num_traces":     {strconv.Itoa(q.Limit)},
+			"query.raw_traces":     {"true"},
+			"query.attributes":     {string(tags)},
+		}, take)
+	}
+	if errors.Is(err, traces.ErrNoTrace) {
+		err = nil
+	}
+	return n, h.explain(ctx, "find traces", err)
+}
+
+// own asks the API of Jaeger's own pages.
+func (h *HTTP) own(ctx context.Context, path string, query url.Values, take func(string, []buildkit.Span) error) (n int, err error) {
+	a, err := h.get(ctx, path, query)
+	if err != nil {
+		return 0, err
+	}
+	defer a.Close()
+	for trace, err := range boundjson.Stream(a, maxElement, "data") {
+		if err != nil {
+			return n, err
+		}
+		spans, err := h.spans.Jaeger(ctx, trace)
+		if err != nil {
+			return n, err
+		}
+		n++
+		for id, spans := range byTrace(spans) {
+			if err := take(id, spans); err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, nil
+}
+
+// byTrace yields spans trace by trace. There is one, as a rule.
+func byTrace(spans []buildkit.Span) map[string][]buildkit.Span {
+	if len(spans) == 0 {
+		return nil
+	}
+	if id := spans[0].Trace; !slices.ContainsFunc(spans, func(s buildkit.Span) bool { return s.Trace != id }) {
+		return map[string][]buildkit.Span{id: spans}
+	}
+	traces := map[string][]buildkit.Span{}
+	for _, s := range spans {
+		traces[s.Trace] = append(traces[s.Trace], s)
+	}
+	return traces
+}
+
+// stable asks the stable API, which sends the spans of all traces in one list.
+func (h *HTTP) stable(ctx context.Context, path string, query url.Values, take func(string, []buildkit.Span) error) (n int, err error) {
+	a, err := h.get(ctx, path, query)
+	if err != nil {
+		return 0, err
+	}
+	defer a.Close()
+	gather := traces.Gatherer{Take: take}
+	for element, err := range boundjson.Stream(a, maxElement, "result", "resourceSpans") {
+		if err != nil {
+			return gather.Traces, err
+		}
+		spans, err := h.spans.OTLPJSON(ctx, slices.Concat([]byte(`{"resourceSpans":[`), element, []byte(`]}`)))
+		if err != nil {
+			return gather.Traces, err
+		}
+		for _, s := range spans {
+			if err := gather.Add(s); err != nil {
+				return gather.Traces, err
+			}
+		}
+	}
+	err = gather.End()
+	return gather.Traces, err
+}
+
+// errNoSuchAPI tells that the server does not have one of the APIs.
+var errNoSuchAPI = errors.New("the server has no such API")
+
+// get asks. Jaeger tells of what it has not in JSON; where it has no such API,
+// it shows its own page, or that there is none.
+func (h *HTTP) get(ctx context.Context, path string, query url.Values) (*dial.Answer, error) {
+	a, err := h.client.Get(ctx, path, query, asJSON)
+	var status *dial.StatusError
+	switch {
+	case errors.As(err, &status) && status.Code == http.StatusNotFound && strings.HasPrefix(status.Text, "{"):
+		return nil, traces.ErrNoTrace
+	case errors.As(err, &status) && status.Code == http.StatusNotFound:
+		return nil, errNoSuchAPI
+	case err != nil:
+		return nil, err
+	case a.Type != asJSON:
+		a.Close()
+		return nil, errNoSuchAPI
+	}
+	return a, nil
+}
+
+// explain says what an error means, and what to do.
+func (h *HTTP) explain(ctx context.Context, doing string, err error) error {
+	if err == nil || errors.Is(err, traces.ErrNoTrace) {
+		return err
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var status *dial.StatusError
+	if errors.As(err, &status) && depth.MatchString(status.Text) {
+		return &traces.LimitError{Err: traces.Explain(h.name, doing, err)}
+	}
+	t := traces.Explain(h.name, doing, err)
+	switch {
+	case errors.Is(err, errNoSuchAPI):
+		t.Err = fmt.Errorf("%s: it is no API of Jaeger that answers there", doing)
+		t.Hint = "give the address of Jaeger's pages, with the path that they are under"
+	case strings.Contains(err.Error(), "malformed HTTP response"):
+		t.Err, t.Hint = errors.New("the server does not speak HTTP there"), "gRPC is written jaeger://, and HTTP has another port, usually 16686"
+	}
+	return t
+}

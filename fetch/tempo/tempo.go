@@ -1,0 +1,270 @@
+// Package tempo asks Grafana Tempo for traces.
+package tempo
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/buildregress/buildregress/fetch/boundjson"
+	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/dial"
+	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/fetch/traces"
+)
+
+// A Server is a Tempo, asked over HTTP, see
+// https://grafana.com/docs/tempo/latest/api_docs/.
+type Server struct {
+	name   string
+	client *dial.Client
+	spans  file.Spans
+	older  bool // it has no second version of the way to single traces
+}
+
+// New asks the server at base, named so to people. keep names attributes to keep
+// with the spans.
+func New(name string, base *url.URL, o dial.Options, keep buildkit.Keep) (*Server, error) {
+	client, err := dial.NewClient(base, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{name: name, client: client, spans: file.Spans{Keep: keep}}, nil
+}
+
+// Bounds: Tempo refuses to search more than a week unless it is told otherwise.
+func (s *Server) Bounds() traces.Bounds { return traces.Bounds{Range: 167 * time.Hour} }
+
+const (
+	asJSON  = "application/json"
+	asProto = "application/protobuf"
+)
+
+// Trace returns the spans of a trace.
+func (s *Server) Trace(ctx context.Context, id string) (spans []buildkit.Span, err error) {
+	err = traces.ErrNoTrace
+	if !s.older {
+		spans, err = s.trace(ctx, "/api/v2/traces/"+id)
+	}
+	if errors.Is(err, traces.ErrNoTrace) { // or there is no such way
+		if spans, err = s.trace(ctx, "/api/traces/"+id); err == nil {
+			s.older = true
+		}
+	}
+	if err != nil {
+		return nil, s.explain(ctx, "get trace", err)
+	}
+	return spans, nil
+}
+
+// trace reads one trace. Tempo answers with 404, or with an empty trace, where it
+// has none.
+func (s *Server) trace(ctx context.Context, path string) ([]buildkit.Span, error) {
+	a, err := s.client.Get(ctx, path, nil, asProto)
+	var status *dial.StatusError
+	if errors.As(err, &status) && status.Code == http.StatusNotFound {
+		return nil, traces.ErrNoTrace
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	data, err := io.ReadAll(io.LimitReader(a, file.MaxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > file.MaxFile {
+		return nil, fmt.Errorf("a trace larger than %d MiB", file.MaxFile>>20)
+	}
+	var spans []buildkit.Span
+	if a.Type == asJSON || len(data) > 0 && data[0] == '{' {
+		if err := wholeJSON(data); err != nil {
+			return nil, err
+		}
+		spans, err = s.spans.OTLPJSON(ctx, data)
+	} else {
+		if strings.HasPrefix(path, "/api/v2/") {
+			if data, err = unwrap(data); err != nil {
+				return nil, err
+			}
+		}
+		spans, err = s.spans.OTLPProto(ctx, data)
+	}
+	if err == nil && len(spans) == 0 {
+		err = traces.ErrNoTrace
+	}
+	return spans, err
+}
+
+// errPartial tells that Tempo holds more of a trace than it sends.
+var errPartial = errors.New("only a part of the trace is sent")
+
+// wholeJSON is an error if an answer says that it is not all of the trace.
+func wholeJSON(data []byte) error {
+	var answer struct {
+		Status  string `json:"status"`
+		Message string `json:"message"`
+	}
+	for name, value := range boundjson.Fields(data) {
+		switch name {
+		case "status":
+			_ = json.Unmarshal(value, &answer.Status) // of another kind, it says nothing
+		case "message":
+			_ = json.Unmarshal(value, &answer.Message)
+		}
+	}
+	if answer.Status == "PARTIAL" {
+		return fmt.Errorf("%w: %s", errPartial, buildkit.Clean(answer.Message, 200))
+	}
+	return nil
+}
+
+// unwrap takes the trace out of a TraceByIDResponse: fields 1 trace, 3 status, of
+// which 1 is PARTIAL.
+func unwrap(data []byte) (trace []byte, err error) {
+	for len(data) > 0 {
+		number, kind, n := protowire.ConsumeTag(data)
+		if n < 0 {
+			return nil, errNotTempo
+		}
+		data = data[n:]
+		switch {
+		case number == 1 && kind == protowire.BytesType:
+			value, n := protowire.ConsumeBytes(data)
+			if n < 0 {
+				return nil, errNotTempo
+			}
+			trace, data = append(trace, value...), data[n:]
+			continue
+		case number == 3 && kind == protowire.VarintType:
+			if status, n := protowire.ConsumeVarint(data); n > 0 && status == 1 {
+				return nil, errPartial
+			}
+		}
+		if n = protowire.ConsumeFieldValue(number, kind, data); n < 0 {
+			return nil, errNotTempo
+		}
+		data = data[n:]
+	}
+	return trace, nil
+}
+
+var errNotTempo = errors.New("the answer is no trace of Tempo's, or is cut off")
+
+// A hit is a trace that a search names.
+type hit struct {
+	TraceID string      `json:"traceID"`
+	Start   json.Number `json:"startTimeUnixNano"`
+}
+
+// Search finds traces.
+func (s *Server) Search(ctx context.Context, q traces.Question, take func(string, []buildkit.Span) error) (int, error) {
+	hits, err := s.hits(ctx, q)
+	if err != nil {
+		return 0, s.explain(ctx, "find traces", err)
+	}
+	slices.SortStableFunc(hits, func(a, b hit) int {
+		x, _ := a.Start.Int64() // 0 is as good as unknown
+		y, _ := b.Start.Int64()
+		return cmp.Compare(y, x)
+	})
+	for _, h := range hits {
+		id := traceID(h.TraceID)
+		if q.Has != nil && q.Has(id) {
+			continue
+		}
+		spans, err := s.Trace(ctx, id)
+		switch {
+		case errors.Is(err, traces.ErrNoTrace): // it is gone by now
+			continue
+		case errors.Is(err, errPartial) && q.Warn != nil:
+			q.Warn(fmt.Errorf("trace %s: %w", id, err))
+			continue
+		case err != nil:
+			return len(hits), err
+		}
+		if err := take(id, spans); err != nil {
+			return len(hits), err
+		}
+	}
+	return len(hits), nil
+}
+
+func (s *Server) hits(ctx context.Context, q traces.Question) (hits []hit, err error) {
+	a, err := s.client.Get(ctx, "/api/search", url.Values{
+		"q":     {traceQL(q)},
+		"limit": {strconv.Itoa(q.Limit)},
+		"spss":  {"1"},
+		"start": {strconv.FormatInt(q.From.Unix(), 10)},
+		"end":   {strconv.FormatInt(q.To.Unix()+1, 10)},
+	}, asJSON)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	const most = 1 << 20 // bytes of a hit
+	for element, err := range boundjson.Stream(a, most, "traces") {
+		if err != nil {
+			return nil, err
+		}
+		var h hit
+		if err := boundjson.Unmarshal(element, &h); err != nil {
+			return nil, err
+		}
+		if strings.Trim(h.TraceID, "0123456789abcdefABCDEF") == "" && h.TraceID != "" && len(h.TraceID) <= 32 {
+			hits = append(hits, h)
+		}
+		if len(hits) > q.Limit { // more than it was asked for
+			break
+		}
+	}
+	return hits, nil
+}
+
+// traceQL asks for spans with the service and the attributes, be they their own or
+// their resource's.
+func traceQL(q traces.Question) string {
+	parts := []string{"resource.service.name = " + strconv.Quote(q.Service)}
+	for _, key := range slices.Sorted(maps.Keys(q.Tags)) {
+		name := "." + key
+		if strings.ContainsFunc(key, func(r rune) bool {
+			return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
+		}) {
+			name = "." + strconv.Quote(key)
+		}
+		parts = append(parts, name+" = "+strconv.Quote(q.Tags[key]))
+	}
+	return "{ " + strings.Join(parts, " && ") + " }"
+}
+
+// traceID is an id with the zeros that Tempo leaves out.
+func traceID(id string) string {
+	return strings.Repeat("0", max(0, 32-len(id))) + strings.ToLower(id)
+}
+
+// explain says what an error means, and what to do.
+func (s *Server) explain(ctx context.Context, doing string, err error) error {
+	switch {
+	case errors.Is(err, traces.ErrNoTrace), errors.Is(err, errPartial):
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	t := traces.Explain(s.name, doing, err)
+	if status := new(dial.StatusError); errors.As(err, &status) && status.Code == http.StatusNotFound {
+		t.Hint = "give the address of Tempo's API, usually on port 3200, with the path that it is under"
+	}
+	return t
+}
