@@ -92,6 +92,17 @@ func cut(text string, width int) string {
 	return cells.Truncate(text, width-1-tail, "") + "…" + end
 }
 
+var addresses = regexp.MustCompile(`^https?://[A-Za-z0-9.\-]+(?::[0-9]+)?(?:[/?#][A-Za-z0-9._~:/?#@!$&*+,;=%\-]*)?$`)
+
+// address is an address of the web in which nothing is alive but itself, "" if
+// text is none.
+func address(text string) string {
+	if len(text) > maxClean || !addresses.MatchString(text) || strings.Contains(text, "::") || strings.Contains(text, "##") {
+		return ""
+	}
+	return text
+}
+
 // codeSpan writes clean text as a Markdown code span, in which nothing is alive:
 // GitHub makes no link, mention or reference of what stands in code.
 func codeSpan(text string, width int) string {

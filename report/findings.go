@@ -23,7 +23,7 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 	for i := range r.Steps {
 		switch s := &r.Steps[i]; s.Status {
 		case detect.StatusSlower, detect.StatusSuspect, detect.StatusOverBudget:
-			all = append(all, finding{s.WallClockSeconds, slow(s, n)})
+			all = append(all, finding{s.WallClockSeconds, seen(slow(s, n), s)})
 		case detect.StatusFaster:
 			notices = append(notices, faster(s, n))
 		case detect.StatusNew:
@@ -41,6 +41,9 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 		l := cacheLoss(loss, n)
 		if r.Cache.Cold {
 			l = coldCache(r, loss)
+		}
+		if at := slices.IndexFunc(r.Steps, func(s detect.StepResult) bool { return s.Key == loss.Step }); at >= 0 {
+			l = seen(l, &r.Steps[at])
 		}
 		if loss.Finding() {
 			all = append(all, finding{lossCost(r, loss), l})
@@ -164,6 +167,17 @@ func at(l line, p detect.Position) line {
 		return say(l, " See ", code(p.File), ".")
 	}
 	return say(l, " See ", code(fmt.Sprintf("%s:%d", p.File, p.Line)), ".")
+}
+
+// seen adds where people see the step and the build.
+func seen(l line, s *detect.StepResult) line {
+	if address(s.Links.Trace) != "" {
+		l = say(l, " ", link{"Trace", s.Links.Trace})
+	}
+	if address(s.Links.Compare) != "" {
+		l = say(l, " ", link{"Beside a usual build", s.Links.Compare})
+	}
+	return l
 }
 
 // cacheLoss tells of a chain of steps that usually are cached and ran.

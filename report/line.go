@@ -13,13 +13,19 @@ type line []span
 // A span is a piece of a line. Words are prose; code is a name, a path or
 // anything else that is to be read letter by letter. Both may hold text that
 // a build's author wrote, so that renderers escape both for their format.
+// A span with an address is a link.
 type span struct {
 	text string
 	code bool
+	to   string // an address that is safe in every format, or ""
 }
 
 // A code argument of say becomes a code span.
 type code string
+
+// A link argument of say becomes words that lead somewhere, or nothing if the
+// address is none that may be shown.
+type link struct{ words, to string }
 
 // say makes a line of its arguments: string is words, code a code span, and a
 // line is taken as it is.
@@ -31,6 +37,10 @@ func say(parts ...any) line {
 			l = append(l, span{text: p})
 		case code:
 			l = append(l, span{text: Clean(string(p)), code: true})
+		case link:
+			if to := address(p.to); to != "" {
+				l = append(l, span{text: p.words, to: to})
+			}
 		case line:
 			l = append(l, p...)
 		}

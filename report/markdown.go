@@ -204,6 +204,8 @@ func inline(l line) string {
 	var b strings.Builder
 	for i, s := range l {
 		switch {
+		case s.to != "":
+			b.WriteString("[" + words(s.text) + "](<" + s.to + ">)")
 		case s.code:
 			b.WriteString(codeSpan(s.text, maxSentenceName))
 		case i == 0:

@@ -154,9 +154,12 @@ func (t *textWriter) wrapped(l line, first, indent string, nameWidth int) string
 func plain(l line, nameWidth int) string {
 	var b strings.Builder
 	for _, s := range l {
-		if s.code {
+		switch {
+		case s.to != "":
+			b.WriteString(s.text + ": " + s.to)
+		case s.code:
 			b.WriteString("`" + cut(s.text, nameWidth) + "`")
-		} else {
+		default:
 			b.WriteString(s.text)
 		}
 	}
