@@ -25,7 +25,7 @@ type Client struct {
 // How often, and how long, is waited for a server that is busy.
 const (
 	maxRetries   = 3
-	longestRetry = 15 * time.Second
+	longestRetry = 5 * time.Second
 )
 
 // NewClient asks the server at base, whose path stands in front of all others.

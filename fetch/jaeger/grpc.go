@@ -62,7 +62,7 @@ func NewGRPC(address string, secure bool, o dial.Options, keep buildkit.Keep) (*
 		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultServiceConfig(retries),
 		grpc.WithDisableServiceConfig(), // what DNS says of it
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{}), grpc.MaxCallRecvMsgSize(maxMessage)),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(Codec{}), grpc.MaxCallRecvMsgSize(maxMessage)),
 	)
 	if err != nil {
 		return nil, err

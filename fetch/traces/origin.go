@@ -11,7 +11,6 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
-	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
 // DefaultServices are the programs whose spans carry what a build says of itself.
@@ -166,20 +165,20 @@ func (o *Origin) byTag(ctx context.Context, key, value string) ([]*summary, erro
 		tags = map[string]string{}
 	}
 	tags[key] = value
-	return o.recent(ctx, tags, cmp.Or(o.Lookback, newestWithin), func(n int) bool { return n > 0 })
+	return o.recent(ctx, tags, cmp.Or(o.Lookback, newestWithin), func(*summary) bool { return true })
 }
 
 // newest finds the newest trace with a build.
 func (o *Origin) newest(ctx context.Context) ([]*summary, error) {
-	found, err := o.recent(ctx, o.Tags, newestWithin, func(n int) bool { return n > 0 })
+	found, err := o.recent(ctx, o.Tags, newestWithin, func(t *summary) bool { return len(t.builds) > 0 })
 	if len(found) > 0 {
 		o.note("the newest build in %s was taken: --trace-id or --run-id names another", o.Name)
 	}
 	return found[:min(len(found), 1)], err
 }
 
-// recent walks back from now until it has found enough.
-func (o *Origin) recent(ctx context.Context, tags map[string]string, back time.Duration, enough func(n int) bool) ([]*summary, error) {
+// recent walks back from now until it has found some that are wanted.
+func (o *Origin) recent(ctx context.Context, tags map[string]string, back time.Duration, wanted func(*summary) bool) ([]*summary, error) {
 	const most = 100        // traces of one run
 	const ahead = time.Hour // that another machine's clock may be
 	now := o.Now()
@@ -189,11 +188,11 @@ func (o *Origin) recent(ctx context.Context, tags map[string]string, back time.D
 			o: o, q: Question{Service: service, Tags: tags, Limit: most},
 			newest: now.Add(ahead), oldest: now.Add(-back), first: 2*ahead + time.Minute,
 			take: func(t *summary) {
-				if len(t.builds) > 0 || t.state == buildkit.Open {
+				if wanted(t) {
 					found = append(found, t)
 				}
 			},
-			enough: func() bool { return enough(len(found)) },
+			enough: func() bool { return len(found) > 0 },
 		}
 		if err := w.run(ctx); err != nil {
 			return nil, err

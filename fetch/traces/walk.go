@@ -54,7 +54,7 @@ func (w *walk) run(ctx context.Context) error {
 	if window == 0 {
 		window = firstWindow
 	}
-	to, last, since := w.newest, false, w.newest
+	to, shrunk := w.newest, false
 	for to.After(w.oldest) && !w.enough() {
 		if kept.covers(to) {
 			if to, err = w.takeKept(ctx, kept, to); err != nil {
@@ -76,19 +76,19 @@ func (w *walk) run(ctx context.Context) error {
 		var limit *LimitError
 		switch {
 		case errors.As(err, &limit) && w.q.Limit > 1: // as search_depth of Jaeger's
-			w.q.Limit = max(1, min(limit.Most, w.q.Limit/2))
+			w.q.Limit /= 2
 			continue
 		case err != nil:
 			return err
 		case n >= w.q.Limit && to.Sub(from) > leastWindow:
 			window = max(leastWindow, to.Sub(from)/4)
-			last = true
+			shrunk = true
 			continue
 		case n >= w.q.Limit:
 			w.cut = true
 		}
 		to = from
-		window = w.next(window, since.Sub(to), last)
+		window = w.next(window, w.newest.Sub(to), shrunk)
 	}
 	w.keep(ctx, kept, to)
 	return nil
@@ -260,10 +260,7 @@ func (w *walk) keep(ctx context.Context, c covered, reached time.Time) {
 }
 
 // A LimitError is a server's answer to a question for more traces than it gives.
-type LimitError struct {
-	Most int // it may give; 0 if it does not tell
-	Err  error
-}
+type LimitError struct{ Err error }
 
 func (e *LimitError) Error() string { return fmt.Sprintf("too many traces asked for: %v", e.Err) }
 func (e *LimitError) Unwrap() error { return e.Err }

@@ -1,0 +1,334 @@
+package traces_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/dial"
+	"github.com/buildregress/buildregress/fetch/jaeger"
+	"github.com/buildregress/buildregress/fetch/store"
+	"github.com/buildregress/buildregress/fetch/traces"
+	"github.com/buildregress/buildregress/fetch/traces/tracetest"
+)
+
+// noon is when the builds to be judged begin.
+var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+
+// mains are n builds of main, the last of them half an hour before noon.
+func mains(n int) (builds []tracetest.Build) {
+	for i := range n {
+		builds = append(builds, tracetest.Usual(i, noon.Add(time.Duration(i-n)*30*time.Minute)))
+	}
+	return builds
+}
+
+// subject is the build to be judged.
+func subject() tracetest.Build { return tracetest.Usual(1000, noon) }
+
+// quick waits for nothing long.
+func quick() traces.Options {
+	began := time.Now()
+	return traces.Options{
+		Name: "jaeger://test", Lookback: 30 * 24 * time.Hour,
+		Now:   func() time.Time { return noon.Add(10*time.Minute + time.Since(began)) },
+		Pause: 5 * time.Millisecond, Appear: 60 * time.Millisecond, Quiet: 60 * time.Millisecond,
+	}
+}
+
+// A kind is a way to ask Jaeger.
+type kind struct {
+	name string
+	open func(t *testing.T, j *tracetest.Jaeger, o dial.Options) traces.Server
+}
+
+var kinds = []kind{
+	{"gRPC", func(t *testing.T, j *tracetest.Jaeger, o dial.Options) traces.Server {
+		s, err := jaeger.NewGRPC(j.ServeGRPC(t), false, o, traces.Kept(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}},
+	{"HTTP", func(t *testing.T, j *tracetest.Jaeger, o dial.Options) traces.Server {
+		server := httptest.NewServer(j)
+		t.Cleanup(server.Close)
+		base, _ := url.Parse(server.URL)
+		s, err := jaeger.NewHTTP("jaeger+"+server.URL, base, o, traces.Kept(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}},
+}
+
+// each runs a test over each way to ask.
+func each(t *testing.T, test func(t *testing.T, j *tracetest.Jaeger, s traces.Server)) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			j := &tracetest.Jaeger{}
+			test(t, j, k.open(t, j, dial.Options{Silence: 20 * time.Second}))
+		})
+	}
+}
+
+// judge finds the build that w asks for, and its history.
+func judge(t *testing.T, o *traces.Origin, w fetch.Want) (detect.Build, *detect.History) {
+	t.Helper()
+	builds, _, err := o.Builds(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(builds) != 1 {
+		t.Fatalf("%d builds, want 1", len(builds))
+	}
+	h, err := o.History(t.Context(), query(&builds[0], 50))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return builds[0], h
+}
+
+func query(b *detect.Build, window int) fetch.Query {
+	return fetch.Query{Build: b, BaseBranch: "main", Window: window, Lookback: 30 * 24 * time.Hour, Enough: 8}
+}
+
+// A build is found by each of its names, whole, and with it the builds of main
+// before it, newest first, as fetch.Select has them.
+func TestFindsBuildAndHistory(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		b := subject()
+		j.Add(mains(70)...)
+		j.Add(b, tracetest.Usual(2000, noon.Add(5*time.Minute)))
+		elsewhere := tracetest.Usual(500, noon.Add(-time.Minute))
+		elsewhere.Says["cicd.pipeline.name"] = "another"
+		failed := tracetest.Usual(501, noon.Add(-2*time.Minute))
+		failed.Failed = true
+		j.Add(elsewhere, failed, tracetest.Usual(502, noon.Add(-3*time.Minute)).On("feature"))
+
+		for _, w := range []fetch.Want{
+			{TraceID: b.ID()},
+			{RunID: "run-1000"},
+			{Revision: b.Says["vcs.ref.head.revision"]},
+		} {
+			got, h := judge(t, traces.New(s, quick()), w)
+			if got.Trace != b.ID() || got.Branch != "main" || got.Pipeline != "shop" || got.Outcome != detect.OK || len(got.Steps) != len(b.Steps) {
+				t.Fatalf("%+v: found %+v", w, got)
+			}
+			if len(h.Base) != 50 {
+				t.Fatalf("%+v: %d builds of main, want 50", w, len(h.Base))
+			}
+			for i, base := range h.Base {
+				if want := noon.Add(-time.Duration(i+1) * 30 * time.Minute).Add(50 * time.Millisecond); !base.Start.Round(time.Millisecond).Equal(want) {
+					t.Fatalf("%+v: build %d of main began at %v, want %v", w, i, base.Start, want)
+				}
+			}
+			if len(h.Notes) > 0 {
+				t.Errorf("%+v: notes %q", w, h.Notes)
+			}
+		}
+	})
+}
+
+// A branch's builds are evidence; those of other branches fill up a base that is
+// too small.
+func TestBranchAndOthers(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		b := subject().On("feature")
+		j.Add(mains(3)...)
+		for i := range 7 {
+			j.Add(tracetest.Usual(100+i, noon.Add(time.Duration(i-8)*10*time.Minute)).On("feature"))
+			j.Add(tracetest.Usual(200+i, noon.Add(time.Duration(i-8)*10*time.Minute)).On(fmt.Sprint("topic-", i%3)))
+		}
+		j.Add(b)
+		_, h := judge(t, traces.New(s, quick()), fetch.Want{TraceID: b.ID()})
+		if len(h.Base) != 3 || len(h.Branch) != fetch.MaxBranch || len(h.Other) != 3 {
+			t.Errorf("%d of main, %d of the branch, %d others; want 3, %d, 3", len(h.Base), len(h.Branch), len(h.Other), fetch.MaxBranch)
+		}
+	})
+}
+
+// Steps that run rarely are searched further back than the window.
+func TestRareSteps(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		list := mains(60)
+		for i := range list {
+			if i%10 != 0 {
+				list[i].Steps = list[i].Steps[:5]
+			}
+		}
+		j.Add(list...)
+		b := subject()
+		j.Add(b)
+		o := traces.New(s, quick())
+		builds, _, err := o.Builds(t.Context(), fetch.Want{TraceID: b.ID()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := o.History(t.Context(), query(&builds[0], 10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(h.Base) != 10 || len(h.Rare) != 5 {
+			t.Errorf("%d whole builds and %d with the rare step, want 10 and 5", len(h.Base), len(h.Rare))
+		}
+	})
+}
+
+// Builds that say no branch are no baseline, whatever there is of them.
+func TestNoBranch(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		list := append(mains(20), subject())
+		for i := range list {
+			delete(list[i].Says, "vcs.ref.head.name")
+			list[i].Says["team"] = "a"
+		}
+		j.Add(list...)
+		o := traces.New(s, quick())
+		builds, _, err := o.Builds(t.Context(), fetch.Want{RunID: "run-1000"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = o.History(t.Context(), query(&builds[0], 50))
+		if hint := hintOf(err); !strings.Contains(hint, "OTEL_RESOURCE_ATTRIBUTES=vcs.ref.head.name=") {
+			t.Errorf("error %v with hint %q", err, hint)
+		}
+	})
+}
+
+// With a tag, builds that say no branch are compared after all.
+func TestTagInsteadOfBranch(t *testing.T) {
+	j := &tracetest.Jaeger{}
+	list := append(mains(20), subject())
+	for i := range list {
+		delete(list[i].Says, "vcs.ref.head.name")
+		list[i].Says["team"] = []string{"a", "b"}[i%2]
+	}
+	list[20].Says["team"] = "a"
+	j.Add(list...)
+	tags := map[string]string{"team": "a"}
+	s, err := jaeger.NewGRPC(j.ServeGRPC(t), false, dial.Options{}, traces.Kept(tags))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := quick()
+	options.Tags = tags
+	if _, h := judge(t, traces.New(s, options), fetch.Want{RunID: "run-1000"}); len(h.Base) != 10 {
+		t.Errorf("%d builds, want the 10 with the tag", len(h.Base))
+	}
+}
+
+// What was found is kept, and a later check asks for what is newer, and finds the
+// same.
+func TestKept(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "h.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Close()
+		b := subject()
+		j.Add(mains(70)...)
+		j.Add(b)
+		options := quick()
+		options.Searches = st
+		_, cold := judge(t, traces.New(s, options), fetch.Want{TraceID: b.ID()})
+		if n := len(j.Asked()); n < 3 {
+			t.Fatalf("%d questions, cold", n)
+		}
+
+		next := tracetest.Usual(1001, noon.Add(time.Hour))
+		late := tracetest.Usual(1002, noon.Add(2*time.Minute)) // it arrived after the search
+		j.Add(late, next)
+		options.Now = func() time.Time { return noon.Add(2 * time.Hour) }
+		_, warm := judge(t, traces.New(s, options), fetch.Want{TraceID: next.ID()})
+		asked := j.Asked()
+		if len(asked) > 3 {
+			t.Errorf("asked again for what is kept: %q", asked)
+		}
+		ids := idsOf(warm.Base)
+		if !slices.Contains(ids, late.ID()) || !slices.Contains(ids, b.ID()) {
+			t.Errorf("the newest lack: %q", ids[:3])
+		}
+		fresh, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "other.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		options.Searches = fresh
+		_, again := judge(t, traces.New(s, options), fetch.Want{TraceID: next.ID()})
+		if !slices.Equal(ids, idsOf(again.Base)) {
+			t.Errorf("kept and asked anew differ:\n%q\n%q", ids, idsOf(again.Base))
+		}
+		if len(cold.Base) != 50 || len(warm.Base) != 50 {
+			t.Errorf("%d and %d builds", len(cold.Base), len(warm.Base))
+		}
+	})
+}
+
+// A build that has not ended when another is judged is not forgotten later.
+func TestLateBuildIsNotLost(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "h.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Close()
+		long := tracetest.Usual(900, noon.Add(-time.Hour)) // of which little has come yet
+		running := long
+		running.Running, running.Steps = true, running.Steps[:1]
+		j.Set(append(mains(20), running, subject())...)
+		options := quick()
+		options.Searches = st
+		b := subject()
+		_, h := judge(t, traces.New(s, options), fetch.Want{TraceID: b.ID()})
+		if slices.Contains(idsOf(h.Base), long.ID()) {
+			t.Error("a build that runs is history")
+		}
+		next := tracetest.Usual(1001, noon.Add(3*time.Hour))
+		j.Set(append(mains(20), long, subject(), next)...)
+		options.Now = func() time.Time { return noon.Add(4 * time.Hour) }
+		_, h = judge(t, traces.New(s, options), fetch.Want{TraceID: next.ID()})
+		if !slices.Contains(idsOf(h.Base), long.ID()) {
+			t.Error("a build that ended late is no history")
+		}
+	})
+}
+
+func idsOf(builds []detect.Build) (ids []string) {
+	for i := range builds {
+		ids = append(ids, builds[i].Trace)
+	}
+	return ids
+}
+
+func hintOf(err error) string {
+	var t *traces.Trouble
+	if errors.As(err, &t) {
+		return t.Hint
+	}
+	return ""
+}
+
+// within fails a test whose f does not come back.
+func within(t *testing.T, limit time.Duration, f func(ctx context.Context)) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f(t.Context())
+	}()
+	select {
+	case <-done:
+	case <-time.After(limit):
+		t.Fatalf("not done after %v", limit)
+	}
+}
