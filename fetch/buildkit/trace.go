@@ -18,6 +18,34 @@ const (
 // their start. Spans that are no part of a build are passed over. What a trace
 // shows of a build is partial: of cached vertices it shows the first only.
 func Builds(spans []Span) ([]detect.Build, []error) {
+	return new(Reader).Builds(spans)
+}
+
+// A Reader makes builds of one trace after the other. It reads the names that are
+// in many of them once.
+type Reader struct{ labels map[string]label }
+
+// maxLabels bounds the names that are remembered.
+const maxLabels = 10_000
+
+// label is the label of a name.
+func (r *Reader) label(name string) label {
+	l, known := r.labels[name]
+	if known {
+		return l
+	}
+	l = labelOf(name, "")
+	if r.labels == nil {
+		r.labels = map[string]label{}
+	}
+	if len(r.labels) < maxLabels {
+		r.labels[strings.Clone(name)] = l
+	}
+	return l
+}
+
+// Builds makes the builds in spans.
+func (r *Reader) Builds(spans []Span) ([]detect.Build, []error) {
 	traces := map[string][]Span{}
 	var order []string
 	for _, s := range spans {
@@ -33,7 +61,7 @@ func Builds(spans []Span) ([]detect.Build, []error) {
 		all := attributes(list)
 		found := solves(list)
 		for _, s := range found {
-			b, w := s.build(id, all)
+			b, w := s.build(r, id, all)
 			builds = append(builds, b)
 			warnings = append(warnings, w...)
 		}
@@ -44,11 +72,11 @@ func Builds(spans []Span) ([]detect.Build, []error) {
 
 // build makes the build of a solve. all holds the attributes on which the whole
 // trace agrees.
-func (s *solve) build(trace string, all map[string]string) (detect.Build, []error) {
+func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Build, []error) {
 	slices.SortStableFunc(s.work, func(a, b *node) int { return a.Start.Compare(b.Start) })
 	made := &steps{}
-	failed := s.addVertices(made)
-	if e := s.addExports(made); failed == nil {
+	failed := s.addVertices(r, made)
+	if e := s.addExports(r, made); failed == nil {
 		failed = e
 	}
 	b := detect.Build{Trace: trace, Content: made.content(), Partial: true, Steps: made.sorted()}
@@ -108,7 +136,7 @@ func orElse(text, other string) string {
 
 // addVertices adds a step for each vertex, and returns the span of the one at
 // which the build failed, nil if none did.
-func (s *solve) addVertices(made *steps) *node {
+func (s *solve) addVertices(r *Reader, made *steps) *node {
 	chosen := map[string]*node{}
 	var order []string
 	for _, n := range s.work {
@@ -127,7 +155,7 @@ func (s *solve) addVertices(made *steps) *node {
 	for _, digest := range order[:min(len(order), MaxVertices)] {
 		n := chosen[digest]
 		name, rank := vertexName(n.Name)
-		l := labelOf(name, "")
+		l := r.label(name)
 		step := detect.Step{Start: n.Start, Duration: made.took(n.Start, n.End, name)}
 		switch {
 		case n.Failed:
@@ -176,7 +204,7 @@ func tells(a, b *node) bool {
 
 // addExports adds the steps of the exporters, of pushes and of a cache export,
 // and returns the span of an exporter that failed, nil if none did.
-func (s *solve) addExports(made *steps) *node {
+func (s *solve) addExports(r *Reader, made *steps) *node {
 	var failed *node
 	var exported time.Time // end of the last exporter
 	written := s.writings()
@@ -189,7 +217,7 @@ func (s *solve) addExports(made *steps) *node {
 			step.State, step.Error = detect.StepFailed, stepError(orElse(n.Message, "failed"))
 			failed = n
 		}
-		added := made.add(labelOf(n.Name, ""), exportStage, step)
+		added := made.add(r.label(n.Name), exportStage, step)
 		if w := written[n]; w != nil {
 			made.addPush(added, w.repo, w.start, w.end)
 		}
@@ -203,7 +231,7 @@ func (s *solve) addExports(made *steps) *node {
 		if !exported.IsZero() {
 			w.start = exported
 		}
-		made.add(labelOf(cacheExportName, ""), "cache-export", detect.Step{
+		made.add(r.label(cacheExportName), "cache-export", detect.Step{
 			Start: w.start, Duration: made.took(w.start, w.end, cacheExportName),
 		})
 	}

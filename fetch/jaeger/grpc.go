@@ -30,6 +30,9 @@ import (
 // trace may take megabytes.
 const maxMessage = 64 << 20
 
+// window is how many bytes the server may send before we have read them.
+const window = 4 << 20
+
 // retries are for what was not answered at all. A stream that began is not begun
 // again: its traces may have been taken.
 const retries = `{"methodConfig": [{
@@ -62,6 +65,8 @@ func NewGRPC(address string, secure bool, o dial.Options, keep buildkit.Keep) (*
 		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultServiceConfig(retries),
 		grpc.WithDisableServiceConfig(), // what DNS says of it
+		// So that the server need not wait for us after each few spans.
+		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window), grpc.WithReadBufferSize(256<<10),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(Codec{}), grpc.MaxCallRecvMsgSize(maxMessage)),
 	)
 	if err != nil {

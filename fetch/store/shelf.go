@@ -59,7 +59,7 @@ func readKept(ctx context.Context, tx *txn, origin, id string, kept map[string][
 
 // Keep puts builds under the id that the origin gives what holds them.
 func (s *Store) Keep(ctx context.Context, origin, id string, list []detect.Build) error {
-	packed, err := pack(list)
+	packed, err := new(packer).pack(list)
 	if err != nil {
 		return err
 	}
@@ -136,10 +136,11 @@ func (s *Store) Found(ctx context.Context, origin, question string, before time.
 // KeepFound keeps what a question found, and that it was asked from then to then.
 // What it found outside of that is forgotten.
 func (s *Store) KeepFound(ctx context.Context, origin, question string, from, to time.Time, found []fetch.Found) error {
+	var p packer
 	packed := make([][]byte, len(found))
 	for i := range found {
 		var err error
-		if packed[i], err = pack(found[i].Builds); err != nil {
+		if packed[i], err = p.pack(found[i].Builds); err != nil {
 			return err
 		}
 	}
@@ -207,19 +208,23 @@ func (s *Store) write(ctx context.Context, f func(*txn) error) error {
 	return s.transact(ctx, nil, f)
 }
 
-// pack writes builds as lines of a builds file, deflated.
-func pack(list []detect.Build) ([]byte, error) {
+// A packer writes builds as lines of a builds file, deflated. It is made once for
+// many, as it takes more memory than they do.
+type packer struct{ w *flate.Writer }
+
+func (p *packer) pack(list []detect.Build) ([]byte, error) {
 	if len(list) == 0 {
 		return []byte{}, nil
 	}
 	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.BestSpeed)
-	if err == nil {
-		err = builds.Encode(w, list)
+	if p.w == nil {
+		p.w, _ = flate.NewWriter(&packed, flate.BestSpeed) // which is a level
 	}
-	if err == nil {
-		err = w.Close()
+	p.w.Reset(&packed)
+	if err := builds.Encode(p.w, list); err != nil {
+		return nil, err
 	}
+	err := p.w.Close()
 	return packed.Bytes(), err
 }
 

@@ -11,6 +11,7 @@ import (
 // after the other; of a trace that comes in pieces, each piece is handed on by
 // itself.
 type Gatherer struct {
+	// Take is given a trace for as long as it runs.
 	Take   func(id string, spans []buildkit.Span) error
 	Traces int // handed on
 
@@ -39,7 +40,7 @@ func (g *Gatherer) End() error {
 		return nil
 	}
 	id, spans := g.id, g.spans
-	g.id, g.spans = "", nil
+	g.id, g.spans = "", spans[:0] // for the next, which is about as large
 	g.Traces++
 	return g.Take(id, spans)
 }

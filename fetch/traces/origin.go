@@ -11,6 +11,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
 // DefaultServices are the programs whose spans carry what a build says of itself.
@@ -49,6 +50,7 @@ type Origin struct {
 	server Server
 	known  map[string]*summary // by the id of a build that was found in it
 	notes  []string
+	reader buildkit.Reader
 }
 
 // New makes an origin of a server.
@@ -152,7 +154,7 @@ func (o *Origin) byID(ctx context.Context, id string) ([]*summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t := summarise(id, spans, o.Services); t.spans > 0 {
+	if t := o.summarise(id, spans, o.Services); t.spans > 0 {
 		return []*summary{&t}, nil
 	}
 	return nil, ErrNoTrace
@@ -186,7 +188,7 @@ func (o *Origin) recent(ctx context.Context, tags map[string]string, back time.D
 	for _, service := range o.Services {
 		w := walk{
 			o: o, q: Question{Service: service, Tags: tags, Limit: most},
-			newest: now.Add(ahead), oldest: now.Add(-back), first: 2*ahead + time.Minute,
+			newest: now.Add(ahead), oldest: now.Add(-back), first: 2*ahead + time.Minute, afresh: true,
 			take: func(t *summary) {
 				if wanted(t) {
 					found = append(found, t)

@@ -1,6 +1,7 @@
 package traces
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -21,16 +22,16 @@ type summary struct {
 }
 
 // summarise makes a summary of the spans that one answer has of a trace.
-func summarise(id string, spans []buildkit.Span, services []string) summary {
+func (o *Origin) summarise(id string, spans []buildkit.Span, services []string) summary {
 	t := summary{id: id}
 	ids := make(map[string]bool, len(spans))
-	own := spans[:0:0]
-	for i := range spans {
-		s := &spans[i]
-		if s.Trace != id { // nobody asked for it
-			continue
-		}
-		own = append(own, *s)
+	// Nobody asked for the spans of others.
+	own := spans
+	if other := func(s buildkit.Span) bool { return s.Trace != id }; slices.ContainsFunc(spans, other) {
+		own = slices.DeleteFunc(slices.Clone(spans), other)
+	}
+	for i := range own {
+		s := &own[i]
 		ids[s.ID] = true
 		if t.start.IsZero() || s.Start.Before(t.start) {
 			t.start = s.Start
@@ -44,7 +45,7 @@ func summarise(id string, spans []buildkit.Span, services []string) summary {
 	}
 	t.spans = len(ids)
 	t.state = buildkit.StateOf(own)
-	t.builds, _ = buildkit.Builds(own)
+	t.builds, _ = o.reader.Builds(own)
 	return t
 }
 

@@ -24,6 +24,7 @@ type walk struct {
 	aim            int           // traces that will do; 0 is unknown
 	take           func(*summary)
 	enough         func() bool
+	afresh         bool // nothing is kept of it: what is found may yet be growing
 
 	seen   map[string]bool
 	got    int       // traces taken
@@ -36,7 +37,8 @@ type walk struct {
 const (
 	firstWindow = time.Hour
 	leastWindow = time.Second
-	widest      = 8 // times the window before
+	widest      = 32 // times the window before, if that held some
+	blind       = 4  // times, if it held none
 )
 
 // run walks. What was taken before an error holds.
@@ -102,7 +104,7 @@ func (w *walk) next(window, searched time.Duration, shrunk bool) time.Duration {
 		most = 2 * window
 	}
 	if w.got == 0 || w.aim == 0 {
-		return min(most, 4*window)
+		return min(most, blind*window)
 	}
 	const more = 1.1 // as builds do not come evenly
 	missing := max(1, w.aim-w.got)
@@ -146,7 +148,7 @@ func (w *walk) consider(id string, spans []buildkit.Span, q Question) {
 	if !matches(id, spans, q) {
 		return
 	}
-	t := summarise(id, spans, []string{q.Service})
+	t := w.o.summarise(id, spans, []string{q.Service})
 	if !t.inTime(q.From, q.To) || t.start.After(w.newest) {
 		return
 	}
@@ -183,7 +185,7 @@ type covered struct{ from, to time.Time }
 func (c covered) covers(t time.Time) bool { return t.After(c.from) && !t.After(c.to) }
 
 func (w *walk) kept(ctx context.Context) (c covered, err error) {
-	if w.o.Searches == nil {
+	if w.o.Searches == nil || w.afresh {
 		return c, nil
 	}
 	c.from, c.to, err = w.o.Searches.Searched(ctx, w.o.Name, w.question())
@@ -226,7 +228,7 @@ func (w *walk) takeKept(ctx context.Context, c covered, to time.Time) (time.Time
 // keep keeps what was found. The newest is not searched for good yet: traces
 // arrive when their builds end.
 func (w *walk) keep(ctx context.Context, c covered, reached time.Time) {
-	if w.o.Searches == nil || w.cut {
+	if w.o.Searches == nil || w.afresh || w.cut {
 		return
 	}
 	until := w.o.Now().Add(-max(w.o.Settle, 2*w.longer))
