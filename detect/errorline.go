@@ -44,7 +44,7 @@ func evidenceFor(p, penalty float64) float64 {
 }
 
 var errorLine = []struct{ value, log10 float64 }{
-	{-1, 0}, {0, -1.4}, {0.5, -2}, {1.03, -2.301}, {1.43, -2.876}, {1.7, -3.3},
+	{-1, 0}, {0, -1.4}, {0.45, -2}, {0.93, -2.301}, {1.37, -2.876}, {1.64, -3.3},
 }
 
 const (
@@ -60,7 +60,7 @@ const (
 
 // penalty is what the evidence of a run is too strong by, against n values.
 func penalty(n int, late bool) float64 {
-	p := penaltyShort/float64(n) - penaltyShort/50
+	p := penaltyShort / float64(n)
 	if late {
 		p += penaltyLate
 	}
