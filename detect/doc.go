@@ -47,18 +47,50 @@
 // spreads, floors of 3 to 6 %), shares of 0.5 to 10 % and tails of half as much
 // again change the figures by one or two hundredths.
 //
+// # A branch
+//
+// Each build of a branch is another look at it. The newest run of builds counts
+// whose evidence is strongest, but one that does not begin with the branch's first
+// build needs half a power of ten more (penaltyLate): a slowdown mostly comes with
+// the first commit, and a branch has many chances to look slow later. At a
+// threshold that 2 of 1,000 unchanged steps reach at the third build:
+//
+//	                                +20 % +50 % +100 %
+//	every run held to the same      .24   .71   .88
+//	late runs held to more          .30   .77   .89
+//	only the whole branch           .38   .81   .90
+//
+// The last finds nothing that begins later, and so is not used.
+//
 // # What it reaches
 //
 // At default settings, histories of 20 and builds of 30 steps, each case through
-// Decide (go run ./testdata/measure -seeds 4 on the same series; intervals of 95 %
+// Decide (go run ./testdata/measure -seeds 40 on the same series; intervals of 95 %
 // by drawing series anew):
 //
-//	unchanged, one build      none slower, none suspect in 476 checks
-//	slower, one build         ×2 .23, ×3 .54, ×5 .88; or suspect .75, .88, .93
-//	unchanged, five builds    slower at any of them 6.3 (0–16.8) of 1,000
-//	slower, by the third      ×1.2 .22, ×1.5 .72, ×2 .90
-//	slower, by the fifth      ×1.2 .37, ×1.5 .83, ×2 .92
-//	at the stated minimum     found .86 (one build), .80 (three)
+//	unchanged, one build      slower 1.1 (0.2–2.1) of 1,000, or suspect 3.2 (1.3–5.5)
+//	slower, one build         ×2 .31, ×3 .67, ×5 .90; or suspect .74, .88, .94
+//	unchanged, third build    0.6 (0–1.5) of 1,000
+//	slower, third build       ×1.2 .27, ×1.5 .73, ×2 .88
+//	unchanged, five builds    slower at any of them 3.8 (1.9–6.1) of 1,000
+//	slower, by the third      ×1.2 .28, ×1.5 .75, ×2 .89
+//	slower, by the fifth      ×1.2 .43, ×1.5 .86, ×2 .93
+//	at the stated minimum     found .87 (one build), .76 (three)
+//	unchanged builds          3.5 % regressed, 9.6 % unsure
+//
+// Another limit than SlowerP would trade, false alarms being of 1,000:
+//
+//	limit    one build: false   ×2   ×3   ×5   any of five: false   ×1.2  ×1.5  ×2
+//	0.0003              0.2    .11  .16  .32                1.1     .36   .82   .91
+//	0.0005              0.4    .14  .29  .63                1.9     .39   .84   .92
+//	0.0010              0.8    .23  .53  .85                3.6     .42   .85   .93
+//	0.0015              1.1    .34  .70  .91                3.8     .44   .86   .93
+//	0.0020              1.9    .45  .80  .92                5.7     .46   .87   .94
+//	0.0050              3.6    .75  .88  .94               12.8     .51   .89   .95
+//
+// Against 50 values, one build is as good (1.7 of 1,000 false, ×3 .76); but values
+// drawn at random out of 55 may be of a level that was left since, and are then
+// rightly called slower than the new one.
 //
 // # Limits
 //
