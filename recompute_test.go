@@ -121,11 +121,12 @@ func recompute(t *testing.T, r *detect.Result) {
 		if s.Evidence.Slow > s.Evidence.Builds {
 			wrong(s.Key+": slow builds", s.Evidence.Slow, s.Evidence.Builds)
 		}
-		onBase := r.Build.Branch == r.Baseline.Branch
-		if len(s.Modes) > 0 && s.Cut == "" && !onBase { // the whole history is the level
-			level := make([]time.Duration, len(s.History))
-			for k, p := range s.History {
-				level[k] = p.Seconds.D()
+		if len(s.Modes) > 0 && s.Cut == "" { // all of the history is the level, but what is under judgement
+			var level []time.Duration
+			for _, p := range slices.Concat(s.History, s.Basis.Older) {
+				if !slices.Contains(s.Basis.Judged, p.ID) {
+					level = append(level, p.Seconds.D())
+				}
 			}
 			slices.Sort(level)
 			usual, low, high := medianTime(level), level[len(level)/20], level[len(level)-1-len(level)/20]
@@ -154,6 +155,19 @@ func recompute(t *testing.T, r *detect.Result) {
 		wrong("baseline", r.Baseline.Builds, len(r.Baseline.IDs))
 	}
 	recomputeQ(t, family)
+	recomputeDecisions(t, r)
+	recomputeRunner(t, r.RunnerFactor)
+	recomputeLosses(t, r)
+	recomputeSlack(t, r)
+	var usual []time.Duration
+	for _, d := range r.Baseline.Durations {
+		if d > 0 {
+			usual = append(usual, d.D())
+		}
+	}
+	if slices.Sort(usual); len(r.WallClock.Parts) > 0 && r.WallClock.Usual.D() != medianTime(usual) {
+		wrong("usual duration of the build", r.WallClock.Usual, medianTime(usual))
+	}
 
 	var sum detect.Seconds
 	usually := map[string]bool{}
@@ -179,6 +193,158 @@ func recompute(t *testing.T, r *detect.Result) {
 		}
 	}
 	recomputeVerdict(t, r, counts, judged)
+}
+
+// recomputeDecisions puts each step to the test again, by what its basis says.
+func recomputeDecisions(t *testing.T, r *detect.Result) {
+	t.Helper()
+	near := func(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(b)) }
+	for at, d := range detect.Recompute(r) {
+		s := &r.Steps[at]
+		if last := s.Basis.Values[len(s.Basis.Values)-1]; last.Seconds != s.Current || last.ID != r.Build.ID {
+			t.Errorf("%s: the last value judged is %+v", s.Key, last)
+		}
+		if !near(s.P, d.P) || !near(s.Q, d.Q) || s.Evidence.Builds != d.Evidence.Builds || s.Evidence.Slow != d.Evidence.Slow || !near(s.Evidence.Value, d.Evidence.Value) {
+			t.Errorf("%s: p %g, q %g, evidence %+v, and from the rest of the document p %g, q %g, evidence %+v", s.Key, s.P, s.Q, s.Evidence, d.P, d.Q, d.Evidence)
+		}
+		if s.Usual.D() != d.Usual || s.Low.D() != d.Low || s.High.D() != d.High || s.Expected.D() != d.Expected || len(s.Modes) != len(d.Modes) {
+			t.Errorf("%s: usually %v (%v to %v), expected %v, and from the rest of the document %v (%v to %v), %v", s.Key, s.Usual, s.Low, s.High, s.Expected, d.Usual, d.Low, d.High, d.Expected)
+		}
+		if !near(s.MinDetectable, d.MinDetectable) || !near(s.MinDetectable3, d.MinDetectable3) {
+			t.Errorf("%s: could show ×%g, ×%g, and from the rest of the document ×%g, ×%g", s.Key, s.MinDetectable, s.MinDetectable3, d.MinDetectable, d.MinDetectable3)
+		}
+		if s.Status != d.Status && s.Status != detect.StatusOverBudget && s.Status != detect.StatusCacheLost {
+			t.Errorf("%s is %v, and from the rest of the document %v", s.Key, s.Status, d.Status)
+		}
+	}
+}
+
+// recomputeRunner takes the weighted median of what the steps say, and shrinks it by
+// how much machines usually differ.
+func recomputeRunner(t *testing.T, f *detect.RunnerFactor) {
+	t.Helper()
+	if f == nil {
+		return
+	}
+	sort := func(v []float64) []float64 { slices.Sort(v); return v }
+	median := func(v []float64) float64 { return (v[(len(v)-1)/2] + v[len(v)/2]) / 2 }
+	readings := slices.Clone(f.Readings)
+	slices.SortStableFunc(readings, func(x, y detect.RunnerReading) int {
+		if x.Ln < y.Ln {
+			return -1
+		}
+		return 1
+	})
+	weight := func(r detect.RunnerReading) float64 { return 1 / (r.SD*r.SD + 0.05*0.05) }
+	total, sum, center := 0.0, 0.0, 0.0
+	for _, r := range readings {
+		total += weight(r)
+	}
+	for i, r := range readings {
+		if sum += weight(r); sum >= total/2 {
+			center = r.Ln
+			if sum == total/2 {
+				center = (r.Ln + readings[i+1].Ln) / 2
+			}
+			break
+		}
+	}
+	var own, off []float64
+	for _, r := range readings {
+		own, off = append(own, r.SD), append(off, math.Abs(r.Ln-center))
+	}
+	sd := 1.25 * max(1.4826*median(sort(off)), median(sort(own))) / math.Sqrt(float64(len(readings)))
+	// Machines differ by as much as the winsorised deviation of the baseline's says.
+	machines := 0.1
+	if n := len(f.Baseline); n >= 3 {
+		w := slices.Clone(f.Baseline)
+		g := n / 10
+		mean, squares := 0.0, 0.0
+		for i := range w {
+			w[i] = f.Baseline[min(max(i, g), n-1-g)]
+			mean += w[i] / float64(n)
+		}
+		for _, x := range w {
+			squares += (x - mean) * (x - mean)
+		}
+		machines = math.Sqrt(squares / float64(n-1))
+		if g > 0 {
+			machines *= 1.2
+		}
+		machines = max(machines, 0.03)
+	}
+	tau := max(machines, math.Abs(center)/2)
+	value, error := center*tau*tau/(tau*tau+sd*sd), sd*tau/math.Hypot(sd, tau)
+	usual, half := 0.0, max(1.96*machines, 0.05)
+	if len(f.Baseline) > 0 {
+		usual = median(f.Baseline)
+	}
+	for what, pair := range map[string][2]float64{
+		"value": {f.Value, value}, "low": {f.Low, value - 1.96*error}, "high": {f.High, value + 1.96*error},
+		"usual low": {f.UsualLow, usual - half}, "usual high": {f.UsualHigh, usual + half},
+	} {
+		if math.Abs(math.Log(pair[0])-pair[1]) > 1e-9 {
+			t.Errorf("runner's %s: %g, and from its readings %g", what, pair[0], math.Exp(pair[1]))
+		}
+	}
+	if f.Steps != len(readings) {
+		t.Errorf("runner: %d steps and %d readings", f.Steps, len(readings))
+	}
+}
+
+// recomputeLosses adds up what lost caches cost.
+func recomputeLosses(t *testing.T, r *detect.Result) {
+	t.Helper()
+	took := map[string]detect.Seconds{}
+	for _, s := range r.Steps {
+		if s.State == detect.Executed {
+			took[s.Key] += s.Current
+		}
+	}
+	for _, l := range r.Cache.Losses {
+		cost := took[l.Step]
+		for _, key := range l.Dragged {
+			cost += took[key]
+		}
+		if cached := l.Share * float64(l.Reached); l.Cost != cost || l.Reached == 0 || math.Abs(cached-math.Round(cached)) > 1e-9 {
+			t.Errorf("loss at %s: cost %v, and its steps took %v; share %g of %d", l.Step, l.Cost, cost, l.Share, l.Reached)
+		}
+	}
+}
+
+// recomputeSlack follows the steps from the end of the build backwards. A cycle of
+// waiting is impossible in what was recorded.
+func recomputeSlack(t *testing.T, r *detect.Result) {
+	t.Helper()
+	waiting, linked := map[int][]int{}, false
+	for i, s := range r.Steps {
+		for _, on := range s.WaitsFor {
+			waiting[on], linked = append(waiting[on], i), true
+		}
+	}
+	end := func(s *detect.StepResult) detect.Seconds { return s.Start + s.Current }
+	var slack func(i int) detect.Seconds
+	slack = func(i int) detect.Seconds {
+		s := &r.Steps[i]
+		free := max(0, r.Build.Duration-end(s))
+		for _, c := range waiting[i] {
+			free = min(free, max(0, r.Steps[c].Start-end(s))+slack(c))
+		}
+		return free
+	}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		if s.Critical || s.Status == detect.StatusGone || strings.Contains(s.Key, "] load cache:") {
+			continue
+		}
+		want := detect.Seconds(0)
+		if linked {
+			want = slack(i)
+		}
+		if s.Slack != want {
+			t.Errorf("%s: slack %v, and from the rest of the document %v", s.Key, s.Slack, want)
+		}
+	}
 }
 
 // recomputeQ follows Benjamini and Hochberg (1995) over the steps that were tested.

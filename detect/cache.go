@@ -100,6 +100,7 @@ func (a *arranged) loss(g *graph, c *chain) explained {
 		Step:    s.step.Key,
 		Dragged: []string{},
 		Share:   float64(s.cached) / float64(s.reached),
+		Reached: s.reached,
 	}
 	cost := s.step.Duration
 	for _, i := range c.dragged {

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -163,10 +164,17 @@ func TestJudgeIsDeterministic(t *testing.T) {
 		steps = append(steps, ran(fmt.Sprintf("[b %d/12] RUN%s", i+1, words(rng)), seconds(20)))
 	}
 	b := newBuild("pr", 100, append(steps, ran("make one x", seconds(10)), ran("make one x", seconds(60)))...)
-	first := fmt.Sprintf("%+v", Judge(&b, h, defaults))
+	judge := func() string {
+		document, err := json.Marshal(Judge(&b, h, defaults))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(document)
+	}
+	first := judge()
 	for range 10 {
-		if again := fmt.Sprintf("%+v", Judge(&b, h, defaults)); again != first {
-			t.Fatal("two judgements of one build differ")
+		if again := judge(); again != first {
+			t.Fatalf("two judgements of one build differ:\n%s\n%s", first, again)
 		}
 	}
 }

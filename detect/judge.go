@@ -38,7 +38,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 	g := newGraph(build)
 	r := Result{
 		Build:      infoOf(build),
-		Baseline:   BaselineInfo{Source: history.Source, Branch: history.BaseBranch, Builds: len(base), IDs: []string{}, Filled: filled},
+		Baseline:   BaselineInfo{Source: history.Source, Branch: history.BaseBranch, Builds: len(base), IDs: []string{}, Durations: []Seconds{}, Filled: filled},
 		Counts:     map[Status]int{},
 		Thresholds: t,
 		WallClock:  WallClock{Parts: []WallClockPart{}},
@@ -49,6 +49,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 	r.Cache.Losses, chains = unruled(&p, r.Cache.Losses, chains, a)
 	for i := range base {
 		r.Baseline.IDs = append(r.Baseline.IDs, base[i].ID)
+		r.Baseline.Durations = append(r.Baseline.Durations, Seconds(base[i].Duration))
 	}
 	gauge := newGauge(a, t)
 	moods := make([]mood, len(branch))
@@ -87,7 +88,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 		return r
 	}
 
-	r.RunnerFactor = gauge.factor(mood)
+	r.RunnerFactor = gauge.factor(mood).readBy(gauge, mood, a)
 	loads := judgeSteps(a, gauge, moods, filled > 0, &p, &r)
 	r.markLosses(chains)
 	r.markPath(g, build)
@@ -214,6 +215,7 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 		}
 		trial.Recent = len(recent)
 		trial.History = s.durationsFrom(recent, t.Window+trial.Recent)
+		step.Basis = basisOf(&trial, s, a.branch, recent, t)
 		trials, tried, results = append(trials, trial), append(tried, s), append(results, result)
 	}
 	build := a.branch[len(a.branch)-1]
@@ -339,6 +341,9 @@ func (r *Result) markPath(g *graph, build *Build) {
 	slack := g.slack(build.Start.Add(build.Duration))
 	for i := range slack {
 		r.Steps[i].Slack = Seconds(slack[i])
+		if g.linked {
+			r.Steps[i].WaitsFor = slices.Clone(g.inputs[i])
+		}
 	}
 	for _, i := range g.criticalPath() {
 		r.Steps[i].Critical = true

@@ -57,6 +57,8 @@ type BaselineInfo struct {
 	Builds int      `json:"builds"`
 	IDs    []string `json:"ids"`    // newest first
 	Filled int      `json:"filled"` // of these, builds of other branches
+	// Durations are those of the builds, in the order of IDs; 0 where it is not known.
+	Durations []Seconds `json:"durations_seconds"`
 }
 
 // A RunnerFactor is how many times slower than usual the whole machine was.
@@ -67,6 +69,17 @@ type RunnerFactor struct {
 	UsualLow  float64 `json:"usual_low"` // the range in which 95 % of the baseline lies
 	UsualHigh float64 `json:"usual_high"`
 	Steps     int     `json:"steps"` // from how many steps it was estimated
+	// Readings are what these say, and Baseline the logarithms of the factors of the
+	// baseline's builds, where they are known, ascending.
+	Readings []RunnerReading `json:"readings"`
+	Baseline []float64       `json:"baseline_ln"`
+}
+
+// A RunnerReading is what one step says of the machine.
+type RunnerReading struct {
+	Step string  `json:"step"` // its key
+	Ln   float64 `json:"ln"`   // natural logarithm of its time over what is usual
+	SD   float64 `json:"sd"`   // of that, in usual builds
 }
 
 // Unusual tells whether the factor lies outside its usual range, its own
@@ -118,6 +131,7 @@ type CacheLoss struct {
 	Expected bool     `json:"expected"`     // the author changed this instruction or its input
 	Lasting  bool     `json:"lasting"`      // the build of this branch before had lost it too
 	Share    float64  `json:"share"`        // of the baseline builds that reached it, in how many it was cached
+	Reached  int      `json:"reached"`      // how many did
 }
 
 // A Finding tells whether the loss is one that somebody should look at.
@@ -146,6 +160,7 @@ type StepResult struct {
 	P        float64 `json:"p"`                // probability of a value as slow as this if nothing changed
 	Q        float64 `json:"q"`                // smallest false discovery rate at which the step counts as slower
 	N        int     `json:"n"`                // executed samples in the history
+	Basis    *Basis  `json:"basis,omitempty"`  // what else it was judged by; nil if it was not put to the test
 	History  []Point `json:"history"`          // those samples, newest first
 	Cut      string  `json:"cut"`              // revision since which the history counts, "" for all of it
 	Modes    []Mode  `json:"modes"`            // clusters of the history, fastest first; one for most steps
@@ -155,6 +170,7 @@ type StepResult struct {
 	MinDetectable3   float64  `json:"min_detectable_ratio_3"` // … that three builds of a branch would show
 	WallClockSeconds Seconds  `json:"wall_clock_seconds"`     // what the change cost the whole build
 	Slack            Seconds  `json:"slack_seconds"`          // how much longer it could take and cost nothing
+	WaitsFor         []int    `json:"waits_for,omitempty"`    // places in Steps of those that it waited for, where the source tells
 	Source           Position `json:"source"`
 	Links            Links    `json:"links"`
 	Notes            []string `json:"notes"`

@@ -93,11 +93,12 @@ func encodable(r *detect.Report) *detect.Report {
 func encodableResult(r detect.Result) detect.Result {
 	r.Build.Start = encodableTime(r.Build.Start)
 	r.Build.Log = list(r.Build.Log)
-	r.Baseline.IDs = list(r.Baseline.IDs)
+	r.Baseline.IDs, r.Baseline.Durations = list(r.Baseline.IDs), list(r.Baseline.Durations)
 	if f := r.RunnerFactor; f != nil {
 		r.RunnerFactor = &detect.RunnerFactor{
 			Value: finite(f.Value, 0), Low: finite(f.Low, 0), High: finite(f.High, 0),
 			UsualLow: finite(f.UsualLow, 0), UsualHigh: finite(f.UsualHigh, 0), Steps: f.Steps,
+			Readings: list(f.Readings), Baseline: list(f.Baseline),
 		}
 	}
 	r.WallClock.Parts = list(r.WallClock.Parts)

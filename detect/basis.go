@@ -1,0 +1,100 @@
+package detect
+
+import "slices"
+
+// A Basis is what a step was judged by beside its History: with it, all that Decide
+// made of the step can be recomputed, see Recompute.
+type Basis struct {
+	Values     []BasisValue `json:"values"` // in the builds of the branch in which it ran, oldest first; the last is Current
+	Judged     []string     `json:"judged"` // ids in History of builds that are under judgement themselves: they are evidence, not level
+	Older      []Point      `json:"older"`  // samples that take the place of those in the window
+	Accepted   int          `json:"accepted"`
+	Resolution Seconds      `json:"resolution_seconds"` // of the clock of the baseline
+	// MinSlowdown and MinDelta are those asked of this step.
+	MinSlowdown float64 `json:"min_slowdown"`
+	MinDelta    Seconds `json:"min_delta_seconds"`
+}
+
+// A BasisValue is what a step took in one build of the branch, and the factor by
+// which the machine was slower there, as told by the other steps.
+type BasisValue struct {
+	ID       string  `json:"id"`
+	Seconds  Seconds `json:"seconds"`
+	RunnerLn float64 `json:"runner_ln"` // natural logarithm of that factor, 0 if it is not known
+	RunnerSD float64 `json:"runner_sd"` // its uncertainty for this step
+}
+
+// basisOf describes a trial of s. judged are the builds of the baseline that are
+// among those of the branch.
+func basisOf(trial *Trial, s *series, branch, judged []*Build, t Thresholds) *Basis {
+	if trial.Thresholds != nil {
+		t = *trial.Thresholds
+	}
+	b := &Basis{
+		Values: []BasisValue{}, Judged: []string{}, Older: []Point{}, Accepted: trial.Accepted,
+		Resolution: Seconds(trial.Resolution), MinSlowdown: t.MinSlowdown, MinDelta: t.MinDelta,
+	}
+	for i, build := range branch {
+		if s.ran[i] {
+			runner := trial.runner(len(b.Values))
+			b.Values = append(b.Values, BasisValue{build.ID, Seconds(s.values[i]), runner.Log, runner.SD})
+		}
+	}
+	for _, build := range judged {
+		b.Judged = append(b.Judged, build.ID)
+	}
+	for _, sample := range s.samples[min(len(s.samples), t.Window):len(trial.History)] {
+		b.Older = append(b.Older, Point{sample.build.ID, Seconds(sample.duration)})
+	}
+	return b
+}
+
+// trial makes of a step's result the trial that it came from.
+func (s *StepResult) trial(foreign bool, t Thresholds) Trial {
+	b := s.Basis
+	t.MinSlowdown, t.MinDelta = b.MinSlowdown, b.MinDelta
+	trial := Trial{Recent: len(b.Judged), Resolution: b.Resolution.D(), Accepted: b.Accepted, Foreign: foreign, Thresholds: &t}
+	points := slices.Concat(s.History, b.Older)
+	isJudged := func(p Point) bool { return slices.Contains(b.Judged, p.ID) }
+	for _, first := range []bool{true, false} {
+		for _, p := range points {
+			if isJudged(p) == first {
+				trial.History = append(trial.History, p.Seconds.D())
+			}
+		}
+	}
+	for _, v := range b.Values {
+		trial.New = append(trial.New, v.Seconds.D())
+		trial.Runners = append(trial.Runners, Runner{Log: v.RunnerLn, SD: v.RunnerSD})
+	}
+	return trial
+}
+
+// Recompute judges the steps of a result again, from nothing but what the result
+// tells. The decisions are by the places of the steps that were tried.
+func Recompute(r *Result) map[int]Decision {
+	var trials []Trial
+	var places []int
+	for i := range r.Steps {
+		if r.Steps[i].Basis != nil {
+			trials, places = append(trials, r.Steps[i].trial(r.Baseline.Filled > 0, r.Thresholds)), append(places, i)
+		}
+	}
+	out := map[int]Decision{}
+	for k, d := range Decide(trials, r.Thresholds) {
+		out[places[k]] = d
+	}
+	return out
+}
+
+// readBy adds to a factor what it was made of.
+func (f *RunnerFactor) readBy(g *gauge, m *mood, a *arranged) *RunnerFactor {
+	if f == nil {
+		return nil
+	}
+	f.Baseline = append([]float64{}, g.logs...)
+	for _, r := range m.readings {
+		f.Readings = append(f.Readings, RunnerReading{a.series[r.at].step.Key, r.log, r.sd})
+	}
+	return f
+}
