@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -139,7 +140,7 @@ type judgement struct {
 	center   float64         // of values
 	raw      []observation   // as measured, oldest first
 	cleared  []observation   // the same without the runner's factor
-	usual    time.Duration   // of the level, as low and high are: 90 % of it lie between them
+	usual    time.Duration   // of the level or one of its modes, 90 % of which lie between low and high
 	low      time.Duration
 	high     time.Duration
 	slower   leaning
@@ -254,6 +255,7 @@ func (j *judgement) weigh(contamination, limit float64) {
 		}
 		j.cleared = append(j.cleared, o)
 	}
+	j.seek(model.modes)
 	j.slower = lean(model, j.raw, j.cleared, j.t, trial.Recent > 0)
 	j.faster = j.mirrored(contamination)
 	d := &j.decision
@@ -264,6 +266,28 @@ func (j *judgement) weigh(contamination, limit float64) {
 		})
 	}
 	d.MinDetectable, d.MinDetectable3 = j.detectable(model, 1, limit), j.detectable(model, 3, limit)
+}
+
+// seek narrows what is usual, of several modes, to the nearest one below the newest
+// value, or to the lowest: "7 s, and once 945 s" has no range from 7 to 945.
+func (j *judgement) seek(modes [][]float64) {
+	if len(modes) < 2 {
+		return
+	}
+	mode, newest := modes[0], j.raw[len(j.raw)-1].y
+	for _, m := range modes[1:] {
+		if m[len(m)-1] < newest {
+			mode = m
+		}
+	}
+	first, _ := slices.BinarySearchFunc(j.level, mode[0], func(d time.Duration, y float64) int { return cmp.Compare(j.log(d), y) })
+	last := first
+	for last < len(j.level) && j.log(j.level[last]) <= mode[len(mode)-1] {
+		last++
+	}
+	if first < last { // else the mode is of what was before the level shifted
+		j.usual, j.low, j.high = rangeOf(j.level[first:last])
+	}
 }
 
 // runner is the factor of New[i], zero if it is not known.
