@@ -154,12 +154,21 @@ func (s *source) read(ctx context.Context, a *gh.Artifact, kept map[string][]det
 	if err != nil {
 		builds, err = nil, fmt.Errorf("%w: %w", errNoRecord, err)
 	}
-	if s.Shelf != nil {
-		if trouble := s.Shelf.Keep(ctx, s.origin("artifacts"), id, builds); trouble != nil {
-			warnings = append(warnings, fmt.Errorf("not kept: %w", trouble))
-		}
-	}
+	s.keep(ctx, "artifacts", id, builds)
 	return builds, warnings, err
+}
+
+// keep puts builds on the shelf, if there is one. Shelves take one thing at a
+// time. One in trouble costs requests, and no builds.
+func (s *source) keep(ctx context.Context, kind, id string, builds []detect.Build) {
+	if s.Shelf == nil {
+		return
+	}
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	if err := s.Shelf.Keep(ctx, s.origin(kind), id, builds); err != nil && s.trouble == nil {
+		s.trouble = err
+	}
 }
 
 // kept are the builds of those artifacts that the shelf holds. That of a shelf

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,10 +25,9 @@ type Records struct {
 
 // OpenRecords opens a repository's build records. Nothing is asked for yet.
 func OpenRecords(o Options) *Records {
-	return &Records{
-		source: newSource(o),
-		lists:  map[listKey]list{}, read: map[int64]result{},
-	}
+	s := &Records{lists: map[listKey]list{}, read: map[int64]result{}}
+	s.set(o)
+	return s
 }
 
 // Builds are those of one run: that of w.RunID, else the one that the options
@@ -172,7 +172,7 @@ type list struct {
 // and the newest of the build's own branch or pull request. Where a rate limit or
 // the time ends that early, the history is smaller, and says so.
 func (s *Records) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
-	inner, cancel := s.within(ctx)
+	inner, cancel := s.limit(ctx)
 	defer cancel()
 	tally := &tally{}
 	l, err := s.list(inner, q)
@@ -401,6 +401,7 @@ func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candi
 			s.read[c.artifact.GetID()] = r
 		}
 	}
+	t.shelf = cmp.Or(t.shelf, s.trouble)
 	return results
 }
 

@@ -61,10 +61,23 @@ type Options struct {
 type source struct {
 	Options
 	patience time.Duration // for one download
-	decoding sync.Mutex    // one at a time: a large record takes memory
+	// limit bounds the time that may be spent on a history.
+	limit    func(context.Context) (context.Context, context.CancelFunc)
+	decoding sync.Mutex // one at a time: a large record takes memory
+	keeping  sync.Mutex // of what is put on the shelf
+	trouble  error      // of the shelf, the first
 }
 
-func newSource(o Options) source { return source{Options: o, patience: patience} }
+// set makes s a source.
+func (s *source) set(o Options) {
+	s.Options, s.patience = o, patience
+	s.limit = func(ctx context.Context) (context.Context, context.CancelFunc) {
+		if deadline, ends := ctx.Deadline(); ends {
+			return context.WithDeadline(ctx, deadline.Add(-o.Reserve))
+		}
+		return context.WithCancel(ctx)
+	}
+}
 
 // shown is what the source is called in messages.
 func (s *source) shown() string { return s.Owner + "/" + s.Name }
@@ -72,14 +85,6 @@ func (s *source) shown() string { return s.Owner + "/" + s.Name }
 // origin is under what a shelf keeps what comes from here.
 func (s *source) origin(kind string) string {
 	return s.Client.BaseURL.JoinPath("repos", strings.ToLower(s.Owner), strings.ToLower(s.Name), kind).String()
-}
-
-// within bounds the time that may be spent, so that some is left.
-func (s *source) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	if deadline, ends := ctx.Deadline(); ends {
-		return context.WithDeadline(ctx, deadline.Add(-s.Reserve))
-	}
-	return context.WithCancel(ctx)
 }
 
 // eachTold is each, and tells how it goes.

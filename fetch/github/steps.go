@@ -1,8 +1,8 @@
 package github
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -40,7 +40,9 @@ type jobs struct {
 
 // OpenSteps opens a repository's jobs and steps. Nothing is asked for yet.
 func OpenSteps(o Options) *Steps {
-	return &Steps{source: newSource(o), read: map[int64]jobs{}, own: map[string]ownStep{}}
+	s := &Steps{read: map[int64]jobs{}, own: map[string]ownStep{}}
+	s.set(o)
+	return s
 }
 
 // Builds is the job that runs us, as far as it has come; else all jobs of a run
@@ -194,7 +196,7 @@ func runsUs(name string) bool { return strings.Contains(strings.ToLower(name), "
 // History finds the same job in the newest successful runs of the base branch,
 // and in the newest of the build's own branch or pull request.
 func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
-	inner, cancel := s.within(ctx)
+	inner, cancel := s.limit(ctx)
 	defer cancel()
 	t := &tally{what: "runs"}
 	b := q.Build
@@ -286,6 +288,7 @@ func (s *Steps) readRuns(ctx context.Context, q fetch.Query, runs []*gh.Workflow
 			s.read[runs[i].GetID()] = r
 		}
 	}
+	t.shelf = cmp.Or(t.shelf, s.trouble)
 	return results
 }
 
@@ -311,11 +314,8 @@ func (s *Steps) readRun(ctx context.Context, run *gh.WorkflowRun, kept map[strin
 		}
 	}
 	r.builds = notNil(r.builds)
-	if s.Shelf != nil && run.GetStatus() == "completed" {
-		r.err = s.Shelf.Keep(ctx, s.origin("jobs"), id, r.builds)
-		if r.err != nil && !errors.Is(r.err, context.DeadlineExceeded) {
-			r.err = nil // it was read all the same
-		}
+	if run.GetStatus() == "completed" {
+		s.keep(ctx, "jobs", id, r.builds)
 	}
 	return r
 }
