@@ -76,20 +76,25 @@ func TestRequests(t *testing.T) {
 	}
 
 	// A check of a recorded build against artifacts lists and downloads them.
-	for i := range 10 {
+	const records = 10
+	for i := range records {
 		run := h.past.AddRun(githubtest.Run{Created: time.Date(2025, 1, 1, i, 0, 0, 0, time.UTC)})
 		h.past.AddArtifact(run, fmt.Sprintf("shop~app~%06d.dockerbuild", i), recording(t, i))
 	}
 	s := &stack{ctx: t.Context(), dir: t.TempDir(), env: environment(t.TempDir())}
 	s.binary = buildBinary(t)
-	stdout, stderr, err := s.try(t.Context(), s.dir, []string{"GITHUB_API_URL=" + h.address, "GITHUB_TOKEN=" + writer},
-		s.binary, "check", "--format", "json", "--branch", "x", "--baseline", "github://"+githubtest.Repository, "--lookback", "3650d",
-		recordingPath(t, 31))
-	if err != nil || !strings.Contains(stdout, `"builds": 10`) {
-		t.Errorf("%v\n%s\n%s", err, stderr, stdout)
+	for _, kept := range []string{"nothing kept", "all kept"} {
+		before, start := len(h.requests), time.Now()
+		stdout, stderr, err := s.try(t.Context(), s.dir, []string{"GITHUB_API_URL=" + h.address, "GITHUB_TOKEN=" + writer},
+			s.binary, "check", "--format", "json", "--branch", "x", "--baseline", "github://"+githubtest.Repository, "--lookback", "3650d",
+			recordingPath(t, records+1))
+		if err != nil || !strings.Contains(stdout, fmt.Sprintf(`"builds": %d`, records)) {
+			t.Errorf("%s: %v\n%s\n%s", kept, err, stderr, stdout)
+		}
+		t.Logf("a check against %d records, %s: %d requests, %v", records, kept, len(h.requests)-before, time.Since(start).Round(10*time.Millisecond))
 	}
-	if got := h.asked("GET /repos/.*/actions/artifacts/[0-9]+/zip"); got != 10 {
-		t.Errorf("%d downloads, want 10", got)
+	if got := h.asked("GET /repos/.*/actions/artifacts/[0-9]+/zip"); got != records {
+		t.Errorf("%d downloads in two checks, want %d", got, records)
 	}
 	// What is wrong is noticed: else the above would prove nothing.
 	before := len(h.wrong)
