@@ -11,16 +11,16 @@ fi
 work=$(mktemp -d "$RUNNER_TEMP/buildregress-XXXXXX")
 here=github://$GITHUB_REPOSITORY
 
-source=$SOURCE
-if [[ -z $source && -n ${METADATA//[[:space:]]/} ]]; then
+builds=$SOURCE
+if [[ -z $builds && -n ${METADATA//[[:space:]]/} ]]; then
 	printf '%s' "$METADATA" >"$work/metadata.json"
-	source=buildx:@$work/metadata.json
-elif [[ -z $source && ${GITHUB_EVENT_NAME:-} == workflow_run ]]; then
-	source=$here
-elif [[ -z $source ]]; then
-	source=buildx:
+	builds=buildx:@$work/metadata.json
+elif [[ -z $builds && ${GITHUB_EVENT_NAME:-} == workflow_run ]]; then
+	builds=$here
+elif [[ -z $builds ]]; then
+	builds=buildx:
 fi
-if [[ -z $BUILDREGRESS_BASELINE && -z $BUILDREGRESS_STORE && $source != github* ]]; then
+if [[ -z $BUILDREGRESS_BASELINE && -z $BUILDREGRESS_STORE && $builds != github* ]]; then
 	export BUILDREGRESS_BASELINE=$here
 fi
 if [[ -z $BUILDREGRESS_STORE ]]; then
@@ -29,7 +29,7 @@ fi
 export BUILDREGRESS_OUTPUT=$BUILDREGRESS_OUTPUT$'\n'json=$work/report.json
 
 status=0
-"$BINARY" check -- "$source" || status=$?
+"$BINARY" check -- "$builds" || status=$?
 if [[ $status == 3 && $FAIL_ON_ERROR != true ]]; then
 	echo '::warning title=buildregress::the build could not be judged, see the log of this step (fail-on-error: true makes this an error)'
 	exit 0

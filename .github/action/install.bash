@@ -15,7 +15,7 @@ fail() {
 }
 
 sha256() { # FILE
-	if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d' ' -f1 | tr -d '\\'
+	if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi <"$1" | cut -d' ' -f1
 }
 
 case ${RUNNER_OS:-} in
