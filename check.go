@@ -41,7 +41,10 @@ func planCheck(w *world, s settings, args []string) (p checkPlan, err error) {
 		return p, usageError{fmt.Sprintf("one SOURCE expected, and then %q", args[1]), "a folder can hold several builds"}
 	}
 	p.source, p.baseline = args[0], s.text("baseline")
-	p.wanted, p.pipeline = wantedBy(s), s.text("pipeline")
+	if p.wanted, err = wantedBy(s); err != nil {
+		return p, err
+	}
+	p.pipeline = s.text("pipeline")
 	var errs [8]error
 	p.policy.Thresholds, errs[0] = planThresholds(s)
 	p.lookback, errs[1] = s.duration("lookback")

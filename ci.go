@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -68,6 +69,11 @@ func ciIdentity(e env) identity {
 		}
 	}
 	return identity{}
+}
+
+// inCI tells whether a CI system runs us.
+func inCI(e env) bool {
+	return slices.ContainsFunc(ciSystems, func(ci ciSystem) bool { return ci.runs(e) })
 }
 
 // runIDs are what the CI system that runs us calls this run, the most exact first:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -74,7 +75,7 @@ func hintFor(err error) string {
 		return "docker buildx history ls lists the records of the builder in use, and buildx:BUILDER/ takes the newest of another; a builder keeps about fifty, for two days"
 	case errors.Is(err, buildx.ErrBuilder):
 		return "docker buildx ls lists the builders and whether they run; buildx:BUILDER/ names another; or give a SOURCE: a build record, a progress log, a trace or a builds file"
-	case errors.As(err, new(timeoutError)):
+	case errors.As(err, new(timeoutError)), errors.Is(err, context.DeadlineExceeded):
 		return "--timeout allows for more time; 0 is as long as it takes"
 	case errors.Is(err, github.ErrDenied):
 		return "give the job permissions: actions: read, and the token in the environment as GITHUB_TOKEN"

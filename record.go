@@ -23,6 +23,10 @@ func record(ctx context.Context, w *world, s settings, args []string) (code int,
 		}
 		printing = true
 	}
+	wanted, err := wantedBy(s)
+	if err != nil {
+		return 0, err
+	}
 	url, err := storeOf(s, "store")
 	if err != nil {
 		return 0, err
@@ -37,7 +41,7 @@ func record(ctx context.Context, w *world, s settings, args []string) (code int,
 		var subjects []subject
 		from, err := openOrigin(ctx, w, s, source, nil)
 		if err == nil {
-			subjects, _, err = readSubjects(ctx, w, names, from, wantedBy(s))
+			subjects, _, err = readSubjects(ctx, w, names, from, wanted)
 		}
 		if errors.As(err, new(usageError)) {
 			return 0, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -123,12 +124,12 @@ func readSubjects(ctx context.Context, w *world, n *namer, from origin, wanted f
 	for i := range builds {
 		b := &builds[i]
 		names = append(names, b.ID)
-		if wanted.Ref == "" || isBuild(b, wanted.Ref) {
+		if (wanted.Ref == "" || isBuild(b, wanted.Ref)) && (wanted.TraceID == "" || b.Trace == wanted.TraceID) {
 			subjects = append(subjects, subject{*b, justMade(b, w.now), b.Start.IsZero()})
 		}
 	}
 	if len(subjects) == 0 {
-		return nil, warnings, fmt.Errorf("%s: no build %q in it, but %s", from.name, wanted.Ref, strings.Join(names[:min(len(names), 10)], ", "))
+		return nil, warnings, fmt.Errorf("%s: no build %q in it, but %s", from.name, cmp.Or(wanted.Ref, wanted.TraceID), strings.Join(names[:min(len(names), 10)], ", "))
 	}
 	return subjects, warnings, nil
 }
@@ -184,6 +185,13 @@ func readBaseline(ctx context.Context, w *world, from origin, pipeline string) (
 }
 
 // wantedBy is what the settings say of the builds to judge.
-func wantedBy(s settings) fetch.Want {
-	return fetch.Want{Ref: s.text("build"), TraceID: s.text("trace-id"), RunID: s.text("run-id"), Revision: s.text("revision")}
+func wantedBy(s settings) (w fetch.Want, err error) {
+	w = fetch.Want{Ref: s.text("build"), TraceID: strings.ToLower(s.text("trace-id")), RunID: s.text("run-id"), Revision: s.text("revision")}
+	if id := w.TraceID; id != "" {
+		if len(id) > 32 || strings.Trim(id, "0123456789abcdef") != "" {
+			return w, s.wrong("trace-id", "the id of a trace, 32 digits of hex")
+		}
+		w.TraceID = strings.Repeat("0", 32-len(id)) + id // as some tools leave them out
+	}
+	return w, nil
 }

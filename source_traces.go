@@ -190,7 +190,7 @@ func ownBuild(e env) (wants []fetch.Want, newest bool) {
 			wants = append(wants, fetch.Want{Revision: revision})
 		}
 	}
-	return wants, ci == identity{}
+	return wants, !inCI(e)
 }
 
 var traceParents = regexp.MustCompile(`^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}`)

@@ -190,6 +190,11 @@ func (g *GRPC) explain(ctx context.Context, doing string, err error) error {
 	text := s.Message()
 	t.Err = fmt.Errorf("%s: %s", doing, plain(text))
 	switch s.Code() {
+	case codes.Canceled, codes.DeadlineExceeded:
+		// The server may notice first that our time is over.
+		if _, limited := ctx.Deadline(); limited {
+			return context.DeadlineExceeded
+		}
 	case codes.Unavailable:
 		switch {
 		case strings.Contains(text, "first record does not look like a TLS handshake"):
