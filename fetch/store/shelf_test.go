@@ -1,0 +1,121 @@
+package store
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+var _ interface {
+	fetch.Shelf
+	fetch.Searches
+} = (*Store)(nil)
+
+func shelved(i int) detect.Build {
+	return detect.Build{
+		ID: fmt.Sprint("b", i), Trace: "0a", Pipeline: "shop", Branch: "main", Start: day(i), Duration: time.Minute, Partial: true,
+		Steps: []detect.Step{{ID: "1", Key: "[build] RUN make", Name: "[build 1/2] RUN make", Stage: "build", Index: 1, Count: 2, Start: day(i), Duration: 42 * time.Second}},
+	}
+}
+
+func day(i int) time.Time { return time.Date(2026, 1, 1, 0, 0, i*60, 0, time.UTC) }
+
+// What was kept comes back as it was, by its origin and id, to another process too.
+func TestShelf(t *testing.T) {
+	path := "sqlite:" + filepath.Join(t.TempDir(), "h.db")
+	s, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := s.Kept(t.Context(), "o", []string{"a"}); err != nil || len(kept) != 0 {
+		t.Errorf("an empty store has %v, %v", kept, err)
+	}
+	two := []detect.Build{shelved(1), shelved(2)}
+	for id, list := range map[string][]detect.Build{"two": two, "none": {}} {
+		if err := s.Keep(t.Context(), "o", id, list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	if s, err = Open(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	kept, err := s.Kept(t.Context(), "o", []string{"two", "none", "unknown"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string][]detect.Build{"two": two, "none": {}}, kept); diff != "" {
+		t.Error(diff)
+	}
+	if kept, err := s.Kept(t.Context(), "another", []string{"two"}); err != nil || len(kept) != 0 {
+		t.Errorf("another origin has %v, %v", kept, err)
+	}
+	if pipelines, err := s.Pipelines(t.Context()); err != nil || len(pipelines) != 0 {
+		t.Errorf("what is kept counts as recorded: %v, %v", pipelines, err)
+	}
+}
+
+// A search is kept with its span of time. What is found outside of it is not.
+func TestSearches(t *testing.T) {
+	s, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "h.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	found := func(from, to int) (list []fetch.Found) {
+		for i := from; i < to; i++ {
+			list = append(list, fetch.Found{ID: fmt.Sprint("t", i), Start: day(i), Builds: []detect.Build{shelved(i)}})
+		}
+		return list
+	}
+	check := func(what, question string, from, to time.Time, first, last int) {
+		t.Helper()
+		since, until, err := s.Searched(t.Context(), "o", question)
+		if err != nil || !since.Equal(from) || !until.Equal(to) {
+			t.Errorf("%s: searched from %v to %v, %v; want %v to %v", what, since, until, err, from, to)
+		}
+		got, err := s.Found(t.Context(), "o", question, day(1_000_000), 10_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := last - first + 1; len(got) != n || n > 0 && (got[0].ID != fmt.Sprint("t", last) || got[n-1].ID != fmt.Sprint("t", first)) {
+			t.Errorf("%s: %d found, want t%d to t%d", what, len(got), last, first)
+		}
+	}
+	check("nothing", "q", time.Time{}, time.Time{}, 0, -1)
+	keep := func(question string, from, to int, list []fetch.Found) {
+		t.Helper()
+		if err := s.KeepFound(t.Context(), "o", question, day(from), day(to), list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep("q", 10, 20, found(5, 25))
+	check("first", "q", day(10), day(20), 10, 19)
+	check("another question", "p", time.Time{}, time.Time{}, 0, -1)
+	keep("q", 10, 30, found(20, 30))
+	check("more", "q", day(10), day(30), 10, 29)
+	keep("q", 50, 60, found(50, 55))
+	check("elsewhere", "q", day(50), day(60), 50, 54)
+	if got, err := s.Found(t.Context(), "o", "q", day(53), 2); err != nil || len(got) != 2 || got[0].ID != "t52" || !cmp.Equal(got[0].Builds, []detect.Build{shelved(52)}) {
+		t.Errorf("before the 53rd, two: %+v, %v", got, err)
+	}
+
+	// Of too much, the newest is kept, and no more claimed to be known.
+	keep("q", 50, 60+maxFound, found(50, 60+maxFound))
+	since, _, err := s.Searched(t.Context(), "o", "q")
+	if err != nil || !since.After(day(59)) {
+		t.Errorf("searched from %v, %v, of which the oldest were dropped", since, err)
+	}
+	for i := range maxSearches + 5 {
+		keep(fmt.Sprint("q", i), 1, 2, nil)
+	}
+	check("forgotten", "q", time.Time{}, time.Time{}, 0, -1)
+	check("newest", fmt.Sprint("q", maxSearches+4), day(1), day(2), 0, -1)
+}
