@@ -174,7 +174,7 @@ var noises = []noise{
 // The false alarms of unchanged steps stay below the bounds, at any one look, for
 // noises of all sorts; the bounds leave 3 standard errors for chance.
 func TestFalseAlarms(t *testing.T) {
-	const checks, history = 1600, 20
+	const checks, history = 10_000, 20
 	for _, noise := range noises {
 		for _, steps := range []int{1, 30, 200} {
 			rng := rand.New(rand.NewPCG(17, uint64(steps)))
@@ -203,7 +203,7 @@ func TestFalseAlarms(t *testing.T) {
 				}
 			}
 			bound := func(rate float64) float64 { return rate*all + 3*math.Sqrt(rate*all) + 1 }
-			if slower > bound(0.002) || slower+suspect > bound(0.008) || faster > bound(0.002) {
+			if slower > bound(SlowerP) || slower+suspect > bound(SuspectP) || faster > bound(SlowerP) {
 				t.Errorf("%s, %d steps: of %.0f unchanged checks %.0f slower, %.0f suspect, %.0f faster", noise.name, steps, all, slower, suspect, faster)
 			}
 		}

@@ -88,8 +88,12 @@ func benjaminiHochberg(family []*judgement) {
 }
 
 // usualContamination is the share of unchanged values in CI that their history
-// says nothing of.
-const usualContamination = 0.04
+// says nothing of. However clean a history is, it is believed to be at least
+// leastContamination.
+const (
+	usualContamination = 0.04
+	leastContamination = 0.02
+)
 
 // estimateContamination returns the share of values that lie far above what the
 // rest of their level says, over all steps together, shrunk towards what is
@@ -102,5 +106,5 @@ func estimateContamination(family []*judgement) float64 {
 		far += float64(len(j.level) - beyond)
 		all += float64(len(j.level))
 	}
-	return (usualContamination*weight + far) / (weight + all)
+	return max(leastContamination, (usualContamination*weight+far)/(weight+all))
 }
