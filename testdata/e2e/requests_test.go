@@ -96,6 +96,32 @@ func TestRequests(t *testing.T) {
 	if got := h.asked("GET /repos/.*/actions/artifacts/[0-9]+/zip"); got != records {
 		t.Errorf("%d downloads in two checks, want %d", got, records)
 	}
+	// So does one of a run's jobs, within the workflow that runs them: the fork's run
+	// is that of the event, and its pull request is found.
+	for i, run := range h.past.Runs {
+		h.past.AddJob(run, "image", 3, 60+i%4, 20)
+	}
+	fork := h.past.AddRun(githubtest.Run{Event: "pull_request", Branch: "faster", Head: "fork/app", HeadID: 99, Created: time.Date(2025, 2, 1, 0, 0, 0, 0, time.UTC)})
+	h.past.AddJob(fork, "image", 3, 61, 20)
+	h.past.AddPull(9, "main", "fork/app", "faster", fork.GetHeadSHA())
+	event := filepath.Join(s.dir, "event.json")
+	write(t, event, fmt.Sprintf(`{"workflow_run":{"id":%d,"path":".github/workflows/ci.yml","event":"pull_request","head_sha":%q,"head_branch":"faster",
+		"head_repository":{"full_name":"fork/app"},"pull_requests":[]},"repository":{"full_name":%q,"default_branch":"main"}}`,
+		fork.GetID(), fork.GetHeadSHA(), githubtest.Repository))
+	stdout, stderr, err = s.try(t.Context(), s.dir, []string{
+		"GITHUB_API_URL=" + h.address, "GITHUB_TOKEN=" + writer, "GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=" + githubtest.Repository,
+		"GITHUB_EVENT_NAME=workflow_run", "GITHUB_EVENT_PATH=" + event, "GITHUB_RUN_ID=5",
+	}, s.binary, "check", "github-steps://"+githubtest.Repository, "--format", "json", "--comment", "never", "--check-run", "never", "--record", "never")
+	if err != nil || !strings.Contains(stdout, `"verdict": "pass"`) || !strings.Contains(stdout, `"builds": 10`) {
+		t.Errorf("%v\n%s\n%s", err, stderr, stdout)
+	}
+	for pattern, want := range map[string]int{
+		"GET /repos/.*/actions/runs/[0-9]+": 1, "GET /repos/.*/actions/runs/[0-9]+/jobs": 11, "GET /repos/.*/pulls": 1, "GET /repos/.*/actions/workflows/ci.yml/runs": 3,
+	} {
+		if got := h.asked(pattern); got != want {
+			t.Errorf("%d requests %s, want %d", got, pattern, want)
+		}
+	}
 	// What is wrong is noticed: else the above would prove nothing.
 	before := len(h.wrong)
 	request, err := client.NewRequest(http.MethodPost, "repos/shop/app/issues/7/comments", map[string]string{"bodi": "misspelt"})
