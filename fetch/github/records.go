@@ -337,27 +337,22 @@ func (s *Records) candidates(r *gh.WorkflowRun, artifacts []*gh.Artifact) (out [
 	return out
 }
 
-// ofJob leaves out the records of other jobs, where names tell them apart: those
-// that begin with buildregress, and of which one goes on with the name of the job
-// that runs us, or of the pipeline.
-func (s *Records) ofJob(artifacts []*gh.Artifact) (out []*gh.Artifact) {
-	const ours = "buildregress-"
-	told := func(a *gh.Artifact) string {
-		name, _ := strings.CutPrefix(strings.ToLower(a.GetName()), ours)
-		return name
-	}
-	own := func(a *gh.Artifact) bool {
-		return s.Job != "" && told(a) == strings.ToLower(s.Job) || s.Pipeline != "" && told(a) == strings.ToLower(s.Pipeline)
-	}
-	if !slices.ContainsFunc(artifacts, own) {
-		return artifacts
-	}
-	for _, a := range artifacts {
-		if own(a) || !strings.HasPrefix(strings.ToLower(a.GetName()), ours) {
-			out = append(out, a)
+// ofJob leaves out the records of other jobs, where names tell: where one is
+// called buildregress- and the name of the pipeline that was given by hand, or else
+// of the job that runs us, it is the one.
+func (s *Records) ofJob(artifacts []*gh.Artifact) []*gh.Artifact {
+	for _, name := range []string{s.Pipeline, s.Job} {
+		var own []*gh.Artifact
+		for _, a := range artifacts {
+			if name != "" && strings.EqualFold(a.GetName(), "buildregress-"+name) {
+				own = append(own, a)
+			}
+		}
+		if len(own) > 0 {
+			return own
 		}
 	}
-	return out
+	return artifacts
 }
 
 // readAll reads the candidates, several at a time and in order, until a window

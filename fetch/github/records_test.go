@@ -410,6 +410,7 @@ func TestNamesTellTheJob(t *testing.T) {
 		run := s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)})
 		s.AddArtifact(run, "buildregress-arm64", recording(t, 2*n))
 		s.AddArtifact(run, "buildregress-amd64", recording(t, 2*n+1))
+		s.AddArtifact(run, "shop~app~AAAAAA.dockerbuild", recording(t, 2*n))
 	}
 	o := options(t, s, pull(t, s).GetID())
 	o.Job = "amd64"
