@@ -235,3 +235,38 @@ func TestStepsLimit(t *testing.T) {
 		t.Errorf("%v, %+v", err, h)
 	}
 }
+
+// Earlier runs of the pull request are evidence, failed ones too.
+func TestStepsEvidence(t *testing.T) {
+	s := githubtest.New(t)
+	for n := range 12 {
+		addJob(s, s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)}), "image", usual(n)...)
+	}
+	var want []string
+	for n, conclusion := range []string{"success", "failure", "success"} {
+		run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "x", Conclusion: conclusion, Created: began.Add(time.Duration(50+n) * time.Hour)})
+		addJob(s, run, "image", usual(n)...)
+		want = append([]string{run.GetHeadSHA()}, want...)
+	}
+	own := s.Runs[len(s.Runs)-1]
+	steps := OpenSteps(options(t, s, own.GetID()))
+	builds, _, err := steps.Builds(t.Context(), fetch.Want{})
+	if err != nil || len(builds) != 1 {
+		t.Fatal(builds, err)
+	}
+	builds[0].PullRequest = "7"
+	h, err := steps.History(t.Context(), fetch.Query{Build: &builds[0], BaseBranch: "main", Window: 50, Enough: 8})
+	if err != nil || len(h.Base) != 12 {
+		t.Fatal(h, err)
+	}
+	var got []string
+	for _, b := range h.Branch {
+		got = append(got, b.Revision)
+		if b.PullRequest != "7" {
+			t.Errorf("%s is of %q", b.ID, b.PullRequest)
+		}
+	}
+	if diff := cmp.Diff(want[1:], got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,35 @@
+package github
+
+import (
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// A made is a build of some run, and whether an earlier attempt of the run made it.
+type made struct {
+	detect.Build
+	older bool
+}
+
+// latest are the builds of a run without those that a later attempt of it made
+// again: what it did not make again still holds.
+func latest(all []made) (out []detect.Build) {
+	again := map[string]bool{} // pipelines
+	for _, m := range all {
+		if !m.older {
+			again[m.Pipeline] = true
+		}
+	}
+	for _, m := range all {
+		if !m.older || !again[m.Pipeline] {
+			out = append(out, m.Build)
+		}
+	}
+	return out
+}
+
+// isOlder tells whether an artifact was made by an earlier attempt of its run.
+func isOlder(a *gh.Artifact, run *gh.WorkflowRun) bool {
+	return run.GetRunAttempt() > 1 && a.GetCreatedAt().Before(run.GetRunStartedAt().Time)
+}

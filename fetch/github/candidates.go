@@ -1,0 +1,149 @@
+package github
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// A candidate is an artifact that may hold a record for the history.
+type candidate struct {
+	run      *gh.WorkflowRun
+	artifact *gh.Artifact
+}
+
+// candidates are those of a run, the newest first.
+func (s *Records) candidates(r *gh.WorkflowRun, artifacts []*gh.Artifact) (out []candidate) {
+	for _, a := range s.ofJob(artifacts) {
+		out = append(out, candidate{r, a})
+	}
+	slices.SortStableFunc(out, func(x, y candidate) int {
+		return y.artifact.GetCreatedAt().Compare(x.artifact.GetCreatedAt().Time)
+	})
+	return out
+}
+
+// builds reads the records of the runs: those of the base branch until there are
+// enough, and those of the build's own.
+func (s *Records) builds(ctx context.Context, q fetch.Query, l list, t *tally) (base, own []detect.Build) {
+	var candidates []candidate
+	for _, r := range l.head {
+		candidates = append(candidates, s.candidates(r, l.artifacts[r.GetID()])...)
+	}
+	heads := len(candidates)
+	t.runs = len(l.base)
+	for _, r := range l.base {
+		candidates = append(candidates, s.candidates(r, l.artifacts[r.GetID()])...)
+	}
+	t.none = len(candidates) == heads
+	if len(candidates) > maxArtifacts {
+		t.left += len(candidates) - maxArtifacts
+		candidates = candidates[:maxArtifacts]
+	}
+	results := s.readAll(ctx, q, candidates, heads, t)
+	for i, c := range candidates[:heads] {
+		t.count(results[i])
+		for _, b := range results[i].builds {
+			if s.identify(&b, c.run, q.Build.PullRequest); s.isOf(&b, q.Build) {
+				b.Pipeline = q.Build.Pipeline
+				own = append(own, b)
+			}
+		}
+	}
+	enough := 0
+	var ofRun []made
+	for i := heads; i < len(candidates) && enough < q.Window; i++ {
+		c := candidates[i]
+		t.count(results[i])
+		for _, b := range results[i].builds {
+			s.identify(&b, c.run, "")
+			b.Branch = q.BaseBranch // of a merge queue's, too
+			if s.isOf(&b, q.Build) {
+				ofRun = append(ofRun, made{b, isOlder(c.artifact, c.run)})
+			}
+		}
+		if i+1 < len(candidates) && candidates[i+1].run == c.run {
+			continue
+		}
+		for _, b := range latest(ofRun) {
+			b.Pipeline = q.Build.Pipeline
+			base = append(base, b)
+			if b.Outcome == detect.OK {
+				enough++
+			}
+		}
+		ofRun = nil
+	}
+	return base, own
+}
+
+// readAll reads the candidates, several at a time and in order, until a window
+// full of the base's is read, or a limit ends it.
+func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candidate, heads int, t *tally) []result {
+	var unknown []*gh.Artifact
+	for _, c := range candidates {
+		if _, known := s.read[c.artifact.GetID()]; !known {
+			unknown = append(unknown, c.artifact)
+		}
+	}
+	kept, err := s.kept(ctx, "artifacts", idsOf(unknown))
+	if err != nil {
+		t.shelf = err
+	}
+	progress := newProgress(len(candidates), heads, q.Window, func(i int) bool {
+		return i+1 == len(candidates) || candidates[i+1].run != candidates[i].run
+	})
+	results := make([]result, len(candidates))
+	s.eachTold(len(candidates), func(i int) bool {
+		a := candidates[i].artifact
+		r, known := s.read[a.GetID()] // nobody writes to it while they are read
+		if !known {
+			r = s.result(ctx, a, kept)
+		}
+		results[i] = r
+		if spent(r.err) {
+			return false
+		}
+		n := 0
+		for _, b := range r.builds {
+			s.identify(&b, candidates[i].run, "")
+			if b.Outcome == detect.OK && s.isOf(&b, q.Build) && !isOlder(a, candidates[i].run) {
+				n++
+			}
+		}
+		return !progress.done(i, n)
+	})
+	for i, c := range candidates {
+		if r := results[i]; r.builds != nil || errors.Is(r.err, errNoRecord) {
+			s.read[c.artifact.GetID()] = r
+		}
+	}
+	t.shelf = cmp.Or(t.shelf, s.trouble)
+	return results
+}
+
+// A result is what was found in an artifact.
+type result struct {
+	builds   []detect.Build
+	warnings []error
+	err      error
+}
+
+func (s *Records) result(ctx context.Context, a *gh.Artifact, kept map[string][]detect.Build) result {
+	builds, warnings, err := s.source.read(ctx, a, kept)
+	return result{builds, warnings, err}
+}
+
+func idsOf(artifacts []*gh.Artifact) (ids []string) {
+	for _, a := range artifacts {
+		ids = append(ids, strconv.FormatInt(a.GetID(), 10))
+	}
+	return ids
+}

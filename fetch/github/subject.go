@@ -1,0 +1,91 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// Builds are those of one run: that of w.RunID, else the one that the options
+// name, else the newest of the commit w.Revision that holds records, or of any.
+func (s *Records) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []error, error) {
+	run, artifacts, err := s.subject(ctx, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	var builds []made
+	var problems []error
+	if more := len(artifacts) - maxArtifacts; more > 0 {
+		problems = append(problems, fmt.Errorf("%s: run %d: %d artifacts beyond the first %d are left out", s.shown(), run.GetID(), more, maxArtifacts))
+		artifacts = artifacts[:maxArtifacts]
+	}
+	kept, err := s.kept(ctx, "artifacts", idsOf(artifacts))
+	if err != nil {
+		problems = append(problems, err)
+	}
+	results := make([]result, len(artifacts))
+	each(len(artifacts), func(i int) bool {
+		results[i] = s.result(ctx, artifacts[i], kept)
+		return true
+	})
+	for i, r := range results {
+		name := artifacts[i].GetName()
+		problems = append(problems, r.warnings...)
+		if r.err != nil {
+			problems = append(problems, &fetch.DecodeError{Name: name, Offset: -1, Err: r.err})
+			continue
+		}
+		for _, b := range r.builds {
+			s.identify(&b, run, "")
+			builds = append(builds, made{b, isOlder(artifacts[i], run)})
+		}
+	}
+	if len(builds) == 0 {
+		what := fmt.Errorf("%s: run %d: %w", s.shown(), run.GetID(), ErrNoRecords)
+		if len(problems) > 0 {
+			return nil, nil, errors.Join(append([]error{what}, problems...)...)
+		}
+		return nil, nil, what
+	}
+	return latest(builds), problems, nil
+}
+
+// subject is the run that is to be judged, and what may hold its records.
+func (s *Records) subject(ctx context.Context, w fetch.Want) (*gh.WorkflowRun, []*gh.Artifact, error) {
+	id, err := s.wantedRun(w)
+	if err != nil {
+		return nil, nil, err
+	}
+	var runs []*gh.WorkflowRun
+	if id != 0 {
+		run, err := s.run(ctx, id)
+		if err != nil {
+			return nil, nil, err
+		}
+		runs = append(runs, run)
+	} else {
+		const most = 20
+		runs, err = s.listRuns(ctx, gh.ListWorkflowRunsOptions{HeadSHA: w.Revision}, 1, most, func(*gh.WorkflowRun) bool { return true })
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	found, err := s.artifactsOf(ctx, runs)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, r := range runs {
+		if len(found[r.GetID()]) > 0 {
+			return r, found[r.GetID()], nil
+		}
+	}
+	if id != 0 {
+		return nil, nil, fmt.Errorf("%s: run %d: %w", s.shown(), id, ErrNoRecords)
+	}
+	return nil, nil, fmt.Errorf("%s: the newest %d runs: %w", s.shown(), len(runs), ErrNoRecords)
+}
