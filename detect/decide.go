@@ -269,14 +269,16 @@ func (j *judgement) weigh(contamination, limit float64) {
 }
 
 // seek narrows what is usual, of several modes, to the nearest one below the newest
-// value, or to the lowest: "7 s, and once 945 s" has no range from 7 to 945.
+// value, or to the lowest: "7 s, and once 945 s" has no range from 7 to 945. The mode
+// that is the most common one may hold the value as well.
 func (j *judgement) seek(modes [][]float64) {
 	if len(modes) < 2 {
 		return
 	}
+	common := slices.MaxFunc(modes, func(x, y []float64) int { return cmp.Compare(len(x), len(y)) })
 	mode, newest := modes[0], j.raw[len(j.raw)-1].y
 	for _, m := range modes[1:] {
-		if m[len(m)-1] < newest {
+		if m[len(m)-1] < newest || m[0] <= newest && &m[0] == &common[0] {
 			mode = m
 		}
 	}
@@ -408,10 +410,10 @@ func (j *judgement) decide() Decision {
 }
 
 // told tells whether the change is large enough to be told, absolutely and
-// relatively, with and without the runner's factor. Of several builds of a branch
-// it is their mean that counts.
+// relatively, with and without the runner's factor: above what is usual, and above
+// the middle of all modes. Of several builds of a branch it is their mean that counts.
 func (j *judgement) told(l leaning, direction float64) bool {
-	usual := j.usual
+	usual := max(j.usual, durationMiddle(j.level))
 	for _, values := range [][]observation{j.raw, j.cleared} {
 		mean := 0.0
 		for _, o := range values[len(values)-l.run:] {

@@ -69,12 +69,12 @@
 // by drawing series anew):
 //
 //	unchanged, one build      slower 1.1 (0.2–2.1) of 1,000, or suspect 3.2 (1.3–5.5)
-//	slower, one build         ×2 .31, ×3 .67, ×5 .90; or suspect .74, .88, .94
+//	slower, one build         ×2 .30, ×3 .65, ×5 .90; or suspect .74, .88, .94
 //	unchanged, third build    0.6 (0–1.5) of 1,000
-//	slower, third build       ×1.2 .27, ×1.5 .73, ×2 .88
+//	slower, third build       ×1.2 .26, ×1.5 .72, ×2 .87
 //	unchanged, five builds    slower at any of them 3.8 (1.9–6.1) of 1,000
-//	slower, by the third      ×1.2 .28, ×1.5 .75, ×2 .89
-//	slower, by the fifth      ×1.2 .43, ×1.5 .86, ×2 .93
+//	slower, by the third      ×1.2 .28, ×1.5 .74, ×2 .89
+//	slower, by the fifth      ×1.2 .43, ×1.5 .85, ×2 .93
 //	at the stated minimum     found .87 (one build), .76 (three)
 //	unchanged builds          3.5 % regressed, 9.6 % unsure
 //
