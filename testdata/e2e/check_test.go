@@ -54,12 +54,24 @@ const (
 	itself               // the source is its own history
 )
 
+// byRevision is the build that Jaeger is asked for by its commit.
+const byRevision = "unchanged, again"
+
 // sources are all ways to judge a build of the stack.
 func (s *stack) sources() []source {
 	return []source{
 		{
 			name: "jaeger://", store: "jaeger", past: itself,
-			args: func(b *build) []string { return []string{"jaeger://" + s.grpc, "--trace-id", b.traceID} },
+			args: func(b *build) []string {
+				if b.name == byRevision {
+					return []string{"jaeger://" + s.grpc, "--revision", b.revision}
+				}
+				return []string{"jaeger://" + s.grpc, "--trace-id", b.traceID}
+			},
+		},
+		{
+			name: "jaeger+http://", store: "jaeger-http", past: itself,
+			args: func(b *build) []string { return []string{"jaeger+http://" + s.http, "--run-id", b.runID} },
 		},
 		{
 			name: "buildx:", store: "buildx", past: checked, lines: true,

@@ -67,10 +67,10 @@ func (c *cutter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// testBreak judges a build while its server breaks off in the middle of the
+// testBreak judges a build while its server breaks off after a share of all
 // answers, and then while there is none: each ends in time, and either with an
 // error or with a verdict that says what is missing.
-func (s *stack) testBreak(t *testing.T, b *build, from source, address string, kill func()) {
+func (s *stack) testBreak(t *testing.T, b *build, from source, address string, share float64, kill func()) {
 	const limit, slack = 20 * time.Second, 10 * time.Second
 	check := func(at, store string) (code int, r report, stderr string) {
 		args := []string{s.binary, "check", "--format", "json", "--base-branch", "main", "--min-delta", minDelta, "--record", "never",
@@ -95,7 +95,7 @@ func (s *stack) testBreak(t *testing.T, b *build, from source, address string, k
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	cut := startCutter(t, address, whole.passed.Load()/2, kill)
+	cut := startCutter(t, address, int64(share*float64(whole.passed.Load())), kill)
 	switch code, r, stderr := check(cut.address, "cut"); code {
 	case 3:
 		if !strings.Contains(stderr, "buildregress: error: ") {

@@ -29,7 +29,7 @@ var cases = []struct {
 	want finding
 }{
 	{plan{name: "unchanged"}, finding{verdict: "pass"}},
-	{plan{name: "unchanged, again"}, finding{verdict: "pass"}},
+	{plan{name: byRevision}, finding{verdict: "pass"}},
 	{plan{name: "compile ×4", work: work{"compile": "8"}}, finding{verdict: "regressed", slower: []string{"compile"}}},
 	{plan{name: "slow push", pushDelay: 8 * time.Second}, finding{verdict: "regressed", slower: []string{"push"}}},
 	{
@@ -75,20 +75,18 @@ func TestStack(t *testing.T) {
 	if s.stopBuilder != nil {
 		s.stopBuilder()
 	}
-	for _, from := range s.sources() {
-		switch from.name {
-		case "jaeger+http://":
-			t.Run("broken off/"+from.name, func(t *testing.T) { s.testBreak(t, rows[baseBuilds].build, from, s.http, func() {}) })
-		}
-	}
-	// Last, as Jaeger is gone then.
 	kill := s.killJaeger
 	if kill == nil {
 		kill = func() {}
 	}
 	for _, from := range s.sources() {
+		if from.name == "jaeger+http://" {
+			t.Run("broken off early/"+from.name, func(t *testing.T) { s.testBreak(t, rows[baseBuilds].build, from, s.http, 0.15, func() {}) })
+		}
+	}
+	for _, from := range s.sources() { // last, as Jaeger is gone then
 		if from.name == "jaeger://" {
-			t.Run("killed/"+from.name, func(t *testing.T) { s.testBreak(t, rows[baseBuilds].build, from, s.grpc, kill) })
+			t.Run("killed half-way/"+from.name, func(t *testing.T) { s.testBreak(t, rows[baseBuilds].build, from, s.grpc, 0.5, kill) })
 		}
 	}
 }
