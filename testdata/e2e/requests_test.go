@@ -108,7 +108,7 @@ func TestRequests(t *testing.T) {
 	write(t, event, fmt.Sprintf(`{"workflow_run":{"id":%d,"path":".github/workflows/ci.yml","event":"pull_request","head_sha":%q,"head_branch":"faster",
 		"head_repository":{"full_name":"fork/app"},"pull_requests":[]},"repository":{"full_name":%q,"default_branch":"main"}}`,
 		fork.GetID(), fork.GetHeadSHA(), githubtest.Repository))
-	stdout, stderr, err = s.try(t.Context(), s.dir, []string{
+	stdout, stderr, err := s.try(t.Context(), s.dir, []string{
 		"GITHUB_API_URL=" + h.address, "GITHUB_TOKEN=" + writer, "GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=" + githubtest.Repository,
 		"GITHUB_EVENT_NAME=workflow_run", "GITHUB_EVENT_PATH=" + event, "GITHUB_RUN_ID=5",
 	}, s.binary, "check", "github-steps://"+githubtest.Repository, "--format", "json", "--comment", "never", "--check-run", "never", "--record", "never")
