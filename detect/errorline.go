@@ -92,7 +92,7 @@ func benjaminiHochberg(family []*judgement) {
 // leastContamination.
 const (
 	usualContamination = 0.04
-	leastContamination = 0.015
+	leastContamination = 0.01
 )
 
 // estimateContamination returns the share of values that lie far above what the
