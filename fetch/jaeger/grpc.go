@@ -3,6 +3,8 @@ package jaeger
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -150,21 +152,37 @@ func (g *GRPC) stream(ctx context.Context, open func(context.Context) (receiver,
 	if err != nil {
 		return silence(ctx, err)
 	}
-	for {
-		chunk, err := r.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
+	// What comes is decoded while what came is made builds of.
+	const ahead = 16
+	chunks, ended := make(chan []model.Span, ahead), make(chan error, 1)
+	go func() {
+		defer close(chunks)
+		for {
+			chunk, err := r.Recv()
+			if err != nil {
+				ended <- err
+				return
+			}
+			watch.Heard()
+			select {
+			case chunks <- chunk.Spans:
+			case <-ctx.Done():
+				ended <- ctx.Err()
+				return
+			}
 		}
-		if err != nil {
-			return silence(ctx, err)
-		}
-		watch.Heard()
-		for i := range chunk.Spans {
-			if err := take(&chunk.Spans[i]); err != nil {
+	}()
+	for spans := range chunks {
+		for i := range spans {
+			if err := take(&spans[i]); err != nil {
 				return err
 			}
 		}
 	}
+	if err := <-ended; !errors.Is(err, io.EOF) {
+		return silence(ctx, err)
+	}
+	return nil
 }
 
 // silence is err, or what ended ctx.
@@ -297,11 +315,19 @@ func text(t *model.KeyValue) string {
 	return ""
 }
 
-func traceID(id model.TraceID) string { return fmt.Sprintf("%016x%016x", id.High, id.Low) }
+// traceID and spanID write ids in hex, once for each span and reference.
+func traceID(id model.TraceID) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], id.High)
+	binary.BigEndian.PutUint64(b[8:], id.Low)
+	return hex.EncodeToString(b[:])
+}
 
 func spanID(id model.SpanID) string {
 	if id == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%016x", uint64(id))
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(id))
+	return hex.EncodeToString(b[:])
 }

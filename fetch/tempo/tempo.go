@@ -117,12 +117,17 @@ func wholeJSON(data []byte) error {
 		Status  string `json:"status"`
 		Message string `json:"message"`
 	}
-	for name, value := range boundjson.Fields(data) {
-		switch name {
-		case "status":
-			_ = json.Unmarshal(value, &answer.Status) // of another kind, it says nothing
-		case "message":
-			_ = json.Unmarshal(value, &answer.Message)
+	for document, err := range boundjson.Values(data) {
+		if err != nil {
+			return err
+		}
+		for name, value := range boundjson.Fields(document) {
+			switch name {
+			case "status":
+				_ = json.Unmarshal(value, &answer.Status) // of another kind, it says nothing
+			case "message":
+				_ = json.Unmarshal(value, &answer.Message)
+			}
 		}
 	}
 	if answer.Status == "PARTIAL" {

@@ -106,7 +106,7 @@ func (p *past) search(ctx context.Context, tags map[string]string, aim int, take
 	for _, service := range p.services {
 		w := walk{
 			o: p.o, q: Question{Service: service, Tags: tags, Limit: max(4*aim, 100)},
-			newest: p.q.Build.Start, oldest: p.oldest(), aim: aim, take: take, enough: enough,
+			newest: p.q.Build.Start, oldest: p.oldest(), aim: aim, take: take, enough: enough, own: p.q.Build.Trace,
 		}
 		err := w.run(ctx)
 		if w.cut {

@@ -24,10 +24,11 @@ type walk struct {
 	aim            int           // traces that will do; 0 is unknown
 	take           func(*summary)
 	enough         func() bool
-	afresh         bool // nothing is kept of it: what is found may yet be growing
+	own            string // the trace of the build that is judged, "" if there is none
+	afresh         bool   // nothing is kept of it: what is found may yet be growing
 
 	seen   map[string]bool
-	got    int       // traces taken
+	got    int       // traces taken, that of the build itself left out
 	opened time.Time // start of the first trace that had not ended, or zero
 	longer time.Duration
 	found  []fetch.Found
@@ -106,7 +107,7 @@ func (w *walk) next(window, searched time.Duration, shrunk bool) time.Duration {
 	if w.got == 0 || w.aim == 0 {
 		return min(most, blind*window)
 	}
-	const more = 1.1 // as builds do not come evenly
+	const more = 1.15 // as builds do not come evenly
 	missing := max(1, w.aim-w.got)
 	return max(window/4, leastWindow, min(most, time.Duration(more*float64(missing)*float64(searched)/float64(w.got))))
 }
@@ -162,7 +163,9 @@ func (w *walk) consider(id string, spans []buildkit.Span, q Question) {
 		kept.Builds = t.builds
 	}
 	w.found = append(w.found, kept)
-	w.got++
+	if id != w.own {
+		w.got++
+	}
 	w.take(&t)
 }
 
