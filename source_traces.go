@@ -145,7 +145,11 @@ func planTraces(w *world, s settings, name, tenantHeader string, shelf fetch.She
 	}
 	o = traces.Options{
 		Name: name, Services: s["service"].values, Pipeline: s.text("pipeline"),
-		Complete: inFull, Now: w.clock(), Say: func(text string) { w.debug("%s", text) },
+		Complete: inFull, Now: w.clock(), Say: func(text string) {
+			if text != "" {
+				w.debug("%s", text)
+			}
+		},
 	}
 	if w.errTerminal && !w.verbose {
 		// The cursor goes back: whatever comes next is written over it.

@@ -249,7 +249,7 @@ func (g *GRPC) name() string {
 func plain(text string) string {
 	const around = "desc = "
 	if i := strings.LastIndex(text, around); i >= 0 {
-		text = strings.TrimRight(text[i+len(around):], `"`)
+		text = strings.Trim(text[i+len(around):], `"`)
 	}
 	return buildkit.Clean(text, 300)
 }

@@ -21,6 +21,7 @@ const (
 
 // await looks for what is wanted until it is there and whole.
 func (o *Origin) await(ctx context.Context, wants []fetch.Want) ([]*summary, []error, error) {
+	defer o.say("")
 	began := o.Now()
 	until := deadline(ctx, began)
 	changed := map[string]change{}

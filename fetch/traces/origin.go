@@ -35,7 +35,7 @@ type Options struct {
 	Complete func(*detect.Build)
 	Searches fetch.Searches // keeps what was found; nil if nothing does
 	Now      func() time.Time
-	Say      func(string) // told what is being waited for; may be nil
+	Say      func(string) // told what is being waited for, "" if for nothing more; may be nil
 
 	// Times to wait; 0 is the default. Tests shorten them.
 	Pause  time.Duration // between two looks at what is still arriving
