@@ -108,7 +108,7 @@ func Decide(trials []Trial, t Thresholds) []Decision {
 	benjaminiHochberg(family)
 	for i, j := range judged {
 		if j != nil {
-			decisions[i] = j.decide()
+			decisions[i] = j.decide(limit)
 		}
 	}
 	return decisions
@@ -386,8 +386,8 @@ func rangeOf(sorted []time.Duration) (usual, low, high time.Duration) {
 	return durationMiddle(sorted), sorted[tail], sorted[len(sorted)-1-tail]
 }
 
-// decide gives the verdict.
-func (j *judgement) decide() Decision {
+// decide gives the verdict; limit is that of weigh.
+func (j *judgement) decide(limit float64) Decision {
 	runner := j.trial.runner(len(j.trial.New) - 1)
 	d := j.decision
 	d.Status, d.P, d.Q = StatusSame, j.slower.p, j.q
@@ -403,7 +403,7 @@ func (j *judgement) decide() Decision {
 		d.Status = StatusSlower
 	case d.Told && j.slower.p <= SuspectP:
 		d.Status = StatusSuspect
-	case j.told(j.faster, -1) && j.faster.p <= SlowerP:
+	case j.told(j.faster, -1) && j.faster.p <= limit:
 		d.Status = StatusFaster
 	}
 	return d
