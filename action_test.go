@@ -340,7 +340,7 @@ func TestActionChecks(t *testing.T) {
 			}
 			vars := map[string]string{
 				"BINARY": binary, "HISTORY": "HISTORY", "SOURCE": "", "METADATA": "", "FAIL_ON_ERROR": "false", "GITHUB_REPOSITORY": "acme/shop",
-				"GITHUB_EVENT_NAME": "push", "RUNNER_TEMP": dir, "BUILDREGRESS_BASELINE": "", "BUILDREGRESS_STORE": "", "BUILDREGRESS_OUTPUT": "markdown=x.md",
+				"GITHUB_EVENT_NAME": "push", "RUNNER_TEMP": filepath.ToSlash(dir), "BUILDREGRESS_BASELINE": "", "BUILDREGRESS_STORE": "", "BUILDREGRESS_OUTPUT": "markdown=x.md",
 			}
 			for k, v := range test.vars {
 				vars[k] = v

@@ -31,6 +31,9 @@ func mayImport(folder, path string) bool {
 	return false
 }
 
+// knowGitHub are the folders that may know how GitHub is talked to.
+var knowGitHub = []string{".", "fetch/github", "fetch/github/githubtest", "report/github"}
+
 // ambient is what only the root package takes from the system.
 var ambient = map[string][]string{
 	"os":      {"Getenv", "LookupEnv", "Environ", "Exit", "Stdin", "Stdout", "Stderr", "Args", "Getwd"},
@@ -78,6 +81,9 @@ func checkFile(t *testing.T, folder, path string) {
 			name = i.Name.Name
 		}
 		names[name] = imported
+		if dir := filepath.ToSlash(filepath.Dir(path)); strings.HasPrefix(imported, "github.com/google/go-github/") && !slices.Contains(knowGitHub, dir) {
+			t.Errorf("%s imports %s", path, imported)
+		}
 		first, _, _ := strings.Cut(imported, "/")
 		if strings.Contains(first, ".") && !mayImport(folder, imported) {
 			t.Errorf("%s imports %s", path, imported)

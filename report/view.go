@@ -1,5 +1,5 @@
 // Package report gives a result to people and machines: as text, Markdown and
-// JSON.
+// JSON, and as annotations of lines. The packages below it post it.
 //
 // It decides nothing: verdicts come from package detect, and what to say, in
 // which order and in which words, is decided once, in the view that Text and

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -48,6 +49,9 @@ var levels = map[report.Level]string{report.Notice: "notice", report.Warning: "w
 // its first fifty annotations may fail, and leaves it as it is then.
 func (p *Poster) CheckRun(ctx context.Context, c CheckRun) (address string, err error) {
 	all := c.Annotations[:min(len(c.Annotations), maxAnnotations)]
+	if more := len(c.Annotations) - len(all); more > 0 {
+		c.Summary += fmt.Sprintf("\n%d more findings have no annotation: it would be too many.\n", more)
+	}
 	first := all[:min(len(all), perRequest)]
 	status, conclusion := "completed", string(c.Conclusion)
 	now := p.Now()

@@ -30,7 +30,8 @@ type Comment struct {
 // "" if there is none.
 //
 // Note: GitHub cannot make a comment only if there is none. Whoever made one looks
-// again: of several, the oldest stays, whoever else is looking at the same time.
+// again: of several, the oldest stays, whoever else is looking at the same time. Of
+// builds that post within the same moment, any may have the last word.
 func (p *Poster) Comment(ctx context.Context, pullRequest int, c Comment) (address string, err error) {
 	mark := marker{keysOf(c.Pipelines), c.Began.UTC().Truncate(time.Second)}
 	body := mark.String() + "\n" + c.Body
