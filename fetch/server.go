@@ -53,9 +53,16 @@ type Searches interface {
 	// Found is what was kept of it that began before that time, the newest first,
 	// at most limit.
 	Found(ctx context.Context, origin, question string, before time.Time, limit int) ([]Found, error)
-	// KeepFound keeps what was found, each once, and that from and to have been
-	// searched whole.
-	KeepFound(ctx context.Context, origin, question string, from, to time.Time, found []Found) error
+	// KeepFound keeps what searches found, all of them or none.
+	KeepFound(ctx context.Context, origin string, searches []Search) error
+}
+
+// A Search is a question that was asked about a span of time, all of it, and what
+// it found, each once.
+type Search struct {
+	Question string
+	From, To time.Time
+	Found    []Found
 }
 
 // Found is what a search found: something that holds builds.

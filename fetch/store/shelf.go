@@ -133,43 +133,56 @@ func (s *Store) Found(ctx context.Context, origin, question string, before time.
 	})
 }
 
-// KeepFound keeps what a question found, and that it was asked from then to then.
-// What it found outside of that is forgotten.
-func (s *Store) KeepFound(ctx context.Context, origin, question string, from, to time.Time, found []fetch.Found) error {
+// KeepFound keeps what questions found, and that they were asked from then to then.
+// What they found outside of that is forgotten.
+func (s *Store) KeepFound(ctx context.Context, origin string, searches []fetch.Search) error {
 	var p packer
-	packed := make([][]byte, len(found))
-	for i := range found {
-		var err error
-		if packed[i], err = p.pack(found[i].Builds); err != nil {
-			return err
+	packed := make([][][]byte, len(searches))
+	for i := range searches {
+		for _, f := range searches[i].Found {
+			b, err := p.pack(f.Builds)
+			if err != nil {
+				return err
+			}
+			packed[i] = append(packed[i], b)
 		}
 	}
 	return s.write(ctx, func(tx *txn) error {
-		// A question asked again is the newest.
-		old, err := tx.id(ctx, "SELECT id FROM searches WHERE origin = ? AND question = ?", clean(origin), clean(question))
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		if err == nil {
-			if err := tx.exec(ctx, "DELETE FROM searches WHERE id = ?", old); err != nil {
+		for i := range searches {
+			if err := keepFound(ctx, tx, clean(origin), &searches[i], packed[i]); err != nil {
 				return err
 			}
 		}
-		id, err := tx.id(ctx, "INSERT INTO searches (id, origin, question, since, until) VALUES ((SELECT IFNULL(MAX(search), 0) + 1 FROM (SELECT MAX(search) AS search FROM found UNION ALL SELECT MAX(id) FROM searches)), ?, ?, ?, ?) RETURNING id",
-			clean(origin), clean(question), instant(from), instant(to))
-		if err != nil {
-			return err
-		}
-		if err := tx.exec(ctx, "UPDATE found SET search = ? WHERE search = ?", id, old); err != nil {
-			return err
-		}
-		for i, f := range found {
-			if err := tx.exec(ctx, "INSERT OR REPLACE INTO found (search, start, ref, builds) VALUES (?, ?, ?, ?)", id, instant(f.Start), clean(f.ID), packed[i]); err != nil {
-				return err
-			}
-		}
-		return pruneFound(ctx, tx, id, instant(from), instant(to))
+		return nil
 	})
+}
+
+func keepFound(ctx context.Context, tx *txn, origin string, search *fetch.Search, packed [][]byte) error {
+	question, from, to := clean(search.Question), instant(search.From), instant(search.To)
+	// A question asked again is the newest.
+	old, err := tx.id(ctx, "SELECT id FROM searches WHERE origin = ? AND question = ?", origin, question)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if err == nil {
+		if err := tx.exec(ctx, "DELETE FROM searches WHERE id = ?", old); err != nil {
+			return err
+		}
+	}
+	id, err := tx.id(ctx, "INSERT INTO searches (id, origin, question, since, until) VALUES ((SELECT IFNULL(MAX(search), 0) + 1 FROM (SELECT MAX(search) AS search FROM found UNION ALL SELECT MAX(id) FROM searches)), ?, ?, ?, ?) RETURNING id",
+		origin, question, from, to)
+	if err != nil {
+		return err
+	}
+	if err := tx.exec(ctx, "UPDATE found SET search = ? WHERE search = ?", id, old); err != nil {
+		return err
+	}
+	for i, f := range search.Found {
+		if err := tx.exec(ctx, "INSERT OR REPLACE INTO found (search, start, ref, builds) VALUES (?, ?, ?, ?)", id, instant(f.Start), clean(f.ID), packed[i]); err != nil {
+			return err
+		}
+	}
+	return pruneFound(ctx, tx, id, from, to)
 }
 
 // pruneFound forgets what a question found outside of the time it is kept for,

@@ -92,7 +92,7 @@ func TestSearches(t *testing.T) {
 	check("nothing", "q", time.Time{}, time.Time{}, 0, -1)
 	keep := func(question string, from, to int, list []fetch.Found) {
 		t.Helper()
-		if err := s.KeepFound(t.Context(), "o", question, day(from), day(to), list); err != nil {
+		if err := s.KeepFound(t.Context(), "o", []fetch.Search{{Question: question, From: day(from), To: day(to), Found: list}}); err != nil {
 			t.Fatal(err)
 		}
 	}

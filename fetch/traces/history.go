@@ -24,6 +24,7 @@ func (o *Origin) History(ctx context.Context, q fetch.Query) (*detect.History, e
 	if err == nil && p.bases < max(1, q.Enough) {
 		err = p.others(ctx)
 	}
+	o.keep(ctx)
 	if err != nil {
 		if ctx.Err() != nil || p.bases < max(1, q.Enough) {
 			return nil, o.trouble(err)
@@ -36,6 +37,18 @@ func (o *Origin) History(ctx context.Context, q fetch.Query) (*detect.History, e
 	}
 	h.Notes, o.notes = append(h.Notes, o.notes...), nil
 	return h, nil
+}
+
+// keep keeps what the searches for a history found, all at once: each write waits
+// for the disk.
+func (o *Origin) keep(ctx context.Context) {
+	if len(o.unkept) == 0 {
+		return
+	}
+	if err := o.Searches.KeepFound(ctx, o.Name, o.unkept); err != nil {
+		o.say("not kept: %v", err)
+	}
+	o.unkept = nil
 }
 
 // Pipelines says that a server of traces cannot tell.

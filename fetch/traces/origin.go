@@ -50,6 +50,7 @@ type Origin struct {
 	server Server
 	known  map[string]*summary // by the id of a build that was found in it
 	notes  []string
+	unkept []fetch.Search // what was found and is yet to be kept
 	reader buildkit.Reader
 }
 

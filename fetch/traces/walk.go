@@ -93,7 +93,7 @@ func (w *walk) run(ctx context.Context) error {
 		to = from
 		window = w.next(window, w.newest.Sub(to), shrunk)
 	}
-	w.keep(ctx, kept, to)
+	w.keep(kept, to)
 	return nil
 }
 
@@ -228,9 +228,9 @@ func (w *walk) takeKept(ctx context.Context, c covered, to time.Time) (time.Time
 	return to, nil
 }
 
-// keep keeps what was found. The newest is not searched for good yet: traces
+// keep has what was found kept. The newest is not searched for good yet: traces
 // arrive when their builds end.
-func (w *walk) keep(ctx context.Context, c covered, reached time.Time) {
+func (w *walk) keep(c covered, reached time.Time) {
 	if w.o.Searches == nil || w.afresh || w.cut {
 		return
 	}
@@ -259,9 +259,7 @@ func (w *walk) keep(ctx context.Context, c covered, reached time.Time) {
 		return
 	}
 	found := slices.DeleteFunc(w.found, func(f fetch.Found) bool { return !f.Start.Before(until) })
-	if err := w.o.Searches.KeepFound(ctx, w.o.Name, w.question(), from, until, found); err != nil {
-		w.o.say("not kept: %v", err)
-	}
+	w.o.unkept = append(w.o.unkept, fetch.Search{Question: w.question(), From: from, To: until, Found: found})
 }
 
 // A LimitError is a server's answer to a question for more traces than it gives.
