@@ -45,7 +45,7 @@ func planCheck(w *world, s settings, args []string) (p checkPlan, err error) {
 		return p, err
 	}
 	p.pipeline = s.text("pipeline")
-	var errs [8]error
+	var errs [9]error
 	p.policy.Thresholds, errs[0] = planThresholds(s)
 	p.lookback, errs[1] = s.duration("lookback")
 	p.failOn, errs[2] = planFailOn(s)
@@ -53,6 +53,7 @@ func planCheck(w *world, s settings, args []string) (p checkPlan, err error) {
 	p.output, errs[4] = planOutput(w, s)
 	p.store, errs[5] = storeOf(s, "store")
 	p.post, errs[7] = planPost(s)
+	errs[8] = forOne(s, p.source, p.baseline)
 	if store.Is(p.baseline) {
 		_, errs[6] = storeOf(s, "baseline")
 	}

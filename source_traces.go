@@ -274,6 +274,35 @@ func planDial(s settings, tenantHeader string) (d dial.Options, err error) {
 	return d, nil
 }
 
+// forOne refuses secrets where SOURCE and baseline are two servers of traces: they
+// are for one, and would go to both.
+func forOne(s settings, source, baseline string) error {
+	a, b := hostOfTraces(source), hostOfTraces(baseline)
+	if a == "" || b == "" || a == b {
+		return nil
+	}
+	for _, o := range []string{"token", "token-file", "password", "password-file", "header", "cert-file"} {
+		if said, ok := s[o]; ok {
+			return usageError{
+				fmt.Sprintf("%s is given, and %s and %s are two servers: it would go to both", said.from, a, b),
+				"buildregress record puts the builds of one of them into a store, which --baseline can name",
+			}
+		}
+	}
+	return nil
+}
+
+// hostOfTraces is the host of a server of traces, "" if the address is of none.
+func hostOfTraces(address string) string {
+	scheme, _, _ := strings.Cut(address, "://")
+	kind, _, _ := strings.Cut(scheme, "+")
+	u, err := url.Parse(address)
+	if err != nil || !slices.Contains([]string{"jaeger", "jaegers", "tempo"}, kind) {
+		return ""
+	}
+	return u.Hostname()
+}
+
 // secretHeaders are those that no flag may set.
 var secretHeaders = []string{"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token"}
 

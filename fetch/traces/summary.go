@@ -2,7 +2,6 @@ package traces
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
@@ -88,6 +87,3 @@ func matches(id string, spans []buildkit.Span, q Question) bool {
 func (t *summary) inTime(from, to time.Time) bool {
 	return !t.start.After(to) && !t.end.Before(from)
 }
-
-// bare is a branch without what some CI systems put in front.
-func bare(branch string) string { return strings.TrimPrefix(branch, "refs/heads/") }
