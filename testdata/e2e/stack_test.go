@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -185,15 +186,22 @@ func (s *stack) buildkitConfig(t *testing.T) string {
 	return path
 }
 
-// freeAddress is a port of this machine that nothing listens on.
+// freeAddress is a port of this machine that nothing listens on. It is none of those
+// that systems give to connections and to listeners that ask for any: such a one
+// would be another's before the program that it is for begins.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, last, tries = 20_000, 32_000, 100
+	for range tries {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(last-first)))
+		if err != nil {
+			continue // it is taken
+		}
+		l.Close()
+		return l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // exitCode is that of a command; -1 if it ended in no orderly way.
