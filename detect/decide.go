@@ -245,6 +245,7 @@ func (j *judgement) settle(logs, ascending []float64) []float64 {
 // counts if no other does.
 func (j *judgement) weigh(contamination, limit float64) {
 	model := newPredictive(j.values, contamination, j.grain)
+	defer model.release()
 	trial := j.trial
 	for i := max(0, len(trial.New)-maxEvidence); i < len(trial.New); i++ {
 		o := observation{y: j.log(trial.New[i])}
@@ -318,7 +319,9 @@ func (j *judgement) mirrored(contamination float64) leaning {
 		}
 		return out
 	}
-	return lean(newPredictive(negated, contamination, j.grain), negate(j.raw), negate(j.cleared), j.t, j.trial.Recent > 0)
+	model := newPredictive(negated, contamination, j.grain)
+	defer model.release()
+	return lean(model, negate(j.raw), negate(j.cleared), j.t, j.trial.Recent > 0)
 }
 
 func (j *judgement) log(d time.Duration) float64 { return math.Log(float64(max(d, 0) + j.offset)) }

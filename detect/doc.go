@@ -69,7 +69,7 @@
 // by drawing series anew):
 //
 //	unchanged, one build      slower 1.1 (0.2–2.1) of 1,000, or suspect 3.2 (1.3–5.5)
-//	slower, one build         ×2 .30, ×3 .65, ×5 .90; or suspect .74, .88, .94
+//	slower, one build         ×2 .30, ×3 .66, ×5 .90; or suspect .74, .88, .94
 //	unchanged, third build    0.6 (0–1.5) of 1,000
 //	slower, third build       ×1.2 .26, ×1.5 .72, ×2 .87
 //	unchanged, five builds    slower at any of them 3.8 (1.9–6.1) of 1,000

@@ -77,6 +77,14 @@ func (p *predictive) table(sd float64) *table {
 	return t
 }
 
+// release ends the use of p but for its values and modes.
+func (p *predictive) release() {
+	for _, t := range p.tables {
+		t.release()
+	}
+	p.tables = nil
+}
+
 // tail is the density of the contamination above the center, head that below it.
 func (p *predictive) tail(y float64) float64 {
 	return p.contamination * tailShare / tailScale * math.Exp(-(y-p.center)/tailScale)

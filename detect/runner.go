@@ -23,7 +23,7 @@ type reading struct {
 
 // maxRunnerSteps is how many steps are asked for the machine's mood: the longest
 // ones. More would tell hardly better.
-const maxRunnerSteps = 64
+const maxRunnerSteps = 32
 
 // A mood is how a machine was in one build, estimated from its steps.
 type mood struct {

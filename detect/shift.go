@@ -71,7 +71,9 @@ func findShiftOf(newest, sorted []float64, t Thresholds, contamination, grain fl
 		}
 		slices.Reverse(before)
 	}
-	if newPredictive(before, contamination, grain).evidence(values) < shiftEvidence {
+	model := newPredictive(before, contamination, grain)
+	defer model.release()
+	if model.evidence(values) < shiftEvidence {
 		return shift{}
 	}
 	if later := findShift(newest[:at], t, contamination, grain); later.since > 0 {

@@ -1,10 +1,13 @@
 package detect
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 const (
 	// perKernel is how many places of a table a kernel's width is divided into.
-	perKernel = 4
+	perKernel = 3
 	// kernelReach is how many widths away from its value a kernel still counts;
 	// beyond, the contamination is all there is.
 	kernelReach = 16
@@ -19,7 +22,7 @@ var kernel = func() (k [perKernel*kernelReach + 1]float64) {
 	return k
 }()
 
-// A table is a predictive density, computed once at places a quarter of a kernel
+// A table is a predictive density, computed once at places a third of a kernel
 // apart, as it is asked for many times. Between two places it is a line, and
 // beyond the outermost it is the contamination.
 type table struct {
@@ -28,20 +31,43 @@ type table struct {
 	from, step float64
 	f          []float64
 	lagged     [4][]float64 // by k, see lag
+	buffer     *[]float64   // holds all of these
+}
+
+// buffers of tables that are done with: a build of many steps has many tables.
+var buffers = sync.Pool{New: func() any { return new([]float64) }}
+
+// take is room for n places more, all zero.
+func (t *table) take(n int) []float64 {
+	b := *t.buffer
+	if len(b)+n > cap(b) {
+		b = make([]float64, 0, 4*n)
+	}
+	room := b[len(b) : len(b)+n : len(b)+n]
+	clear(room)
+	*t.buffer = b[:len(b)+n]
+	return room
+}
+
+// release ends the use of the table.
+func (t *table) release() {
+	*t.buffer = (*t.buffer)[:0]
+	buffers.Put(t.buffer)
+	t.buffer, t.f, t.lagged = nil, nil, [4][]float64{}
 }
 
 func newTable(p *predictive, sd float64) *table {
-	t := &table{p: p, sd: sd}
+	t := &table{p: p, sd: sd, buffer: buffers.Get().(*[]float64)}
 	width := math.Hypot(p.width, sd)
 	t.step = width / perKernel
 	low, high := p.values[0], p.values[len(p.values)-1]
 	t.from = low - kernelReach*width
 	places := int((high-low)/t.step) + 2*(len(kernel)-1) + 3
-	t.f = make([]float64, places)
+	t.f = t.take(places)
 
 	// Each value is shared out to the two places beside it, and each of these then
 	// to all places around.
-	share := make([]float64, places)
+	share := t.take(places)
 	for _, v := range p.values {
 		at := (v - t.from) / t.step
 		i := int(at)
@@ -103,7 +129,7 @@ func (t *table) odds(y float64, k int) float64 {
 func (t *table) lag(x float64, k int) float64 {
 	s := t.lagged[k]
 	if s == nil {
-		s = make([]float64, len(t.f))
+		s = t.take(len(t.f))
 		falls, half := math.Exp(-t.step), t.step/2
 		last := power(t.f[0], k)
 		s[0] = last / (1 + float64(k)/headScale)
