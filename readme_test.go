@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,28 @@ func TestReadmeShowsYAML(t *testing.T) {
 		var document any
 		if err := yaml.Unmarshal([]byte(text), &document); err != nil {
 			t.Errorf("%v in\n%s", err, text)
+		}
+	}
+}
+
+// Links within README.md lead to headings, by the names that GitHub gives them.
+func TestReadmeLinks(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	headings := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllSubmatch(readme, -1) {
+		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(string(m[1])), "")
+		headings[strings.ReplaceAll(name, " ", "-")] = true
+	}
+	links := regexp.MustCompile(`\]\(#([^)]*)\)`).FindAllSubmatch(readme, -1)
+	if len(links) == 0 {
+		t.Error("no link found")
+	}
+	for _, m := range links {
+		if !headings[string(m[1])] {
+			t.Errorf("README.md: no heading is called #%s", m[1])
 		}
 	}
 }
