@@ -166,7 +166,7 @@ func newJudgement(trial *Trial, sorted []time.Duration, t Thresholds) *judgement
 	// A hundredth of what is worth telling keeps the logarithm of times near zero
 	// from growing without bound.
 	j.offset = max(t.MinDelta.D()/100, trial.Resolution/2, leastOffset)
-	j.grain = float64(trial.Resolution) / float64(durationMiddle(sorted)+j.offset)
+	j.grain = float64(trial.Resolution) / (float64(durationMiddle(sorted)) + float64(j.offset))
 	history := trial.History[:min(len(trial.History), t.Window+trial.Recent)]
 	logs := make([]float64, len(history))
 	for i := range history {
@@ -324,7 +324,9 @@ func (j *judgement) mirrored(contamination float64) leaning {
 	return lean(model, negate(j.raw), negate(j.cleared), j.t, j.trial.Recent > 0)
 }
 
-func (j *judgement) log(d time.Duration) float64 { return math.Log(float64(max(d, 0) + j.offset)) }
+func (j *judgement) log(d time.Duration) float64 {
+	return math.Log(float64(max(d, 0)) + float64(j.offset))
+}
 
 func (j *judgement) duration(y float64) time.Duration {
 	return max(0, bounded(math.Round(math.Exp(y)))-j.offset)

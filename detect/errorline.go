@@ -102,7 +102,7 @@ func estimateContamination(family []*judgement) float64 {
 	const weight = 50.0 // values that the prior counts for
 	far, all := 0.0, 0.0
 	for _, j := range family {
-		beyond, _ := slices.BinarySearch(j.level, 3*j.usual/2+1)
+		beyond, _ := slices.BinarySearch(j.level, j.usual+j.usual/2+1)
 		far += float64(len(j.level) - beyond)
 		all += float64(len(j.level))
 	}

@@ -2,7 +2,9 @@ package detect
 
 import (
 	"encoding/json"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -144,5 +146,37 @@ func TestIgnoredStepLosesNoCache(t *testing.T) {
 	r := Judge(&b, h, Policy{Thresholds: DefaultThresholds, Rules: []Rule{{Step: "*npm ci*", Ignore: "flaky mirror"}}})
 	if s := stepOf(t, &r, "[deps 2/3] RUN npm ci"); s.Status != StatusUnjudged || len(r.Cache.Losses) > 0 {
 		t.Errorf("%v, %q, losses %+v", s.Status, s.Reason, r.Cache.Losses)
+	}
+}
+
+// No duration that the type can hold makes a judgement fail or its numbers useless.
+func TestLongestDurations(t *testing.T) {
+	const longest = math.MaxInt64
+	long := []time.Duration{longest}
+	for name, trial := range map[string]Trial{
+		"new":       {History: times(20, 10), New: long},
+		"always":    {History: slices.Repeat(long, 20), New: long},
+		"sometimes": {History: mixed(times(17, 10), slices.Repeat(long, 3)), New: long},
+		"before":    {History: slices.Repeat(long, 20), New: times(1, 10)},
+	} {
+		for _, minDelta := range []Seconds{0, Seconds(time.Second), longest} {
+			limits := DefaultThresholds
+			limits.MinDelta = minDelta
+			trials := []Trial{trial, {History: times(20, 1e6), New: times(1, 1e6)}}
+			for _, d := range Decide(trials, limits) {
+				for _, f := range []float64{d.P, d.Q, d.Evidence.Value, d.MinDetectable, d.MinDetectable3} {
+					if math.IsNaN(f) || math.IsInf(f, 0) {
+						t.Errorf("%s, at least %v: %+v", name, minDelta, d)
+					}
+				}
+			}
+		}
+	}
+	// A step that always takes a century is no sign that histories tell nothing.
+	century := []time.Duration{100 * 365 * 24 * time.Hour}
+	alone := Decide([]Trial{{History: slices.Repeat(century, 20), New: century}, {History: times(20, 10), New: times(1, 30)}}, DefaultThresholds)
+	beside := Decide([]Trial{{History: times(20, 1e6), New: times(1, 1e6)}, {History: times(20, 10), New: times(1, 30)}}, DefaultThresholds)
+	if alone[1].P != beside[1].P {
+		t.Errorf("beside a long step p is %v, else %v", alone[1].P, beside[1].P)
 	}
 }

@@ -63,7 +63,7 @@ func newGauge(a *arranged, t Thresholds) *gauge {
 		s := &a.series[candidates[c]]
 		level := make([]float64, min(len(s.samples), t.Window))
 		for k := range level {
-			level[k] = math.Log(float64(s.samples[k].duration + 1))
+			level[k] = math.Log(float64(s.samples[k].duration) + 1)
 		}
 		// What a machine does to a step is told from the level that the step was on.
 		if found := findShift(level, t, usualContamination, 0); found.since > 0 {
@@ -126,7 +126,7 @@ func longest(a *arranged, t Thresholds) (places []int) {
 func (g *gauge) of(a *arranged, b int) mood {
 	return g.measure(func(c int) float64 {
 		if s := &a.series[g.scales[c].at]; s.ran[b] {
-			return math.Log(float64(s.values[b] + 1))
+			return math.Log(float64(s.values[b]) + 1)
 		}
 		return math.NaN()
 	})
