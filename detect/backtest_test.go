@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -62,6 +63,29 @@ func TestSlowed(t *testing.T) {
 			}
 		})
 	}
+	t.Run("of very many, each waits for the one before", func(t *testing.T) {
+		steps := make([]stepSpec, 20_000)
+		for i := range steps {
+			steps[i] = ran(fmt.Sprint("RUN ./task ", i), time.Second)
+			if i > 0 {
+				steps[i].inputs = []string{steps[i-1].name}
+			}
+		}
+		b := newBuild("main", 1, steps...)
+		slowed := Slowed(&b, 1, 2)
+		for _, i := range []int{0, 1, 2, 3, len(steps) - 1} {
+			want := b.Steps[i].Start
+			if i > 1 {
+				want = want.Add(time.Second)
+			}
+			if got := slowed.Steps[i].Start; !got.Equal(want) {
+				t.Errorf("step %d begins %v later than it should", i, got.Sub(want))
+			}
+		}
+		if slowed.Duration != b.Duration+time.Second {
+			t.Errorf("%v becomes %v", b.Duration, slowed.Duration)
+		}
+	})
 	t.Run("within its slack", func(t *testing.T) {
 		docs, _ := at(&b, "[docs 1/1] RUN make docs")
 		if slowed := Slowed(&b, docs, 1.5); slowed.Duration > b.Duration+time.Duration(float64(b.Steps[docs].Duration)*0.5) {

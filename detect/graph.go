@@ -158,6 +158,17 @@ func (g *graph) lastInput(i int) int {
 	return best
 }
 
+// consumers returns for each step the places of those that waited for it.
+func (g *graph) consumers() [][]int {
+	consumers := make([][]int, len(g.steps))
+	for i := range g.inputs {
+		for _, in := range g.inputs[i] {
+			consumers[in] = append(consumers[in], i)
+		}
+	}
+	return consumers
+}
+
 // slack returns for each step how much longer it could have taken without any
 // other step beginning later; 0 where the source does not tell what waited for it.
 func (g *graph) slack(end time.Time) []time.Duration {
@@ -165,12 +176,7 @@ func (g *graph) slack(end time.Time) []time.Duration {
 	if !g.linked || !g.timed {
 		return slack
 	}
-	consumers := make([][]int, len(g.steps))
-	for i := range g.inputs {
-		for _, in := range g.inputs[i] {
-			consumers[in] = append(consumers[in], i)
-		}
-	}
+	consumers := g.consumers()
 	const unknown, busy = -1, -2
 	for i := range slack {
 		slack[i] = unknown

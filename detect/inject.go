@@ -19,11 +19,12 @@ func Slowed(b *Build, i int, factor float64) Build {
 	delta := slow.Duration - b.Steps[i].Duration
 
 	g := newGraph(b)
+	waited := g.waitedFor(i)
 	last, ended := b.Start, b.Start // end of the last step, before and after
 	for k := range out.Steps {
 		s := &out.Steps[k]
 		last = later(last, g.end(k))
-		if k != i && !s.Start.IsZero() && !s.Start.Before(end.Add(-g.slop)) && (!g.linked || g.waitsFor(k, i)) {
+		if k != i && !s.Start.IsZero() && !s.Start.Before(end.Add(-g.slop)) && (!g.linked || waited[k]) {
 			s.Start = s.Start.Add(delta)
 		}
 		ended = later(ended, s.Start.Add(s.Duration))
@@ -38,13 +39,22 @@ func Slowed(b *Build, i int, factor float64) Build {
 	return out
 }
 
-// waitsFor tells whether step i waited for step on, by itself or through others.
-func (g *graph) waitsFor(i, on int) (found bool) {
-	g.ancestors(i, func(at int) bool {
-		found = found || at == on
-		return !found
-	})
-	return found
+// waitedFor tells of each step whether it waited for step i, by itself or through
+// others.
+func (g *graph) waitedFor(i int) []bool {
+	consumers := g.consumers()
+	waited := make([]bool, len(g.steps))
+	for queue := []int{i}; len(queue) > 0; {
+		at := queue[0]
+		queue = queue[1:]
+		for _, c := range consumers[at] {
+			if !waited[c] {
+				waited[c] = true
+				queue = append(queue, c)
+			}
+		}
+	}
+	return waited
 }
 
 func later(a, b time.Time) time.Time {
