@@ -198,6 +198,7 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 		trial := Trial{Resolution: resolution, Foreign: foreign}
 		if level != nil {
 			trial.Accepted = level.samples
+			s.forget(a.branch, level.begin)
 		}
 		if rule.Thresholds != t {
 			trial.Thresholds = &rule.Thresholds

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Beginnings of the reasons and notes that tell why a step is judged otherwise than
@@ -128,7 +129,8 @@ func (e *Acceptance) begins(b *Build) bool {
 // An accepted is what an acceptance makes of a step's samples.
 type accepted struct {
 	entry   *Acceptance
-	samples int // of the new level in the baseline; 0 where it begins on this branch
+	samples int       // of the new level in the baseline; 0 where it begins on this branch
+	begin   time.Time // start of the first build of the baseline that is on it
 }
 
 // acceptedLevel applies an acceptance to a series; nil if it says nothing of the
@@ -145,7 +147,7 @@ func (a *arranged) acceptedLevel(s *series, e *Acceptance) *accepted {
 		for n < len(s.samples) && !s.samples[n].build.Start.Before(a.base[i].Start) {
 			n++
 		}
-		return &accepted{entry: e, samples: n}
+		return &accepted{entry: e, samples: n, begin: a.base[i].Start}
 	}
 	if slices.ContainsFunc(a.branch, func(b *Build) bool { return e.begins(b) }) {
 		return &accepted{entry: e}

@@ -172,20 +172,26 @@ func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 	}
 	for b, build := range a.branch {
 		var placed placement
+		var unsure map[int]bool
 		if b < last {
-			placed, _ = alignment.place(build)
+			placed, unsure = alignment.place(build)
 		}
+		inBase := a.inBase(build)
 		for i := range build.Steps {
 			place := i
 			if b < last {
 				var ok bool
-				if place, ok = placeOf(placed[i], at); !ok {
+				if place, ok = placeOf(placed[i], at); !ok || unsure[i] {
 					continue
 				}
 			}
 			s := &a.series[place]
 			if build.Steps[i].State == Cached {
 				s = a.loads[place]
+			}
+			// What the baseline does not count as a run of this step is no evidence either.
+			if s != nil && inBase && !s.sampled(build) {
+				continue
 			}
 			if s != nil && !s.ran[b] && (build.Steps[i].State == Executed || build.Steps[i].State == Cached) {
 				s.values[b], s.ran[b] = build.Steps[i].Duration, true
@@ -222,6 +228,23 @@ func (a *arranged) inBase(b *Build) bool {
 		}
 	}
 	return false
+}
+
+// sampled tells whether the step has a sample of a build that is among the newest of
+// the baseline.
+func (s *series) sampled(b *Build) bool {
+	newest := s.samples[:min(len(s.samples), maxEvidence)]
+	return slices.ContainsFunc(newest, func(x sample) bool { return x.build == b })
+}
+
+// forget leaves out the values of the branch's builds that began before an instant,
+// but for the one under judgement.
+func (s *series) forget(branch []*Build, before time.Time) {
+	for b, build := range branch[:len(branch)-1] {
+		if build.Start.Before(before) {
+			s.values[b], s.ran[b] = 0, false
+		}
+	}
 }
 
 // durations of the newest samples, at most n.
