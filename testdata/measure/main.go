@@ -49,6 +49,9 @@ func main() {
 	rounded := flag.Bool("rounded", false, "round to whole seconds")
 	raw := flag.Bool("raw", false, "hold out the newest values, not random ones")
 	flag.Parse()
+	if least := detect.DefaultThresholds.MinHistory; *n < least || *seeds < 1 {
+		log.Fatalf("want at least %d values of a history, and a window of each series", least)
+	}
 	all := read(flag.Args(), *n, *rounded)
 	if len(all) == 0 {
 		log.Fatal("no series is long enough")

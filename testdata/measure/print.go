@@ -72,6 +72,9 @@ func (m *measurement) print() {
 			1000*m.within(limit, 1, 1, looks), m.within(limit, 1.2, 1, looks), m.within(limit, 1.5, 1, looks), m.within(limit, 2, 1, looks))
 	}
 	for k, t := range m.minimum {
+		if t.checks == 0 {
+			continue // no series is quiet enough
+		}
 		fmt.Printf("power at the stated minimum of %d builds: %.2f\n", 2*k+1, t.slower/t.checks)
 	}
 }
@@ -122,6 +125,9 @@ func (m *measurement) ranking(builds int, per float64, of func(series) bool) str
 		return all
 	}
 	null := collect(1)
+	if len(null) == 0 {
+		return " no series is such"
+	}
 	threshold := null[int(per/1000*float64(len(null)))]
 	text := ""
 	for _, f := range []float64{1.2, 1.5, 2} {
