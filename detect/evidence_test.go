@@ -91,3 +91,22 @@ func TestEvidenceIsOfTheHistory(t *testing.T) {
 		}
 	}
 }
+
+// A fork's main is not main: its own builds are evidence, and those of main are the
+// level.
+func TestMainOfAFork(t *testing.T) {
+	h := appHistory(20)
+	for i := range h.Base {
+		h.Base[i].Repository = "owner/name"
+	}
+	for n := range 3 {
+		b := edit("main", 100+n, slow(compile, 1.6))
+		b.ID, b.Repository = b.ID+"-fork", "fork/name"
+		r := Judge(&b, h, defaults)
+		s := stepOf(t, &r, compile)
+		if len(s.Basis.Values) != n+1 || len(s.Basis.Judged) != 0 || s.Evidence.Builds != n+1 {
+			t.Errorf("build %d: %d values, of main %q, evidence of %d builds", n+1, len(s.Basis.Values), s.Basis.Judged, s.Evidence.Builds)
+		}
+		h.Branch = slices.Insert(h.Branch, 0, b)
+	}
+}

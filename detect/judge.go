@@ -123,19 +123,23 @@ func comparable(build *Build, h *History, t Thresholds) (base []Build, branch []
 		slices.SortStableFunc(base, func(x, y Build) int { return y.Start.Compare(x.Start) })
 	}
 	evidence := h.Branch
-	if onBase := build.PullRequest == "" && (build.Branch == h.BaseBranch || build.Branch == ""); onBase && filled == 0 {
+	// The branch of a fork that is called like the base branch has builds of its own.
+	onBase := build.PullRequest == "" && (build.Branch == h.BaseBranch || build.Branch == "") && len(h.Branch) == 0
+	if onBase && filled == 0 {
 		// On the base branch the newest builds are under suspicion themselves: if
 		// they stand off from those before them, they are evidence, not the level.
 		evidence = base[:min(len(base), maxEvidence-1)]
 	}
 	for i := len(evidence) - 1; i >= 0; i-- {
-		// Another kind of machine says nothing of this one.
-		if evidence[i].Runner == build.Runner || evidence[i].Runner == "" || build.Runner == "" {
-			branch = append(branch, &evidence[i])
+		// Another kind of machine, or another repository, says nothing of this one.
+		if e := &evidence[i]; sameOrUnknown(e.Runner, build.Runner) && sameOrUnknown(e.Repository, build.Repository) {
+			branch = append(branch, e)
 		}
 	}
 	return base, append(branch, build), filled
 }
+
+func sameOrUnknown(a, b string) bool { return a == b || a == "" || b == "" }
 
 // strange says why the whole build cannot be judged, or nothing.
 func (r *Result) strange(a *arranged, t Thresholds) string {
