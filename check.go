@@ -160,7 +160,7 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 	}
 	notes = append(notes, warnings...)
 
-	c := checker{w: w, plan: plan, names: names, past: past, store: st, notes: notes, ui: ui}
+	c := checker{w: w, plan: plan, names: names, past: past, store: st, notes: notes, ui: ui, served: from.past != nil}
 	var results []detect.Result
 	for i := range subjects {
 		r, err := c.judge(ctx, &subjects[i])
@@ -216,6 +216,7 @@ type checker struct {
 	// its source as evidence, whether they are recorded or not.
 	judged fetch.Memory
 	ui     traces.UI
+	served bool // the builds come from a server that keeps them: no store has to
 
 	notes    []string
 	troubles []error // with what follows a verdict
@@ -262,8 +263,8 @@ func (c *checker) judge(ctx context.Context, b *subject) (detect.Result, error) 
 // is.
 func (c *checker) record(ctx context.Context, b *subject) bool {
 	switch {
-	case c.plan.record == "always", c.plan.record == "auto" && b.made:
-	case c.plan.record == "auto" && b.unstarted:
+	case c.plan.record == "always", c.plan.record == "auto" && b.made && !c.served:
+	case c.plan.record == "auto" && b.unstarted && !c.served:
 		c.note("not recorded: its start is unknown; --record always")
 		return false
 	default:

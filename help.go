@@ -104,7 +104,7 @@ The history:
   --baseline SOURCE       compare with the builds in a file, folder, store or
                           server (default: SOURCE, if that is a server)
   --lookback 30d          how far back is searched
-  --record auto           add builds: auto (those just made), always, never
+  --record auto           add builds: auto (new, on no server), always, never
 
 Flags on builds in servers of traces, such as --trace-id and --run-id, and on
 how to reach these: buildregress help servers
