@@ -13,6 +13,10 @@ func escape(line []byte) []byte {
 	out := make([]byte, 0, len(line)+len(line)/8)
 	previous := rune(-1)
 	for len(line) > 0 {
+		if n := plain(line); n > 0 {
+			out, previous, line = append(out, line[:n]...), rune(line[n-1]), line[n:]
+			continue
+		}
 		r, size := utf8.DecodeRune(line)
 		switch {
 		case r == '#' && previous == '#', r != '\n' && isInvisible(r):
@@ -23,6 +27,15 @@ func escape(line []byte) []byte {
 		previous, line = r, line[size:]
 	}
 	return out
+}
+
+// plain is how many bytes at the beginning of line are printable ASCII and no "#":
+// most of any line.
+func plain(line []byte) (n int) {
+	for n < len(line) && line[n] >= ' ' && line[n] < 0x7f && line[n] != '#' {
+		n++
+	}
+	return n
 }
 
 // isInvisible tells controls, marks of direction, and all else that shows
