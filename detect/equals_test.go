@@ -203,3 +203,25 @@ func BenchmarkJudgeEdited(b *testing.B) {
 		Judge(&build, h, defaults)
 	}
 }
+
+// Traces show a part of a build. By which unnamed stage it is of, a step is told from
+// its equal in another one, though nothing else in the two parts differs.
+func TestEqualStepsOfUnnamedStagesInTraces(t *testing.T) {
+	first, between, second := "[stage-0 2/3] RUN npm ci", "[stage-1 2/3] RUN make", "[stage-2 2/3] RUN npm ci"
+	h := mainHistory(30, func(n int, rng *rand.Rand) []stepSpec {
+		steps := []stepSpec{ran(first, noisy(rng, seconds(60), .05)), ran(second, noisy(rng, seconds(5), .05)), ran(between, noisy(rng, seconds(30), .05))}
+		if n < 15 {
+			return steps
+		}
+		return steps[1:]
+	})
+	for i := range h.Base {
+		h.Base[i].Partial = true
+	}
+	for name, took := range map[string]float64{first: 60, second: 5} {
+		b := newBuild("pr", 100, ran(name, seconds(took)), ran(between, seconds(30)))
+		b.Partial = true
+		r := Judge(&b, h, defaults)
+		wantStatus(t, stepOf(t, &r, name), StatusSame)
+	}
+}

@@ -39,6 +39,11 @@ func (s *shape) is(build *Build) bool {
 			s.equals && (x.Name != y.Name || x.Source.Line != y.Source.Line) {
 			return false
 		}
+		// Their equals may be in other builds: then it is the number of an unnamed stage
+		// that tells which they are.
+		if x.Name != y.Name && stageNumber(x) != stageNumber(y) {
+			return false
+		}
 	}
 	return true
 }
