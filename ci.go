@@ -79,6 +79,9 @@ func inCI(e env) bool {
 // runIDs are what the CI system that runs us calls this run, the most exact first:
 // any of them may have been given to the build.
 func runIDs(e env) (ids []string) {
+	if id, attempt := e("GITHUB_RUN_ID"), e("GITHUB_RUN_ATTEMPT"); id != "" && attempt != "" {
+		ids = append(ids, id+"-"+attempt)
+	}
 	for _, name := range []string{
 		"GITHUB_RUN_ID", "CI_JOB_ID", "CI_PIPELINE_ID", "CI_PIPELINE_NUMBER", "BUILDKITE_JOB_ID", "BUILDKITE_BUILD_ID",
 		"CIRCLE_WORKFLOW_ID", "CIRCLE_BUILD_NUM", "BUILD_TAG", "BUILD_BUILDID", "DRONE_BUILD_NUMBER", "BITBUCKET_PIPELINE_UUID",

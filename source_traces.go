@@ -182,12 +182,11 @@ func ownBuild(e env) (wants []fetch.Want, newest bool) {
 	}
 	said := resourceAttributes(e("OTEL_RESOURCE_ATTRIBUTES"))
 	ci := ciIdentity(e)
-	if id := said["cicd.pipeline.run.id"]; id != "" {
-		wants = append(wants, fetch.Want{RunID: id, Revision: said["vcs.ref.head.revision"]})
-	} else {
-		for _, id := range runIDs(e) {
-			wants = append(wants, fetch.Want{RunID: id, Revision: ci.revision})
-		}
+	if id := said["cicd.pipeline.run.id"]; id != "" { // which the build says, too
+		return append(wants, fetch.Want{RunID: id, Revision: said["vcs.ref.head.revision"]}), false
+	}
+	for _, id := range runIDs(e) {
+		wants = append(wants, fetch.Want{RunID: id, Revision: ci.revision})
 	}
 	for _, revision := range unique([]string{said["vcs.ref.head.revision"], ci.revision}) {
 		if revision != "" {

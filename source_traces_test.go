@@ -40,7 +40,7 @@ func newTraced(t *testing.T, builds ...tracetest.Build) *traced {
 // at is a build that begins at noon.
 func (s *traced) at() tracetest.Build { return tracetest.Usual(1000, s.noon) }
 
-// run runs the program ten minutes after noon, with variables "NAME=value".
+// run runs the program 75 seconds after noon, with variables "NAME=value".
 func (s *traced) run(vars []string, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	env := map[string]string{}
@@ -50,7 +50,7 @@ func (s *traced) run(vars []string, args ...string) (code int, stdout, stderr st
 	}
 	code = run(context.Background(), &world{
 		args: args, env: func(name string) string { return env[name] },
-		stdout: &out, stderr: &errs, now: s.noon.Add(10 * time.Minute),
+		stdout: &out, stderr: &errs, now: s.noon.Add(75 * time.Second),
 	})
 	return code, out.String(), errs.String()
 }
@@ -92,16 +92,22 @@ func TestCheckTraces(t *testing.T) {
 func TestOwnBuild(t *testing.T) {
 	s := newTraced(t)
 	b := s.at()
-	s.Add(b, tracetest.Usual(2000, s.noon.Add(time.Minute)))
-	commit := b.Says["vcs.ref.head.revision"]
-	for name, vars := range map[string][]string{
-		"TRACEPARENT":              {"TRACEPARENT=00-" + b.ID() + "-00f067aa0ba902b7-01"},
-		"OTEL_RESOURCE_ATTRIBUTES": {"OTEL_RESOURCE_ATTRIBUTES=a=b,cicd.pipeline.run.id=run%2D1000"},
-		"a run's id":               {"GITLAB_CI=true", "CI_JOB_ID=run-1000"},
-		"a commit":                 {"GITHUB_ACTIONS=true", "GITHUB_RUN_ID=7", "GITHUB_SHA=" + commit},
+	delete(b.Says, "cicd.pipeline.run.id")
+	named := tracetest.Usual(2000, s.noon.Add(10*time.Second))
+	s.Add(b, named)
+	commit, later := b.Says["vcs.ref.head.revision"], named.Says["vcs.ref.head.revision"]
+	for name, test := range map[string]struct {
+		vars []string
+		want string // revision
+	}{
+		"TRACEPARENT":              {[]string{"TRACEPARENT=00-" + b.ID() + "-00f067aa0ba902b7-01"}, commit},
+		"OTEL_RESOURCE_ATTRIBUTES": {[]string{"OTEL_RESOURCE_ATTRIBUTES=a=b,cicd.pipeline.run.id=run%2D2000"}, later},
+		"a run's id":               {[]string{"GITLAB_CI=true", "CI_JOB_ID=run-2000"}, later},
+		"a run's id and attempt":   {[]string{"GITHUB_ACTIONS=true", "GITHUB_RUN_ID=run", "GITHUB_RUN_ATTEMPT=2000"}, later},
+		"a commit":                 {[]string{"GITHUB_ACTIONS=true", "GITHUB_RUN_ID=7", "GITHUB_SHA=" + commit}, commit},
 	} {
-		code, stdout, stderr := s.run(vars, "check", s.grpc, "--format", "json", "--record", "never")
-		if code != exitOK || !strings.Contains(stdout, `"revision": "`+commit+`"`) {
+		code, stdout, stderr := s.run(test.vars, "check", s.grpc, "--format", "json", "--record", "never")
+		if code != exitOK || !strings.Contains(stdout, `"revision": "`+test.want+`"`) {
 			t.Errorf("%s: exit code %d, %.300s%s", name, code, stdout, stderr)
 		}
 	}

@@ -19,14 +19,16 @@ const (
 	longAgo    = 20 * time.Second // since the end of a build whose trace is not waited for
 )
 
-// await looks for what is wanted until it is there and whole.
-func (o *Origin) await(ctx context.Context, wants []fetch.Want) ([]*summary, []error, error) {
+// await looks for what is wanted until it is there and whole. guessed tells that
+// nobody asked for it by name: it is the build that was just made.
+func (o *Origin) await(ctx context.Context, wants []fetch.Want, guessed bool) ([]*summary, []error, error) {
 	defer o.say("")
 	began := o.Now()
 	until := deadline(ctx, began)
 	changed := map[string]change{}
 	for {
-		found, err := o.look(ctx, wants)
+		early := guessed && o.Now().Sub(began) < o.Fresh
+		found, err := o.look(ctx, wants, early)
 		now := o.Now()
 		switch {
 		case errors.Is(err, ErrNoTrace):
@@ -38,10 +40,14 @@ func (o *Origin) await(ctx context.Context, wants []fetch.Want) ([]*summary, []e
 			return nil, nil, err
 		default:
 			wait := pending(found, changed, now)
+			late := !until.IsZero() && !now.Before(until)
+			if wait == nil && early && !late && isOld(found, wants, began) {
+				o.say("the newest build has ended %s ago: is there one that has not arrived?", now.Sub(found[0].end).Round(time.Second))
+				break
+			}
 			if wait == nil {
 				return found, nil, nil
 			}
-			late := !until.IsZero() && !now.Before(until)
 			quiet := now.Sub(changed[wait.id].at)
 			if wait.state == buildkit.Open && (late || quiet >= o.Quiet) {
 				return nil, nil, &Trouble{o.Name, fmt.Errorf("trace %s has no end: %d spans came, the last %s ago", wait.id, wait.spans, quiet.Round(time.Second)), hintNotEnded}
@@ -55,6 +61,14 @@ func (o *Origin) await(ctx context.Context, wants []fetch.Want) ([]*summary, []e
 			return nil, nil, err
 		}
 	}
+}
+
+// isOld tells whether what was found, the newest first, may have been there before
+// the build that is meant: it had ended long before that was looked for, and is
+// not it by name.
+func isOld(found []*summary, wants []fetch.Want, began time.Time) bool {
+	newest := found[0]
+	return newest.id != wants[0].TraceID && began.Sub(newest.end) > longAgo
 }
 
 // A change is when a trace last had another number of spans.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
@@ -40,6 +41,7 @@ type Options struct {
 	// Times to wait; 0 is the default. Tests shorten them.
 	Pause  time.Duration // between two looks at what is still arriving
 	Appear time.Duration // for a trace of which nothing has arrived
+	Fresh  time.Duration // for the build that was just made, where an older one is there
 	Quiet  time.Duration // for more of a trace that has no end
 	Settle time.Duration // before what was searched counts as searched for good
 }
@@ -61,6 +63,7 @@ func New(server Server, o Options) *Origin {
 	}
 	o.Pause = cmp.Or(o.Pause, time.Second)
 	o.Appear = cmp.Or(o.Appear, 30*time.Second)
+	o.Fresh = cmp.Or(o.Fresh, 7*time.Second) // tracers send every five seconds
 	o.Quiet = cmp.Or(o.Quiet, time.Minute)
 	o.Settle = cmp.Or(o.Settle, 10*time.Minute)
 	if o.Complete == nil {
@@ -75,7 +78,8 @@ const newestWithin = 24 * time.Hour
 // Builds finds the builds to be judged, and waits until they are whole.
 func (o *Origin) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []error, error) {
 	wants := []fetch.Want{w}
-	if w.TraceID == "" && w.RunID == "" && w.Revision == "" {
+	guessed := w.TraceID == "" && w.RunID == "" && w.Revision == ""
+	if guessed {
 		wants = o.Own
 		if len(wants) == 0 && !o.Newest {
 			return nil, nil, &Trouble{o.Name, errors.New("nothing says which build is meant"), "--trace-id, --run-id or --revision names it"}
@@ -84,7 +88,7 @@ func (o *Origin) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []er
 			wants = []fetch.Want{{}}
 		}
 	}
-	found, problems, err := o.await(ctx, wants)
+	found, problems, err := o.await(ctx, wants, guessed)
 	if err != nil {
 		return nil, nil, o.trouble(err)
 	}
@@ -120,8 +124,9 @@ func (o *Origin) note(format string, args ...any) {
 }
 
 // look asks the server once for what is wanted. ErrNoTrace means that there is
-// nothing yet.
-func (o *Origin) look(ctx context.Context, wants []fetch.Want) ([]*summary, error) {
+// nothing yet. Early means that a build of the commit by another run is not it:
+// that of this run may be on its way.
+func (o *Origin) look(ctx context.Context, wants []fetch.Want, early bool) ([]*summary, error) {
 	for _, w := range wants {
 		var found []*summary
 		var err error
@@ -136,7 +141,13 @@ func (o *Origin) look(ctx context.Context, wants []fetch.Want) ([]*summary, erro
 			})
 		case w.Revision != "":
 			found, err = o.byTag(ctx, attributeRevision, w.Revision)
+			if early {
+				found = slices.DeleteFunc(found, func(t *summary) bool { return isOfAnotherRun(t, wants) })
+			}
 			found = newestOfEach(found)
+			if len(found) > 0 && isOfAnotherRun(found[0], wants) {
+				o.note("no trace says this run: that of run `%s` at the same commit was taken", found[0].says[attributeRun])
+			}
 		default:
 			found, err = o.newest(ctx)
 		}
@@ -148,6 +159,24 @@ func (o *Origin) look(ctx context.Context, wants []fetch.Want) ([]*summary, erro
 		}
 	}
 	return nil, ErrNoTrace
+}
+
+// isOfAnotherRun tells whether t says a run that is none of those that are wanted:
+// a commit that is built once more is found by its name before its new build has
+// arrived. A run may be called by its attempt as well, "7-2" for "7".
+func isOfAnotherRun(t *summary, wants []fetch.Want) bool {
+	said := t.says[attributeRun]
+	asked := false
+	for _, w := range wants {
+		if w.RunID == "" {
+			continue
+		}
+		asked = true
+		if rest, same := strings.CutPrefix(said, w.RunID); same && (rest == "" || strings.ContainsAny(rest[:1], "-./:_")) {
+			return false
+		}
+	}
+	return asked && said != ""
 }
 
 func (o *Origin) byID(ctx context.Context, id string) ([]*summary, error) {

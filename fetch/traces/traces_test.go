@@ -41,7 +41,7 @@ func quick() traces.Options {
 	return traces.Options{
 		Name: "jaeger://test", Lookback: 30 * 24 * time.Hour,
 		Now:   func() time.Time { return noon.Add(10*time.Minute + time.Since(began)) },
-		Pause: 5 * time.Millisecond, Appear: 60 * time.Millisecond, Quiet: 60 * time.Millisecond,
+		Pause: 5 * time.Millisecond, Appear: 60 * time.Millisecond, Quiet: 60 * time.Millisecond, Fresh: 30 * time.Millisecond,
 	}
 }
 
@@ -331,4 +331,53 @@ func within(t *testing.T, limit time.Duration, f func(ctx context.Context)) {
 	case <-time.After(limit):
 		t.Fatalf("not done after %v", limit)
 	}
+}
+
+// A build that has not arrived is waited for, though an older one of the same
+// commit, or the newest until then, is there.
+func TestOlderBuildIsNotTaken(t *testing.T) {
+	commit := subject().Says["vcs.ref.head.revision"]
+	for name, own := range map[string][]fetch.Want{
+		"a commit": {{RunID: "run-2000", Revision: commit}, {Revision: commit}},
+		"newest":   nil,
+		"a run":    {{RunID: "run-1000"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+				again := tracetest.Usual(2000, noon.Add(9*time.Minute))
+				again.Says["vcs.ref.head.revision"] = commit
+				if name == "a run" {
+					again.Says["cicd.pipeline.run.id"] = "run-1000"
+				}
+				j.Add(mains(3)...)
+				j.Add(subject())
+				options := quick()
+				options.Own, options.Newest, options.Fresh, options.Appear = own, true, 20*time.Second, 20*time.Second
+				time.AfterFunc(50*time.Millisecond, func() { j.Add(again) })
+				builds, _, err := traces.New(s, options).Builds(t.Context(), fetch.Want{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Contains(idsOf(builds), again.ID()) {
+					t.Errorf("took %s, want %s", idsOf(builds), again.ID())
+				}
+			})
+		})
+	}
+}
+
+// A build of the commit by a run that is called otherwise is taken where none of
+// the run comes, and it is told.
+func TestAnotherRunOfTheCommit(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		b := subject()
+		j.Add(mains(10)...)
+		j.Add(b)
+		options := quick()
+		options.Own = []fetch.Want{{RunID: "7", Revision: b.Says["vcs.ref.head.revision"]}, {Revision: b.Says["vcs.ref.head.revision"]}}
+		got, h := judge(t, traces.New(s, options), fetch.Want{})
+		if got.Trace != b.ID() || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "of run `run-1000` at the same commit") {
+			t.Errorf("build %s, notes %q", got.Trace, h.Notes)
+		}
+	})
 }
