@@ -150,7 +150,7 @@ func (t *textWriter) couldShow(r *detect.BacktestResult) {
 	t.out.WriteString("\n")
 	t.grid(rows)
 	if left := len(r.Steps) - len(shown); left > 0 {
-		t.line(say("… and ", count(left, "step"), " that took less."))
+		t.line(say("… and ", count(left, "more step"), "; --format json lists all."))
 	}
 	t.line(say("In one build, in three: the slowdown that would have been called in four of five cases (median over the builds)."))
 }
