@@ -317,13 +317,16 @@ func TestActionChecks(t *testing.T) {
 		source   string // as it was called with; FOLDER stands for a temporary one
 		baseline string
 		store    string
+		own      bool // the source is its own baseline
 		says     string
 	}{
 		{name: "nothing said", source: "buildx:", baseline: "github://acme/shop", store: "sqlite:HISTORY/history.db"},
 		{name: "metadata", vars: map[string]string{"METADATA": `{"buildx.build.ref":"b/n/r$(id)"}`}, source: "buildx:@FOLDER/metadata.json", baseline: "github://acme/shop"},
 		{name: "metadata of a build that was skipped", vars: map[string]string{"METADATA": " \n"}, source: "buildx:"},
-		{name: "after another run", vars: map[string]string{"GITHUB_EVENT_NAME": "workflow_run"}, source: "github://acme/shop"},
+		{name: "after another run", vars: map[string]string{"GITHUB_EVENT_NAME": "workflow_run"}, source: "github://acme/shop", own: true},
 		{name: "a source", vars: map[string]string{"SOURCE": "--a b; $(id)", "METADATA": "{}"}, source: "--a b; $(id)", baseline: "github://acme/shop"},
+		{name: "a server of traces", vars: map[string]string{"SOURCE": "jaeger+https://traces.example"}, source: "jaeger+https://traces.example", own: true},
+		{name: "times of steps", vars: map[string]string{"SOURCE": "github-steps://acme/shop"}, source: "github-steps://acme/shop", own: true},
 		{name: "a store", vars: map[string]string{"BUILDREGRESS_STORE": "postgres://x"}, source: "buildx:", store: "postgres://x"},
 		{name: "a baseline", vars: map[string]string{"BUILDREGRESS_BASELINE": "main.jsonl"}, source: "buildx:", baseline: "main.jsonl"},
 		{name: "regressed", exits: 1, code: 1, source: "buildx:"},
@@ -355,8 +358,8 @@ func TestActionChecks(t *testing.T) {
 				test.baseline != "" && got[3] != test.baseline || test.store != "" && got[4] != test.store {
 				t.Errorf("called with %q", got)
 			}
-			if test.vars["BUILDREGRESS_STORE"] != "" && got[3] != "" {
-				t.Errorf("with a store of its own, the baseline is %q", got[3])
+			if (test.own || test.vars["BUILDREGRESS_STORE"] != "") && got[3] != "" {
+				t.Errorf("with a store or a server of its own, the baseline is %q", got[3])
 			}
 			if metadata := test.vars["METADATA"]; strings.HasPrefix(test.source, "buildx:@") && !strings.HasSuffix(log, metadata) {
 				t.Errorf("the metadata is not handed over as it is:\n%s", log)

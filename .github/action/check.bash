@@ -20,7 +20,8 @@ elif [[ -z $builds && ${GITHUB_EVENT_NAME:-} == workflow_run ]]; then
 elif [[ -z $builds ]]; then
 	builds=buildx:
 fi
-if [[ -z $BUILDREGRESS_BASELINE && -z $BUILDREGRESS_STORE && $builds != github* ]]; then
+# A server that holds the builds holds their history as well.
+if [[ -z $BUILDREGRESS_BASELINE && -z $BUILDREGRESS_STORE && $builds != *://* ]]; then
 	export BUILDREGRESS_BASELINE=$here
 fi
 if [[ -z $BUILDREGRESS_STORE ]]; then
