@@ -43,8 +43,8 @@ func (t *poster) summarise() {
 	}
 	const least = 4000
 	room := maxJobSummary - 1000
-	if info, err := os.Stat(path); err == nil && info.Size() < maxJobSummary {
-		room -= int(info.Size())
+	if info, err := os.Stat(path); err == nil {
+		room -= int(min(info.Size(), maxJobSummary))
 	}
 	if room < least {
 		t.undone(t.plan.summary, what, errors.New("what the step has written already fills it"))
