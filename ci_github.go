@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // githubIdentity reads the variables of GitHub Actions and the event that started the
@@ -38,13 +40,34 @@ func githubIdentity(e env) identity {
 		run := event.WorkflowRun
 		id.revision, id.branch = run.HeadSHA, run.HeadBranch
 		id.repository = cmp.Or(run.HeadRepository.FullName, "(deleted)")
-		if len(run.PullRequests) == 1 && (run.PullRequests[0].Head.SHA == "" || run.PullRequests[0].Head.SHA == run.HeadSHA) {
-			id.pullRequest = strconv.Itoa(run.PullRequests[0].Number)
-			id.baseBranch = run.PullRequests[0].Base.Ref
+		pulls := slices.DeleteFunc(run.PullRequests, func(p githubPull) bool {
+			// Those that a fork's branch has in the repository that it was forked from
+			// have numbers of that one.
+			in, here := p.Base.Repo.ID, event.Repository.ID
+			return in != 0 && here != 0 && in != here
+		})
+		if len(pulls) == 1 && (pulls[0].Head.SHA == "" || pulls[0].Head.SHA == run.HeadSHA) {
+			id.pullRequest = strconv.Itoa(pulls[0].Number)
+			id.baseBranch = pulls[0].Base.Ref
 		}
+	}
+	if e("GITHUB_EVENT_NAME") == mergeGroup || event.WorkflowRun != nil && event.WorkflowRun.Event == mergeGroup {
+		id.baseBranch = cmp.Or(id.baseBranch, queueTarget(id.branch))
 	}
 	id.baseBranch = cmp.Or(id.baseBranch, event.Repository.DefaultBranch)
 	return id
+}
+
+const mergeGroup = "merge_group" // the event of a merge queue
+
+// queueTarget is the branch that a branch of a merge queue is to be merged into:
+// "main" for "gh-readonly-queue/main/pr-7-3f9c2ab".
+func queueTarget(branch string) string {
+	rest, queued := strings.CutPrefix(branch, "gh-readonly-queue/")
+	if end := strings.LastIndex(rest, "/pr-"); queued && end > 0 {
+		return rest[:end]
+	}
+	return ""
 }
 
 // gitea reads the same variables: its runs are only found elsewhere.
@@ -59,12 +82,8 @@ func gitea(e env) identity {
 
 // A githubEvent is what we need of a webhook's payload.
 type githubEvent struct {
-	Number      int `json:"number"` // not in all events of pull requests
-	PullRequest *struct {
-		Number int       `json:"number"`
-		Head   githubRef `json:"head"`
-		Base   githubRef `json:"base"`
-	} `json:"pull_request"`
+	Number      int         `json:"number"` // not in all events of pull requests
+	PullRequest *githubPull `json:"pull_request"`
 	WorkflowRun *struct {
 		ID             int64            `json:"id"`
 		Path           string           `json:"path"` // of the workflow's file
@@ -72,13 +91,15 @@ type githubEvent struct {
 		HeadSHA        string           `json:"head_sha"`
 		HeadBranch     string           `json:"head_branch"`
 		HeadRepository githubRepository `json:"head_repository"`
-		PullRequests   []struct {
-			Number int       `json:"number"`
-			Head   githubRef `json:"head"`
-			Base   githubRef `json:"base"`
-		} `json:"pull_requests"` // none for a fork's
+		PullRequests   []githubPull     `json:"pull_requests"` // none for a fork's
 	} `json:"workflow_run"`
 	Repository githubRepository `json:"repository"`
+}
+
+type githubPull struct {
+	Number int       `json:"number"`
+	Head   githubRef `json:"head"`
+	Base   githubRef `json:"base"`
 }
 
 type githubRef struct {
@@ -88,6 +109,7 @@ type githubRef struct {
 }
 
 type githubRepository struct {
+	ID            int64  `json:"id"`
 	FullName      string `json:"full_name"`
 	DefaultBranch string `json:"default_branch"`
 }

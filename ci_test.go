@@ -95,6 +95,33 @@ func TestCIIdentity(t *testing.T) {
 			},
 		},
 		{
+			name: "GitHub, after a run in a fork whose branch has a pull request upstream",
+			env:  "GITHUB_ACTIONS=true\nGITHUB_REPOSITORY=fork/r\nGITHUB_REF=refs/heads/main\nGITHUB_SHA=base",
+			event: `{"workflow_run":{"event":"push","head_sha":"head","head_branch":"x","head_repository":{"full_name":"fork/r"},
+				"pull_requests":[{"number":9,"head":{"sha":"head","repo":{"id":2}},"base":{"ref":"release","repo":{"id":1}}}]},
+				"repository":{"id":2,"default_branch":"main"}}`,
+			want: identity{pipeline: "fork/r", repository: "fork/r", revision: "head", branch: "x", baseBranch: "main", baseRepository: "fork/r"},
+		},
+		{
+			name:  "GitHub, merge queue",
+			env:   "GITHUB_ACTIONS=true\nGITHUB_EVENT_NAME=merge_group\nGITHUB_REPOSITORY=o/r\nGITHUB_REF=refs/heads/gh-readonly-queue/release/1.x/pr-7-abc\nGITHUB_SHA=abc",
+			event: `{"merge_group":{"base_ref":"refs/heads/release/1.x"},"repository":{"default_branch":"main"}}`,
+			want: identity{
+				pipeline: "o/r", repository: "o/r", revision: "abc", branch: "gh-readonly-queue/release/1.x/pr-7-abc",
+				baseBranch: "release/1.x", baseRepository: "o/r",
+			},
+		},
+		{
+			name: "GitHub, after the run of a merge queue",
+			env:  "GITHUB_ACTIONS=true\nGITHUB_EVENT_NAME=workflow_run\nGITHUB_REPOSITORY=o/r\nGITHUB_REF=refs/heads/main\nGITHUB_SHA=base",
+			event: `{"workflow_run":{"event":"merge_group","head_sha":"abc","head_branch":"gh-readonly-queue/release/pr-7-abc",
+				"head_repository":{"full_name":"o/r"},"pull_requests":[]},"repository":{"default_branch":"main"}}`,
+			want: identity{
+				pipeline: "o/r", repository: "o/r", revision: "abc", branch: "gh-readonly-queue/release/pr-7-abc",
+				baseBranch: "release", baseRepository: "o/r",
+			},
+		},
+		{
 			name:  "GitHub, event unreadable",
 			env:   "GITHUB_ACTIONS=true\nGITHUB_REPOSITORY=o/r\nGITHUB_REF=refs/heads/x\nGITHUB_BASE_REF=main",
 			event: `{"number":`,

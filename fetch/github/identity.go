@@ -39,7 +39,7 @@ func pullOf(r *gh.WorkflowRun) string {
 	}
 	var number int
 	for _, p := range r.PullRequests {
-		if p.GetHead().GetSHA() != r.GetHeadSHA() {
+		if p.GetHead().GetSHA() != r.GetHeadSHA() || isElsewhere(p, r) {
 			continue
 		}
 		if number != 0 {
@@ -51,6 +51,14 @@ func pullOf(r *gh.WorkflowRun) string {
 		return ""
 	}
 	return strconv.Itoa(number)
+}
+
+// isElsewhere tells whether a pull request of a run is one of another repository,
+// which has numbers of its own: GitHub names those of a fork's branch as well that
+// are open where it was forked from.
+func isElsewhere(p *gh.PullRequest, r *gh.WorkflowRun) bool {
+	in, here := p.GetBase().GetRepo().GetID(), r.GetRepository().GetID()
+	return in != 0 && here != 0 && in != here
 }
 
 // A Pull is a pull request, as far as it matters here.

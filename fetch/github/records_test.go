@@ -486,3 +486,35 @@ func TestNothingYet(t *testing.T) {
 		s.AddArtifact(s.AddRun(githubtest.Run{Created: began}), "coverage", []byte("x"))
 	}
 }
+
+// A run tells its pull request, but for those that are open in another repository.
+func TestPullOfARun(t *testing.T) {
+	s := githubtest.New(t)
+	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "x", Created: began})
+	s.AddArtifact(run, "shop~app~AAAAAA.dockerbuild", recording(t, 0))
+	pull := func(number int, sha string, repository int64) *gh.PullRequest {
+		return &gh.PullRequest{
+			Number: &number, Head: &gh.PullRequestBranch{SHA: &sha},
+			Base: &gh.PullRequestBranch{Repo: &gh.Repository{ID: &repository}},
+		}
+	}
+	here, head := run.GetRepository().GetID(), run.GetHeadSHA()
+	for _, test := range []struct {
+		name  string
+		pulls []*gh.PullRequest
+		want  string
+	}{
+		{"none", nil, ""},
+		{"one", []*gh.PullRequest{pull(7, head, here)}, "7"},
+		{"of another repository", []*gh.PullRequest{pull(7, head, 1)}, ""},
+		{"one here and one elsewhere", []*gh.PullRequest{pull(7, head, 1), pull(8, head, here)}, "8"},
+		{"moved on", []*gh.PullRequest{pull(7, "another", here)}, ""},
+		{"several", []*gh.PullRequest{pull(7, head, here), pull(8, head, here)}, ""},
+	} {
+		run.PullRequests = test.pulls
+		builds, _, err := OpenRecords(options(t, s, run.GetID())).Builds(t.Context(), fetch.Want{})
+		if err != nil || len(builds) != 1 || builds[0].PullRequest != test.want {
+			t.Errorf("%s: %+v, %v, want pull request %q", test.name, builds, err, test.want)
+		}
+	}
+}
