@@ -179,6 +179,11 @@ func (t *poster) comment(ctx context.Context) (address string) {
 	if !ok {
 		return ""
 	}
+	if c.Began.IsZero() || c.Began.After(t.w.now) {
+		// It says no start, or one that cannot be: no comment after this one would
+		// count as newer.
+		c.Began = t.w.now
+	}
 	if t.to.run != "" {
 		c.Body += fmt.Sprintf("\n<sub>[The whole report](%s) is the summary of the job that posted this.</sub>\n", t.to.run)
 	}

@@ -351,6 +351,37 @@ func TestPullRequestOfAnotherRun(t *testing.T) {
 	}
 }
 
+// A build whose clock is wrong, or that says none, has the last word only until
+// the next.
+func TestCommentOfABuildOfNoRealTime(t *testing.T) {
+	for name, start := range map[string]time.Time{"to come": scriptStart.Add(60 * time.Hour), "unknown": {}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorkflow(t)
+			odd := func(n int, seconds map[string]float64) {
+				list := made(n, 1, "x", seconds)
+				list[0].Start = start
+				w.write("new.jsonl", list)
+			}
+			said := func(want string) {
+				t.Helper()
+				if len(w.github.Comments) != 1 || !strings.Contains(w.github.Comments[0].Body, want) {
+					t.Errorf("comments %+v, want one with %q", w.github.Comments, want)
+				}
+			}
+			odd(20, slowCompile)
+			w.judge(exitVerdict, 20)
+			said("Regressed")
+			w.check(exitOK, 21, nil)
+			said("Resolved")
+			w.check(exitVerdict, 22, slowCompile)
+			said("Regressed")
+			odd(23, nil)
+			w.judge(exitOK, 23)
+			said("Resolved")
+		})
+	}
+}
+
 func TestSummaryIsAddedToWhatIsThere(t *testing.T) {
 	w := newWorkflow(t)
 	path := w.vars["GITHUB_STEP_SUMMARY"]
