@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
@@ -93,10 +94,17 @@ func (s *source) explain(what string, resp *gh.Response, err error) error {
 func unsigned(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
+		err = u.Err
 		if at, bad := url.Parse(u.URL); bad == nil && at.Host != "" {
-			return fmt.Errorf("%s: %w", at.Host, u.Err)
+			err = fmt.Errorf("%s: %w", at.Host, u.Err)
 		}
-		return u.Err
+	}
+	// An address to which we were sent and that cannot be read is in the text alone.
+	if text := err.Error(); signature.MatchString(text) {
+		return errors.New(signature.ReplaceAllString(text, "?…"))
 	}
 	return err
 }
+
+// signature is what stands in an address behind its path.
+var signature = regexp.MustCompile(`\?[^\s"]+`)
