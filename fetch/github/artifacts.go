@@ -122,6 +122,7 @@ var (
 	errExpired  = errors.New("expired")
 	errTooLarge = fmt.Errorf("larger than %d MiB", maxArtifact>>20)
 	errNoRecord = errors.New("no build record")
+	errTooMany  = errors.New("too many steps in all")
 )
 
 // read gets the builds in an artifact: from the shelf's, if they are among kept,

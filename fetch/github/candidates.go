@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	gh "github.com/google/go-github/v60/github"
 
@@ -101,11 +102,15 @@ func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candi
 		return i+1 == len(candidates) || candidates[i+1].run != candidates[i].run
 	})
 	results := make([]result, len(candidates))
+	var own, base room // what a pull request leaves is to cost the base nothing
 	s.eachTold(len(candidates), func(i int) bool {
-		a := candidates[i].artifact
+		a, room := candidates[i].artifact, &base
+		if i < heads {
+			room = &own
+		}
 		r, known := s.read[a.GetID()] // nobody writes to it while they are read
 		if !known {
-			r = s.result(ctx, a, kept)
+			r = s.result(ctx, a, kept, room)
 		}
 		results[i] = r
 		if spent(r.err) {
@@ -136,9 +141,27 @@ type result struct {
 	err      error
 }
 
-func (s *Records) result(ctx context.Context, a *gh.Artifact, kept map[string][]detect.Build) result {
+// result reads an artifact, of whose builds there is to be room.
+func (s *Records) result(ctx context.Context, a *gh.Artifact, kept map[string][]detect.Build, room *room) result {
 	builds, warnings, err := s.source.read(ctx, a, kept)
+	if room.take(builds) > s.most {
+		return result{err: errTooMany}
+	}
 	return result{builds, warnings, err}
+}
+
+// A room bounds what is held of artifacts that belong together: each may be the
+// largest that there can be.
+type room struct{ held atomic.Int64 } // steps
+
+// take takes room for builds, and returns how much is taken in all. Where that is
+// too much, it stays so: what comes after would be there by chance.
+func (r *room) take(builds []detect.Build) int {
+	n := 0
+	for i := range builds {
+		n += 1 + len(builds[i].Steps)
+	}
+	return int(r.held.Add(int64(n)))
 }
 
 func idsOf(artifacts []*gh.Artifact) (ids []string) {

@@ -245,6 +245,35 @@ func TestTokenStays(t *testing.T) {
 	}
 }
 
+// Where a download is sent to carries a signature, readable or not.
+func TestSignaturesStay(t *testing.T) {
+	const broken = "http://no host/%zz?sig=secret"
+	for name, redirect := range map[string]func(s *githubtest.Server) *func(http.ResponseWriter, *http.Request) bool{
+		"by the API":        func(s *githubtest.Server) *func(http.ResponseWriter, *http.Request) bool { return &s.Fault },
+		"by the blob store": func(s *githubtest.Server) *func(http.ResponseWriter, *http.Request) bool { return &s.BlobFault },
+	} {
+		for _, to := range []string{broken, "http://127.0.0.1:1/a?sig=secret", "ftp://host.invalid/a?sig=secret", "/\x00?sig=secret"} {
+			s := githubtest.New(t)
+			addMain(t, s, 0, 1)
+			r := OpenRecords(options(t, s, pull(t, s).GetID()))
+			q := query(t, r)
+			*redirect(s) = func(w http.ResponseWriter, r *http.Request) bool {
+				if name == "by the API" && !strings.HasSuffix(r.URL.Path, "/zip") {
+					return false
+				}
+				w.Header().Set("Location", to)
+				w.WriteHeader(http.StatusFound)
+				return true
+			}
+			h, err := r.History(t.Context(), q)
+			if err != nil || len(h.Base) > 0 || len(h.Notes) == 0 {
+				t.Errorf("%s, %s: %+v, %v", name, to, h, err)
+			}
+			tellsNothing(t, fmt.Sprint(h, err))
+		}
+	}
+}
+
 // What an artifact holds can be anything.
 func TestArtifacts(t *testing.T) {
 	zipped := func(name string, content []byte) []byte {
@@ -335,6 +364,36 @@ func TestLargerThanItSays(t *testing.T) {
 		}
 		if sent.Load() > 60<<20 {
 			t.Errorf("%d MB were taken", sent.Load()>>20)
+		}
+	}
+}
+
+// Artifacts that are each as large as one may be are not all held, and those of a
+// pull request do not take the room of the base's.
+func TestTooMuchInAll(t *testing.T) {
+	s := githubtest.New(t)
+	addMain(t, s, 0, 3)
+	run := pull(t, s)
+	steps := strings.Repeat(`{"name":"RUN a","duration_seconds":1},`, 99) + `{"name":"RUN b","duration_seconds":1}`
+	for n := range 8 {
+		s.AddArtifact(run, fmt.Sprintf("buildregress-%d", n), fmt.Appendf(nil, `{"id":"%d","start":"2026-01-02T03:04:05Z","steps":[%s]}`, n, steps))
+	}
+	r := OpenRecords(options(t, s, run.GetID()))
+	r.most = 500
+	builds, problems, err := r.Builds(t.Context(), fetch.Want{})
+	if err != nil || len(builds) > 6 || len(problems) < 3 || !errors.Is(problems[0], errTooMany) {
+		t.Errorf("%d builds, %v, %v", len(builds), problems, err)
+	}
+	q := fetch.Query{Build: &builds[0], BaseBranch: "main", BaseRepository: "shop/app", Window: 50, Enough: 8}
+	q.Build.PullRequest, q.Build.Start = "7", time.Now()
+	r.Pipeline = "named by hand" // so that nothing is left out for its name
+	h, err := r.History(t.Context(), q)
+	if err != nil || !strings.Contains(strings.Join(h.Notes, "; "), errTooMany.Error()) || strings.Contains(strings.Join(h.Notes, "; "), "not read") {
+		t.Errorf("%+v, %v", h, err)
+	}
+	for _, a := range s.Artifacts[:3] {
+		if len(r.read[a.GetID()].builds) != 1 {
+			t.Errorf("%s of the base is left out", a.GetName())
 		}
 	}
 }

@@ -21,6 +21,7 @@ const (
 	maxPages     = 10       // of one list
 	maxArtifact  = 32 << 20 // bytes of one; records are below one MiB
 	maxArtifacts = 300      // of a history, looked at
+	maxHeld      = 1 << 20  // steps of their builds; a build has some ten to some hundred
 	maxRuns      = 200      // of a branch, looked at
 	evidenceRuns = 5        // of a pull request
 )
@@ -61,6 +62,7 @@ type Options struct {
 type source struct {
 	Options
 	patience time.Duration // for one download
+	most     int           // steps of a list of artifacts
 	// limit bounds the time that may be spent on a history.
 	limit    func(context.Context) (context.Context, context.CancelFunc)
 	decoding sync.Mutex // one at a time: a large record takes memory
@@ -70,7 +72,7 @@ type source struct {
 
 // set makes s a source.
 func (s *source) set(o Options) {
-	s.Options, s.patience = o, patience
+	s.Options, s.patience, s.most = o, patience, maxHeld
 	s.limit = func(ctx context.Context) (context.Context, context.CancelFunc) {
 		if deadline, ends := ctx.Deadline(); ends {
 			return context.WithDeadline(ctx, deadline.Add(-o.Reserve))

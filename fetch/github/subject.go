@@ -29,8 +29,9 @@ func (s *Records) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []e
 		problems = append(problems, err)
 	}
 	results := make([]result, len(artifacts))
+	var room room
 	each(len(artifacts), func(i int) bool {
-		results[i] = s.result(ctx, artifacts[i], kept)
+		results[i] = s.result(ctx, artifacts[i], kept, &room)
 		return true
 	})
 	for i, r := range results {
