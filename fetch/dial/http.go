@@ -25,6 +25,7 @@ type Client struct {
 // How often, and how long, is waited for a server that is busy.
 const (
 	maxRetries   = 3
+	maxRedirects = 5
 	longestRetry = 5 * time.Second
 )
 
@@ -42,7 +43,10 @@ func NewClient(base *url.URL, o Options) (*Client, error) {
 	c.RetryWaitMin, c.RetryWaitMax = 200*time.Millisecond, 2*time.Second
 	c.CheckRetry = retry
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	c.HTTPClient = &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+	c.HTTPClient = &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, before []*http.Request) error {
+		if len(before) >= maxRedirects {
+			return fmt.Errorf("%w again and again", errRedirected)
+		}
 		if r.URL.Host != base.Host || r.URL.Scheme != base.Scheme {
 			return fmt.Errorf("%w to %s://%s", errRedirected, r.URL.Scheme, r.URL.Host)
 		}
@@ -71,7 +75,11 @@ func retry(ctx context.Context, r *http.Response, err error) (bool, error) {
 
 // retryAfter is how long the server asks to wait, 0 if it says nothing.
 func retryAfter(r *http.Response) time.Duration {
-	seconds, err := strconv.Atoi(r.Header.Get("Retry-After"))
+	said := r.Header.Get("Retry-After")
+	if date, err := http.ParseTime(said); err == nil {
+		return max(0, time.Until(date).Truncate(time.Second))
+	}
+	seconds, err := strconv.Atoi(said)
 	if err != nil || seconds < 0 {
 		return 0
 	}
@@ -158,5 +166,6 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, accept 
 	defer a.Close()
 	const most = 2 << 10
 	text, _ := io.ReadAll(io.LimitReader(a, most))
-	return nil, &StatusError{response.StatusCode, strings.Join(strings.Fields(string(text)), " "), retryAfter(response)}
+	said := c.options.Conceal(strings.Join(strings.Fields(string(text)), " "))
+	return nil, &StatusError{response.StatusCode, said, retryAfter(response)}
 }

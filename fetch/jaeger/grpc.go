@@ -205,7 +205,7 @@ func (g *GRPC) explain(ctx context.Context, doing string, err error) error {
 	if !ok {
 		return t
 	}
-	text := s.Message()
+	text := g.dial.Conceal(s.Message())
 	t.Err = fmt.Errorf("%s: %s", doing, plain(text))
 	switch s.Code() {
 	case codes.Canceled, codes.DeadlineExceeded:
