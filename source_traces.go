@@ -165,6 +165,8 @@ func planTraces(w *world, s settings, name, tenantHeader string, shelf fetch.She
 		}
 		o.Tags[key] = value
 	}
+	// Of a shared server, a login may be all that tells whose builds it shows.
+	o.Tenant = strings.Join(slices.Concat(d.Header.Values(tenantHeader), s["user"].values), " ")
 	if o.Lookback, err = s.duration("lookback"); err != nil {
 		return o, d, err
 	}

@@ -22,6 +22,7 @@ var DefaultServices = []string{"buildx", "buildctl"}
 // Options say what is asked of a server.
 type Options struct {
 	Name     string            // of the server, a URL without credentials
+	Tenant   string            // whose builds the server shows, where it has those of several; "" is unknown
 	Services []string          // nil is DefaultServices
 	Tags     map[string]string // that builds must have, whichever they are
 	// Own are what names the build that this process runs beside, the best first;

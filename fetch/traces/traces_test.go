@@ -381,3 +381,27 @@ func TestAnotherRunOfTheCommit(t *testing.T) {
 		}
 	})
 }
+
+// What was found for one tenant is not the history of another.
+func TestKeptByTenant(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "h.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Close()
+		b := subject()
+		j.Add(mains(20)...)
+		j.Add(b)
+		options := quick()
+		options.Searches, options.Tenant = st, "blue"
+		if _, h := judge(t, traces.New(s, options), fetch.Want{TraceID: b.ID()}); len(h.Base) != 20 {
+			t.Fatalf("%d builds", len(h.Base))
+		}
+		j.Set(b)
+		options.Tenant = "green"
+		if _, h := judge(t, traces.New(s, options), fetch.Want{TraceID: b.ID()}); len(h.Base) != 0 {
+			t.Errorf("%d builds of another tenant", len(h.Base))
+		}
+	})
+}

@@ -178,7 +178,8 @@ func (w *walk) question() string {
 	b, _ := json.Marshal(struct { // strings always marshal
 		Service string
 		Tags    map[string]string
-	}{w.q.Service, w.q.Tags})
+		Tenant  string `json:",omitempty"`
+	}{w.q.Service, w.q.Tags, w.o.Tenant})
 	return string(b)
 }
 
