@@ -80,7 +80,7 @@ func planThresholds(s settings) (t detect.Thresholds, err error) {
 	t = detect.DefaultThresholds
 	if err := cmp.Or(
 		s.number("min-history", 3, &t.MinHistory),
-		s.number("window", 3, &t.Window),
+		s.number("window", detect.LeastWindow, &t.Window),
 		s.share("fdr", &t.FDR),
 		s.percent("min-slowdown", &t.MinSlowdown),
 	); err != nil {

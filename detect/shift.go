@@ -30,6 +30,10 @@ const (
 	shiftShare = 0.85
 )
 
+// LeastWindow is the shortest history in which a lasting change can be told: in a
+// shorter one a slowdown would become usual in silence.
+const LeastWindow = minLevel + minOlder
+
 // findShift looks for the newest lasting change of level in logarithms, newest
 // first. The place of the largest rank sum (Wilcoxon) is where it may be; what is
 // since then must be as hard to explain by what was before as a slowdown of a
