@@ -138,7 +138,7 @@ func answerError(list []byte) error {
 
 func (t *jaegerTrace) appendTo(spans []buildkit.Span, keep buildkit.Keep) ([]buildkit.Span, error) {
 	if len(spans)+len(t.Spans) > MaxSpans {
-		return spans, errTooManySpans
+		return spans, ErrTooManySpans
 	}
 	resources := map[string]*buildkit.Resource{}
 	for id, p := range t.Processes {

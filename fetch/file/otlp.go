@@ -57,7 +57,7 @@ func (r Spans) OTLPJSON(ctx context.Context, data []byte) ([]buildkit.Span, erro
 				return err
 			}
 			if len(spans)+traces.SpanCount() > MaxSpans {
-				return errTooManySpans
+				return ErrTooManySpans
 			}
 			spans = r.fromOTLP(traces, spans)
 		}

@@ -105,7 +105,7 @@ func (c *traceCheck) count(kind messageKind) error {
 		c.messages = boundjson.MaxObjects
 	case span:
 		if c.spans--; c.spans < 0 {
-			return errTooManySpans
+			return ErrTooManySpans
 		}
 	}
 	if c.messages--; c.messages < 0 {

@@ -15,7 +15,8 @@ type Spans struct {
 	Keep buildkit.Keep // in addition
 }
 
-var errTooManySpans = fmt.Errorf("more than %d spans", MaxSpans)
+// ErrTooManySpans is the error of a trace that is larger than any real build's.
+var ErrTooManySpans = fmt.Errorf("more than %d spans", MaxSpans)
 
 // spans reads a trace file of one of the formats.
 func (d *decoder) spans(name string, data []byte, decode func(context.Context, []byte) ([]buildkit.Span, error)) error {

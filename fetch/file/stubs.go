@@ -51,7 +51,7 @@ func SpanStubs(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 			return err
 		}
 		if len(spans) == MaxSpans {
-			return errTooManySpans
+			return ErrTooManySpans
 		}
 		spans = append(spans, stub.span())
 		return ctx.Err()

@@ -102,15 +102,21 @@ func (g *GRPC) Trace(ctx context.Context, id string) ([]buildkit.Span, error) {
 		return nil, fmt.Errorf("trace id %.40q is not 32 digits of hex", id)
 	}
 	var spans []buildkit.Span
+	gather := traces.Gatherer{Take: func(_ string, more []buildkit.Span) error {
+		if len(spans)+len(more) > file.MaxSpans {
+			return fmt.Errorf("trace %s: %w", id, file.ErrTooManySpans)
+		}
+		spans = append(spans, more...)
+		return nil
+	}}
 	err = g.stream(ctx, func(ctx context.Context) (receiver, error) {
 		return api_v2.NewQueryServiceClient(g.conn).GetTrace(ctx, &api_v2.GetTraceRequest{TraceID: parsed, RawTraces: true})
 	}, func(s *model.Span) error {
-		if len(spans) == file.MaxSpans {
-			return fmt.Errorf("trace %s: more than %d spans", id, file.MaxSpans)
-		}
-		spans = append(spans, spanOf(s, g.keep))
-		return nil
+		return gather.Add(spanOf(s, g.keep))
 	})
+	if err == nil {
+		err = gather.End()
+	}
 	if status.Code(err) == codes.NotFound || err == nil && len(spans) == 0 {
 		return nil, traces.ErrNoTrace
 	}
@@ -122,7 +128,7 @@ func (g *GRPC) Trace(ctx context.Context, id string) ([]buildkit.Span, error) {
 
 // Search finds traces.
 func (g *GRPC) Search(ctx context.Context, q traces.Question, take func(string, []buildkit.Span) error) (int, error) {
-	gather := traces.Gatherer{Take: take}
+	gather := traces.Gatherer{Take: take, Warn: q.Warn}
 	err := g.stream(ctx, func(ctx context.Context) (receiver, error) {
 		return api_v2.NewQueryServiceClient(g.conn).FindTraces(ctx, &api_v2.FindTracesRequest{Query: &api_v2.TraceQueryParameters{
 			ServiceName: q.Service, Tags: q.Tags, StartTimeMin: q.From, StartTimeMax: q.To,

@@ -53,17 +53,17 @@ const (
 func (h *HTTP) Trace(ctx context.Context, id string) (spans []buildkit.Span, err error) {
 	take := func(_ string, more []buildkit.Span) error {
 		if len(spans)+len(more) > file.MaxSpans {
-			return fmt.Errorf("trace %s: more than %d spans", id, file.MaxSpans)
+			return fmt.Errorf("trace %s: %w", id, file.ErrTooManySpans)
 		}
 		spans = append(spans, more...)
 		return nil
 	}
 	if !h.older {
-		_, err = h.stable(ctx, "/api/v3/traces/"+id, nil, take)
+		_, err = h.stable(ctx, "/api/v3/traces/"+id, nil, take, nil)
 		h.older = errors.Is(err, errNoSuchAPI)
 	}
 	if h.older {
-		_, err = h.own(ctx, "/api/traces/"+id, url.Values{"raw": {"true"}}, take)
+		_, err = h.own(ctx, "/api/traces/"+id, url.Values{"raw": {"true"}}, take, nil)
 	}
 	if err == nil && len(spans) == 0 {
 		err = traces.ErrNoTrace
@@ -88,7 +88,7 @@ func (h *HTTP) Search(ctx context.Context, q traces.Question, take func(string, 
 		if len(q.Tags) > 0 {
 			query.Set("tags", string(tags))
 		}
-		n, err = h.own(ctx, "/api/traces", query, take)
+		n, err = h.own(ctx, "/api/traces", query, take, q.Warn)
 		h.newer = errors.Is(err, errNoSuchAPI)
 	}
 	if h.newer {
@@ -99,7 +99,7 @@ func (h *HTTP) Search(ctx context.Context, q traces.Question, take func(string, 
 			"query.num_traces":     {strconv.Itoa(q.Limit)},
 			"query.raw_traces":     {"true"},
 			"query.attributes":     {string(tags)},
-		}, take)
+		}, take, q.Warn)
 	}
 	if errors.Is(err, traces.ErrNoTrace) {
 		err = nil
@@ -107,8 +107,9 @@ func (h *HTTP) Search(ctx context.Context, q traces.Question, take func(string, 
 	return n, h.explain(ctx, "find traces", err)
 }
 
-// own asks the API of Jaeger's own pages.
-func (h *HTTP) own(ctx context.Context, path string, query url.Values, take func(string, []buildkit.Span) error) (n int, err error) {
+// own asks the API of Jaeger's own pages. Traces that are too large are left out
+// where there is somebody to warn.
+func (h *HTTP) own(ctx context.Context, path string, query url.Values, take func(string, []buildkit.Span) error, warn func(error)) (n int, err error) {
 	a, err := h.get(ctx, path, query)
 	if err != nil {
 		return 0, err
@@ -119,10 +120,14 @@ func (h *HTTP) own(ctx context.Context, path string, query url.Values, take func
 			return n, err
 		}
 		spans, err := h.spans.Jaeger(ctx, trace)
+		n++
+		if errors.Is(err, file.ErrTooManySpans) && warn != nil {
+			warn(fmt.Errorf("a trace of %w", err))
+			continue
+		}
 		if err != nil {
 			return n, err
 		}
-		n++
 		for id, spans := range byTrace(spans) {
 			if err := take(id, spans); err != nil {
 				return n, err
@@ -148,13 +153,13 @@ func byTrace(spans []buildkit.Span) map[string][]buildkit.Span {
 }
 
 // stable asks the stable API, which sends the spans of all traces in one list.
-func (h *HTTP) stable(ctx context.Context, path string, query url.Values, take func(string, []buildkit.Span) error) (n int, err error) {
+func (h *HTTP) stable(ctx context.Context, path string, query url.Values, take func(string, []buildkit.Span) error, warn func(error)) (n int, err error) {
 	a, err := h.get(ctx, path, query)
 	if err != nil {
 		return 0, err
 	}
 	defer a.Close()
-	gather := traces.Gatherer{Take: take}
+	gather := traces.Gatherer{Take: take, Warn: warn}
 	for element, err := range boundjson.Stream(a, maxElement, "result", "resourceSpans") {
 		if err != nil {
 			return gather.Traces, err

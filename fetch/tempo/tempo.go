@@ -86,7 +86,7 @@ func (s *Server) trace(ctx context.Context, path string) ([]buildkit.Span, error
 		return nil, err
 	}
 	if len(data) > file.MaxFile {
-		return nil, fmt.Errorf("a trace larger than %d MiB", file.MaxFile>>20)
+		return nil, fmt.Errorf("%w, or of %d MiB", file.ErrTooManySpans, file.MaxFile>>20)
 	}
 	var spans []buildkit.Span
 	if a.Type == asJSON || len(data) > 0 && data[0] == '{' {
@@ -194,7 +194,7 @@ func (s *Server) Search(ctx context.Context, q traces.Question, take func(string
 		switch {
 		case errors.Is(err, traces.ErrNoTrace): // it is gone by now
 			continue
-		case errors.Is(err, errPartial) && q.Warn != nil:
+		case (errors.Is(err, errPartial) || errors.Is(err, file.ErrTooManySpans)) && q.Warn != nil:
 			q.Warn(fmt.Errorf("trace %s: %w", id, err))
 			continue
 		case err != nil:
@@ -262,7 +262,7 @@ func traceID(id string) string {
 // explain says what an error means, and what to do.
 func (s *Server) explain(ctx context.Context, doing string, err error) error {
 	switch {
-	case errors.Is(err, traces.ErrNoTrace), errors.Is(err, errPartial):
+	case errors.Is(err, traces.ErrNoTrace), errors.Is(err, errPartial), errors.Is(err, file.ErrTooManySpans):
 		return err
 	case ctx.Err() != nil:
 		return ctx.Err()

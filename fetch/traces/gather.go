@@ -12,11 +12,16 @@ import (
 // itself.
 type Gatherer struct {
 	// Take is given a trace for as long as it runs.
-	Take   func(id string, spans []buildkit.Span) error
-	Traces int // handed on
+	Take func(id string, spans []buildkit.Span) error
+	// Warn is told of a trace that is too large to be handed on, which is left out;
+	// where it is nil, that is an error.
+	Warn   func(error)
+	Traces int // handed on, or left out
 
 	id    string
 	spans []buildkit.Span
+	bytes int  // of text in spans
+	large bool // the rest of the trace is passed over
 }
 
 // Add takes in a span.
@@ -27,11 +32,26 @@ func (g *Gatherer) Add(s buildkit.Span) error {
 		}
 		g.id = s.Trace
 	}
-	if len(g.spans) == file.MaxSpans {
-		return fmt.Errorf("trace %s: more than %d spans", g.id, file.MaxSpans)
+	if g.large {
+		return nil
 	}
-	g.spans = append(g.spans, s)
+	g.bytes += textOf(&s)
+	if len(g.spans) < file.MaxSpans && g.bytes <= file.MaxFile {
+		g.spans = append(g.spans, s)
+		return nil
+	}
+	err := fmt.Errorf("trace %s: %w, or of %d MiB", g.id, file.ErrTooManySpans, file.MaxFile>>20)
+	if g.Warn == nil {
+		return err
+	}
+	g.Warn(err)
+	g.large = true
 	return nil
+}
+
+// textOf is how many bytes of text a span holds that it does not share.
+func textOf(s *buildkit.Span) int {
+	return len(s.Name) + len(s.Message) + len(s.Vertex) + len(s.Method) + len(s.URL)
 }
 
 // End hands on the last trace.
@@ -39,8 +59,11 @@ func (g *Gatherer) End() error {
 	if len(g.spans) == 0 {
 		return nil
 	}
-	id, spans := g.id, g.spans
-	g.id, g.spans = "", spans[:0] // for the next, which is about as large
+	id, spans, large := g.id, g.spans, g.large
+	g.id, g.spans, g.bytes, g.large = "", spans[:0], 0, false // for the next, which is about as large
 	g.Traces++
+	if large {
+		return nil
+	}
 	return g.Take(id, spans)
 }

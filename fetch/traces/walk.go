@@ -118,12 +118,16 @@ func (w *walk) window(ctx context.Context, from, to time.Time) (int, error) {
 	q.From, q.To = from, to
 	q.Has = func(id string) bool { return w.seen[id] }
 	q.Warn = func(err error) { w.o.note("left out: %v", err) }
+	most := 1000 + 10*q.Limit // some servers send more than they are asked for
 	here := map[string]bool{}
 	torn := map[string]bool{}
 	n, err := w.o.server.Search(ctx, q, func(id string, spans []buildkit.Span) error {
 		if here[id] { // it came in pieces
 			torn[id] = true
 			return ctx.Err()
+		}
+		if len(here) == most {
+			return fmt.Errorf("the answer has more than %d traces, of %d that were asked for", most, q.Limit)
 		}
 		here[id] = true
 		if !w.seen[id] {
