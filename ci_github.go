@@ -30,6 +30,9 @@ func githubIdentity(e env) identity {
 	case event.PullRequest != nil:
 		pr := event.PullRequest
 		id.pullRequest = strconv.Itoa(cmp.Or(event.Number, pr.Number))
+		if strings.HasPrefix(e("GITHUB_REF"), "refs/pull/") {
+			id.merge = id.revision
+		}
 		id.revision = cmp.Or(pr.Head.SHA, id.revision)
 		id.branch = cmp.Or(pr.Head.Ref, id.branch)
 		id.repository = cmp.Or(pr.Head.Repo.FullName, "(deleted)") // a fork that is gone

@@ -54,7 +54,7 @@ func TestCIIdentity(t *testing.T) {
 			event: `{"number":7,"pull_request":{"head":{"sha":"head","ref":"main","repo":{"full_name":"fork/r"}},
 				"base":{"ref":"main","repo":{"full_name":"o/r"}}},"repository":{"default_branch":"trunk"}}`,
 			want: identity{
-				pipeline: "o/r", repository: "fork/r", revision: "head", branch: "main", baseBranch: "main",
+				pipeline: "o/r", repository: "fork/r", revision: "head", merge: "merge", branch: "main", baseBranch: "main",
 				baseRepository: "o/r", pullRequest: "7",
 			},
 		},

@@ -97,6 +97,41 @@ func TestGithubBaseline(t *testing.T) {
 	}
 }
 
+// The record of a fork's pull request says the repository that the merge was checked
+// out of, and that merge: it is a build of the fork's branch all the same, and the
+// earlier ones of that are its evidence, not those of a branch of the same name here.
+func TestGithubForkInItsOwnRun(t *testing.T) {
+	s := githubtest.New(t)
+	build := func(id string, ago time.Duration) []byte {
+		return fmt.Appendf(nil, `{"id":%q,"pipeline":"shop/app Dockerfile","repository":"https://github.com/shop/app","revision":"merge","start":%q,"steps":[{"name":"RUN a","duration_seconds":9}]}`,
+			id, time.Now().Add(-ago).UTC().Format(time.RFC3339))
+	}
+	for id, head := range map[string]string{"fork": "eve/app", "here": "shop/app"} {
+		run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "patch", Head: head, HeadID: int64(len(head)), Created: time.Now().Add(-2 * time.Hour)})
+		s.AddArtifact(run, "buildregress", build(id, 2*time.Hour))
+	}
+	path := filepath.Join(t.TempDir(), "new.jsonl")
+	if err := os.WriteFile(path, build("new", time.Minute), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	event := eventFile(t, `{"number":7,"pull_request":{"head":{"sha":"abc","ref":"patch","repo":{"full_name":"eve/app"}},
+		"base":{"ref":"main","repo":{"full_name":"shop/app"}}},"repository":{"full_name":"shop/app","default_branch":"main"}}`)
+	code, stdout, stderr := onGithub(t, s, map[string]string{
+		"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event, "GITHUB_SHA": "merge", "GITHUB_REF": "refs/pull/7/merge",
+	}, "check", "--verbose", "--format", "json", "--baseline", "github://shop/app", path)
+	var report detect.Report
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
+		t.Fatalf("%v: %s%s", err, stdout, stderr)
+	}
+	b := report.Results[0].Build
+	if b.Repository != "eve/app" || b.Revision != "abc" || b.PullRequest != "7" || b.Pipeline != "shop/app Dockerfile" {
+		t.Errorf("it is taken for %+v", b)
+	}
+	if code != exitOK || !strings.Contains(stderr, "1 of its own") {
+		t.Errorf("exit %d\n%s", code, stderr)
+	}
+}
+
 // After the run of a fork's pull request, its artifacts are judged: as what the
 // event and the API say they are, whatever they say themselves.
 func TestGithubWorkflowRun(t *testing.T) {

@@ -15,6 +15,7 @@ type identity struct {
 	pipeline       string
 	repository     string // of the head
 	revision       string
+	merge          string // what the CI system made of revision and the pull request's target, if anything
 	branch         string // of the head
 	baseBranch     string // the pull request's target, else the default branch
 	baseRepository string
@@ -71,7 +72,8 @@ func (n *namer) complete(b *detect.Build) {
 	override(b, n.given)
 	if justMade(b, n.now) {
 		newest := !b.Start.Add(b.Duration).Before(n.newest)
-		if newest || isRevision(b, n.ci.revision) {
+		if newest || isRevision(b, n.ci.revision) || isRevision(b, n.ci.merge) {
+			asHead(b, n.ci)
 			fill(b, n.ci)
 		}
 		fill(b, identity{pipeline: n.ci.pipeline, repository: n.ci.repository, runner: n.ci.runner})
@@ -86,6 +88,20 @@ func (n *namer) complete(b *detect.Build) {
 // marks that of a checkout with changes.
 func isRevision(b *detect.Build, commit string) bool {
 	return commit != "" && strings.TrimSuffix(b.Revision, "-dirty") == commit
+}
+
+// asHead makes a build of a pull request one of its head. It was checked out of the
+// repository that the pull request is for, often as a merge, and says so.
+func asHead(b *detect.Build, ci identity) {
+	if ci.pullRequest == "" || b.PullRequest != "" && b.PullRequest != ci.pullRequest {
+		return
+	}
+	if isRevision(b, ci.merge) {
+		b.Revision = ci.revision + strings.TrimPrefix(b.Revision, ci.merge)
+	}
+	if strings.EqualFold(repositoryName(b.Repository), ci.baseRepository) {
+		b.Repository = ci.repository
+	}
 }
 
 // inFull writes the identity of b as it is shown, stored and compared.
