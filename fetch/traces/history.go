@@ -35,8 +35,21 @@ func (o *Origin) History(ctx context.Context, q fetch.Query) (*detect.History, e
 	if err != nil {
 		return nil, err
 	}
+	p.explain()
 	h.Notes, o.notes = append(h.Notes, o.notes...), nil
 	return h, nil
+}
+
+// explain says why nothing was found, where it may be that builds are called
+// otherwise on the server.
+func (p *past) explain() {
+	switch _, own := p.o.known[p.q.Build.ID]; {
+	case p.found > 0 || len(p.o.Tags) > 0:
+	case !own:
+		p.o.note("no build in %s says %s=%s: --pipeline is what they say instead", p.o.Name, attributePipeline, buildkit.Clean(p.pipeline, buildkit.MaxName))
+	case p.pipeline == "":
+		p.o.note("the build does not say its pipeline, and is compared only with builds that do not: OTEL_RESOURCE_ATTRIBUTES=%s=NAME", attributePipeline)
+	}
 }
 
 // keep keeps what the searches for a history found, all at once: each write waits
@@ -63,7 +76,8 @@ type past struct {
 	style    string // what stands in front of branches
 	memory   fetch.Memory
 	seen     map[string]bool // ids of builds in memory
-	bases    int             // builds of the base branch that can be compared
+	found    int             // builds that can be compared
+	bases    int             // of these, those of the base branch
 	missing  map[string]int  // builds in which steps of q.Build are yet to be found
 }
 
@@ -109,6 +123,7 @@ func (p *past) add(t *summary) []*detect.Build {
 		p.memory.Add(b)
 		if b.Pipeline == p.q.Build.Pipeline || b.Pipeline == "" {
 			added = append(added, &b)
+			p.found++
 		}
 	}
 	return added

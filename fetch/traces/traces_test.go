@@ -405,3 +405,28 @@ func TestKeptByTenant(t *testing.T) {
 		}
 	})
 }
+
+// Where builds are called otherwise on the server, it is told how to say so.
+func TestNothingOfThePipeline(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		j.Add(mains(10)...)
+		elsewhere := detect.Build{ID: "x", Pipeline: "o/shop Dockerfile", Branch: "main", Start: noon}
+		h, err := traces.New(s, quick()).History(t.Context(), query(&elsewhere, 50))
+		if err != nil || len(h.Base) != 0 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "says cicd.pipeline.name=o/shop Dockerfile: --pipeline") {
+			t.Errorf("%d builds, notes %q, error %v", len(h.Base), h.Notes, err)
+		}
+		b := subject()
+		delete(b.Says, "cicd.pipeline.name")
+		j.Add(b)
+		if _, h := judge(t, traces.New(s, quick()), fetch.Want{TraceID: b.ID()}); len(h.Base) != 0 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "does not say its pipeline") {
+			t.Errorf("%d builds, notes %q", len(h.Base), h.Notes)
+		}
+		// The first of a pipeline needs no explanation.
+		first := tracetest.Usual(3000, noon)
+		first.Says["cicd.pipeline.name"] = "young"
+		j.Add(first)
+		if _, h := judge(t, traces.New(s, quick()), fetch.Want{TraceID: first.ID()}); len(h.Notes) != 0 {
+			t.Errorf("notes %q", h.Notes)
+		}
+	})
+}
