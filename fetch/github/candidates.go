@@ -38,6 +38,12 @@ func (s *Records) builds(ctx context.Context, q fetch.Query, l list, t *tally) (
 	for _, r := range l.head {
 		candidates = append(candidates, s.candidates(r, l.artifacts[r.GetID()])...)
 	}
+	// They are read first, and are not to take the place of the base's: a run may
+	// have hundreds.
+	if more := len(candidates) - maxOwn; more > 0 {
+		t.left += more
+		candidates = candidates[:maxOwn]
+	}
 	heads := len(candidates)
 	t.runs = len(l.base)
 	for _, r := range l.base {

@@ -301,6 +301,22 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
+// However much a pull request's runs leave, there is a baseline.
+func TestManyOfAPullRequest(t *testing.T) {
+	s := githubtest.New(t)
+	addMain(t, s, 0, 10)
+	for n := range 5 {
+		run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "slow", Created: began.Add(time.Duration(20+n) * time.Hour)})
+		for k := range 80 {
+			s.AddArtifact(run, fmt.Sprintf("buildregress-%d", k), []byte("no record"))
+		}
+	}
+	h, err := history(t, options(t, s, pull(t, s).GetID()))
+	if err != nil || len(h.Base) != 10 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "99 no build record, ") || !strings.Contains(h.Notes[0], "221 beyond the first 300") {
+		t.Errorf("%d builds, %v, %v", len(h.Base), h.Notes, err)
+	}
+}
+
 // A record that a pull request copied from main takes nothing from the baseline,
 // and is no evidence.
 func TestCopiedRecord(t *testing.T) {

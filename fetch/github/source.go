@@ -21,6 +21,7 @@ const (
 	maxPages     = 10       // of one list
 	maxArtifact  = 32 << 20 // bytes of one; records are below one MiB
 	maxArtifacts = 300      // of a history, looked at
+	maxOwn       = 100      // of those, from a pull request's or a branch's runs
 	maxHeld      = 1 << 20  // steps of their builds; a build has some ten to some hundred
 	maxRuns      = 200      // of a branch, looked at
 	evidenceRuns = 5        // of a pull request

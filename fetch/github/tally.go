@@ -72,7 +72,7 @@ func (t *tally) notes(branch string) (notes []string) {
 		{t.tooLarge, errTooLarge.Error()},
 		{t.noRecord, errNoRecord.Error()},
 		{t.failed, "could not be had"},
-		{t.left, fmt.Sprintf("beyond the first %d", maxArtifacts)},
+		{t.left, fmt.Sprintf("beyond the first %d, or %d of a branch's own", maxArtifacts, maxOwn)},
 	} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
