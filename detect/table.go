@@ -13,11 +13,14 @@ const (
 	kernelReach = 16
 )
 
-// kernel holds Student's t density at the places of a table, from a kernel's
-// middle outwards, in units of its width.
-var kernel = func() (k [perKernel*kernelReach + 1]float64) {
+// reach is the same in places of a table.
+const reach = perKernel * kernelReach
+
+// kernel holds Student's t density at the places of a table around a kernel's middle,
+// in units of its width.
+var kernel = func() (k [2*reach + 1]float64) {
 	for i := range k {
-		k[i] = studentT4(float64(i) / perKernel)
+		k[i] = studentT4(float64(i-reach) / perKernel)
 	}
 	return k
 }()
@@ -62,7 +65,7 @@ func newTable(p *predictive, sd float64) *table {
 	t.step = width / perKernel
 	low, high := p.values[0], p.values[len(p.values)-1]
 	t.from = low - kernelReach*width
-	places := int((high-low)/t.step) + 2*(len(kernel)-1) + 3
+	places := int((high-low)/t.step) + len(kernel) + 2
 	t.f = t.take(places)
 
 	// Each value is shared out to the two places beside it, and each of these then
@@ -80,13 +83,12 @@ func newTable(p *predictive, sd float64) *table {
 			continue
 		}
 		weight *= height
-		t.f[i] += weight * kernel[0]
-		below, above := t.f[max(0, i-len(kernel)+1):i], t.f[i+1:min(places, i+len(kernel))]
-		for k := range above {
-			above[k] += weight * kernel[k+1]
-		}
-		for k := range below {
-			below[k] += weight * kernel[len(below)-k]
+		first := max(0, i-reach)
+		around := t.f[first:min(places, i+reach+1)]
+		k := kernel[first-i+reach:]
+		k = k[:len(around)]
+		for at := range around {
+			around[at] += weight * k[at]
 		}
 	}
 	// The contamination goes on from place to place by one factor.
