@@ -17,6 +17,7 @@ import (
 	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/fetch/jaeger"
 	"github.com/buildregress/buildregress/fetch/traces"
+	"github.com/buildregress/buildregress/fetch/traces/tracetest"
 )
 
 // endless is a server whose answer to a search does not end.
@@ -110,4 +111,44 @@ func TestTooLargeTraceOverHTTP(t *testing.T) {
 	if err != nil || n != 3 || !slices.Equal(took, []string{first, last}) || len(warned) != 1 {
 		t.Errorf("took %q of %d, warned %v, error %v", took, n, warned, err)
 	}
+}
+
+// torn sends the traces of a search in two pieces each, the second pieces last.
+type torn struct{ traces.Server }
+
+func (s torn) Search(ctx context.Context, q traces.Question, take func(string, []buildkit.Span) error) (int, error) {
+	type piece struct {
+		id    string
+		spans []buildkit.Span
+	}
+	var rest []piece
+	n, err := s.Server.Search(ctx, q, func(id string, spans []buildkit.Span) error {
+		const last = 3
+		rest = append(rest, piece{id, append([]buildkit.Span{}, spans[len(spans)-last:]...)})
+		return take(id, spans[:len(spans)-last])
+	})
+	for _, p := range rest {
+		if err == nil {
+			err = take(p.id, p.spans)
+		}
+	}
+	return n, err
+}
+
+// Traces that come in pieces are each one build, with all of its steps.
+func TestTornTraces(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		j.Add(mains(10)...)
+		b := subject()
+		j.Add(b)
+		got, h := judge(t, traces.New(torn{s}, quick()), fetch.Want{RunID: "run-1000"})
+		if len(got.Steps) != len(b.Steps) {
+			t.Errorf("%d steps of %d", len(got.Steps), len(b.Steps))
+		}
+		for _, base := range h.Base {
+			if len(base.Steps) != len(b.Steps) {
+				t.Errorf("a build of the history has %d steps of %d", len(base.Steps), len(b.Steps))
+			}
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -119,8 +120,8 @@ func (w *walk) window(ctx context.Context, from, to time.Time) (int, error) {
 	q.Has = func(id string) bool { return w.seen[id] }
 	q.Warn = func(err error) { w.o.note("left out: %v", err) }
 	most := 1000 + 10*q.Limit // some servers send more than they are asked for
-	here := map[string]bool{}
-	torn := map[string]bool{}
+	here, torn := map[string]bool{}, map[string]bool{}
+	var found []*summary
 	n, err := w.o.server.Search(ctx, q, func(id string, spans []buildkit.Span) error {
 		if here[id] { // it came in pieces
 			torn[id] = true
@@ -130,47 +131,62 @@ func (w *walk) window(ctx context.Context, from, to time.Time) (int, error) {
 			return fmt.Errorf("the answer has more than %d traces, of %d that were asked for", most, q.Limit)
 		}
 		here[id] = true
-		if !w.seen[id] {
-			w.consider(id, spans, q)
+		if t := w.consider(id, spans, q); t != nil {
+			found = append(found, t)
 		}
 		return ctx.Err()
 	})
-	for id := range torn {
+	for _, t := range found {
+		if !torn[t.id] {
+			w.accept(t)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(torn)) {
 		if err != nil {
 			break
 		}
 		var spans []buildkit.Span
-		if spans, err = w.o.server.Trace(ctx, id); err == nil {
-			delete(w.seen, id)
-			w.consider(id, spans, q)
+		switch spans, err = w.o.server.Trace(ctx, id); {
+		case errors.Is(err, ErrNoTrace): // it is gone by now
+			err = nil
+		case err == nil:
+			if t := w.consider(id, spans, q); t != nil {
+				w.accept(t)
+			}
 		}
 	}
 	return n, err
 }
 
-// consider takes a trace if it is what q asks for.
-func (w *walk) consider(id string, spans []buildkit.Span, q Question) {
-	if !matches(id, spans, q) {
-		return
+// consider makes a summary of a trace, nil if it is not what q asks for or was
+// accepted before.
+func (w *walk) consider(id string, spans []buildkit.Span, q Question) *summary {
+	if w.seen[id] || !matches(id, spans, q) {
+		return nil
 	}
 	t := w.o.summarise(id, spans, []string{q.Service})
 	if !t.inTime(q.From, q.To) || t.start.After(w.newest) {
-		return
+		return nil
 	}
-	w.seen[id] = true
+	return &t
+}
+
+// accept takes a trace.
+func (w *walk) accept(t *summary) {
+	w.seen[t.id] = true
 	w.longer = max(w.longer, t.end.Sub(t.start))
 	if t.state == buildkit.Open && w.o.Now().Sub(t.end) < abandoned && (w.opened.IsZero() || t.start.Before(w.opened)) {
 		w.opened = t.start
 	}
-	kept := fetch.Found{ID: id, Start: t.start}
+	kept := fetch.Found{ID: t.id, Start: t.start}
 	if t.state != buildkit.Open {
 		kept.Builds = t.builds
 	}
 	w.found = append(w.found, kept)
-	if id != w.own {
+	if t.id != w.own {
 		w.got++
 	}
-	w.take(&t)
+	w.take(t)
 }
 
 // abandoned is how long after its last span a trace without an end is one that
