@@ -42,7 +42,7 @@ func (s *Records) History(ctx context.Context, q fetch.Query) (*detect.History, 
 	}
 	tally.cut(err)
 	// This repository is the base: what a build calls it says nothing.
-	q.BaseRepository = s.canonical(l)
+	q.BaseRepository = s.canonical(slices.Concat(l.base, l.head))
 	base, own := s.builds(inner, q, l, tally)
 	switch {
 	case ctx.Err() != nil:
@@ -72,16 +72,6 @@ func (s *Records) Pipelines(context.Context) ([]fetch.Pipeline, error) {
 		}
 	}
 	return m.Pipelines(context.Background())
-}
-
-// canonical is the repository's name as its runs have it.
-func (s *Records) canonical(l list) string {
-	for _, r := range slices.Concat(l.base, l.head) {
-		if name := r.GetRepository().GetFullName(); name != "" {
-			return name
-		}
-	}
-	return s.shown()
 }
 
 // list lists the runs that can be history for a query, and their artifacts. An

@@ -85,6 +85,17 @@ func (s *source) set(o Options) {
 // shown is what the source is called in messages.
 func (s *source) shown() string { return s.Owner + "/" + s.Name }
 
+// canonical is the repository's name as its runs have it: an address may write it
+// otherwise, or be that of before it was renamed.
+func (s *source) canonical(runs []*gh.WorkflowRun) string {
+	for _, r := range runs {
+		if name := r.GetRepository().GetFullName(); name != "" {
+			return name
+		}
+	}
+	return s.shown()
+}
+
 // origin is under what a shelf keeps what comes from here.
 func (s *source) origin(kind string) string {
 	return s.Client.BaseURL.JoinPath("repos", strings.ToLower(s.Owner), strings.ToLower(s.Name), kind).String()

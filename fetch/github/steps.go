@@ -220,7 +220,7 @@ func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, er
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	q.BaseRepository = s.shown()
+	q.BaseRepository = s.canonical(runs)
 	var all []detect.Build
 	odd, enough := 0, 0
 	for i, run := range runs {

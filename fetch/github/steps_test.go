@@ -57,6 +57,28 @@ func named(b *detect.Build) (out []string) {
 	return out
 }
 
+// However an address writes the repository, its builds are of one: those of main
+// are on the same line as the one to be judged.
+func TestStepsOfARepositoryByAnotherName(t *testing.T) {
+	s := githubtest.New(t)
+	for n := range 12 {
+		addJob(s, s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)}), "image", usual(n)...)
+	}
+	run := s.AddRun(githubtest.Run{Created: began.Add(100 * time.Hour)})
+	addJob(s, run, "image", usual(0)...)
+	o := options(t, s, run.GetID())
+	o.Owner, o.Name = "Shop", "App"
+	steps := OpenSteps(o)
+	builds, _, err := steps.Builds(t.Context(), fetch.Want{})
+	if err != nil || len(builds) != 1 {
+		t.Fatal(builds, err)
+	}
+	h, err := steps.History(t.Context(), fetch.Query{Build: &builds[0], BaseBranch: "main", BaseRepository: "shop/app", Window: 50, Enough: 8})
+	if err != nil || len(h.Base) != 12 || h.Base[0].Repository != builds[0].Repository {
+		t.Errorf("%+v, %v, want 12 builds of %s", h, err, builds[0].Repository)
+	}
+}
+
 // The job that runs us is judged as far as it has come, against the same part of
 // the same job in earlier runs.
 func TestLiveJob(t *testing.T) {

@@ -148,7 +148,11 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		Refuse(w, http.StatusUnauthorized, "Bad credentials")
 		return
 	}
-	rest, ok := strings.CutPrefix(r.URL.Path, "/repos/"+Repository+"/")
+	const root = "/repos/" + Repository + "/"
+	rest, ok := r.URL.Path, false
+	if len(rest) >= len(root) && strings.EqualFold(rest[:len(root)], root) { // as GitHub does
+		rest, ok = rest[len(root):], true
+	}
 	if !ok {
 		Refuse(w, http.StatusNotFound, "Not Found")
 		return
