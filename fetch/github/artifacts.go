@@ -88,6 +88,9 @@ func (s *source) askEach(ctx context.Context, runs []*gh.WorkflowRun, add func(i
 	each(len(runs), func(i int) bool {
 		id := runs[i].GetID()
 		artifacts, err := s.artifactsOfRun(ctx, id)
+		if len(runs) > 1 && errors.Is(err, ErrDenied) && !errors.Is(err, errRefused) {
+			err = nil // it was listed, and is deleted since
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		for _, a := range artifacts {

@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -314,6 +315,29 @@ func TestManyOfAPullRequest(t *testing.T) {
 	h, err := history(t, options(t, s, pull(t, s).GetID()))
 	if err != nil || len(h.Base) != 10 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "99 no build record, ") || !strings.Contains(h.Notes[0], "221 beyond the first 300") {
 		t.Errorf("%d builds, %v, %v", len(h.Base), h.Notes, err)
+	}
+}
+
+// A run that is deleted between two requests costs no more than itself.
+func TestDeletedRun(t *testing.T) {
+	s := githubtest.New(t)
+	addMain(t, s, 0, 10)
+	for n := range 300 { // so that each run is asked for
+		s.AddArtifact(s.AddRun(githubtest.Run{Branch: "x", Created: began.Add(time.Duration(20+n) * time.Hour)}), "coverage", nil)
+	}
+	gone := fmt.Sprintf("/runs/%d/", s.Runs[3].GetID())
+	r := OpenRecords(options(t, s, pull(t, s).GetID()))
+	q := query(t, r)
+	q.Build.PullRequest = "7"
+	s.Fault = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, gone) {
+			return false
+		}
+		githubtest.Refuse(w, http.StatusNotFound, "Not Found")
+		return true
+	}
+	if h, err := r.History(t.Context(), q); err != nil || len(h.Base) != 9 {
+		t.Errorf("%+v, %v", h, err)
 	}
 }
 
