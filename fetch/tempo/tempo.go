@@ -168,6 +168,9 @@ func unwrap(data []byte) (trace []byte, err error) {
 
 var errNotTempo = errors.New("the answer is no trace of Tempo's, or is cut off")
 
+// errPage tells that a page for people came, such as that of a login.
+var errPage = errors.New("a page is what answers there, not Tempo's API")
+
 // A hit is a trace that a search names.
 type hit struct {
 	TraceID string      `json:"traceID"`
@@ -219,6 +222,9 @@ func (s *Server) hits(ctx context.Context, q traces.Question) (hits []hit, err e
 		return nil, err
 	}
 	defer a.Close()
+	if a.Type == "text/html" {
+		return nil, errPage
+	}
 	const most = 1 << 20 // bytes of a hit
 	for element, err := range boundjson.Stream(a, most, "traces") {
 		if err != nil {
@@ -268,7 +274,7 @@ func (s *Server) explain(ctx context.Context, doing string, err error) error {
 		return ctx.Err()
 	}
 	t := traces.Explain(s.name, doing, err)
-	if status := new(dial.StatusError); errors.As(err, &status) && status.Code == http.StatusNotFound {
+	if status := new(dial.StatusError); errors.Is(err, errPage) || errors.As(err, &status) && status.Code == http.StatusNotFound {
 		t.Hint = "give the address of Tempo's API, usually on port 3200, with the path that it is under"
 	}
 	return t

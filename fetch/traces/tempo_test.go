@@ -92,6 +92,10 @@ func TestTempoRefuses(t *testing.T) {
 			t.Errorf("%d: error %v, hint %q; want %q", code, err, hintOf(err), want)
 		}
 	}
+	s := openTempo(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>Log in")) }), dial.Options{})
+	if _, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Want{RunID: "7"}); !strings.Contains(hintOf(err), "port 3200") {
+		t.Errorf("error %v, hint %q of a page", err, hintOf(err))
+	}
 }
 
 // Credentials go to the server they are for, over both protocols, and follow no

@@ -430,3 +430,29 @@ func TestNothingOfThePipeline(t *testing.T) {
 		}
 	})
 }
+
+// A machine that was a day ahead when it searched hides nothing that began since.
+func TestKeptAheadOfTime(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "h.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Close()
+		ahead := tracetest.Usual(900, noon.Add(24*time.Hour))
+		j.Add(mains(20)...)
+		j.Add(ahead)
+		options := quick()
+		options.Searches = st
+		options.Now = func() time.Time { return noon.Add(25 * time.Hour) }
+		judge(t, traces.New(s, options), fetch.Want{TraceID: ahead.ID()})
+
+		since, b := tracetest.Usual(1001, noon.Add(time.Hour)), tracetest.Usual(1002, noon.Add(2*time.Hour))
+		j.Add(since, b)
+		options.Now = func() time.Time { return noon.Add(3 * time.Hour) }
+		_, h := judge(t, traces.New(s, options), fetch.Want{TraceID: b.ID()})
+		if ids := idsOf(h.Base); len(ids) != 21 || ids[0] != since.ID() {
+			t.Errorf("%d builds, the newest %q; want 21 and %q", len(ids), ids[:1], since.ID())
+		}
+	})
+}
