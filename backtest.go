@@ -159,7 +159,7 @@ func readToReplay(ctx context.Context, w *world, s settings, names *namer, sourc
 			return nil, nil, err
 		}
 		if from.past != nil {
-			return nil, nil, usageError{source + " is a server, and backtest replays files or a store", "buildregress record puts its builds into the store"}
+			return nil, nil, usageError{source + " is a server, and backtest replays files or a store", "buildregress record puts a build of it into the store; what Jaeger answers to /api/traces?service=buildx&limit=1000 is a file to replay"}
 		}
 		subjects, warnings, err := readSubjects(ctx, w, names, from, fetch.Want{})
 		if err != nil {

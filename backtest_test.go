@@ -257,3 +257,11 @@ func BenchmarkBacktest(b *testing.B) {
 		}
 	})
 }
+
+// A server is replayed by way of a file, and it is told how.
+func TestBacktestOfServer(t *testing.T) {
+	s := newTraced(t)
+	if code, _, stderr := s.run(nil, "backtest", s.http); code != exitUsage || !strings.Contains(stderr, "/api/traces?service=buildx") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+}
