@@ -88,7 +88,7 @@
 //	0.0020              1.9    .45  .80  .92                5.7     .46   .87   .94
 //	0.0050              3.6    .75  .88  .94               12.8     .51   .89   .95
 //
-// Against 50 values, one build is as good (2.3 (1.0–4.7) of 1,000, ×3 .73); but values
+// Against 50 values, one build is as good (1.3 (0.6–2.1) of 1,000, ×3 .74); but values
 // drawn at random out of 55 may be of a level that was left since, and are then
 // rightly called slower than the new one.
 //
