@@ -247,6 +247,7 @@ func (j *judgement) weigh(contamination, limit float64) {
 	model := newPredictive(j.values, contamination, j.grain)
 	defer model.release()
 	trial := j.trial
+	j.raw, j.cleared = make([]observation, 0, maxEvidence), make([]observation, 0, maxEvidence)
 	for i := max(0, len(trial.New)-maxEvidence); i < len(trial.New); i++ {
 		o := observation{y: j.log(trial.New[i])}
 		j.raw = append(j.raw, o)

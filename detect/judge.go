@@ -177,9 +177,7 @@ func describe(s *series, build *Build) StepResult {
 // that take long enough to matter, whose places it returns by those of their steps.
 func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r *Result) (loads map[int]int) {
 	t := p.Thresholds
-	var trials []Trial
-	var tried []*series
-	var results []int // place of each trial's result
+	var attempts []attempt
 	resolution := resolutionOf(a)
 	try := func(s *series, at, result int) {
 		step, rule := &r.Steps[result], p.rulingOf(s.step.Key)
@@ -208,20 +206,7 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 			trial.Thresholds = &rule.Thresholds
 			step.Notes = append(step.Notes, fmt.Sprintf("by a rule of its own: at least %s and %.3g %%", rule.MinDelta, 100*rule.MinSlowdown))
 		}
-		var recent []*Build // evidence that is in the baseline as well
-		for b := range s.ran {
-			if s.ran[b] {
-				if a.inBase(a.branch[b]) {
-					recent = append(recent, a.branch[b])
-				}
-				trial.New = append(trial.New, s.values[b])
-				trial.Runners = append(trial.Runners, g.forStep(&moods[b], at))
-			}
-		}
-		trial.Recent = len(recent)
-		trial.History = s.durationsFrom(recent, t.Window+trial.Recent)
-		step.Basis = basisOf(&trial, s, a.branch, recent, t)
-		trials, tried, results = append(trials, trial), append(tried, s), append(results, result)
+		attempts = append(attempts, attempt{trial: trial, series: s, at: at, result: result})
 	}
 	build := a.branch[len(a.branch)-1]
 	loads = map[int]int{}
@@ -238,10 +223,44 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 			try(load, i, loads[i])
 		}
 	}
-	for k, d := range Decide(trials, t) {
-		fill(&r.Steps[results[k]], tried[k], &d, a.branch, t)
-	}
+	trials := make([]Trial, len(attempts))
+	concurrently(len(attempts), func(k int) {
+		attempts[k].prepare(a, g, moods, t)
+		trials[k] = attempts[k].trial
+	})
+	decisions := Decide(trials, t)
+	concurrently(len(attempts), func(k int) {
+		try := &attempts[k]
+		step := &r.Steps[try.result]
+		step.Basis = basisOf(&try.trial, try.series, a.branch, try.recent, t)
+		fill(step, try.series, &decisions[k], a.branch, t)
+	})
 	return loads
+}
+
+// An attempt is a step put to the test.
+type attempt struct {
+	trial  Trial
+	series *series
+	at     int      // place of the step whose machine's mood counts
+	result int      // place of its result
+	recent []*Build // evidence that is in the baseline as well
+}
+
+// prepare completes the trial.
+func (try *attempt) prepare(a *arranged, g *gauge, moods []mood, t Thresholds) {
+	s := try.series
+	for b := range s.ran {
+		if s.ran[b] {
+			if a.inBase(a.branch[b]) {
+				try.recent = append(try.recent, a.branch[b])
+			}
+			try.trial.New = append(try.trial.New, s.values[b])
+			try.trial.Runners = append(try.trial.Runners, g.forStep(&moods[b], try.at))
+		}
+	}
+	try.trial.Recent = len(try.recent)
+	try.trial.History = s.durationsFrom(try.recent, t.Window+try.trial.Recent)
 }
 
 // resolutionOf is what the clock of the baseline usually counts in. What one build

@@ -14,13 +14,13 @@ import (
 	"github.com/buildregress/buildregress/fetch/dial"
 )
 
-// asked asks a server that answers by handler, and returns the error and how often
-// it was asked.
-func asked(t *testing.T, header http.Header, handler http.HandlerFunc) (error, int) {
+// asked asks a server that answers by handler, and returns how often
+// it was asked, and the error.
+func asked(t *testing.T, header http.Header, handler http.HandlerFunc) (times int, err error) {
 	t.Helper()
-	var times atomic.Int32
+	var count atomic.Int32
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		times.Add(1)
+		count.Add(1)
 		handler(w, r)
 	}))
 	defer s.Close()
@@ -33,13 +33,13 @@ func asked(t *testing.T, header http.Header, handler http.HandlerFunc) (error, i
 	if err == nil {
 		a.Close()
 	}
-	return err, int(times.Load())
+	return int(count.Load()), err
 }
 
 // A server that sends us round in circles is left soon, and one that sends us away
 // is not followed.
 func TestRedirects(t *testing.T) {
-	err, times := asked(t, nil, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) })
+	times, err := asked(t, nil, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) })
 	if err == nil || times > 20 {
 		t.Errorf("asked %d times, error %v", times, err)
 	}
@@ -47,7 +47,7 @@ func TestRedirects(t *testing.T) {
 		t.Errorf("followed, with %v", r.Header)
 	}))
 	defer away.Close()
-	err, _ = asked(t, http.Header{"Authorization": {"Bearer abcdefghij"}}, func(w http.ResponseWriter, r *http.Request) {
+	_, err = asked(t, http.Header{"Authorization": {"Bearer abcdefghij"}}, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, away.URL, http.StatusTemporaryRedirect)
 	})
 	if err == nil || !strings.Contains(err.Error(), "sends us elsewhere") {
@@ -57,7 +57,7 @@ func TestRedirects(t *testing.T) {
 
 // How long to wait may be said as a date.
 func TestRetryAfterDate(t *testing.T) {
-	err, times := asked(t, nil, func(w http.ResponseWriter, _ *http.Request) {
+	times, err := asked(t, nil, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
@@ -71,7 +71,7 @@ func TestRetryAfterDate(t *testing.T) {
 func TestNoEchoOfSecrets(t *testing.T) {
 	const secret = "hunter2hunter2"
 	for _, value := range []string{"Bearer " + secret, "Key " + secret, secret, "Basic " + base64.StdEncoding.EncodeToString([]byte("me:"+secret))} {
-		err, _ := asked(t, http.Header{"Authorization": {value}}, func(w http.ResponseWriter, r *http.Request) {
+		_, err := asked(t, http.Header{"Authorization": {value}}, func(w http.ResponseWriter, r *http.Request) {
 			said := r.Header.Get("Authorization")
 			_, credentials, _ := strings.Cut(said, " ")
 			_, password, _ := r.BasicAuth()
