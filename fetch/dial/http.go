@@ -73,11 +73,16 @@ func retry(ctx context.Context, r *http.Response, err error) (bool, error) {
 	return false, nil
 }
 
-// retryAfter is how long the server asks to wait, 0 if it says nothing.
+// retryAfter is how long the server asks to wait, 0 if it says nothing. A date is
+// one by the server's own clock.
 func retryAfter(r *http.Response) time.Duration {
 	said := r.Header.Get("Retry-After")
 	if date, err := http.ParseTime(said); err == nil {
-		return max(0, time.Until(date).Truncate(time.Second))
+		now, err := http.ParseTime(r.Header.Get("Date"))
+		if err != nil {
+			return longestRetry + time.Second // who knows
+		}
+		return max(0, date.Sub(now))
 	}
 	seconds, err := strconv.Atoi(said)
 	if err != nil || seconds < 0 {
