@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -369,9 +368,6 @@ func TestActionChecks(t *testing.T) {
 }
 
 func TestActionWithoutABinaryJudgesNothing(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("a file there needs no right to be run")
-	}
 	log, _, code := bash(t, "check.bash", map[string]string{"BINARY": filepath.Join(t.TempDir(), "none"), "RUNNER_TEMP": t.TempDir()})
 	if code != 0 || log != "" {
 		t.Errorf("exit code %d\n%s", code, log)

@@ -37,15 +37,18 @@ var (
 		{name: "timeout", fallback: "2m"},
 		{name: "verbose", toggle: true},
 	}, tracesOptions...)
-	checkOptions = append([]option{
-		{name: "baseline"},
-		{name: "base-branch"},
+	judgementOptions = []option{
 		{name: "window"},
 		{name: "min-history"},
 		{name: "fdr"},
 		{name: "min-slowdown"},
 		{name: "min-delta"},
 		{name: "fail-on", many: true},
+		{name: "config"},
+	}
+	checkOptions = slices.Concat(recordOptions, judgementOptions, []option{
+		{name: "baseline"},
+		{name: "base-branch"},
 		{name: "explain"},
 		{name: "output", many: true},
 		{name: "record", fallback: "auto"},
@@ -54,9 +57,8 @@ var (
 		{name: "summary", fallback: "auto"},
 		{name: "annotations", fallback: "auto"},
 		{name: "color", fallback: "auto"},
-		{name: "config"},
-	}, recordOptions...)
-	backtestOptions = []option{
+	})
+	backtestOptions = slices.Concat(judgementOptions, []option{
 		{name: "store", fallback: store.Default},
 		{name: "pipeline"},
 		{name: "branch"},
@@ -65,18 +67,11 @@ var (
 		{name: "builds"},
 		{name: "inject"},
 		{name: "lookback", fallback: "30d"},
-		{name: "window"},
-		{name: "min-history"},
-		{name: "fdr"},
-		{name: "min-slowdown"},
-		{name: "min-delta"},
-		{name: "fail-on", many: true},
-		{name: "config"},
 		{name: "format"},
 		{name: "color", fallback: "auto"},
 		{name: "timeout", fallback: "2m"},
 		{name: "verbose", toggle: true},
-	}
+	})
 	// allOptions has each option of any command, at least once.
 	allOptions = slices.Concat(checkOptions, backtestOptions)
 )

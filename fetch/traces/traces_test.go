@@ -227,15 +227,22 @@ func TestTagInsteadOfBranch(t *testing.T) {
 	}
 }
 
+// emptyStore keeps what is found for as long as the test lasts.
+func emptyStore(t *testing.T) *store.Store {
+	t.Helper()
+	st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "h.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	return st
+}
+
 // What was found is kept, and a later check asks for what is newer, and finds the
 // same.
 func TestKept(t *testing.T) {
 	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
-		st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "h.db"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer st.Close()
+		st := emptyStore(t)
 		b := subject()
 		j.Add(mains(70)...)
 		j.Add(b)
@@ -277,11 +284,7 @@ func TestKept(t *testing.T) {
 // A build that has not ended when another is judged is not forgotten later.
 func TestLateBuildIsNotLost(t *testing.T) {
 	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
-		st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "h.db"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer st.Close()
+		st := emptyStore(t)
 		long := tracetest.Usual(900, noon.Add(-time.Hour)) // of which little has come yet
 		running := long
 		running.Running, running.Steps = true, running.Steps[:1]
@@ -385,11 +388,7 @@ func TestAnotherRunOfTheCommit(t *testing.T) {
 // What was found for one tenant is not the history of another.
 func TestKeptByTenant(t *testing.T) {
 	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
-		st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "h.db"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer st.Close()
+		st := emptyStore(t)
 		b := subject()
 		j.Add(mains(20)...)
 		j.Add(b)
@@ -434,11 +433,7 @@ func TestNothingOfThePipeline(t *testing.T) {
 // A machine that was a day ahead when it searched hides nothing that began since.
 func TestKeptAheadOfTime(t *testing.T) {
 	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
-		st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "h.db"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer st.Close()
+		st := emptyStore(t)
 		ahead := tracetest.Usual(900, noon.Add(24*time.Hour))
 		j.Add(mains(20)...)
 		j.Add(ahead)

@@ -1,0 +1,346 @@
+package detect
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+// A judgement is the work on one trial.
+type judgement struct {
+	trial    *Trial
+	t        Thresholds
+	offset   time.Duration   // added before logarithms are taken
+	grain    float64         // step of the clock, relative to the usual time
+	shift    shift           // newest change of level
+	recent   int             // newest samples left out of the level, as they are judged
+	level    []time.Duration // samples of the level that the step is on, ascending
+	values   []float64       // logarithms that are compared with, ascending: more than the level's if it shifted
+	center   float64         // of values
+	raw      []observation   // as measured, oldest first
+	cleared  []observation   // the same without the runner's factor
+	usual    time.Duration   // of the level or one of its modes, 90 % of which lie between low and high
+	low      time.Duration
+	high     time.Duration
+	slower   leaning
+	faster   leaning
+	q        float64
+	decision Decision
+}
+
+// A leaning is what the newest values say in one direction.
+type leaning struct {
+	run   int     // how many of them say it together
+	value float64 // their evidence
+	p     float64 // error of believing it
+}
+
+// leastOffset is shorter than what anything measures of a step.
+const leastOffset = 100 * time.Microsecond
+
+// newJudgement finds the level that a trial is judged against. sorted holds the
+// newest samples of its history, as many as the window is wide, ascending.
+func newJudgement(trial *Trial, sorted []time.Duration, t Thresholds) *judgement {
+	j := &judgement{trial: trial, t: t, q: 1, level: sorted}
+	// A hundredth of what is worth telling keeps the logarithm of times near zero
+	// from growing without bound.
+	j.offset = max(t.MinDelta.D()/100, trial.Resolution/2, leastOffset)
+	j.grain = float64(trial.Resolution) / (float64(durationMiddle(sorted)) + float64(j.offset))
+	history := trial.History[:min(len(trial.History), t.Window+trial.Recent)]
+	logs := make([]float64, len(history))
+	for i := range history {
+		logs[i] = j.log(history[i])
+	}
+	ascending := make([]float64, len(history))
+	if len(history) == len(sorted) { // the logarithms have the order of the durations
+		for i := range sorted {
+			ascending[i] = j.log(sorted[i])
+		}
+	} else {
+		copy(ascending, logs)
+		slices.Sort(ascending)
+	}
+	logs = j.settle(logs, ascending)
+	j.recent = j.underJudgement(logs)
+	j.values = ascending
+	if j.shift.since > 0 || j.recent > 0 {
+		j.values = slices.Clone(logs[j.recent:])
+		slices.Sort(j.values)
+	}
+	j.center = median(j.values)
+	if j.shift.since > 0 || j.recent > 0 || len(history) > len(sorted) {
+		if j.shift.since > 0 {
+			history = history[:j.shift.since]
+		}
+		if len(history) > j.recent {
+			history = history[j.recent:]
+		}
+		j.level = slices.Clone(history)
+		slices.Sort(j.level)
+	}
+	j.usual, j.low, j.high = rangeOf(j.level)
+	return j
+}
+
+// underJudgement returns how many of the newest logarithms are left out of the
+// level, as they are judged by it: all recent ones where enough are left, else
+// those that stand off from the rest.
+func (j *judgement) underJudgement(logs []float64) int {
+	recent := min(j.trial.Recent, len(logs))
+	if len(logs)-recent >= j.t.MinHistory {
+		return recent
+	}
+	center, n := median(slices.Sorted(slices.Values(logs))), 0
+	for n < recent && len(logs)-n > 3 && logs[n]-center >= math.Log1p(j.t.MinSlowdown)/2 {
+		n++
+	}
+	return n
+}
+
+// settle brings a history, newest first, to its newest level: the one that it
+// came to, and within one that was accepted, what it came to since. ascending
+// holds the same logarithms in that order.
+func (j *judgement) settle(logs, ascending []float64) []float64 {
+	n := min(j.trial.Accepted, len(logs))
+	found := shift{}
+	switch {
+	case n == 0 || n == len(logs):
+		found = findShiftOf(logs, ascending, j.t, usualContamination, j.grain)
+	case n < j.t.MinHistory:
+		found = shiftAt(logs, n)
+	default:
+		j.shift = shiftAt(logs, n)
+		logs = logs[:n]
+		found = findShift(logs, j.t, usualContamination, j.grain)
+	}
+	if found.since > 0 {
+		j.shift = found
+		logs = found.relevel(logs)
+	}
+	return logs
+}
+
+// weigh judges the new values; limit is the error at which one step of this build
+// counts if no other does.
+func (j *judgement) weigh(contamination, limit float64) {
+	model := newPredictive(j.values, contamination, j.grain)
+	defer model.release()
+	trial := j.trial
+	j.raw, j.cleared = make([]observation, 0, maxEvidence), make([]observation, 0, maxEvidence)
+	for i := max(0, len(trial.New)-maxEvidence); i < len(trial.New); i++ {
+		o := observation{y: j.log(trial.New[i])}
+		j.raw = append(j.raw, o)
+		if r := trial.runner(i); r != (Runner{}) {
+			o.y -= r.Log
+			o.sd = r.SD
+		}
+		j.cleared = append(j.cleared, o)
+	}
+	j.seek(model.modes)
+	j.slower = lean(model, j.raw, j.cleared, j.t, trial.Recent > 0)
+	j.faster = j.mirrored(contamination)
+	d := &j.decision
+	for _, m := range model.modes {
+		d.Modes = append(d.Modes, Mode{
+			Seconds: Seconds(j.duration(median(m))),
+			Share:   float64(len(m)) / float64(len(model.values)),
+		})
+	}
+	d.MinDetectable, d.MinDetectable3 = j.detectable(model, 1, limit), j.detectable(model, 3, limit)
+}
+
+// seek narrows what is usual, of several modes, to the nearest one below the newest
+// value, or to the lowest: "7 s, and once 945 s" has no range from 7 to 945. The mode
+// that is the most common one may hold the value as well.
+func (j *judgement) seek(modes [][]float64) {
+	if len(modes) < 2 {
+		return
+	}
+	common := slices.MaxFunc(modes, func(x, y []float64) int { return cmp.Compare(len(x), len(y)) })
+	mode, newest := modes[0], j.raw[len(j.raw)-1].y
+	for _, m := range modes[1:] {
+		if m[len(m)-1] < newest || m[0] <= newest && &m[0] == &common[0] {
+			mode = m
+		}
+	}
+	first, _ := slices.BinarySearchFunc(j.level, mode[0], func(d time.Duration, y float64) int { return cmp.Compare(j.log(d), y) })
+	last := first
+	for last < len(j.level) && j.log(j.level[last]) <= mode[len(mode)-1] {
+		last++
+	}
+	if first < last { // else the mode is of what was before the level shifted
+		j.usual, j.low, j.high = rangeOf(j.level[first:last])
+	}
+}
+
+// runner is the factor of New[i], zero if it is not known.
+func (t *Trial) runner(i int) Runner {
+	if len(t.Runners) != len(t.New) {
+		return Runner{}
+	}
+	return t.Runners[i]
+}
+
+// mirrored weighs the newest values for a speed-up: with all logarithms negated it
+// is a slowdown, and held to the same bound.
+func (j *judgement) mirrored(contamination float64) leaning {
+	last := len(j.raw) - 1
+	if j.center-j.raw[last].y < math.Log1p(j.t.MinSlowdown)/2 {
+		return leaning{run: 1, p: 1}
+	}
+	negated := make([]float64, len(j.values))
+	for i, y := range j.values {
+		negated[len(negated)-1-i] = -y
+	}
+	negate := func(values []observation) []observation {
+		out := slices.Clone(values)
+		for i := range out {
+			out[i].y = -out[i].y
+		}
+		return out
+	}
+	model := newPredictive(negated, contamination, j.grain)
+	defer model.release()
+	return lean(model, negate(j.raw), negate(j.cleared), j.t, j.trial.Recent > 0)
+}
+
+func (j *judgement) log(d time.Duration) float64 {
+	return math.Log(float64(max(d, 0)) + float64(j.offset))
+}
+
+func (j *judgement) duration(y float64) time.Duration {
+	return max(0, bounded(math.Round(math.Exp(y)))-j.offset)
+}
+
+// bounded is a duration of so many nanoseconds, at most a hundred years.
+func bounded(ns float64) time.Duration {
+	const century = 100 * 365 * 24 * float64(time.Hour)
+	return time.Duration(max(-century, min(ns, century)))
+}
+
+// lean weighs the newest values, up to the last, for a slowdown. How many of them
+// count is what makes their evidence strongest; but one below the center looks
+// normal and ends them, so that a fix clears them, and if the last one does not
+// stand off, it stands alone. What values say counts only as far as it holds
+// both with and without the runner's factor.
+//
+// rolling tells that the values are no branch that began with the first of them,
+// but the newest of a long one: then each build is a first look at itself.
+func lean(model *predictive, raw, cleared []observation, t Thresholds, rolling bool) (best leaning) {
+	n := len(raw)
+	off := func(i int) float64 { return math.Min(raw[i].y, cleared[i].y) - model.center }
+	for run := 1; run <= n && (run == 1 || off(n-run) > 0); run++ {
+		l := leaning{run: run}
+		if l.value = model.evidence(raw[n-run:]); l.value > 0 && !slices.Equal(raw[n-run:], cleared[n-run:]) {
+			l.value = math.Min(l.value, model.evidence(cleared[n-run:]))
+		}
+		l.p = errorOf(l.value, penalty(len(model.values), run < n && !(rolling && run == 1)))
+		if run == 1 || l.p < best.p {
+			best = l
+		}
+		if off(n-1) < math.Log1p(t.MinSlowdown)/2 {
+			break
+		}
+	}
+	return best
+}
+
+// young tells whether the level is too new to prove anything against.
+func (j *judgement) young() bool {
+	return j.shift.since > 0 && j.shift.since < j.t.MinHistory || len(j.values) < j.t.MinHistory
+}
+
+// decide gives the verdict; limit is that of weigh.
+func (j *judgement) decide(limit float64) Decision {
+	runner := j.trial.runner(len(j.trial.New) - 1)
+	d := j.decision
+	d.Status, d.P, d.Q = StatusSame, j.slower.p, j.q
+	d.Usual, d.Low, d.High = j.usual, j.low, j.high
+	d.Expected = bounded(float64(j.usual) * math.Exp(runner.Log))
+	d.Evidence = Evidence{Builds: j.slower.run, Slow: j.slow(), Value: j.slower.value}
+	if d.Cut = j.shift.since; d.Cut > 0 {
+		d.Before = j.duration(j.center - j.shift.by)
+	}
+	d.Told = j.told(j.slower, 1)
+	switch {
+	case d.Told && j.q <= j.t.FDR && j.slower.p <= SlowerP && !j.trial.Foreign && !j.young():
+		d.Status = StatusSlower
+	case d.Told && j.slower.p <= SuspectP:
+		d.Status = StatusSuspect
+	case j.told(j.faster, -1) && j.faster.p <= limit:
+		d.Status = StatusFaster
+	}
+	return d
+}
+
+// told tells whether the change is large enough to be told, absolutely and
+// relatively, with and without the runner's factor: above what is usual, and above
+// the middle of all modes. Of several builds of a branch it is their mean that counts.
+func (j *judgement) told(l leaning, direction float64) bool {
+	usual := max(j.usual, durationMiddle(j.level))
+	for _, values := range [][]observation{j.raw, j.cleared} {
+		mean := 0.0
+		for _, o := range values[len(values)-l.run:] {
+			mean += o.y / float64(l.run)
+		}
+		now := j.duration(mean)
+		// Speed-ups are measured by what the faster of the two took, as slowdowns are.
+		delta, from := time.Duration(direction)*(now-usual), min(now, usual)
+		if delta <= 0 || delta < j.t.MinDelta.D() || float64(delta) < j.t.MinSlowdown*float64(from) {
+			return false
+		}
+	}
+	return true
+}
+
+// slow counts the values of the run that are slow enough to be told.
+func (j *judgement) slow() (n int) {
+	for _, v := range j.trial.New[len(j.trial.New)-j.slower.run:] {
+		if v-j.usual >= j.t.MinDelta.D() && float64(v-j.usual) >= j.t.MinSlowdown*float64(j.usual) {
+			n++
+		}
+	}
+	return n
+}
+
+// detectable returns the smallest factor on a step that k builds of a branch
+// would show as slower with a probability of about 80 %, 0 if there is none up
+// to maxDetectable; limit is the error at which a step of this build counts.
+func (j *judgement) detectable(model *predictive, k int, limit float64) float64 {
+	density, odds := model.tables[0], math.Pow(10, evidenceFor(limit, penalty(len(model.values), false)))
+	// Where the next value may lie, at five equal chances; the mean of k values is
+	// nearer to the center by the root of k. A value that lands on an outlier seen
+	// before shows nothing, so it is not enough to look at a low one. All five are
+	// asked for, as real values scatter more than those of a short history.
+	var from [5]float64
+	for i, q := range []float64{-0.4, -0.2, 0, 0.2, 0.4} {
+		from[i] = quantile(model.values, 0.5+q/math.Sqrt(float64(k)))
+	}
+	likely := func(by float64) bool {
+		for _, y := range from {
+			if density.odds(y+by, k) < odds {
+				return false
+			}
+		}
+		return true
+	}
+	// What is large enough to be told, and what is likely to show.
+	usual := math.Exp(model.center)
+	least := math.Log(usual+max(float64(j.t.MinDelta), j.t.MinSlowdown*usual)) - from[0]
+	low, high := math.Max(0, least), math.Log(maxDetectable)
+	if low > high || !likely(high) {
+		return 0
+	}
+	if likely(low) {
+		return math.Exp(low)
+	}
+	for high-low > 0.02 {
+		if mid := (low + high) / 2; likely(mid) {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	return math.Exp(high)
+}
