@@ -34,11 +34,12 @@ type trackID struct {
 // An alignment says for every step of every build which track it is on.
 type alignment struct {
 	tracks  map[trackID]*track
-	order   []*track            // the same, as they came up
-	fullest map[string]sequence // each stage as the build had it that shows most of it
-	shapes  []*shape            // of the builds, as they came up
-	base    []*shape            // of each build of the history
-	rare    []*shape            // of each rare build
+	order   []*track                  // the same, as they came up
+	fullest map[string]sequence       // each stage as the build had it that shows most of it
+	equals  map[string]map[string]int // of these: the keys that several steps share, and how many
+	shapes  []*shape                  // of the builds, as they came up
+	base    []*shape                  // of each build of the history
+	rare    []*shape                  // of each rare build
 	// partial tells that some builds are traces: what is absent there may be cached.
 	partial bool
 }
@@ -47,11 +48,21 @@ type alignment struct {
 // builds, which are older, only some steps are left: they are laid onto tracks
 // too, but do not tell what came and went.
 func align(history, rare []Build) *alignment {
-	a := &alignment{tracks: map[trackID]*track{}, fullest: map[string]sequence{}}
+	a := &alignment{tracks: map[trackID]*track{}, fullest: map[string]sequence{}, equals: map[string]map[string]int{}}
+	// Most builds have the shape of the one after them.
+	repeats := make([]bool, len(history))
+	concurrently(max(0, len(history)-1), func(i int) {
+		repeats[i+1] = alike(&history[i], &history[i+1], true)
+	})
 	for i := range history {
-		s := a.shapeOf(&history[i])
+		var s *shape
+		if repeats[i] {
+			s = a.base[i-1]
+		} else {
+			s = a.shapeOf(&history[i])
+		}
 		if s.build == &history[i] {
-			a.learn(s.build)
+			a.learn(s)
 		}
 		a.base = append(a.base, s)
 		a.partial = a.partial || history[i].Partial
@@ -64,6 +75,11 @@ func align(history, rare []Build) *alignment {
 		s := a.shapeOf(&rare[i])
 		a.rare = append(a.rare, s)
 		a.add(s, len(history)+i)
+	}
+	for _, s := range a.shapes {
+		for _, t := range s.tracks {
+			t.first = max(t.first, s.oldest)
+		}
 	}
 	for newer, older := range a.links(whole, whole) {
 		newer.older, older.continued = older, true
@@ -84,7 +100,7 @@ func (a *alignment) place(build *Build) (placed placement, unsure map[int]bool) 
 		return known.tracks, known.unsure
 	}
 	placed = make(placement, len(build.Steps))
-	ids, unsure := a.identify(build)
+	ids, unsure := a.identify(known)
 	seen, own := map[*track]bool{}, map[trackID]*track{}
 	var fresh []*track
 	for i, id := range ids {
@@ -140,7 +156,7 @@ func (t *track) split() {
 func (a *alignment) add(s *shape, age int) {
 	if s.tracks == nil {
 		var ids []trackID
-		ids, s.unsure = a.identify(s.build)
+		ids, s.unsure = a.identify(s)
 		s.tracks = make(placement, len(ids))
 		for i, id := range ids {
 			t := a.tracks[id]
@@ -152,9 +168,7 @@ func (a *alignment) add(s *shape, age int) {
 			s.tracks[i] = t
 		}
 	}
-	for _, t := range s.tracks {
-		t.first = age
-	}
+	s.oldest = age
 }
 
 // Comparing steps that came with those that went is bounded, as a build's author

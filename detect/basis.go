@@ -43,11 +43,14 @@ func basisOf(trial *Trial, s *series, branch, judged []*Build, t Thresholds) *Ba
 	for _, build := range judged {
 		b.Judged = append(b.Judged, build.ID)
 	}
-	for _, sample := range s.samples[min(len(s.samples), t.Window):len(trial.History)] {
-		b.Older = append(b.Older, Point{sample.build.ID, Seconds(sample.duration)})
+	for k := min(len(s.samples), t.Window); k < len(trial.History); k++ {
+		b.Older = append(b.Older, s.point(k))
 	}
 	return b
 }
+
+// point is what a result tells of sample k.
+func (s *series) point(k int) Point { return Point{s.build(k).ID, Seconds(s.samples[k])} }
 
 // trial makes of a step's result the trial that it came from.
 func (s *StepResult) trial(foreign bool, t Thresholds) Trial {

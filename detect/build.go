@@ -38,23 +38,24 @@ type Build struct {
 // A Step is one timed unit of work in a build: an instruction of the Dockerfile,
 // or a phase such as loading the context, exporting or pushing.
 type Step struct {
-	ID       string // unique within the build, such as a shortened vertex digest; "" if the source has none
 	Key      string // identity across builds, see KeyOf
 	Name     string // as the source shows it, credentials masked
 	Platform string // such as "linux/arm64", "" for the only one
 	Stage    string // "" for an unnamed stage; "internal", "export", "push" and so on for phases
 	Index    int    // i of "[stage i/n]", 0 if there is none
 	Count    int    // n of "[stage i/n]", 0 if there is none
+	Source   Position
 
-	Start time.Time
 	// Duration is the time the step took: to execute, if it was executed; to load
 	// its result, if it was cached. Never negative.
 	Duration time.Duration
 	State    State
-	Inputs   []string // IDs of the steps that it waited for
-	Source   Position
-	Bytes    int64 // moved by a transfer, 0 if unknown
-	Error    string
+
+	ID     string   // unique within the build, such as a shortened vertex digest; "" if the source has none
+	Inputs []string // IDs of the steps that it waited for
+	Start  time.Time
+	Bytes  int64 // moved by a transfer, 0 if unknown
+	Error  string
 }
 
 // NotEnded is how the error of a step begins that ran when its build was stopped.

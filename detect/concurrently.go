@@ -3,13 +3,18 @@ package detect
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // concurrently calls do for 0 to n-1, on all processors if that is worth it, and
-// returns when all calls have. Calls must not depend on each other. If one panics,
-// so does concurrently, as a caller can only recover from what is its own.
+// returns when all calls have. Calls must not depend on each other. Each processor
+// takes the next few calls when it has done its last: one that is late, or busy
+// elsewhere, is not waited for.
 func concurrently(n int, do func(i int)) {
-	const worth = 16 // calls that a processor should have
+	const (
+		worth = 16 // calls that a processor should have
+		few   = 8
+	)
 	workers := min(runtime.GOMAXPROCS(0), n/worth)
 	if workers < 2 {
 		for i := range n {
@@ -17,16 +22,38 @@ func concurrently(n int, do func(i int)) {
 		}
 		return
 	}
-	var wg sync.WaitGroup
-	broken := make([]any, workers) // why each of them ended early
-	for w := range workers {
-		wg.Go(func() {
-			defer func() { broken[w] = recover() }()
-			for i := w * n / workers; i < (w+1)*n/workers; i++ {
+	var next atomic.Int64
+	work := func() {
+		for {
+			end := int(next.Add(few))
+			for i := end - few; i < min(end, n); i++ {
 				do(i)
 			}
-		})
+			if end >= n {
+				return
+			}
+		}
 	}
+	tasks := make([]func(), workers)
+	for w := range tasks {
+		tasks[w] = work
+	}
+	together(tasks...)
+}
+
+// together runs all tasks at once, and returns when all have ended. If one panics, so
+// does together, as a caller can only recover from what is its own.
+func together(tasks ...func()) {
+	var wg sync.WaitGroup
+	broken := make([]any, len(tasks)) // why each of them ended early
+	run := func(i int) {
+		defer func() { broken[i] = recover() }()
+		tasks[i]()
+	}
+	for i := range tasks[1:] {
+		wg.Go(func() { run(i + 1) })
+	}
+	run(0)
 	wg.Wait()
 	for _, cause := range broken {
 		if cause != nil {

@@ -75,42 +75,57 @@ const (
 // Decide judges all steps of one build together. It is deterministic, and the
 // order of the trials does not matter. Only times relative to t.MinDelta and the
 // resolution matter, not the unit.
-func Decide(trials []Trial, t Thresholds) []Decision {
-	decisions := make([]Decision, len(trials))
-	judged := make([]*judgement, len(trials))
+func Decide(trials []Trial, t Thresholds) []Decision { return newPanel(trials, t).decide() }
+
+// A panel is the judgements on all trials of one build.
+type panel struct {
+	t         Thresholds
+	judged    []*judgement // nil where it is decided that there is nothing to judge
+	decisions []Decision
+}
+
+// newPanel finds the levels that trials are judged against. Their Runners may come
+// later.
+func newPanel(trials []Trial, t Thresholds) *panel {
+	p := &panel{t: t, judged: make([]*judgement, len(trials)), decisions: make([]Decision, len(trials))}
 	concurrently(len(trials), func(i int) {
 		trial, t := &trials[i], t
 		if trial.Thresholds != nil {
 			t = *trial.Thresholds
 		}
 		if reason := unfit(trial, t); reason != "" {
-			decisions[i] = Decision{Status: StatusUnjudged, Reason: reason, P: 1, Q: 1}
+			p.decisions[i] = Decision{Status: StatusUnjudged, Reason: reason, P: 1, Q: 1}
 			return
 		}
 		sorted := slices.Clone(trial.History[:min(len(trial.History), t.Window)])
 		slices.Sort(sorted)
 		if !matters(trial, sorted, t) {
-			decisions[i] = trifle(sorted)
+			p.decisions[i] = trifle(sorted)
 			return
 		}
-		judged[i] = newJudgement(trial, sorted, t)
+		p.judged[i] = newJudgement(trial, sorted, t)
 	})
+	return p
+}
+
+// decide weighs the new values.
+func (p *panel) decide() []Decision {
 	var family []*judgement
-	for _, j := range judged {
+	for _, j := range p.judged {
 		if j != nil {
 			family = append(family, j)
 		}
 	}
 	contamination := estimateContamination(family)
-	limit := math.Min(SlowerP, t.FDR/float64(max(len(family), 1)))
+	limit := math.Min(SlowerP, p.t.FDR/float64(max(len(family), 1)))
 	concurrently(len(family), func(i int) { family[i].weigh(contamination, limit) })
 	benjaminiHochberg(family)
-	for i, j := range judged {
+	for i, j := range p.judged {
 		if j != nil {
-			decisions[i] = j.decide(limit)
+			p.decisions[i] = j.decide(limit)
 		}
 	}
-	return decisions
+	return p.decisions
 }
 
 // unfit says why a trial cannot be judged, or nothing.

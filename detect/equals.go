@@ -24,8 +24,8 @@ type member struct {
 // one group, as their numbers change when a stage is added.
 func stageOf(s *Step) string { return s.Platform + "\x00" + s.Stage }
 
-// stages lists the places of a build's steps by stage, in order.
-func stages(build *Build) map[string][]int {
+// stagesOf lists the places of a build's steps by stage, in order.
+func stagesOf(build *Build) map[string][]int {
 	out := map[string][]int{}
 	for i := range build.Steps {
 		at := stageOf(&build.Steps[i])
@@ -64,37 +64,48 @@ func stageNumber(s *Step) int {
 	return n
 }
 
-// learn keeps the build's stages that are fuller than those known.
-func (a *alignment) learn(build *Build) {
-	for stage, places := range stages(build) {
+// learn keeps the stages of a shape that are fuller than those known.
+func (a *alignment) learn(shape *shape) {
+	for stage, places := range shape.stages {
 		if len(places) <= len(a.fullest[stage]) {
 			continue
 		}
 		seq, slots := make(sequence, len(places)), map[string]int{}
 		for i, at := range places {
-			s := &build.Steps[at]
+			s := &shape.build.Steps[at]
 			seq[i] = member{trackID{s.Key, slots[s.Key]}, s.Index, s.Count}
-			slots[s.Key]++
+			if shape.equals {
+				slots[s.Key]++
+			}
 		}
 		a.fullest[stage] = seq
+		delete(a.equals, stage)
+		if shape.equals {
+			a.equals[stage] = seq.equals()
+		}
 	}
 }
 
-// identify returns the track of each step of a build. Unsure holds the places of
+// identify returns the track of each step of a shape. Unsure holds the places of
 // those that could be another of several equal ones as well.
-func (a *alignment) identify(build *Build) (ids []trackID, unsure map[int]bool) {
+func (a *alignment) identify(shape *shape) (ids []trackID, unsure map[int]bool) {
+	build := shape.build
 	ids, unsure = make([]trackID, len(build.Steps)), map[int]bool{}
-	for stage, places := range stages(build) {
-		keys := make([]trackID, len(places))
-		own := map[string]int{}
+	for i := range ids {
+		ids[i].key = build.Steps[i].Key
+	}
+	for stage, places := range shape.stages {
+		known := a.equals[stage]
+		if !shape.equals && len(known) == 0 {
+			continue
+		}
+		keys, own := make([]trackID, len(places)), map[string]int{}
 		for i, at := range places {
-			keys[i].key = build.Steps[at].Key
-			keys[i].slot = own[keys[i].key]
+			keys[i] = trackID{ids[at].key, own[ids[at].key]}
 			own[keys[i].key]++
 		}
-		full := a.fullest[stage]
-		if known := full.equals(); len(known) > 0 || len(own) < len(places) {
-			full.lay(build, places, keys, own, known, unsure)
+		if len(known) > 0 || len(own) < len(places) {
+			a.fullest[stage].lay(build, places, keys, own, known, unsure)
 		}
 		for i, at := range places {
 			ids[at] = keys[i]

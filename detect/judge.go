@@ -51,12 +51,6 @@ func Judge(build *Build, history *History, p Policy) Result {
 		r.Baseline.IDs = append(r.Baseline.IDs, base[i].ID)
 		r.Baseline.Durations = append(r.Baseline.Durations, Seconds(base[i].Duration))
 	}
-	gauge := newGauge(a, t)
-	moods := make([]mood, len(branch))
-	for b := range branch {
-		moods[b] = gauge.of(a, b)
-	}
-	mood := &moods[len(moods)-1]
 	r.Steps = make([]StepResult, len(build.Steps))
 	for i := range a.series {
 		r.Steps[i] = describe(&a.series[i], build)
@@ -88,8 +82,9 @@ func Judge(build *Build, history *History, p Policy) Result {
 		return r
 	}
 
+	gauge, loads := judgeSteps(a, filled > 0, &p, &r)
+	mood := gauge.own()
 	r.RunnerFactor = gauge.factor(mood).readBy(gauge, mood, a)
-	loads := judgeSteps(a, gauge, moods, filled > 0, &p, &r)
 	r.markLosses(chains)
 	r.markPath(g, build)
 	for i, at := range loads {
@@ -99,7 +94,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 	r.addGone(a)
 	broken := r.enforceBudgets(&p, loads)
 	r.count()
-	r.conclude(gauge, moods, broken, t)
+	r.conclude(gauge, broken, t)
 	return r
 }
 
@@ -175,9 +170,10 @@ func describe(s *series, build *Build) StepResult {
 
 // judgeSteps decides all steps that ran, together, and the loads of cached layers
 // that take long enough to matter, whose places it returns by those of their steps.
-func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r *Result) (loads map[int]int) {
+// The gauge is that of the machine.
+func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, loads map[int]int) {
 	t := p.Thresholds
-	var attempts []attempt
+	attempts, trials := make([]attempt, 0, len(a.series)), make([]Trial, 0, len(a.series))
 	resolution := resolutionOf(a)
 	try := func(s *series, at, result int) {
 		step, rule := &r.Steps[result], p.rulingOf(s.step.Key)
@@ -203,10 +199,11 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 			s.forget(a.branch, level.begin)
 		}
 		if rule.Thresholds != t {
-			trial.Thresholds = &rule.Thresholds
+			own := rule.Thresholds
+			trial.Thresholds = &own
 			step.Notes = append(step.Notes, fmt.Sprintf("by a rule of its own: at least %s and %.3g %%", rule.MinDelta, 100*rule.MinSlowdown))
 		}
-		attempts = append(attempts, attempt{trial: trial, series: s, at: at, result: result})
+		attempts, trials = append(attempts, attempt{series: s, at: at, result: result}), append(trials, trial)
 	}
 	build := a.branch[len(a.branch)-1]
 	loads = map[int]int{}
@@ -217,50 +214,69 @@ func judgeSteps(a *arranged, g *gauge, moods []mood, foreign bool, p *Policy, r 
 			try(s, i, i)
 		}
 		load := a.loads[i]
-		if load != nil && max(load.step.Duration, durationMedian(load.durations(t.Window))) >= t.MinDelta.D() {
+		if load != nil && max(load.step.Duration, durationMedian(load.newest(t.Window))) >= t.MinDelta.D() {
 			r.Steps = append(r.Steps, describe(load, build))
 			loads[i] = len(r.Steps) - 1
 			try(load, i, loads[i])
 		}
 	}
-	trials := make([]Trial, len(attempts))
-	concurrently(len(attempts), func(k int) {
-		attempts[k].prepare(a, g, moods, t)
-		trials[k] = attempts[k].trial
-	})
-	decisions := Decide(trials, t)
-	concurrently(len(attempts), func(k int) {
+	for k := range attempts {
+		attempts[k].collect(&trials[k], a, t)
+	}
+	// How the machine was and what the steps' levels are do not depend on each other.
+	var tried *panel
+	together(
+		func() { g = newGauge(a, t) },
+		func() { tried = newPanel(trials, t) },
+		func() {
+			for k := range attempts {
+				r.Steps[attempts[k].result].recall(attempts[k].series, t)
+			}
+		},
+	)
+	for k := range attempts {
+		attempts[k].gauge(&trials[k], g)
+	}
+	decisions := tried.decide()
+	for k := range attempts {
 		try := &attempts[k]
 		step := &r.Steps[try.result]
-		step.Basis = basisOf(&try.trial, try.series, a.branch, try.recent, t)
-		fill(step, try.series, &decisions[k], a.branch, t)
-	})
-	return loads
+		step.Basis = basisOf(&trials[k], try.series, a.branch, try.recent, t)
+		fill(step, try.series, &decisions[k], a.branch)
+	}
+	return g, loads
 }
 
 // An attempt is a step put to the test.
 type attempt struct {
-	trial  Trial
 	series *series
 	at     int      // place of the step whose machine's mood counts
 	result int      // place of its result
 	recent []*Build // evidence that is in the baseline as well
 }
 
-// prepare completes the trial.
-func (try *attempt) prepare(a *arranged, g *gauge, moods []mood, t Thresholds) {
+// collect fills the trial in, but for the machine's part.
+func (try *attempt) collect(trial *Trial, a *arranged, t Thresholds) {
 	s := try.series
 	for b := range s.ran {
 		if s.ran[b] {
 			if a.inBase(a.branch[b]) {
 				try.recent = append(try.recent, a.branch[b])
 			}
-			try.trial.New = append(try.trial.New, s.values[b])
-			try.trial.Runners = append(try.trial.Runners, g.forStep(&moods[b], try.at))
+			trial.New = append(trial.New, s.values[b])
 		}
 	}
-	try.trial.Recent = len(try.recent)
-	try.trial.History = s.durationsFrom(try.recent, t.Window+try.trial.Recent)
+	trial.Recent = len(try.recent)
+	trial.History = s.newestAfter(try.recent, t.Window+trial.Recent)
+}
+
+// gauge adds the machine's part to the trial.
+func (try *attempt) gauge(trial *Trial, g *gauge) {
+	for b, ran := range try.series.ran {
+		if ran {
+			trial.Runners = append(trial.Runners, g.forStep(&g.branch[b], try.at))
+		}
+	}
 }
 
 // resolutionOf is what the clock of the baseline usually counts in. What one build
@@ -274,7 +290,7 @@ func resolutionOf(a *arranged) time.Duration {
 }
 
 // fill puts a decision into words and numbers.
-func fill(step *StepResult, s *series, d *Decision, branch []*Build, t Thresholds) {
+func fill(step *StepResult, s *series, d *Decision, branch []*Build) {
 	step.Status, step.Reason = d.Status, d.Reason
 	step.Usual, step.Low, step.High, step.Expected = Seconds(d.Usual), Seconds(d.Low), Seconds(d.High), Seconds(d.Expected)
 	step.P, step.Q, step.Evidence = d.P, d.Q, d.Evidence
@@ -290,13 +306,17 @@ func fill(step *StepResult, s *series, d *Decision, branch []*Build, t Threshold
 		step.Evidence.Since = s.revisionOf(d.Evidence.Builds, branch)
 	}
 	if d.Cut > 0 {
-		step.Cut = s.samples[d.Cut-1].build.Revision
-		step.Notes = append(step.Notes, fmt.Sprintf("level shifted since %s: %s → %s", nameOfRevision(s.samples[d.Cut-1].build), Seconds(d.Before), Seconds(d.Usual)))
+		step.Cut = s.build(d.Cut - 1).Revision
+		step.Notes = append(step.Notes, fmt.Sprintf("level shifted since %s: %s → %s", nameOfRevision(s.build(d.Cut-1)), Seconds(d.Before), Seconds(d.Usual)))
 	}
-	step.N = min(len(s.samples), t.Window)
-	step.History = make([]Point, 0, step.N)
-	for _, sample := range s.samples[:step.N] {
-		step.History = append(step.History, Point{sample.build.ID, Seconds(sample.duration)})
+}
+
+// recall tells of the history that the step is compared with.
+func (r *StepResult) recall(s *series, t Thresholds) {
+	r.N = min(len(s.samples), t.Window)
+	r.History = make([]Point, r.N)
+	for k := range r.History {
+		r.History[k] = s.point(k)
 	}
 }
 

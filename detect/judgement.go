@@ -48,22 +48,15 @@ func newJudgement(trial *Trial, sorted []time.Duration, t Thresholds) *judgement
 	j.offset = max(t.MinDelta.D()/100, trial.Resolution/2, leastOffset)
 	j.grain = float64(trial.Resolution) / (float64(durationMiddle(sorted)) + float64(j.offset))
 	history := trial.History[:min(len(trial.History), t.Window+trial.Recent)]
-	logs := make([]float64, len(history))
-	for i := range history {
-		logs[i] = j.log(history[i])
+	all := sorted
+	if len(history) > len(sorted) {
+		all = slices.Sorted(slices.Values(history))
 	}
-	ascending := make([]float64, len(history))
-	if len(history) == len(sorted) { // the logarithms have the order of the durations
-		for i := range sorted {
-			ascending[i] = j.log(sorted[i])
-		}
-	} else {
-		copy(ascending, logs)
-		slices.Sort(ascending)
-	}
-	logs = j.settle(logs, ascending)
+	ranked := rankLogs(history, all, j.log)
+	defer ranked.release()
+	logs := j.settle(ranked)
 	j.recent = j.underJudgement(logs)
-	j.values = ascending
+	j.values = ranked.ascending
 	if j.shift.since > 0 || j.recent > 0 {
 		j.values = slices.Clone(logs[j.recent:])
 		slices.Sort(j.values)
@@ -98,21 +91,21 @@ func (j *judgement) underJudgement(logs []float64) int {
 	return n
 }
 
-// settle brings a history, newest first, to its newest level: the one that it
-// came to, and within one that was accepted, what it came to since. ascending
-// holds the same logarithms in that order.
-func (j *judgement) settle(logs, ascending []float64) []float64 {
-	n := min(j.trial.Accepted, len(logs))
-	found := shift{}
+// settle brings a history to its newest level: the one that it came to, and within
+// one that was accepted, what it came to since. What it returns may be r's.
+func (j *judgement) settle(r *ranked) []float64 {
+	n, logs, found := min(j.trial.Accepted, len(r.newest)), r.newest, shift{}
 	switch {
 	case n == 0 || n == len(logs):
-		found = findShiftOf(logs, ascending, j.t, usualContamination, j.grain)
+		found = findShift(r, j.t, usualContamination, j.grain)
 	case n < j.t.MinHistory:
-		found = shiftAt(logs, n)
+		found = shiftAt(r, n)
 	default:
-		j.shift = shiftAt(logs, n)
+		j.shift = shiftAt(r, n)
 		logs = logs[:n]
-		found = findShift(logs, j.t, usualContamination, j.grain)
+		accepted := r.first(n)
+		defer accepted.release()
+		found = findShift(accepted, j.t, usualContamination, j.grain)
 	}
 	if found.since > 0 {
 		j.shift = found
@@ -183,10 +176,14 @@ func (t *Trial) runner(i int) Runner {
 }
 
 // mirrored weighs the newest values for a speed-up: with all logarithms negated it
-// is a slowdown, and held to the same bound.
+// is a slowdown, and held to the same bound. One too small to be told is not weighed.
 func (j *judgement) mirrored(contamination float64) leaning {
-	last := len(j.raw) - 1
-	if j.center-j.raw[last].y < math.Log1p(j.t.MinSlowdown)/2 {
+	n := len(j.raw)
+	worth := false
+	for run := 1; run <= n && !worth; run++ {
+		worth = j.told(leaning{run: run}, -1)
+	}
+	if !worth || j.center-j.raw[n-1].y < math.Log1p(j.t.MinSlowdown)/2 {
 		return leaning{run: 1, p: 1}
 	}
 	negated := make([]float64, len(j.values))
@@ -321,6 +318,9 @@ func (j *judgement) detectable(model *predictive, k int, limit float64) float64 
 		for _, y := range from {
 			if density.odds(y+by, k) < odds {
 				return false
+			}
+			if y+by > density.end() {
+				return true // beyond all that was seen, odds only grow
 			}
 		}
 		return true

@@ -144,7 +144,7 @@ func (a *arranged) acceptedLevel(s *series, e *Acceptance) *accepted {
 			continue
 		}
 		n := 0
-		for n < len(s.samples) && !s.samples[n].build.Start.Before(a.base[i].Start) {
+		for n < len(s.samples) && !s.build(n).Start.Before(a.base[i].Start) {
 			n++
 		}
 		return &accepted{entry: e, samples: n, begin: a.base[i].Start}

@@ -174,7 +174,10 @@ func quantile(sorted []float64, q float64) float64 {
 // winsorisedSD is the standard deviation of ascending values, a tenth of which at
 // each end is pulled in to the next value, made consistent for normal values.
 func winsorisedSD(sorted []float64) float64 {
-	w := slices.Clone(sorted)
+	buffer := buffers.Get().(*[]float64)
+	defer buffers.Put(buffer)
+	w := append((*buffer)[:0], sorted...)
+	*buffer = w[:0]
 	n := len(w)
 	g := n / 10
 	for i := range g {

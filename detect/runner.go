@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 )
 
 // minRunnerSteps is how many steps it takes to tell the machine's mood from
@@ -19,6 +20,17 @@ type reading struct {
 	log    float64 // logarithm of its duration over the usual one
 	sd     float64 // the step's own usual spread
 	weight float64
+}
+
+// compare orders readings by what they say; all of them are numbers.
+func (r reading) compare(other reading) int {
+	switch {
+	case r.log < other.log:
+		return -1
+	case r.log > other.log:
+		return 1
+	}
+	return r.at - other.at
 }
 
 // maxRunnerSteps is how many steps are asked for the machine's mood: the longest
@@ -38,9 +50,11 @@ type mood struct {
 // A gauge measures machines: it knows the usual time and spread of some steps that
 // are long enough to tell, and how much machines differ in the baseline.
 type gauge struct {
-	scales []scale
-	logs   []float64 // factors of the baseline builds, ascending
-	sd     float64   // their spread
+	scales   []scale
+	quietest []int     // places of the scales by their spread, ascending
+	logs     []float64 // factors of the baseline builds, ascending
+	sd       float64   // their spread
+	branch   []mood    // of the branch's builds, oldest first; the last is the build's own
 }
 
 // A scale is what a gauge knows of one step.
@@ -53,20 +67,16 @@ type scale struct {
 func newGauge(a *arranged, t Thresholds) *gauge {
 	g := &gauge{sd: 0.1}
 	candidates := longest(a, t)
-	builds := make(map[*Build]int, len(a.base))
-	for b := range a.base {
-		builds[&a.base[b]] = b
-	}
 	// logs[c][b] is what candidate c took in build b of the baseline.
-	logs, scales := make([][]float64, len(candidates)), make([]scale, len(candidates))
-	concurrently(len(candidates), func(c int) {
-		s := &a.series[candidates[c]]
-		level := make([]float64, min(len(s.samples), t.Window))
-		for k := range level {
-			level[k] = math.Log(float64(s.samples[k].duration) + 1)
-		}
+	logs := make([][]float64, len(candidates))
+	for c, at := range candidates {
+		s := &a.series[at]
+		durations := s.newest(t.Window)
+		ranked := rankLogs(durations, slices.Sorted(slices.Values(durations)), logOf)
+		level := ranked.newest
 		// What a machine does to a step is told from the level that the step was on.
-		if found := findShift(level, t, usualContamination, 0); found.since > 0 {
+		found := findShift(ranked, t, usualContamination, 0)
+		if found.since > 0 {
 			for k := found.since; k < len(level); k++ {
 				level[k] += found.by
 			}
@@ -76,29 +86,44 @@ func newGauge(a *arranged, t Thresholds) *gauge {
 			logs[c][b] = math.NaN()
 		}
 		for k, y := range level {
-			if b, ok := builds[s.samples[k].build]; ok {
+			if b := s.ages[k]; int(b) < len(a.base) {
 				logs[c][b] = y
 			}
 		}
-		slices.Sort(level)
-		scales[c] = scale{candidates[c], median(level), math.Hypot(winsorisedSD(level), 0.03)}
-	})
-	g.scales = scales
-	moods := make([]mood, len(a.base))
-	concurrently(len(a.base), func(b int) {
-		moods[b] = g.measure(func(c int) float64 { return logs[c][b] })
-	})
-	for b := range moods {
-		if moods[b].known {
-			g.logs = append(g.logs, moods[b].log)
+		ascending := ranked.ascending
+		if found.since > 0 {
+			ascending = level
+			slices.Sort(ascending)
+		}
+		ranked.release()
+		g.scales = append(g.scales, scale{at, median(ascending), math.Hypot(winsorisedSD(ascending), 0.03)})
+		g.quietest = append(g.quietest, c)
+	}
+	slices.SortFunc(g.quietest, func(x, y int) int { return cmp.Compare(g.scales[x].spread, g.scales[y].spread) })
+	var m mood
+	for b := range a.base {
+		if g.measure(&m, func(c int) float64 { return logs[c][b] }); m.known {
+			g.logs = append(g.logs, m.log)
 		}
 	}
 	slices.Sort(g.logs)
 	if len(g.logs) >= 3 {
 		g.sd = max(winsorisedSD(g.logs), 0.03)
 	}
+	g.branch = make([]mood, len(a.branch))
+	for b := range g.branch {
+		g.measure(&g.branch[b], func(c int) float64 {
+			if s := &a.series[g.scales[c].at]; s.ran[b] {
+				return logOf(s.values[b])
+			}
+			return math.NaN()
+		})
+	}
 	return g
 }
+
+// logOf is the logarithm of a duration by which machines are measured.
+func logOf(d time.Duration) float64 { return math.Log(float64(d) + 1) }
 
 // longest returns the places of the series that tell of a machine.
 func longest(a *arranged, t Thresholds) (places []int) {
@@ -108,35 +133,27 @@ func longest(a *arranged, t Thresholds) (places []int) {
 		}
 	}
 	slices.SortFunc(places, func(x, y int) int {
-		return cmp.Or(-cmp.Compare(a.series[x].samples[0].duration, a.series[y].samples[0].duration), cmp.Compare(x, y))
+		return cmp.Or(-cmp.Compare(a.series[x].samples[0], a.series[y].samples[0]), cmp.Compare(x, y))
 	})
 	kept := places[:0]
 	for _, i := range places {
 		if len(kept) == maxRunnerSteps {
 			break
 		}
-		if usual := durationMedian(a.series[i].durations(t.Window)); usual > 0 && usual >= t.MinDelta.D() {
+		if usual := durationMedian(a.series[i].newest(t.Window)); usual > 0 && usual >= t.MinDelta.D() {
 			kept = append(kept, i)
 		}
 	}
 	return kept
 }
 
-// of returns the machine's mood in build b of the branch.
-func (g *gauge) of(a *arranged, b int) mood {
-	return g.measure(func(c int) float64 {
-		if s := &a.series[g.scales[c].at]; s.ran[b] {
-			return math.Log(float64(s.values[b]) + 1)
-		}
-		return math.NaN()
-	})
-}
+// own is the machine's mood in the build under judgement.
+func (g *gauge) own() *mood { return &g.branch[len(g.branch)-1] }
 
 // measure estimates a mood from the logarithms of the steps that ran; log is NaN
-// for the others.
-func (g *gauge) measure(log func(c int) float64) mood {
-	var m mood
-	m.readings = make([]reading, 0, len(g.scales))
+// for the others. What m was before is overwritten.
+func (g *gauge) measure(m *mood, log func(c int) float64) {
+	*m = mood{readings: slices.Grow(m.readings[:0], len(g.scales)), own: slices.Grow(m.own[:0], len(g.scales))}
 	for c, s := range g.scales {
 		if y := log(c); !math.IsNaN(y) {
 			m.readings = append(m.readings, reading{
@@ -145,19 +162,16 @@ func (g *gauge) measure(log func(c int) float64) mood {
 		}
 	}
 	if len(m.readings) < minRunnerSteps {
-		return m
+		return
 	}
-	slices.SortFunc(m.readings, func(x, y reading) int {
-		return cmp.Or(cmp.Compare(x.log, y.log), cmp.Compare(x.at, y.at))
-	})
-	m.own = make([]float64, len(m.readings))
-	for i, r := range m.readings {
-		m.own[i] = r.sd
+	slices.SortFunc(m.readings, reading.compare)
+	for _, c := range g.quietest {
+		if !math.IsNaN(log(c)) {
+			m.own = append(m.own, g.scales[c].spread)
+		}
 	}
-	slices.Sort(m.own)
 	m.known = true
 	m.log, m.sd, m.spread = g.summarise(m.readings, median(m.own))
-	return m
 }
 
 // summarise returns the weighted median of the readings, shrunk by how much

@@ -11,11 +11,16 @@ type series struct {
 	step   *Step  // in the build under judgement
 	edited string // the key under which history knows the step, if it was edited since
 
-	samples []sample // of the baseline, newest first
-	reached int      // baseline builds that reached the step
-	cached  int      // … and found it in the cache
-	unsure  bool     // it could be another of several equal steps as well
-	unseen  bool     // it was in the cache whenever it was reached, and no trace showed it
+	// samples are what it took where it was executed in the history, newest first;
+	// ages are the places of these builds in builds, which all series share.
+	samples []time.Duration
+	ages    []int32
+	builds  []*Build
+
+	reached int  // baseline builds that reached the step
+	cached  int  // … and found it in the cache
+	unsure  bool // it could be another of several equal steps as well
+	unseen  bool // it was in the cache whenever it was reached, and no trace showed it
 
 	// values of the step in the branch's builds, this one last; found[i] tells
 	// whether it ran in build i.
@@ -23,11 +28,13 @@ type series struct {
 	ran    []bool
 }
 
-// A sample is one execution of a step in the baseline.
-type sample struct {
-	build    *Build
-	duration time.Duration
+// sample adds an execution of the step in the build of that age.
+func (s *series) sample(age int, d time.Duration) {
+	s.samples, s.ages = append(s.samples, d), append(s.ages, int32(age))
 }
+
+// build is that of sample k.
+func (s *series) build(k int) *Build { return s.builds[s.ages[k]] }
 
 // An arranged is a build and all that it is judged against, laid onto tracks.
 type arranged struct {
@@ -49,6 +56,13 @@ func arrange(base, rare []Build, branch []*Build) *arranged {
 	alignment := align(base, rare)
 	build := branch[len(branch)-1]
 	a.series = make([]series, len(build.Steps))
+	builds := make([]*Build, 0, len(base)+len(rare))
+	for i := range base {
+		builds = append(builds, &base[i])
+	}
+	for i := range rare {
+		builds = append(builds, &rare[i])
+	}
 
 	// at[t] is the place of the series that track t belongs to.
 	at := map[*track]int{}
@@ -56,11 +70,9 @@ func arrange(base, rare []Build, branch []*Build) *arranged {
 	for i, t := range placed {
 		s := &a.series[i]
 		s.unsure = unsure[i]
-		s.step = &build.Steps[i]
+		s.step, s.builds = &build.Steps[i], builds
 		if s.step.State == Cached {
-			a.loads[i] = &series{step: loadOf(s.step)}
-		} else {
-			s.samples = make([]sample, 0, len(base))
+			a.loads[i] = &series{step: loadOf(s.step), builds: builds}
 		}
 		if t.first >= 0 || t.older != nil {
 			a.known++
@@ -88,6 +100,10 @@ func arrange(base, rare []Build, branch []*Build) *arranged {
 func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 	wholeSeen := false
 	seen := make([]int, len(a.series)) // number of the last build that had the step
+	// Most steps were executed in most builds: there is room for all of them at once,
+	// of which a series has used so much.
+	n, used := len(a.base), make([]int, len(a.series))
+	samples, ages := make([]time.Duration, n*len(a.series)), make([]int32, n*len(a.series))
 	for b := range a.base {
 		build, shape := &a.base[b], alignment.base[b]
 		for i, place := range shape.placesIn(at) {
@@ -98,21 +114,20 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 				}
 				continue
 			}
-			s := &a.series[place]
 			if seen[place] == b+1 || shape.unsure[i] {
 				continue
 			}
 			seen[place] = b + 1
 			switch step.State {
 			case Executed:
-				s.reached++
-				s.samples = append(s.samples, sample{build, step.Duration})
+				room := n*place + used[place]
+				samples[room], ages[room] = step.Duration, int32(b)
+				used[place]++
 			case Cached:
-				s.reached++
-				s.cached++
+				a.series[place].cached++
 				if load := a.loads[place]; load != nil {
 					load.reached++
-					load.samples = append(load.samples, sample{build, step.Duration})
+					load.sample(b, step.Duration)
 				}
 			}
 		}
@@ -120,6 +135,11 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 		if build.Partial {
 			a.readUnseen(build, func(place int) bool { return seen[place] == b+1 })
 		}
+	}
+	for i := range a.series {
+		s, from, end := &a.series[i], n*i, n*i+used[i]
+		s.samples, s.ages = samples[from:end:n*(i+1)], ages[from:end:n*(i+1)]
+		s.reached = used[i] + s.cached
 	}
 }
 
@@ -132,8 +152,7 @@ func (a *arranged) readRare(alignment *alignment, at map[*track]int) {
 		for i, place := range shape.placesIn(at) {
 			if place >= 0 && seen[place] != b+1 && !shape.unsure[i] && build.Steps[i].State == Executed {
 				seen[place] = b + 1
-				s := &a.series[place]
-				s.samples = append(s.samples, sample{build, build.Steps[i].Duration})
+				a.series[place].sample(len(a.base)+b, build.Steps[i].Duration)
 			}
 		}
 	}
@@ -155,7 +174,6 @@ func (a *arranged) readUnseen(build *Build, seen func(place int) bool) {
 	for i := range a.series {
 		s := &a.series[i]
 		if at := (stage{s.step.Platform, s.step.Stage, s.step.Count}); s.step.Index > 0 && !seen(i) && s.step.Index < reached[at] {
-			s.reached++
 			s.cached++
 		}
 	}
@@ -164,8 +182,10 @@ func (a *arranged) readUnseen(build *Build, seen func(place int) bool) {
 // readEvidence collects the values of each series in the builds of the branch.
 func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 	last := len(a.branch) - 1
+	n := last + 1
+	values, ran := make([]time.Duration, n*len(a.series)), make([]bool, n*len(a.series))
 	for i := range a.series {
-		a.series[i].values, a.series[i].ran = make([]time.Duration, last+1), make([]bool, last+1)
+		a.series[i].values, a.series[i].ran = values[n*i:n*(i+1)], ran[n*i:n*(i+1)]
 		if load := a.loads[i]; load != nil {
 			load.values, load.ran = make([]time.Duration, last+1), make([]bool, last+1)
 		}
@@ -233,8 +253,12 @@ func (a *arranged) inBase(b *Build) bool {
 // sampled tells whether the step has a sample of a build that is among the newest of
 // the baseline.
 func (s *series) sampled(b *Build) bool {
-	newest := s.samples[:min(len(s.samples), maxEvidence)]
-	return slices.ContainsFunc(newest, func(x sample) bool { return x.build == b })
+	for k := range min(len(s.samples), maxEvidence) {
+		if s.build(k) == b {
+			return true
+		}
+	}
+	return false
 }
 
 // forget leaves out the values of the branch's builds that began before an instant,
@@ -247,24 +271,22 @@ func (s *series) forget(branch []*Build, before time.Time) {
 	}
 }
 
-// durations of the newest samples, at most n.
-func (s *series) durations(n int) []time.Duration {
-	d := make([]time.Duration, min(len(s.samples), n))
-	for i := range d {
-		d[i] = s.samples[i].duration
-	}
-	return d
-}
+// newest returns the newest samples, at most n. They are not the caller's.
+func (s *series) newest(n int) []time.Duration { return s.samples[:min(len(s.samples), n)] }
 
-// durationsFrom are the durations of the newest samples, at most n, those of the
-// given builds first: builds on other machines may stand between them.
-func (s *series) durationsFrom(builds []*Build, n int) []time.Duration {
-	d := s.durations(n)
+// newestAfter returns the newest samples, at most n, those of the given builds first:
+// builds on other machines may stand between them. They are not the caller's.
+func (s *series) newestAfter(builds []*Build, n int) []time.Duration {
+	d := s.newest(n)
+	if len(builds) == 0 {
+		return d
+	}
+	d = slices.Clone(d)
 	first := 0
 	for i := range d {
-		if first < len(builds) && slices.Contains(builds, s.samples[i].build) {
+		if first < len(builds) && slices.Contains(builds, s.build(i)) {
 			copy(d[first+1:i+1], d[first:i])
-			d[first] = s.samples[i].duration
+			d[first] = s.samples[i]
 			first++
 		}
 	}

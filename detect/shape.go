@@ -3,9 +3,11 @@ package detect
 // A shape is the steps that a build has and how they stand: most builds of a
 // history have that of the one before, and their steps are on the same tracks.
 type shape struct {
-	build  *Build // the first one seen of it
-	equals bool   // steps share a key: what tells them apart counts as well
+	build  *Build           // the first one seen of it
+	equals bool             // steps share a key: what tells them apart counts as well
+	stages map[string][]int // see stagesOf
 	tracks placement
+	oldest int          // age of the oldest build that has it
 	unsure map[int]bool // see alignment.identify
 	places []int        // see placesIn
 }
@@ -18,7 +20,7 @@ func (a *alignment) shapeOf(build *Build) *shape {
 			return a.shapes[i]
 		}
 	}
-	s := &shape{build: build}
+	s := &shape{build: build, stages: stagesOf(build)}
 	keys := make(map[string]bool, len(build.Steps))
 	for i := range build.Steps {
 		s.equals = s.equals || keys[build.Steps[i].Key]
@@ -29,14 +31,18 @@ func (a *alignment) shapeOf(build *Build) *shape {
 }
 
 // is tells whether the build has the shape.
-func (s *shape) is(build *Build) bool {
-	if len(build.Steps) != len(s.build.Steps) {
+func (s *shape) is(build *Build) bool { return alike(s.build, build, s.equals) }
+
+// alike tells whether two builds have one shape; if strictly, even where steps share a
+// key.
+func alike(a, b *Build, strictly bool) bool {
+	if len(a.Steps) != len(b.Steps) {
 		return false
 	}
-	for i := range build.Steps {
-		x, y := &build.Steps[i], &s.build.Steps[i]
+	for i := range a.Steps {
+		x, y := &a.Steps[i], &b.Steps[i]
 		if x.Key != y.Key || x.Index != y.Index || x.Count != y.Count || x.Stage != y.Stage || x.Platform != y.Platform ||
-			s.equals && (x.Name != y.Name || x.Source.Line != y.Source.Line) {
+			strictly && (x.Name != y.Name || x.Source.Line != y.Source.Line) {
 			return false
 		}
 		// Their equals may be in other builds: then it is the number of an unnamed stage

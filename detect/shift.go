@@ -34,22 +34,16 @@ const (
 // shorter one a slowdown would become usual in silence.
 const LeastWindow = minLevel + minOlder
 
-// findShift looks for the newest lasting change of level in logarithms, newest
-// first. The place of the largest rank sum (Wilcoxon) is where it may be; what is
-// since then must be as hard to explain by what was before as a slowdown of a
-// branch is.
-func findShift(newest []float64, t Thresholds, contamination, grain float64) shift {
-	return findShiftOf(newest, slices.Sorted(slices.Values(newest)), t, contamination, grain)
-}
-
-// findShiftOf is findShift for logarithms that are known in ascending order as well.
-func findShiftOf(newest, sorted []float64, t Thresholds, contamination, grain float64) shift {
-	n := len(newest)
-	at, score := largestRankSum(newest, sorted)
+// findShift looks for the newest lasting change of level in logarithms. The place of
+// the largest rank sum (Wilcoxon) is where it may be; what is since then must be as
+// hard to explain by what was before as a slowdown of a branch is.
+func findShift(r *ranked, t Thresholds, contamination, grain float64) shift {
+	n := len(r.newest)
+	at, score := r.largestSum()
 	if math.Abs(score) < leastScore {
 		return shift{}
 	}
-	at = sharpen(newest, at)
+	at = r.sharpen(at)
 	least := minLevel
 	if score < 0 {
 		least = minFasterLevel
@@ -57,16 +51,14 @@ func findShiftOf(newest, sorted []float64, t Thresholds, contamination, grain fl
 	if at < least || n-at < minOlder {
 		return shift{}
 	}
-	since, before := slices.Clone(newest[:at]), slices.Clone(newest[at:])
-	slices.Sort(since)
-	slices.Sort(before)
+	since, before := r.split(at)
 	by := median(since) - median(before)
 	direction := math.Copysign(1, by)
 	if math.Abs(by) < math.Log1p(t.MinSlowdown)/2 || !apart(since, before, direction) {
 		return shift{}
 	}
 	var values []observation
-	for _, y := range newest[:at] {
+	for _, y := range r.newest[:at] {
 		values = append(values, observation{y: direction * y})
 	}
 	if direction < 0 { // a faster level is a slower one of negated logarithms
@@ -80,37 +72,18 @@ func findShiftOf(newest, sorted []float64, t Thresholds, contamination, grain fl
 	if model.evidence(values) < shiftEvidence {
 		return shift{}
 	}
-	if later := findShift(newest[:at], t, contamination, grain); later.since > 0 {
+	newer := r.first(at)
+	defer newer.release()
+	if later := findShift(newer, t, contamination, grain); later.since > 0 {
 		return later
 	}
 	return shift{since: at, by: by}
 }
 
 // shiftAt is the shift of which it is known that it came so many samples ago.
-func shiftAt(newest []float64, since int) shift {
-	after, before := slices.Clone(newest[:since]), slices.Clone(newest[since:])
-	slices.Sort(after)
-	slices.Sort(before)
+func shiftAt(r *ranked, since int) shift {
+	after, before := r.split(since)
 	return shift{since: since, by: median(after) - median(before)}
-}
-
-// sharpen moves the place of a change so that the samples at its edge lie nearer to
-// their own level than to the other.
-func sharpen(newest []float64, at int) int {
-	if at == 0 {
-		return 0
-	}
-	since, before := slices.Clone(newest[:at]), slices.Clone(newest[at:])
-	slices.Sort(since)
-	slices.Sort(before)
-	nearer := func(y float64) bool { return math.Abs(y-median(since)) < math.Abs(y-median(before)) }
-	for at > 1 && !nearer(newest[at-1]) {
-		at--
-	}
-	for at < len(newest)-1 && nearer(newest[at]) {
-		at++
-	}
-	return at
 }
 
 // apart tells whether hardly any sample lies beyond the middle between both levels.
@@ -126,46 +99,6 @@ func apart(since, before []float64, direction float64) bool {
 		return float64(n) >= shiftShare*float64(len(values))
 	}
 	return within(since, direction) && within(before, -direction)
-}
-
-// largestRankSum returns the split at which the newer values differ most from the
-// older ones by their ranks, and the standard score of that: above 0 if they are
-// larger. sorted holds the same values, ascending.
-func largestRankSum(newest, sorted []float64) (at int, score float64) {
-	n := len(newest)
-	sum, best := 0.0, 0.0
-	for i, y := range newest {
-		// The middle rank of equal values.
-		low := rank(sorted, y)
-		high := low + 1
-		if high < n && sorted[high] == y {
-			high = rank(sorted, math.Nextafter(y, math.Inf(1)))
-		}
-		sum += float64(low+high+1) / 2
-		s := float64(i + 1)
-		if i+1 < minLevel || n-i-1 < minOlder {
-			continue
-		}
-		off := sum - s*float64(n+1)/2
-		if square := off * off / (s * (float64(n) - s) * float64(n+1) / 12); square > best {
-			at, best, score = i+1, square, math.Copysign(math.Sqrt(square), off)
-		}
-	}
-	return at, score
-}
-
-// rank is how many of ascending values are below y. It is asked for each value of
-// each step, and faster than a search that knows of NaN.
-func rank(sorted []float64, y float64) int {
-	low, high := 0, len(sorted)
-	for low < high {
-		if middle := int(uint(low+high) >> 1); sorted[middle] < y {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low
 }
 
 // relevel moves what was before the shift to the new level, as the spread learnt

@@ -32,12 +32,14 @@ type table struct {
 	p          *predictive
 	sd         float64 // error of an observation
 	from, step float64
+	perUnit    float64 // places in a logarithm of 1
 	f          []float64
 	lagged     [4][]float64 // by k, see lag
 	buffer     *[]float64   // holds all of these
 }
 
-// buffers of tables that are done with: a build of many steps has many tables.
+// buffers are room for numbers, of tables that are done with: a build of many steps
+// has many.
 var buffers = sync.Pool{New: func() any { return new([]float64) }}
 
 // take is room for n places more, all zero.
@@ -63,6 +65,7 @@ func newTable(p *predictive, sd float64) *table {
 	t := &table{p: p, sd: sd, buffer: buffers.Get().(*[]float64)}
 	width := math.Hypot(p.width, sd)
 	t.step = width / perKernel
+	t.perUnit = 1 / t.step
 	low, high := p.values[0], p.values[len(p.values)-1]
 	t.from = low - kernelReach*width
 	places := int((high-low)/t.step) + len(kernel) + 2
@@ -72,7 +75,7 @@ func newTable(p *predictive, sd float64) *table {
 	// to all places around.
 	share := t.take(places)
 	for _, v := range p.values {
-		at := (v - t.from) / t.step
+		at := (v - t.from) * t.perUnit
 		i := int(at)
 		share[i] += float64(i+1) - at
 		share[i+1] += at - float64(i)
@@ -106,9 +109,12 @@ func newTable(p *predictive, sd float64) *table {
 
 func (t *table) place(i int) float64 { return t.from + float64(i)*t.step }
 
+// end is where the density is but that of the contamination.
+func (t *table) end() float64 { return t.place(len(t.f) - 1) }
+
 // at is the density at y. It is never zero for what a duration can be.
 func (t *table) at(y float64) float64 {
-	u := (y - t.from) / t.step
+	u := (y - t.from) * t.perUnit
 	if u < 0 {
 		return t.p.head(y)
 	}
@@ -134,15 +140,17 @@ func (t *table) lag(x float64, k int) float64 {
 		s = t.take(len(t.f))
 		falls, half := math.Exp(-t.step), t.step/2
 		last := power(t.f[0], k)
-		s[0] = last / (1 + float64(k)/headScale)
-		for i := 1; i < len(s); i++ {
-			next := power(t.f[i], k)
-			s[i] = falls*s[i-1] + half*(falls*last+next)
-			last = next
+		sum := last / (1 + float64(k)/headScale)
+		for i, f := range t.f {
+			next := power(f, k)
+			if i > 0 {
+				sum = falls*sum + half*(falls*last+next)
+			}
+			s[i], last = sum, next
 		}
 		t.lagged[k] = s
 	}
-	u := (x - t.from) / t.step
+	u := (x - t.from) * t.perUnit
 	if u < 0 {
 		return power(t.p.head(x), k) / (1 + float64(k)/headScale)
 	}
@@ -154,10 +162,13 @@ func (t *table) lag(x float64, k int) float64 {
 	return math.Exp(-beyond)*s[len(s)-1] + power(t.p.tail(x), k)*math.Expm1(beyond*rate)/rate
 }
 
+// power is x to the k-th, 1 to 3.
 func power(x float64, k int) float64 {
-	y := x
-	for range k - 1 {
-		y *= x
+	switch k {
+	case 1:
+		return x
+	case 2:
+		return x * x
 	}
-	return y
+	return x * x * x
 }

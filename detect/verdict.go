@@ -7,7 +7,7 @@ import (
 )
 
 // conclude decides the verdict on the build.
-func (r *Result) conclude(g *gauge, moods []mood, overBudget bool, t Thresholds) {
+func (r *Result) conclude(g *gauge, overBudget bool, t Thresholds) {
 	cost, judged := time.Duration(0), 0
 	for i := range r.Steps {
 		switch s := &r.Steps[i]; s.Status {
@@ -25,10 +25,10 @@ func (r *Result) conclude(g *gauge, moods []mood, overBudget bool, t Thresholds)
 	case r.Counts[StatusSuspect] > 0:
 		r.Verdict = Unsure
 		r.Reason = "one build cannot prove it: re-run the job to confirm"
-	case disputed(g, &moods[len(moods)-1]):
+	case disputed(g, g.own()):
 		r.Verdict = Unsure
 		r.Reason = "most steps were slower by one factor, and some not at all: a slow runner, or a change that many steps feel; re-run the job to tell"
-	case slowRunners(g, moods) >= 3:
+	case slowRunners(g) >= 3:
 		r.Verdict = Unsure
 		r.Reason = "the runner was slower than usual in three builds of this branch running"
 	case judged == 0 && r.Cache.Executed > 0:
@@ -58,10 +58,10 @@ func disputed(g *gauge, m *mood) bool {
 
 // slowRunners counts the newest builds of the branch, in a row, whose machine was
 // slower than it usually is.
-func slowRunners(g *gauge, moods []mood) int {
+func slowRunners(g *gauge) int {
 	n := 0
-	for n < len(moods) {
-		f := g.factor(&moods[len(moods)-1-n])
+	for n < len(g.branch) {
+		f := g.factor(&g.branch[len(g.branch)-1-n])
 		if !f.Unusual() || f.Value < 1 {
 			break
 		}

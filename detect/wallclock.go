@@ -8,7 +8,7 @@ import (
 )
 
 // account explains why the build took as much longer (or shorter) than usual as it
-// did. It walks the critical path: each step on it contributes what it took above
+// did. It walks the critical path, which the steps tell: each step on it contributes what it took above
 // what was expected, first the runner's part of it, then its own. Differences
 // that are worth no mention, and what the path does not explain, are parts too,
 // so that all of them sum to the whole exactly. It also sets what each step cost
@@ -28,9 +28,9 @@ func account(build *Build, a *arranged, g *graph, steps []StepResult, loads map[
 	add := func(cause Cause, step string, d time.Duration) {
 		parts[WallClockPart{Cause: cause, Step: step}] += d
 	}
-	on := onPath(g)
 	for i := range a.series {
-		if !on[i] {
+		// Of a step without times nobody knows when it ran: it counts.
+		if !steps[i].Critical && !g.steps[i].Start.IsZero() {
 			continue
 		}
 		s, r := &a.series[i], &steps[i]
@@ -40,9 +40,9 @@ func account(build *Build, a *arranged, g *graph, steps []StepResult, loads map[
 				r = &steps[at]
 			}
 		}
-		took, usual := s.step.Duration, durationMedian(s.durations(t.Window))
-		if len(r.History) > 0 && r.Status != StatusUnjudged { // by the level that it was judged by
-			usual = r.Usual.D()
+		took, usual := s.step.Duration, r.Usual.D() // of the level that it was judged by
+		if len(r.History) == 0 || r.Status == StatusUnjudged {
+			usual = durationMedian(s.newest(t.Window))
 		}
 		byRunner := bounded(float64(usual) * (factor - 1))
 		own := took - usual - byRunner
@@ -98,17 +98,4 @@ func sum(build *Build, base []Build, parts map[WallClockPart]time.Duration) Wall
 	})
 	w.Parts = append(w.Parts, WallClockPart{Cause: CauseRest, Seconds: rest})
 	return w
-}
-
-// onPath tells which steps count for the wall clock. Of a step without times
-// nobody knows: it counts.
-func onPath(g *graph) []bool {
-	on := make([]bool, len(g.steps))
-	for i := range on {
-		on[i] = g.steps[i].Start.IsZero()
-	}
-	for _, i := range g.criticalPath() {
-		on[i] = true
-	}
-	return on
 }
