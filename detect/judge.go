@@ -33,9 +33,12 @@ type History struct {
 func Judge(build *Build, history *History, p Policy) Result {
 	t := p.Thresholds
 	base, branch, filled := comparable(build, history, t)
-	a := arrange(base, history.Rare, branch)
-	a.countUnseen()
-	g := newGraph(build)
+	var a *arranged
+	var g *graph
+	together(
+		func() { a = arrange(base, history.Rare, branch) },
+		func() { g = newGraph(build) },
+	)
 	r := Result{
 		Build:      infoOf(build),
 		Baseline:   BaselineInfo{Source: history.Source, Branch: history.BaseBranch, Builds: len(base), IDs: []string{}, Durations: []Seconds{}, Filled: filled},
@@ -226,7 +229,12 @@ func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, load
 	// How the machine was and what the steps' levels are do not depend on each other.
 	var tried *panel
 	together(
-		func() { g = newGauge(a, t) },
+		func() {
+			g = newGauge(a, t)
+			for k := range attempts {
+				attempts[k].gauge(&trials[k], g)
+			}
+		},
 		func() { tried = newPanel(trials, t) },
 		func() {
 			for k := range attempts {
@@ -234,9 +242,6 @@ func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, load
 			}
 		},
 	)
-	for k := range attempts {
-		attempts[k].gauge(&trials[k], g)
-	}
 	decisions := tried.decide()
 	for k := range attempts {
 		try := &attempts[k]
@@ -389,7 +394,7 @@ func (r *Result) markPath(g *graph, build *Build) {
 			r.Steps[i].WaitsFor = slices.Clone(g.inputs[i])
 		}
 	}
-	for _, i := range g.criticalPath() {
+	for _, i := range g.path {
 		r.Steps[i].Critical = true
 		r.Steps[i].Slack = 0
 	}

@@ -134,6 +134,13 @@ func (j *judgement) weigh(contamination, limit float64) {
 	j.slower = lean(model, j.raw, j.cleared, j.t, trial.Recent > 0)
 	j.faster = j.mirrored(contamination)
 	d := &j.decision
+	d.P, d.Usual, d.Low, d.High = j.slower.p, j.usual, j.low, j.high
+	d.Expected = bounded(float64(j.usual) * math.Exp(trial.runner(len(trial.New)-1).Log))
+	d.Evidence = Evidence{Builds: j.slower.run, Slow: j.slow(), Value: j.slower.value}
+	if d.Cut = j.shift.since; d.Cut > 0 {
+		d.Before = j.duration(j.center - j.shift.by)
+	}
+	d.Told = j.told(j.slower, 1)
 	for _, m := range model.modes {
 		d.Modes = append(d.Modes, Mode{
 			Seconds: Seconds(j.duration(median(m))),
@@ -248,18 +255,10 @@ func (j *judgement) young() bool {
 	return j.shift.since > 0 && j.shift.since < j.t.MinHistory || len(j.values) < j.t.MinHistory
 }
 
-// decide gives the verdict; limit is that of weigh.
+// decide gives the verdict, once q is known; limit is that of weigh.
 func (j *judgement) decide(limit float64) Decision {
-	runner := j.trial.runner(len(j.trial.New) - 1)
 	d := j.decision
-	d.Status, d.P, d.Q = StatusSame, j.slower.p, j.q
-	d.Usual, d.Low, d.High = j.usual, j.low, j.high
-	d.Expected = bounded(float64(j.usual) * math.Exp(runner.Log))
-	d.Evidence = Evidence{Builds: j.slower.run, Slow: j.slow(), Value: j.slower.value}
-	if d.Cut = j.shift.since; d.Cut > 0 {
-		d.Before = j.duration(j.center - j.shift.by)
-	}
-	d.Told = j.told(j.slower, 1)
+	d.Status, d.Q = StatusSame, j.q
 	switch {
 	case d.Told && j.q <= j.t.FDR && j.slower.p <= SlowerP && !j.trial.Foreign && !j.young():
 		d.Status = StatusSlower

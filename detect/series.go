@@ -93,6 +93,7 @@ func arrange(base, rare []Build, branch []*Build) *arranged {
 	a.readBaseline(alignment, at)
 	a.readRare(alignment, at)
 	a.readEvidence(alignment, at)
+	a.countUnseen()
 	return a
 }
 
