@@ -101,27 +101,37 @@ func (s *Span) writes() bool {
 	return s.Method == "POST" || s.Method == "PUT" || s.Method == "PATCH"
 }
 
+// A Trace is the tree of its spans.
+type Trace struct {
+	id    string
+	nodes []*node
+}
+
 // A node is a span in its trace.
 type node struct {
 	Span
 	parent *node
 	solve  *solve // the build it belongs to, nil if none
 	seen   bool   // its solve has been looked up
+	walk   int    // in which it was met, see breakCycles
 }
 
-// nodes makes the tree of one trace. A span that arrived twice is one: client
+// NewTrace makes the tree of one trace. A span that arrived twice is one: client
 // and daemon may both have exported it, and only one of the copies tells the
 // error.
-func nodes(spans []Span) []*node {
+func NewTrace(id string, spans []Span) *Trace {
 	byID := make(map[string]*node, len(spans))
-	list := make([]*node, 0, len(spans))
-	for _, s := range spans {
+	t := &Trace{id: id, nodes: make([]*node, 0, len(spans))}
+	room := make([]node, len(spans))
+	for i := range spans {
+		s := &spans[i]
 		n := byID[s.ID]
 		if n == nil {
-			s.Start, s.End = instant(s.Start), instant(s.End)
-			n = &node{Span: s}
+			n = &room[len(t.nodes)]
+			n.Span = *s
+			n.Start, n.End = instant(s.Start), instant(s.End)
 			byID[s.ID] = n
-			list = append(list, n)
+			t.nodes = append(t.nodes, n)
 			continue
 		}
 		if s.Failed && !n.Failed {
@@ -134,14 +144,17 @@ func nodes(spans []Span) []*node {
 			n.Resource = maps.Clone(s.Resource)
 		}
 	}
-	for _, n := range list {
+	for _, n := range t.nodes {
 		if p := byID[n.Parent]; p != nil && p != n {
 			n.parent = p
 		}
 	}
-	breakCycles(list)
-	return list
+	breakCycles(t.nodes)
+	return t
 }
+
+// Spans is how many spans the trace has, each once.
+func (t *Trace) Spans() int { return len(t.nodes) }
 
 // ancestors are the spans above n, the nearest first, as far up as any real
 // trace goes.
@@ -155,19 +168,16 @@ func (n *node) ancestors() iter.Seq[*node] {
 	}
 }
 
-// breakCycles cuts loops of parents, which no tracer makes but a file may hold.
+// breakCycles cuts loops of parents, which no tracer makes but a file may hold. A walk
+// up from each node ends where an earlier one was.
 func breakCycles(list []*node) {
-	done := make(map[*node]bool, len(list))
-	for _, n := range list {
-		path := map[*node]bool{}
-		for at := n; at != nil && !done[at]; at = at.parent {
-			path[at] = true
-			if path[at.parent] {
+	for i, n := range list {
+		walk := i + 1
+		for at := n; at != nil && at.walk == 0; at = at.parent {
+			at.walk = walk
+			if at.parent != nil && at.parent.walk == walk {
 				at.parent = nil
 			}
-		}
-		for at := range path {
-			done[at] = true
 		}
 	}
 }

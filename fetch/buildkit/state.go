@@ -12,12 +12,11 @@ const (
 	Whole              // the daemon tells of the end, too: its spans are sent in order
 )
 
-// StateOf tells how much of a trace there is: it has ended once there is the
+// State tells how much of a trace there is: it has ended once there is the
 // command that the client ran, or where no client is traced, a call to build.
-func StateOf(spans []Span) State {
-	list := nodes(spans)
+func (t *Trace) State() State {
 	command, called, clients, servers := false, false, 0, 0
-	for _, n := range list {
+	for _, n := range t.nodes {
 		if n.Vertex == "" && n.parent == nil && isCommand(n) {
 			command = true
 		}
@@ -33,7 +32,7 @@ func StateOf(spans []Span) State {
 		}
 	}
 	switch {
-	case !command && (!called || hasCommandPending(list)):
+	case !command && (!called || hasCommandPending(t.nodes)):
 		return Open
 	case servers > 0 && servers >= clients:
 		return Whole

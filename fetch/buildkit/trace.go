@@ -44,7 +44,7 @@ func (r *Reader) label(name string) label {
 	return l
 }
 
-// Builds makes the builds in spans.
+// Builds makes the builds in spans, as the function does.
 func (r *Reader) Builds(spans []Span) ([]detect.Build, []error) {
 	traces := map[string][]Span{}
 	var order []string
@@ -57,17 +57,26 @@ func (r *Reader) Builds(spans []Span) ([]detect.Build, []error) {
 	var builds []detect.Build
 	var warnings []error
 	for _, id := range order {
-		list := nodes(traces[id])
-		all := attributes(list)
-		found := solves(list)
-		for _, s := range found {
-			b, w := s.build(r, id, all)
-			builds = append(builds, b)
-			warnings = append(warnings, w...)
-		}
+		b, w := r.BuildsOf(NewTrace(id, traces[id]))
+		builds, warnings = append(builds, b...), append(warnings, w...)
 	}
-	slices.SortStableFunc(builds, func(a, b detect.Build) int { return a.Start.Compare(b.Start) })
+	sortBuilds(builds)
 	return builds, warnings
+}
+
+// BuildsOf makes the builds in a trace.
+func (r *Reader) BuildsOf(t *Trace) (builds []detect.Build, warnings []error) {
+	all := attributes(t.nodes)
+	for _, s := range solves(t.nodes) {
+		b, w := s.build(r, t.id, all)
+		builds, warnings = append(builds, b), append(warnings, w...)
+	}
+	sortBuilds(builds)
+	return builds, warnings
+}
+
+func sortBuilds(builds []detect.Build) {
+	slices.SortStableFunc(builds, func(a, b detect.Build) int { return a.Start.Compare(b.Start) })
 }
 
 // build makes the build of a solve. all holds the attributes on which the whole

@@ -12,13 +12,23 @@ import (
 
 // Encode writes builds, a line each, in which nothing comes alive on a terminal
 // or in the log of a CI.
-func Encode(w io.Writer, list []detect.Build) error {
+func Encode(w io.Writer, list []detect.Build) error { return new(Encoder).Encode(w, list) }
+
+// An Encoder writes builds again and again. It reads the names that are in many of
+// them once.
+type Encoder struct{ names map[string]detect.Name }
+
+// maxNames bounds the names that are remembered.
+const maxNames = 10_000
+
+// Encode writes builds as the function does.
+func (e *Encoder) Encode(w io.Writer, list []detect.Build) error {
 	var line bytes.Buffer
-	e := json.NewEncoder(&line)
-	e.SetEscapeHTML(false)
+	j := json.NewEncoder(&line)
+	j.SetEscapeHTML(false)
 	for i := range list {
 		line.Reset()
-		err := e.Encode(fromBuild(&list[i]))
+		err := j.Encode(e.build(&list[i]))
 		if err == nil {
 			_, err = w.Write(escape(line.Bytes()))
 		}
@@ -29,7 +39,23 @@ func Encode(w io.Writer, list []detect.Build) error {
 	return nil
 }
 
-func fromBuild(b *detect.Build) build {
+// name is what the name of a step says.
+func (e *Encoder) name(of string) detect.Name {
+	n, known := e.names[of]
+	if known {
+		return n
+	}
+	n = detect.ParseName(of)
+	if e.names == nil {
+		e.names = map[string]detect.Name{}
+	}
+	if len(e.names) < maxNames {
+		e.names[of] = n
+	}
+	return n
+}
+
+func (e *Encoder) build(b *detect.Build) build {
 	duration := detect.Seconds(b.Duration)
 	out := build{
 		ID: b.ID, Pipeline: b.Pipeline, Repository: b.Repository, Revision: b.Revision, Branch: b.Branch,
@@ -38,19 +64,19 @@ func fromBuild(b *detect.Build) build {
 		TraceID: b.Trace, Content: b.Content, Partial: b.Partial, Steps: make([]step, len(b.Steps)),
 	}
 	for i := range b.Steps {
-		out.Steps[i] = fromStep(&b.Steps[i])
+		out.Steps[i] = e.step(&b.Steps[i])
 	}
 	return out
 }
 
-// fromStep writes only what Decode would not find in the name.
-func fromStep(s *detect.Step) step {
+// step writes only what Decode would not find in the name.
+func (e *Encoder) step(s *detect.Step) step {
 	duration := detect.Seconds(s.Duration)
 	out := step{
 		Name: s.Name, Duration: &duration, Start: given(s.Start), State: s.State, ID: s.ID, Key: &s.Key,
 		Inputs: s.Inputs, Bytes: s.Bytes, Error: s.Error,
 	}
-	name := detect.ParseName(s.Name)
+	name := e.name(s.Name)
 	if s.Platform != name.Platform {
 		out.Platform = &s.Platform
 	}

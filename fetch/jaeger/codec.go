@@ -24,6 +24,11 @@ func (Codec) Marshal(v any) (mem.BufferSlice, error) {
 }
 
 func (Codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if f, ok := v.(*frame); ok { // which is decoded later, beside others
+		data.Ref()
+		f.data = data
+		return nil
+	}
 	m, ok := v.(proto.Message)
 	if !ok {
 		return fmt.Errorf("%T is no message", v)

@@ -26,15 +26,16 @@ func FuzzSpans(f *testing.F) {
 	}
 	f.Add(seed)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var chunk api_v2.SpansResponseChunk
-		if (Codec{}).Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, &chunk) != nil {
+		var f frame
+		if err := (Codec{}).Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, &f); err != nil {
+			t.Fatal(err)
+		}
+		read := f.read(buildkit.Keep{"x": true})
+		if read.err != nil {
 			return
 		}
-		var spans []buildkit.Span
-		for i := range chunk.Spans {
-			spans = append(spans, spanOf(&chunk.Spans[i], buildkit.Keep{"x": true}))
-		}
-		buildkit.StateOf(spans)
+		spans := read.spans
+		buildkit.NewTrace("", spans).State()
 		builds, _ := buildkit.Builds(spans)
 		for i := range builds {
 			if builds[i].Duration < 0 || builds[i].ID == "" {

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -111,9 +110,7 @@ func (g *GRPC) Trace(ctx context.Context, id string) ([]buildkit.Span, error) {
 	}}
 	err = g.stream(ctx, func(ctx context.Context) (receiver, error) {
 		return api_v2.NewQueryServiceClient(g.conn).GetTrace(ctx, &api_v2.GetTraceRequest{TraceID: parsed, RawTraces: true})
-	}, func(s *model.Span) error {
-		return gather.Add(spanOf(s, g.keep))
-	})
+	}, gather.Add)
 	if err == nil {
 		err = gather.End()
 	}
@@ -134,9 +131,7 @@ func (g *GRPC) Search(ctx context.Context, q traces.Question, take func(string, 
 			ServiceName: q.Service, Tags: q.Tags, StartTimeMin: q.From, StartTimeMax: q.To,
 			SearchDepth: int32(q.Limit), RawTraces: true,
 		}})
-	}, func(s *model.Span) error {
-		return gather.Add(spanOf(s, g.keep))
-	})
+	}, gather.Add)
 	if status.Code(err) == codes.NotFound { // of a service, or of anything
 		err = nil
 	}
@@ -144,59 +139,6 @@ func (g *GRPC) Search(ctx context.Context, q traces.Question, take func(string, 
 		return gather.Traces, g.explain(ctx, "find traces", err)
 	}
 	return gather.Traces, gather.End()
-}
-
-type receiver interface {
-	Recv() (*api_v2.SpansResponseChunk, error)
-}
-
-// stream reads the spans of an answer.
-func (g *GRPC) stream(ctx context.Context, open func(context.Context) (receiver, error), take func(*model.Span) error) error {
-	ctx, watch := g.dial.NewWatch(g.outgoing(ctx))
-	defer watch.End()
-	r, err := open(ctx)
-	if err != nil {
-		return silence(ctx, err)
-	}
-	// What comes is decoded while what came is made builds of.
-	const ahead = 16
-	chunks, ended := make(chan []model.Span, ahead), make(chan error, 1)
-	go func() {
-		defer close(chunks)
-		for {
-			chunk, err := r.Recv()
-			if err != nil {
-				ended <- err
-				return
-			}
-			watch.Heard()
-			select {
-			case chunks <- chunk.Spans:
-			case <-ctx.Done():
-				ended <- ctx.Err()
-				return
-			}
-		}
-	}()
-	for spans := range chunks {
-		for i := range spans {
-			if err := take(&spans[i]); err != nil {
-				return err
-			}
-		}
-	}
-	if err := <-ended; !errors.Is(err, io.EOF) {
-		return silence(ctx, err)
-	}
-	return nil
-}
-
-// silence is err, or what ended ctx.
-func silence(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); errors.Is(cause, dial.ErrSilent) {
-		return cause
-	}
-	return err
 }
 
 var depth = regexp.MustCompile(`(?i)search[ _]?depth|max traces`)
@@ -260,10 +202,23 @@ func plain(text string) string {
 	return buildkit.Clean(text, 300)
 }
 
-// spanOf is a span as BuildKit's builds are made of.
-func spanOf(j *model.Span, keep buildkit.Keep) buildkit.Span {
+// A translator makes spans as BuildKit's builds are made of. Spans that follow each
+// other are mostly of one trace and one process: what is made of these they share.
+type translator struct {
+	keep     buildkit.Keep
+	trace    model.TraceID
+	traceHex string
+	process  *model.Process
+	resource buildkit.Resource
+}
+
+// span makes a span of Jaeger's.
+func (t *translator) span(j *model.Span) buildkit.Span {
+	if t.traceHex == "" || j.TraceID != t.trace {
+		t.trace, t.traceHex = j.TraceID, traceID(j.TraceID)
+	}
 	s := buildkit.Span{
-		Trace: traceID(j.TraceID), ID: spanID(j.SpanID), Name: j.OperationName,
+		Trace: t.traceHex, ID: spanID(j.SpanID), Name: j.OperationName,
 		Start: j.StartTime.UTC(), End: j.StartTime.Add(clamp(j.Duration)).UTC(),
 	}
 	for _, r := range j.References {
@@ -273,10 +228,10 @@ func spanOf(j *model.Span, keep buildkit.Keep) buildkit.Span {
 		}
 	}
 	for i := range j.Tags {
-		t := &j.Tags[i]
-		s.SetJaeger(t.Key, text(t))
-		if keep[t.Key] {
-			s.Tag(t.Key, text(t))
+		tag := &j.Tags[i]
+		s.SetJaeger(tag.Key, text(tag))
+		if t.keep[tag.Key] {
+			s.Tag(tag.Key, text(tag))
 		}
 	}
 	if s.Failed && s.Message == "" {
@@ -289,14 +244,16 @@ func spanOf(j *model.Span, keep buildkit.Keep) buildkit.Span {
 		}
 	}
 	if p := j.Process; p != nil {
-		r := buildkit.Resource{Keep: keep}
-		r.Set(buildkit.ServiceName, p.ServiceName)
-		for i := range p.Tags {
-			if t := &p.Tags[i]; r.Wants(t.Key) {
-				r.Set(t.Key, text(t))
+		if t.process == nil || !p.Equal(t.process) {
+			t.process, t.resource = p, buildkit.Resource{Keep: t.keep}
+			t.resource.Set(buildkit.ServiceName, p.ServiceName)
+			for i := range p.Tags {
+				if tag := &p.Tags[i]; t.resource.Wants(tag.Key) {
+					t.resource.Set(tag.Key, text(tag))
+				}
 			}
 		}
-		r.Of(&s)
+		t.resource.Of(&s)
 	}
 	return s
 }

@@ -223,7 +223,10 @@ func (s *Store) write(ctx context.Context, f func(*txn) error) error {
 
 // A packer writes builds as lines of a builds file, deflated. It is made once for
 // many, as it takes more memory than they do.
-type packer struct{ w *flate.Writer }
+type packer struct {
+	w       *flate.Writer
+	encoder builds.Encoder
+}
 
 func (p *packer) pack(list []detect.Build) ([]byte, error) {
 	if len(list) == 0 {
@@ -234,7 +237,7 @@ func (p *packer) pack(list []detect.Build) ([]byte, error) {
 		p.w, _ = flate.NewWriter(&packed, flate.BestSpeed) // which is a level
 	}
 	p.w.Reset(&packed)
-	if err := builds.Encode(p.w, list); err != nil {
+	if err := p.encoder.Encode(p.w, list); err != nil {
 		return nil, err
 	}
 	err := p.w.Close()

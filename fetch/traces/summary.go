@@ -23,7 +23,6 @@ type summary struct {
 // summarise makes a summary of the spans that one answer has of a trace.
 func (o *Origin) summarise(id string, spans []buildkit.Span, services []string) summary {
 	t := summary{id: id}
-	ids := make(map[string]bool, len(spans))
 	// Nobody asked for the spans of others.
 	own := spans
 	if other := func(s buildkit.Span) bool { return s.Trace != id }; slices.ContainsFunc(spans, other) {
@@ -31,7 +30,6 @@ func (o *Origin) summarise(id string, spans []buildkit.Span, services []string) 
 	}
 	for i := range own {
 		s := &own[i]
-		ids[s.ID] = true
 		if t.start.IsZero() || s.Start.Before(t.start) {
 			t.start = s.Start
 		}
@@ -42,9 +40,9 @@ func (o *Origin) summarise(id string, spans []buildkit.Span, services []string) 
 			t.says, t.by = s.Tags, s.Service
 		}
 	}
-	t.spans = len(ids)
-	t.state = buildkit.StateOf(own)
-	t.builds, _ = o.reader.Builds(own)
+	trace := buildkit.NewTrace(id, own)
+	t.spans, t.state = trace.Spans(), trace.State()
+	t.builds, _ = o.reader.BuildsOf(trace)
 	return t
 }
 
