@@ -1,6 +1,8 @@
 package jaeger
 
 import (
+	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/gogo/protobuf/proto"
@@ -25,16 +27,28 @@ func FuzzSpans(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(seed)
+	f.Add(append(slices.Repeat(seed, 3), 0x5a, 1, 'x')) // and a field that is not known
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var f frame
 		if err := (Codec{}).Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, &f); err != nil {
 			t.Fatal(err)
 		}
 		read := f.read(buildkit.Keep{"x": true})
-		if read.err != nil {
-			return
-		}
 		spans := read.spans
+		// What the whole message is to its own decoder, it is span by span, but for
+		// fields that are broken where it does not look.
+		var whole api_v2.SpansResponseChunk
+		if whole.Unmarshal(data) == nil && read.err == nil {
+			if len(spans) != len(whole.Spans) {
+				t.Fatalf("%d spans, want %d", len(spans), len(whole.Spans))
+			}
+			for i := range spans {
+				t1 := translator{keep: buildkit.Keep{"x": true}}
+				if want := t1.span(&whole.Spans[i]); !reflect.DeepEqual(spans[i], want) {
+					t.Errorf("span %d is %+v, want %+v", i, spans[i], want)
+				}
+			}
+		}
 		buildkit.NewTrace("", spans).State()
 		builds, _ := buildkit.Builds(spans)
 		for i := range builds {

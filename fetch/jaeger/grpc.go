@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -245,7 +246,8 @@ func (t *translator) span(j *model.Span) buildkit.Span {
 	}
 	if p := j.Process; p != nil {
 		if t.process == nil || !p.Equal(t.process) {
-			t.process, t.resource = p, buildkit.Resource{Keep: t.keep}
+			t.process = &model.Process{ServiceName: p.ServiceName, Tags: slices.Clone(p.Tags)}
+			t.resource = buildkit.Resource{Keep: t.keep}
 			t.resource.Set(buildkit.ServiceName, p.ServiceName)
 			for i := range p.Tags {
 				if tag := &p.Tags[i]; t.resource.Wants(tag.Key) {

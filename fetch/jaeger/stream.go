@@ -6,14 +6,16 @@ import (
 	"io"
 	"sync"
 
-	"github.com/jaegertracing/jaeger-idl/proto-gen/api_v2"
+	"github.com/jaegertracing/jaeger-idl/model/v1"
 	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/dial"
+	"github.com/buildregress/buildregress/fetch/file"
 )
 
 // Messages are read before they are taken: so many, and of so many bytes.
@@ -98,34 +100,77 @@ func silence(ctx context.Context, err error) error {
 // bytes is how large the frame is.
 func (f *frame) bytes() int64 { return int64(f.data.Len()) }
 
-// maxRoom is for how many spans room is kept for a next message.
-const maxRoom = 1000
-
-// chunks are for their room: messages of one answer hold about as many spans.
-var chunks = sync.Pool{New: func() any { return new(api_v2.SpansResponseChunk) }}
-
 // read decodes the frame, and lets go of it.
 func (f *frame) read(keep buildkit.Keep) (r read) {
 	defer f.data.Free()
 	r.bytes = f.bytes()
-	chunk := chunks.Get().(*api_v2.SpansResponseChunk)
-	defer func() {
-		if len(chunk.Spans) < maxRoom {
-			clear(chunk.Spans)
-			*chunk = api_v2.SpansResponseChunk{Spans: chunk.Spans[:0]}
-			chunks.Put(chunk)
-		}
-	}()
 	data := f.data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer data.Free()
-	if err := chunk.Unmarshal(data.ReadOnlyData()); err != nil { // it copies what it keeps
-		r.err = status.Errorf(codes.Internal, "not a message of spans: %v", err)
-		return r
-	}
-	r.spans = make([]buildkit.Span, len(chunk.Spans))
+	d := decoders.Get().(*decoder)
+	defer decoders.Put(d)
 	t := translator{keep: keep}
-	for i := range chunk.Spans {
-		r.spans[i] = t.span(&chunk.Spans[i])
+	r.spans = make([]buildkit.Span, 0, 10) // as Jaeger sends them
+	for rest := data.ReadOnlyData(); len(rest) > 0; {
+		var span []byte
+		var j *model.Span
+		if span, rest, r.err = nextSpan(rest); r.err == nil && span != nil {
+			j, r.err = d.decode(span)
+		}
+		switch {
+		case r.err != nil:
+			r.err = status.Errorf(codes.Internal, "not a message of spans: %v", r.err)
+			return r
+		case len(r.spans) == file.MaxSpans:
+			r.err = status.Errorf(codes.Internal, "one message: %v", file.ErrTooManySpans)
+			return r
+		case j != nil:
+			r.spans = append(r.spans, t.span(j))
+		}
 	}
 	return r
+}
+
+// nextSpan returns the first span of a SpansResponseChunk, nil if another field comes
+// first, and what follows.
+func nextSpan(data []byte) (span, rest []byte, err error) {
+	const spans = 1 // number of the field
+	number, kind, n := protowire.ConsumeTag(data)
+	if n < 0 {
+		return nil, nil, protowire.ParseError(n)
+	}
+	rest = data[n:]
+	if number == spans && kind == protowire.BytesType {
+		span, n = protowire.ConsumeBytes(rest)
+	} else {
+		n = protowire.ConsumeFieldValue(number, kind, rest)
+	}
+	if n < 0 {
+		return nil, nil, protowire.ParseError(n)
+	}
+	return span, rest[n:], nil
+}
+
+// A decoder decodes one span after the other into the same room: most of what it
+// takes to decode a message is to make room for its tags.
+type decoder struct {
+	span    model.Span
+	process model.Process
+}
+
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+// decode returns a span that is there until the next.
+func (d *decoder) decode(data []byte) (*model.Span, error) {
+	const most = 1000 // what room is kept for
+	room := func(tags []model.KeyValue) []model.KeyValue {
+		clear(tags)
+		if cap(tags) > most {
+			return nil
+		}
+		return tags[:0]
+	}
+	d.process = model.Process{Tags: room(d.process.Tags)}
+	d.span = model.Span{Tags: room(d.span.Tags), References: d.span.References[:0], Process: &d.process}
+	err := d.span.Unmarshal(data)
+	return &d.span, err
 }
