@@ -67,7 +67,7 @@ func main() {
 	w.errTerminal = term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
 	// Most runs are over before collecting what they leave behind would pay: the
 	// collector counts these bytes as in use, and begins later. Nothing touches them, so
-	// they take no memory.
+	// that no page is given to them.
 	ballast := make([]byte, 16<<20)
 	code := run(context.Background(), w)
 	runtime.KeepAlive(ballast)

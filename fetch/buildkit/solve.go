@@ -27,6 +27,9 @@ type solve struct {
 
 // solves finds the builds of one trace, and gives each its work.
 func solves(list []*node) []*solve {
+	for _, n := range list {
+		n.seen, n.solve = false, nil // it may have been asked before
+	}
 	found := roots(list)
 	if len(found) == 0 {
 		// Client and daemon may sample on their own: the work is all there is.

@@ -44,7 +44,7 @@ func (r *Reader) label(name string) label {
 	return l
 }
 
-// Builds makes the builds in spans, as the function does.
+// Builds makes the builds in spans, which may be of several traces.
 func (r *Reader) Builds(spans []Span) ([]detect.Build, []error) {
 	traces := map[string][]Span{}
 	var order []string

@@ -39,6 +39,20 @@ func summary(b detect.Build) string {
 	return fmt.Sprintf("%s %v %v: %s", b.ID, b.Outcome, b.Duration, strings.Join(steps, ", "))
 }
 
+// A trace may be asked for its builds again.
+func TestBuildsOfTwice(t *testing.T) {
+	trace := NewTrace("t", []Span{
+		span("r", "", "build", KindInternal, 0, 9), span("s", "r", solveMethod, KindServer, 1, 8),
+		step("v1", "s", "RUN a", 1, 3), step("v2", "v1", "RUN b", 3, 8),
+	})
+	var r Reader
+	first, _ := r.BuildsOf(trace)
+	again, _ := r.BuildsOf(trace)
+	if len(first) != 1 || len(first[0].Steps) != 2 || !cmp.Equal(first, again) {
+		t.Errorf("%+v, and again %+v", first, again)
+	}
+}
+
 func TestBuilds(t *testing.T) {
 	capabilities := []Span{
 		span("c", "r", "load buildkit capabilities", KindInternal, 0, 1),

@@ -21,7 +21,7 @@ type Encoder struct{ names map[string]detect.Name }
 // maxNames bounds the names that are remembered.
 const maxNames = 10_000
 
-// Encode writes builds as the function does.
+// Encode writes builds, a line each.
 func (e *Encoder) Encode(w io.Writer, list []detect.Build) error {
 	var line bytes.Buffer
 	j := json.NewEncoder(&line)

@@ -33,12 +33,12 @@ func FuzzSpans(f *testing.F) {
 		if err := (Codec{}).Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, &f); err != nil {
 			t.Fatal(err)
 		}
-		read := f.read(buildkit.Keep{"x": true})
-		spans := read.spans
+		got := f.decode(buildkit.Keep{"x": true})
+		spans := got.spans
 		// What the whole message is to its own decoder, it is span by span, but for
 		// fields that are broken where it does not look.
 		var whole api_v2.SpansResponseChunk
-		if whole.Unmarshal(data) == nil && read.err == nil {
+		if whole.Unmarshal(data) == nil && got.err == nil {
 			if len(spans) != len(whole.Spans) {
 				t.Fatalf("%d spans, want %d", len(spans), len(whole.Spans))
 			}

@@ -246,7 +246,10 @@ func (t *translator) span(j *model.Span) buildkit.Span {
 	}
 	if p := j.Process; p != nil {
 		if t.process == nil || !p.Equal(t.process) {
-			t.process = &model.Process{ServiceName: p.ServiceName, Tags: slices.Clone(p.Tags)}
+			t.process = nil
+			if len(p.Tags) <= maxKept {
+				t.process = &model.Process{ServiceName: p.ServiceName, Tags: slices.Clone(p.Tags)}
+			}
 			t.resource = buildkit.Resource{Keep: t.keep}
 			t.resource.Set(buildkit.ServiceName, p.ServiceName)
 			for i := range p.Tags {

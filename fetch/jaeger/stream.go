@@ -18,10 +18,12 @@ import (
 	"github.com/buildregress/buildregress/fetch/file"
 )
 
-// Messages are read before they are taken: so many, and of so many bytes.
+// Messages are read before they are taken: so many, and of so many bytes as they are
+// sent. Decoded they may be 200 times as large, so that a large one is alone; Jaeger's
+// are of 10 kB.
 const (
 	ahead      = 16
-	aheadBytes = maxMessage
+	aheadBytes = 1 << 20
 )
 
 // A frame is a message of an answer as it came.
@@ -30,11 +32,11 @@ type frame struct{ data mem.BufferSlice }
 // A receiver is the client's end of an answer.
 type receiver interface{ RecvMsg(any) error }
 
-// read is what a frame holds.
-type read struct {
-	spans []buildkit.Span
-	bytes int64 // of the frame
-	err   error
+// decoded is what a frame holds.
+type decoded struct {
+	spans  []buildkit.Span
+	weight int64 // of the frame in what is read ahead
+	err    error
 }
 
 // stream reads the spans of an answer, in order. To decode them takes longer than to
@@ -42,46 +44,52 @@ type read struct {
 func (g *GRPC) stream(ctx context.Context, open func(context.Context) (receiver, error), take func(buildkit.Span) error) error {
 	ctx, watch := g.dial.NewWatch(g.outgoing(ctx))
 	defer watch.End()
-	r, err := open(ctx)
+	answer, err := open(ctx)
 	if err != nil {
 		return silence(ctx, err)
 	}
-	reads, ended := make(chan chan read, ahead), make(chan error, 1)
-	room := semaphore.NewWeighted(aheadBytes)
+	messages, ended := make(chan chan decoded, ahead), make(chan error, 1)
+	inFlight := semaphore.NewWeighted(aheadBytes)
 	go func() {
-		defer close(reads)
+		defer close(messages)
 		for {
 			var f frame
-			if err := r.RecvMsg(&f); err != nil {
+			if err := answer.RecvMsg(&f); err != nil {
 				ended <- err
 				return
 			}
 			watch.Heard()
-			if err := room.Acquire(ctx, f.bytes()); err != nil {
+			if err := inFlight.Acquire(ctx, f.weight()); err != nil {
+				f.data.Free()
 				ended <- err
 				return
 			}
-			one := make(chan read, 1)
-			go func() { one <- f.read(g.keep) }()
+			message := make(chan decoded, 1)
+			go func() { message <- f.decode(g.keep) }()
 			select {
-			case reads <- one:
+			case messages <- message:
 			case <-ctx.Done():
 				ended <- ctx.Err()
 				return
 			}
 		}
 	}()
-	for one := range reads {
-		r := <-one
-		if r.err != nil {
-			return r.err
+	for message := range messages {
+		var d decoded
+		select {
+		case d = <-message:
+		case <-ctx.Done(): // a hostile message may take long
+			return silence(ctx, ctx.Err())
 		}
-		for i := range r.spans {
-			if err := take(r.spans[i]); err != nil {
+		if d.err != nil {
+			return d.err
+		}
+		for i := range d.spans {
+			if err := take(d.spans[i]); err != nil {
 				return err
 			}
 		}
-		room.Release(r.bytes)
+		inFlight.Release(d.weight)
 	}
 	if err := <-ended; !errors.Is(err, io.EOF) {
 		return silence(ctx, err)
@@ -97,37 +105,39 @@ func silence(ctx context.Context, err error) error {
 	return err
 }
 
-// bytes is how large the frame is.
-func (f *frame) bytes() int64 { return int64(f.data.Len()) }
+// weight of the frame in what is read ahead: one as large as all of that weighs no more.
+func (f *frame) weight() int64 { return int64(min(f.data.Len(), aheadBytes)) }
 
-// read decodes the frame, and lets go of it.
-func (f *frame) read(keep buildkit.Keep) (r read) {
+// decode decodes the frame, and lets go of it. One message with more spans than a trace
+// may have is refused, as it is not known what it would take: Jaeger sends ten in each.
+func (f *frame) decode(keep buildkit.Keep) decoded {
 	defer f.data.Free()
-	r.bytes = f.bytes()
+	d := decoded{weight: f.weight(), spans: make([]buildkit.Span, 0, 10)}
 	data := f.data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer data.Free()
-	d := decoders.Get().(*decoder)
-	defer decoders.Put(d)
+	each := decoders.Get().(*decoder)
+	defer each.leave()
 	t := translator{keep: keep}
-	r.spans = make([]buildkit.Span, 0, 10) // as Jaeger sends them
 	for rest := data.ReadOnlyData(); len(rest) > 0; {
-		var span []byte
+		span, after, err := nextSpan(rest)
+		rest = after
 		var j *model.Span
-		if span, rest, r.err = nextSpan(rest); r.err == nil && span != nil {
-			j, r.err = d.decode(span)
+		if err == nil && span != nil {
+			j, err = each.span(span)
 		}
 		switch {
-		case r.err != nil:
-			r.err = status.Errorf(codes.Internal, "not a message of spans: %v", r.err)
-			return r
-		case len(r.spans) == file.MaxSpans:
-			r.err = status.Errorf(codes.Internal, "one message: %v", file.ErrTooManySpans)
-			return r
-		case j != nil:
-			r.spans = append(r.spans, t.span(j))
+		case err != nil:
+			d.err = status.Errorf(codes.Internal, "not a message of spans: %v", err)
+			return d
+		case j == nil:
+		case len(d.spans) == file.MaxSpans:
+			d.err = status.Errorf(codes.Internal, "one message: %v", file.ErrTooManySpans)
+			return d
+		default:
+			d.spans = append(d.spans, t.span(j))
 		}
 	}
-	return r
+	return d
 }
 
 // nextSpan returns the first span of a SpansResponseChunk, nil if another field comes
@@ -150,27 +160,39 @@ func nextSpan(data []byte) (span, rest []byte, err error) {
 	return span, rest[n:], nil
 }
 
-// A decoder decodes one span after the other into the same room: most of what it
-// takes to decode a message is to make room for its tags.
+// A decoder decodes one span after the other into the same room: to make room for their
+// tags is most of the work.
 type decoder struct {
-	span    model.Span
+	decoded model.Span
 	process model.Process
 }
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
-// decode returns a span that is there until the next.
-func (d *decoder) decode(data []byte) (*model.Span, error) {
-	const most = 1000 // what room is kept for
-	room := func(tags []model.KeyValue) []model.KeyValue {
-		clear(tags)
-		if cap(tags) > most {
-			return nil
-		}
-		return tags[:0]
+// span decodes a span, which is there until the next. It has a process, if an empty one.
+func (d *decoder) span(data []byte) (*model.Span, error) {
+	d.process = model.Process{Tags: emptied(d.process.Tags)}
+	d.decoded = model.Span{Tags: emptied(d.decoded.Tags), References: emptied(d.decoded.References), Process: &d.process}
+	err := d.decoded.Unmarshal(data)
+	return &d.decoded, err
+}
+
+// leave gives the decoder back, with nothing in it.
+func (d *decoder) leave() {
+	d.process = model.Process{Tags: emptied(d.process.Tags)}
+	d.decoded = model.Span{Tags: emptied(d.decoded.Tags), References: emptied(d.decoded.References)}
+	decoders.Put(d)
+}
+
+// maxKept is how many tags of a span are kept room for, or remembered.
+const maxKept = 1000
+
+// emptied is the same list with nothing in it, and with room for as many if they are not
+// too many to be kept.
+func emptied[T any](list []T) []T {
+	if cap(list) > maxKept {
+		return nil
 	}
-	d.process = model.Process{Tags: room(d.process.Tags)}
-	d.span = model.Span{Tags: room(d.span.Tags), References: d.span.References[:0], Process: &d.process}
-	err := d.span.Unmarshal(data)
-	return &d.span, err
+	clear(list)
+	return list[:0]
 }
