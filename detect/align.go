@@ -100,7 +100,7 @@ func (a *alignment) place(build *Build) (placed placement, unsure map[int]bool) 
 		return known.tracks, known.unsure
 	}
 	placed = make(placement, len(build.Steps))
-	ids, unsure := a.identify(known)
+	ids, unsure := a.identify(build, stagesOf(build), known.equals)
 	seen, own := map[*track]bool{}, map[trackID]*track{}
 	var fresh []*track
 	for i, id := range ids {
@@ -156,7 +156,7 @@ func (t *track) split() {
 func (a *alignment) add(s *shape, age int) {
 	if s.tracks == nil {
 		var ids []trackID
-		ids, s.unsure = a.identify(s)
+		ids, s.unsure = a.identify(s.build, s.stages, s.equals)
 		s.tracks = make(placement, len(ids))
 		for i, id := range ids {
 			t := a.tracks[id]

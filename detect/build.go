@@ -37,6 +37,8 @@ type Build struct {
 
 // A Step is one timed unit of work in a build: an instruction of the Dockerfile,
 // or a phase such as loading the context, exporting or pushing.
+//
+// What is read of each step of each build of a history comes first, together.
 type Step struct {
 	Key      string // identity across builds, see KeyOf
 	Name     string // as the source shows it, credentials masked

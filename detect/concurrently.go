@@ -8,8 +8,8 @@ import (
 
 // concurrently calls do for 0 to n-1, on all processors if that is worth it, and
 // returns when all calls have. Calls must not depend on each other. Each processor
-// takes the next few calls when it has done its last: one that is late, or busy
-// elsewhere, is not waited for.
+// takes the next few when it has done its last: one that is late, or busy elsewhere, is
+// waited for only for these.
 func concurrently(n int, do func(i int)) {
 	const (
 		worth = 16 // calls that a processor should have
@@ -41,20 +41,22 @@ func concurrently(n int, do func(i int)) {
 	together(tasks...)
 }
 
-// together runs all tasks at once, and returns when all have ended. If one panics, so
-// does together, as a caller can only recover from what is its own.
+// together runs all tasks at once, the first of them itself, and returns when all have
+// ended. If one panics, so does together, as a caller can only recover from what is its
+// own.
 func together(tasks ...func()) {
 	var wg sync.WaitGroup
 	broken := make([]any, len(tasks)) // why each of them ended early
-	run := func(i int) {
-		defer func() { broken[i] = recover() }()
-		tasks[i]()
+	for i, task := range tasks[1:] {
+		wg.Go(func() {
+			defer func() { broken[i] = recover() }()
+			task()
+		})
 	}
-	for i := range tasks[1:] {
-		wg.Go(func() { run(i + 1) })
-	}
-	run(0)
-	wg.Wait()
+	func() {
+		defer wg.Wait()
+		tasks[0]()
+	}()
 	for _, cause := range broken {
 		if cause != nil {
 			panic(cause)

@@ -74,7 +74,7 @@ func (a *alignment) learn(shape *shape) {
 		for i, at := range places {
 			s := &shape.build.Steps[at]
 			seq[i] = member{trackID{s.Key, slots[s.Key]}, s.Index, s.Count}
-			if shape.equals {
+			if shape.equals { // else all are 0
 				slots[s.Key]++
 			}
 		}
@@ -86,17 +86,17 @@ func (a *alignment) learn(shape *shape) {
 	}
 }
 
-// identify returns the track of each step of a shape. Unsure holds the places of
-// those that could be another of several equal ones as well.
-func (a *alignment) identify(shape *shape) (ids []trackID, unsure map[int]bool) {
-	build := shape.build
+// identify returns the track of each step of a build, which has the stages; equals tells
+// whether steps share a key. Unsure holds the places of those that could be another of
+// several equal ones as well.
+func (a *alignment) identify(build *Build, stages map[string][]int, equals bool) (ids []trackID, unsure map[int]bool) {
 	ids, unsure = make([]trackID, len(build.Steps)), map[int]bool{}
 	for i := range ids {
 		ids[i].key = build.Steps[i].Key
 	}
-	for stage, places := range shape.stages {
+	for stage, places := range stages {
 		known := a.equals[stage]
-		if !shape.equals && len(known) == 0 {
+		if !equals && len(known) == 0 {
 			continue
 		}
 		keys, own := make([]trackID, len(places)), map[string]int{}

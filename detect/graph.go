@@ -20,7 +20,6 @@ type graph struct {
 	linked bool
 	timed  bool // the steps have start times
 	slop   time.Duration
-	path   []int // see criticalPath
 }
 
 var fromStage = regexp.MustCompile(`(?:--from=|,from=|^FROM )([\w.-]+)`)
@@ -45,7 +44,6 @@ func newGraph(build *Build) *graph {
 	if !g.linked {
 		g.guess()
 	}
-	g.path = g.criticalPath()
 	return g
 }
 

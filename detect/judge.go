@@ -35,9 +35,13 @@ func Judge(build *Build, history *History, p Policy) Result {
 	base, branch, filled := comparable(build, history, t)
 	var a *arranged
 	var g *graph
+	var path []int
 	together(
 		func() { a = arrange(base, history.Rare, branch) },
-		func() { g = newGraph(build) },
+		func() {
+			g = newGraph(build)
+			path = g.criticalPath()
+		},
 	)
 	r := Result{
 		Build:      infoOf(build),
@@ -77,7 +81,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 		}
 		r.Reason = reason
 		r.Cache.Losses, r.Cache.Cold = []CacheLoss{}, false
-		r.markPath(g, build)
+		r.markPath(g, path, build)
 		if r.enforceBudgets(&p, nil) {
 			r.Verdict, r.Reason = Regressed, ""
 		}
@@ -86,10 +90,10 @@ func Judge(build *Build, history *History, p Policy) Result {
 	}
 
 	gauge, loads := judgeSteps(a, filled > 0, &p, &r)
-	mood := gauge.own()
+	mood := gauge.newest()
 	r.RunnerFactor = gauge.factor(mood).readBy(gauge, mood, a)
 	r.markLosses(chains)
-	r.markPath(g, build)
+	r.markPath(g, path, build)
 	for i, at := range loads {
 		r.Steps[at].Critical, r.Steps[at].Slack = r.Steps[i].Critical, r.Steps[i].Slack
 	}
@@ -232,7 +236,7 @@ func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, load
 		func() {
 			g = newGauge(a, t)
 			for k := range attempts {
-				attempts[k].gauge(&trials[k], g)
+				attempts[k].addRunners(&trials[k], g)
 			}
 		},
 		func() { tried = newPanel(trials, t) },
@@ -275,8 +279,8 @@ func (try *attempt) collect(trial *Trial, a *arranged, t Thresholds) {
 	trial.History = s.newestAfter(try.recent, t.Window+trial.Recent)
 }
 
-// gauge adds the machine's part to the trial.
-func (try *attempt) gauge(trial *Trial, g *gauge) {
+// addRunners adds the machine's part to the trial.
+func (try *attempt) addRunners(trial *Trial, g *gauge) {
 	for b, ran := range try.series.ran {
 		if ran {
 			trial.Runners = append(trial.Runners, g.forStep(&g.branch[b], try.at))
@@ -386,7 +390,7 @@ func ruled(reason string) bool {
 }
 
 // markPath tells which steps decided how long the build took.
-func (r *Result) markPath(g *graph, build *Build) {
+func (r *Result) markPath(g *graph, path []int, build *Build) {
 	slack := g.slack(build.Start.Add(build.Duration))
 	for i := range slack {
 		r.Steps[i].Slack = Seconds(slack[i])
@@ -394,7 +398,7 @@ func (r *Result) markPath(g *graph, build *Build) {
 			r.Steps[i].WaitsFor = slices.Clone(g.inputs[i])
 		}
 	}
-	for _, i := range g.path {
+	for _, i := range path {
 		r.Steps[i].Critical = true
 		r.Steps[i].Slack = 0
 	}

@@ -319,7 +319,7 @@ func (j *judgement) detectable(model *predictive, k int, limit float64) float64 
 				return false
 			}
 			if y+by > density.end() {
-				return true // beyond all that was seen, odds only grow
+				return true // beyond all that was seen odds grow, as tailScale is below 1, and the others lie further out
 			}
 		}
 		return true

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A ranked is a list of logarithms, newest first, and the same in ascending order. All
-// but those is room that is used again once it is released.
+// A ranked is a list of logarithms, newest first, and the same in ascending order, which
+// may be kept: all else, newest too, is room that is used again once it is released.
 type ranked struct {
 	ascending []float64
 	newest    []float64
@@ -32,10 +32,14 @@ func newRanked(n int) *ranked {
 	return r
 }
 
-func (r *ranked) release() { rankeds.Put(r) }
+func (r *ranked) release() {
+	r.ascending = nil
+	rankeds.Put(r)
+}
 
 // rankLogs ranks the logarithms of durations, newest first, that are known in ascending
-// order as well: log is asked once for each, and must not fall.
+// order as well: log is asked once for each, and must not fall. Equal are those whose
+// durations are.
 func rankLogs(newest, ascending []time.Duration, log func(time.Duration) float64) *ranked {
 	r := newRanked(len(newest))
 	for i, d := range ascending {

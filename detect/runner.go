@@ -95,8 +95,8 @@ func newGauge(a *arranged, t Thresholds) *gauge {
 			ascending = level
 			slices.Sort(ascending)
 		}
-		ranked.release()
 		g.scales = append(g.scales, scale{at, median(ascending), math.Hypot(winsorisedSD(ascending), 0.03)})
+		ranked.release()
 		g.quietest = append(g.quietest, c)
 	}
 	slices.SortFunc(g.quietest, func(x, y int) int { return cmp.Compare(g.scales[x].spread, g.scales[y].spread) })
@@ -147,8 +147,8 @@ func longest(a *arranged, t Thresholds) (places []int) {
 	return kept
 }
 
-// own is the machine's mood in the build under judgement.
-func (g *gauge) own() *mood { return &g.branch[len(g.branch)-1] }
+// newest is the machine's mood in the build under judgement.
+func (g *gauge) newest() *mood { return &g.branch[len(g.branch)-1] }
 
 // measure estimates a mood from the logarithms of the steps that ran; log is NaN
 // for the others. What m was before is overwritten.

@@ -22,7 +22,7 @@ type series struct {
 	unsure  bool // it could be another of several equal steps as well
 	unseen  bool // it was in the cache whenever it was reached, and no trace showed it
 
-	// values of the step in the branch's builds, this one last; found[i] tells
+	// values of the step in the branch's builds, this one last; ran[i] tells
 	// whether it ran in build i.
 	values []time.Duration
 	ran    []bool
@@ -263,7 +263,7 @@ func (s *series) sampled(b *Build) bool {
 }
 
 // forget leaves out the values of the branch's builds that began before an instant,
-// but for the one under judgement.
+// but for the one under judgement: they are no evidence, and do not tell of the machine.
 func (s *series) forget(branch []*Build, before time.Time) {
 	for b, build := range branch[:len(branch)-1] {
 		if build.Start.Before(before) {

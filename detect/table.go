@@ -32,14 +32,13 @@ type table struct {
 	p          *predictive
 	sd         float64 // error of an observation
 	from, step float64
-	perUnit    float64 // places in a logarithm of 1
 	f          []float64
 	lagged     [4][]float64 // by k, see lag
 	buffer     *[]float64   // holds all of these
 }
 
-// buffers are room for numbers, of tables that are done with: a build of many steps
-// has many.
+// buffers are room for numbers, of tables and of copies that are done with: a build of
+// many steps has many.
 var buffers = sync.Pool{New: func() any { return new([]float64) }}
 
 // take is room for n places more, all zero.
@@ -65,7 +64,6 @@ func newTable(p *predictive, sd float64) *table {
 	t := &table{p: p, sd: sd, buffer: buffers.Get().(*[]float64)}
 	width := math.Hypot(p.width, sd)
 	t.step = width / perKernel
-	t.perUnit = 1 / t.step
 	low, high := p.values[0], p.values[len(p.values)-1]
 	t.from = low - kernelReach*width
 	places := int((high-low)/t.step) + len(kernel) + 2
@@ -75,7 +73,7 @@ func newTable(p *predictive, sd float64) *table {
 	// to all places around.
 	share := t.take(places)
 	for _, v := range p.values {
-		at := (v - t.from) * t.perUnit
+		at := (v - t.from) / t.step
 		i := int(at)
 		share[i] += float64(i+1) - at
 		share[i+1] += at - float64(i)
@@ -114,7 +112,7 @@ func (t *table) end() float64 { return t.place(len(t.f) - 1) }
 
 // at is the density at y. It is never zero for what a duration can be.
 func (t *table) at(y float64) float64 {
-	u := (y - t.from) * t.perUnit
+	u := (y - t.from) / t.step
 	if u < 0 {
 		return t.p.head(y)
 	}
@@ -150,7 +148,7 @@ func (t *table) lag(x float64, k int) float64 {
 		}
 		t.lagged[k] = s
 	}
-	u := (x - t.from) * t.perUnit
+	u := (x - t.from) / t.step
 	if u < 0 {
 		return power(t.p.head(x), k) / (1 + float64(k)/headScale)
 	}

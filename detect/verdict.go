@@ -25,7 +25,7 @@ func (r *Result) conclude(g *gauge, overBudget bool, t Thresholds) {
 	case r.Counts[StatusSuspect] > 0:
 		r.Verdict = Unsure
 		r.Reason = "one build cannot prove it: re-run the job to confirm"
-	case disputed(g, g.own()):
+	case disputed(g, g.newest()):
 		r.Verdict = Unsure
 		r.Reason = "most steps were slower by one factor, and some not at all: a slow runner, or a change that many steps feel; re-run the job to tell"
 	case slowRunners(g) >= 3:

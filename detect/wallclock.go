@@ -8,11 +8,11 @@ import (
 )
 
 // account explains why the build took as much longer (or shorter) than usual as it
-// did. It walks the critical path, which the steps tell: each step on it contributes what it took above
-// what was expected, first the runner's part of it, then its own. Differences
-// that are worth no mention, and what the path does not explain, are parts too,
-// so that all of them sum to the whole exactly. It also sets what each step cost
-// the build: by being slower than when it runs, not by having run.
+// did. It walks the critical path, on which steps are Critical by now: each
+// contributes what it took above what was expected, first the runner's part of it,
+// then its own. Differences that are worth no mention, and what the path does not
+// explain, are parts too, so that all of them sum to the whole exactly. It also sets
+// what each step cost the build: by being slower than when it runs, not by having run.
 func account(build *Build, a *arranged, g *graph, steps []StepResult, loads map[int]int, chains []chain, runner *mood, t Thresholds) WallClock {
 	lostAt := map[int]string{} // place of a step to the first of its chain
 	for _, c := range chains {

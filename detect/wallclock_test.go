@@ -114,7 +114,7 @@ func TestCriticalPathWithoutInputs(t *testing.T) {
 		at("exporting to image", 21.02, 5),
 	}})
 	var names []string
-	for _, i := range g.path {
+	for _, i := range g.criticalPath() {
 		names = append(names, g.steps[i].Name)
 	}
 	want := []string{"exporting to image", "[final 1/1] COPY --from=a /x /", "[a 2/2] RUN two", "[a 1/2] RUN one"}
