@@ -159,7 +159,11 @@ func readToReplay(ctx context.Context, w *world, s settings, names *namer, sourc
 			return nil, nil, err
 		}
 		if from.past != nil {
-			return nil, nil, usageError{source + " is a server, and backtest replays files or a store", "buildregress record puts a build of it into the store; what Jaeger answers to /api/traces?service=buildx&limit=1000 is a file to replay"}
+			hint := "buildregress record puts a build of it into the store"
+			if strings.HasPrefix(source, "jaeger") {
+				hint += "; what Jaeger answers to /api/traces?service=buildx&limit=1000 is a file to replay"
+			}
+			return nil, nil, usageError{source + " is a server, and backtest replays files or a store", hint}
 		}
 		subjects, warnings, err := readSubjects(ctx, w, names, from, fetch.Want{})
 		if err != nil {

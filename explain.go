@@ -128,6 +128,9 @@ func floors(r *detect.Result, s *detect.StepResult) string {
 	if s.Evidence.Builds > 1 {
 		asked = fmt.Sprintf("at least %s and %.3g %% are asked for, of the builds below together: by itself, ", brief(least), 100*relative)
 	}
+	if len(s.Modes) > 1 {
+		asked += "from the usual of its mode, "
+	}
 	by := max(s.Delta, -s.Delta)
 	from := min(s.Current, s.Usual)
 	switch {
@@ -174,6 +177,9 @@ func conclusion(r *detect.Result, s *detect.StepResult) string {
 		}
 		if likely {
 			return "a value like this is no surprise: same"
+		}
+		if len(s.Modes) > 1 {
+			return "it would be a surprise, but the change is too small to be told from the middle of all modes as well: same"
 		}
 		return "it would be a surprise, but the change is too small to be told, with or without the runner's factor: same"
 	}

@@ -56,7 +56,7 @@ func (s *traced) run(vars []string, args ...string) (code int, stdout, stderr st
 }
 
 // A slow build in a trace store is told as such, with links, through each of its
-// protocols; and the check before an hour is done without asking for all again.
+// protocols.
 func TestCheckTraces(t *testing.T) {
 	s := newTraced(t)
 	s.Add(s.at().Slow(1, 4).On("feature"))
@@ -72,6 +72,9 @@ func TestCheckTraces(t *testing.T) {
 		}
 		if got := r.Results[0]; got.Baseline.Builds != 20 || got.Baseline.Source != source || got.Build.Branch != "feature" {
 			t.Errorf("compared %+v with %+v", got.Build, got.Baseline)
+		}
+		if n := r.Results[0].Counts[detect.StatusSlower]; n != 1 {
+			t.Errorf("%d steps are slower, want 1", n)
 		}
 		for _, step := range r.Results[0].Steps {
 			if step.Status != detect.StatusSlower {

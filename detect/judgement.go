@@ -183,7 +183,7 @@ func (t *Trial) runner(i int) Runner {
 }
 
 // mirrored weighs the newest values for a speed-up: with all logarithms negated it
-// is a slowdown, and held to the same bound. One too small to be told is not weighed.
+// is a slowdown, which decide holds to the limit of one step alone. One too small to be told is not weighed.
 func (j *judgement) mirrored(contamination float64) leaning {
 	n := len(j.raw)
 	worth := false
@@ -270,11 +270,20 @@ func (j *judgement) decide(limit float64) Decision {
 	return d
 }
 
+// bar is the time that a change is measured from: of what is usual and the middle of all
+// modes, what is the farther in its direction.
+func (j *judgement) bar(direction float64) time.Duration {
+	if direction < 0 {
+		return min(j.usual, durationMiddle(j.level))
+	}
+	return max(j.usual, durationMiddle(j.level))
+}
+
 // told tells whether the change is large enough to be told, absolutely and
-// relatively, with and without the runner's factor: above what is usual, and above
-// the middle of all modes. Of several builds of a branch it is their mean that counts.
+// relatively, with and without the runner's factor. Of several builds of a branch it
+// is their mean that counts.
 func (j *judgement) told(l leaning, direction float64) bool {
-	usual := max(j.usual, durationMiddle(j.level))
+	usual := j.bar(direction)
 	for _, values := range [][]observation{j.raw, j.cleared} {
 		mean := 0.0
 		for _, o := range values[len(values)-l.run:] {
@@ -292,8 +301,9 @@ func (j *judgement) told(l leaning, direction float64) bool {
 
 // slow counts the values of the run that are slow enough to be told.
 func (j *judgement) slow() (n int) {
+	usual := j.bar(1)
 	for _, v := range j.trial.New[len(j.trial.New)-j.slower.run:] {
-		if v-j.usual >= j.t.MinDelta.D() && float64(v-j.usual) >= j.t.MinSlowdown*float64(j.usual) {
+		if v-usual >= j.t.MinDelta.D() && float64(v-usual) >= j.t.MinSlowdown*float64(usual) {
 			n++
 		}
 	}

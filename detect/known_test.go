@@ -335,3 +335,28 @@ func TestKnownRareStep(t *testing.T) {
 		}
 	}
 }
+
+// A speed-up is told from the lower of what is usual and the middle of all modes, as a
+// slowdown is from the higher: between two modes is neither.
+func TestBetweenModes(t *testing.T) {
+	var history []time.Duration
+	for i := range 20 {
+		if i%2 == 0 && i < 18 { // they take turns: no level shifted
+			history = append(history, seconds(9.2+.02*float64(i%5)))
+		} else {
+			history = append(history, seconds(16+.05*float64(i%7)))
+		}
+	}
+	for _, now := range [][]time.Duration{
+		{seconds(11.3), seconds(11.1), seconds(10.7)},
+		{seconds(12.4), seconds(12.5), seconds(12.6), seconds(12.5)},
+	} {
+		d := Decide([]Trial{{History: history, New: now}}, DefaultThresholds)[0]
+		if d.Status != StatusSame || d.Usual > seconds(10) || d.Evidence.Slow != 0 {
+			t.Errorf("%v: %v, %d of them slow, usual %v; want same, none, 9.2s", now, d.Status, d.Evidence.Slow, d.Usual)
+		}
+	}
+	if d := Decide([]Trial{{History: history, New: []time.Duration{seconds(4), seconds(4), seconds(4)}}}, DefaultThresholds)[0]; d.Status != StatusFaster {
+		t.Errorf("below both: %v, want faster", d.Status)
+	}
+}

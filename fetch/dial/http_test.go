@@ -58,7 +58,9 @@ func TestRedirects(t *testing.T) {
 // How long to wait may be said as a date.
 func TestRetryAfterDate(t *testing.T) {
 	times, err := asked(t, nil, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+		now := time.Now().Add(-24 * time.Hour).UTC() // by the server's clock
+		w.Header().Set("Date", now.Format(http.TimeFormat))
+		w.Header().Set("Retry-After", now.Add(time.Hour).Format(http.TimeFormat))
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
 	var status *dial.StatusError

@@ -93,6 +93,10 @@ func (o *Origin) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []er
 	if err != nil {
 		return nil, nil, o.trouble(err)
 	}
+	byID := slices.ContainsFunc(wants, func(w fetch.Want) bool { return w.TraceID == found[0].id })
+	if !byID && isOfAnotherRun(found[0], wants) {
+		o.note("no trace says this run: that of run `%s` at the same commit was taken", found[0].says[attributeRun])
+	}
 	var builds []detect.Build
 	for _, t := range found {
 		for i := range t.builds {
@@ -146,9 +150,6 @@ func (o *Origin) look(ctx context.Context, wants []fetch.Want, early bool) ([]*s
 				found = slices.DeleteFunc(found, func(t *summary) bool { return isOfAnotherRun(t, wants) })
 			}
 			found = newestOfEach(found)
-			if len(found) > 0 && isOfAnotherRun(found[0], wants) {
-				o.note("no trace says this run: that of run `%s` at the same commit was taken", found[0].says[attributeRun])
-			}
 		default:
 			found, err = o.newest(ctx)
 		}
