@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/fetch/traces"
@@ -241,7 +242,7 @@ func (c *checker) judge(ctx context.Context, b *subject) (detect.Result, error) 
 		return detect.Result{}, err
 	}
 	history := fetch.Join(past, judged, q)
-	history.Source = detect.Mask(cmp.Or(c.plan.baseline, c.plan.store))
+	history.Source = redact.Text(cmp.Or(c.plan.baseline, c.plan.store))
 	c.w.debug("%s: %d builds of %s, %d of other branches, %d of its own", b.ID, len(history.Base), branch, len(history.Other), len(history.Branch))
 	if err := c.explainEmpty(ctx, &b.Build, history); err != nil {
 		return detect.Result{}, err

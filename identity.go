@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 )
 
 // An identity is what somebody other than the build itself says about it: a
@@ -112,7 +113,7 @@ func inFull(b *detect.Build) {
 		b.Pipeline = repositoryName(address) + " " + rest
 	}
 	for _, text := range []*string{&b.Pipeline, &b.Repository, &b.Revision, &b.Branch, &b.PullRequest, &b.URL, &b.Runner} {
-		*text = detect.Mask(*text)
+		*text = redact.Text(*text)
 	}
 }
 
@@ -138,7 +139,7 @@ func fill(b *detect.Build, id identity) {
 // base is the branch, and its repository, whose builds a build is compared
 // with. repository is "" where any will do.
 func (n *namer) base(b *detect.Build) (branch, repository string) {
-	branch = detect.Mask(cmp.Or(n.given.baseBranch, n.ci.baseBranch, n.checkout.baseBranch, "main"))
+	branch = redact.Text(cmp.Or(n.given.baseBranch, n.ci.baseBranch, n.checkout.baseBranch, "main"))
 	switch {
 	case b.Repository == n.ci.repository, b.Repository == n.ci.baseRepository:
 		return branch, n.ci.baseRepository

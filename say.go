@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/report"
 )
 
@@ -27,9 +27,9 @@ func (w *world) debug(format string, args ...any) {
 // by itself, as together "/etc/passwd: permission denied" reads as a password.
 func printable(text string) string {
 	name, rest, both := strings.Cut(text, ": ")
-	text = detect.Mask(name)
+	text = redact.Text(name)
 	if both {
-		text += ": " + detect.Mask(rest)
+		text += ": " + redact.Text(rest)
 	}
 	return report.Clean(text)
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
-	"github.com/buildregress/buildregress/fetch/dial"
+	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/jaeger"
 	"github.com/buildregress/buildregress/fetch/tempo"
 	"github.com/buildregress/buildregress/fetch/traces"
@@ -139,7 +139,7 @@ func serverURL(address string) (*url.URL, error) {
 }
 
 // planTraces reads what the settings say about a server of traces.
-func planTraces(w *world, s settings, name, tenantHeader string, shelf fetch.Shelf) (o traces.Options, d dial.Options, err error) {
+func planTraces(w *world, s settings, name, tenantHeader string, shelf fetch.Shelf) (o traces.Options, d httpclient.Options, err error) {
 	if d, err = planDial(s, tenantHeader); err != nil {
 		return o, d, err
 	}
@@ -227,8 +227,8 @@ func resourceAttributes(text string) map[string]string {
 }
 
 // planDial reads what the settings say about connections.
-func planDial(s settings, tenantHeader string) (d dial.Options, err error) {
-	d = dial.Options{
+func planDial(s settings, tenantHeader string) (d httpclient.Options, err error) {
+	d = httpclient.Options{
 		CAFile: s.text("ca-file"), CertFile: s.text("cert-file"), KeyFile: s.text("key-file"),
 		ServerName: s.text("server-name"), Header: http.Header{},
 	}

@@ -57,3 +57,17 @@ func TestKeyOf(t *testing.T) {
 		}
 	}
 }
+
+// Names and keys are made of whatever stands in a Dockerfile.
+func FuzzParseName(f *testing.F) {
+	f.Add("[linux/arm64 build 3/6] RUN npm ci")
+	f.Add("[internal] load build context")
+	f.Add("[stage-1 2/2] COPY --from=a@sha256:00 /x /y")
+	f.Fuzz(func(t *testing.T, name string) {
+		n := ParseName(name)
+		key := KeyOf(n.Platform, n.Stage, n.Text)
+		if again := KeyOf(n.Platform, n.Stage, n.Text); again != key {
+			t.Errorf("%q: the key is %q, then %q", name, key, again)
+		}
+	})
+}

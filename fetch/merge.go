@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 )
 
 // Merge makes one build of two recordings of it. The steps, and with them the
@@ -72,7 +73,7 @@ type Clash struct {
 
 func (c *Clash) Error() string {
 	return fmt.Sprintf("build %s: one that began at %s and one that began at %s have this id and count as one build: ids are to be unique in a pipeline",
-		detect.Mask(c.ID), c.First.UTC().Format(time.DateTime), c.Second.UTC().Format(time.DateTime))
+		redact.Text(c.ID), c.First.UTC().Format(time.DateTime), c.Second.UTC().Format(time.DateTime))
 }
 
 // ClashOf returns the *Clash of two recordings of one build, nil if there is

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 )
 
 // ErrNoBuilds is returned where a source is readable and holds no build.
@@ -22,7 +23,7 @@ type DecodeError struct {
 
 // Error masks name and error each by itself: "passwd: cut off" is no password.
 func (e *DecodeError) Error() string {
-	name, text := detect.Mask(e.Name), detect.Mask(e.Err.Error())
+	name, text := redact.Text(e.Name), redact.Text(e.Err.Error())
 	if e.Offset < 0 {
 		return fmt.Sprintf("%s: %s", name, text)
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 )
 
 const cutMark = "…"
@@ -16,7 +16,7 @@ func Clean(text string, limit int) string {
 	// Masking comes before the final cut, so that no half of a credential is
 	// left over, too short to be recognised; the first cut bounds its cost.
 	text = cut(strings.ToValidUTF8(text, "\uFFFD"), 4*limit)
-	return cut(detect.Mask(text), limit)
+	return cut(redact.Text(text), limit)
 }
 
 // cut shortens text to limit bytes, mark included, never inside a rune.
@@ -43,7 +43,7 @@ func instant(t time.Time) time.Time {
 // lastLines splits what a step printed, and returns its end. It is masked before
 // it is split: a key that goes over several lines shows in none of them alone.
 func lastLines(log []byte) []string {
-	text := detect.Mask(strings.ToValidUTF8(string(log), "\uFFFD"))
+	text := redact.Text(strings.ToValidUTF8(string(log), "\uFFFD"))
 	var lines []string
 	for line := range strings.Lines(text) {
 		// A carriage return takes the cursor back: what follows overwrites.

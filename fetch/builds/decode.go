@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 )
@@ -111,8 +112,8 @@ func (b *build) build() (detect.Build, error) {
 		out.Log = nil
 	}
 	// A key that goes over several lines shows in none of them alone.
-	if log := strings.Join(out.Log, "\n"); detect.Mask(log) != log {
-		out.Log = strings.Split(detect.Mask(log), "\n")
+	if log := strings.Join(out.Log, "\n"); redact.Text(log) != log {
+		out.Log = strings.Split(redact.Text(log), "\n")
 	}
 	for i := range out.Log {
 		out.Log[i] = clean(out.Log[i])
@@ -220,7 +221,7 @@ func checkDuration(d time.Duration) error {
 func clean(text string) string {
 	const mark = "…"
 	text = strings.ToValidUTF8(text, "\uFFFD")
-	text = detect.Mask(text[:min(len(text), 4*MaxName)])
+	text = redact.Text(text[:min(len(text), 4*MaxName)])
 	if len(text) <= MaxName {
 		return strings.ToValidUTF8(text, "")
 	}

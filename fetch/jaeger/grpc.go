@@ -23,8 +23,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/dial"
 	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/traces"
 )
 
@@ -47,14 +47,14 @@ const retries = `{"methodConfig": [{
 type GRPC struct {
 	address string
 	secure  bool
-	dial    dial.Options
+	dial    httpclient.Options
 	keep    buildkit.Keep
 	conn    *grpc.ClientConn
 }
 
 // NewGRPC asks the server at address, "host:port", with TLS if secure. keep names
 // attributes to keep with the spans. It connects when it is first asked.
-func NewGRPC(address string, secure bool, o dial.Options, keep buildkit.Keep) (*GRPC, error) {
+func NewGRPC(address string, secure bool, o httpclient.Options, keep buildkit.Keep) (*GRPC, error) {
 	creds := insecure.NewCredentials()
 	if secure {
 		c, err := o.TLS()

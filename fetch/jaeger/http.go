@@ -14,8 +14,8 @@ import (
 
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/dial"
 	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/traces"
 )
 
@@ -25,7 +25,7 @@ import (
 // stable one.
 type HTTP struct {
 	name   string
-	client *dial.Client
+	client *httpclient.Client
 	spans  file.Spans
 	newer  bool // the server has no search but that of the stable API
 	older  bool // the server has no stable API
@@ -33,8 +33,8 @@ type HTTP struct {
 
 // NewHTTP asks the server at base, named so to people. keep names attributes to
 // keep with the spans.
-func NewHTTP(name string, base *url.URL, o dial.Options, keep buildkit.Keep) (*HTTP, error) {
-	client, err := dial.NewClient(base, o)
+func NewHTTP(name string, base *url.URL, o httpclient.Options, keep buildkit.Keep) (*HTTP, error) {
+	client, err := httpclient.NewClient(base, o)
 	if err != nil {
 		return nil, err
 	}
@@ -183,9 +183,9 @@ var errNoSuchAPI = errors.New("the server has no such API")
 
 // get asks. Jaeger tells of what it has not in JSON; where it has no such API,
 // it shows its own page, or that there is none.
-func (h *HTTP) get(ctx context.Context, path string, query url.Values) (*dial.Answer, error) {
+func (h *HTTP) get(ctx context.Context, path string, query url.Values) (*httpclient.Answer, error) {
 	a, err := h.client.Get(ctx, path, query, asJSON)
-	var status *dial.StatusError
+	var status *httpclient.StatusError
 	switch {
 	case errors.As(err, &status) && status.Code == http.StatusNotFound && strings.HasPrefix(status.Text, "{"):
 		return nil, traces.ErrNoTrace
@@ -208,7 +208,7 @@ func (h *HTTP) explain(ctx context.Context, doing string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	var status *dial.StatusError
+	var status *httpclient.StatusError
 	if errors.As(err, &status) && depth.MatchString(status.Text) {
 		return &traces.LimitError{Err: traces.Explain(h.name, doing, err)}
 	}

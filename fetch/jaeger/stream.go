@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/dial"
 	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/fetch/httpclient"
 )
 
 // Messages are read before they are taken: so many, and of so many bytes as they are
@@ -99,7 +99,7 @@ func (g *GRPC) stream(ctx context.Context, open func(context.Context) (receiver,
 
 // silence is err, or what ended ctx.
 func silence(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); errors.Is(cause, dial.ErrSilent) {
+	if cause := context.Cause(ctx); errors.Is(cause, httpclient.ErrSilent) {
 		return cause
 	}
 	return err

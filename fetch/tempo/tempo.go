@@ -20,8 +20,8 @@ import (
 
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/dial"
 	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/traces"
 )
 
@@ -29,15 +29,15 @@ import (
 // https://grafana.com/docs/tempo/latest/api_docs/.
 type Server struct {
 	name   string
-	client *dial.Client
+	client *httpclient.Client
 	spans  file.Spans
 	older  bool // it has no second version of the way to single traces
 }
 
 // New asks the server at base, named so to people. keep names attributes to keep
 // with the spans.
-func New(name string, base *url.URL, o dial.Options, keep buildkit.Keep) (*Server, error) {
-	client, err := dial.NewClient(base, o)
+func New(name string, base *url.URL, o httpclient.Options, keep buildkit.Keep) (*Server, error) {
+	client, err := httpclient.NewClient(base, o)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (s *Server) Trace(ctx context.Context, id string) (spans []buildkit.Span, e
 // has none.
 func (s *Server) trace(ctx context.Context, path string) ([]buildkit.Span, error) {
 	a, err := s.client.Get(ctx, path, nil, asProto)
-	var status *dial.StatusError
+	var status *httpclient.StatusError
 	if errors.As(err, &status) && status.Code == http.StatusNotFound {
 		return nil, traces.ErrNoTrace
 	}
@@ -274,7 +274,7 @@ func (s *Server) explain(ctx context.Context, doing string, err error) error {
 		return ctx.Err()
 	}
 	t := traces.Explain(s.name, doing, err)
-	if status := new(dial.StatusError); errors.Is(err, errPage) || errors.As(err, &status) && status.Code == http.StatusNotFound {
+	if status := new(httpclient.StatusError); errors.Is(err, errPage) || errors.As(err, &status) && status.Code == http.StatusNotFound {
 		t.Hint = "give the address of Tempo's API, usually on port 3200, with the path that it is under"
 	}
 	return t

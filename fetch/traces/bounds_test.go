@@ -13,8 +13,8 @@ import (
 
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/dial"
 	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/jaeger"
 	"github.com/buildregress/buildregress/fetch/traces"
 	"github.com/buildregress/buildregress/fetch/traces/tracetest"
@@ -100,7 +100,7 @@ func TestTooLargeTraceOverHTTP(t *testing.T) {
 	}))
 	defer server.Close()
 	base, _ := url.Parse(server.URL)
-	s, err := jaeger.NewHTTP("jaeger+"+server.URL, base, dial.Options{}, nil)
+	s, err := jaeger.NewHTTP("jaeger+"+server.URL, base, httpclient.Options{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/dial"
+	"github.com/buildregress/buildregress/fetch/httpclient"
 )
 
 // ErrNoTrace is returned where a server has no trace of an id.
@@ -36,7 +36,7 @@ const (
 // to do about it.
 func Explain(server, doing string, err error) *Trouble {
 	t := &Trouble{Server: server, Err: fmt.Errorf("%s: %w", doing, err)}
-	var status *dial.StatusError
+	var status *httpclient.StatusError
 	if errors.As(err, &status) {
 		t.Err = fmt.Errorf("%s: %s", doing, buildkit.Clean(status.Error(), 300))
 		switch status.Code {

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/buildregress/buildregress/fetch"
-	"github.com/buildregress/buildregress/fetch/dial"
+	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/jaeger"
 	"github.com/buildregress/buildregress/fetch/traces"
 	"github.com/buildregress/buildregress/fetch/traces/tracetest"
@@ -54,7 +54,7 @@ func TestNewerJaeger(t *testing.T) {
 	b := subject()
 	j.Add(b)
 	j.Break(tracetest.Faults{NoSearch: true})
-	got, h := judge(t, traces.New(kinds[1].open(t, j, dial.Options{}), quick()), fetch.Want{RunID: "run-1000"})
+	got, h := judge(t, traces.New(kinds[1].open(t, j, httpclient.Options{}), quick()), fetch.Want{RunID: "run-1000"})
 	if got.Trace != b.ID() || len(h.Base) != 20 {
 		t.Errorf("build %s, %d of main; want %s and 20", got.Trace, len(h.Base), b.ID())
 	}
@@ -67,7 +67,7 @@ func TestInterleaved(t *testing.T) {
 	b := subject()
 	j.Add(b)
 	j.Break(tracetest.Faults{Interleaved: true})
-	_, h := judge(t, traces.New(kinds[0].open(t, j, dial.Options{}), quick()), fetch.Want{TraceID: b.ID()})
+	_, h := judge(t, traces.New(kinds[0].open(t, j, httpclient.Options{}), quick()), fetch.Want{TraceID: b.ID()})
 	if len(h.Base) != 10 {
 		t.Fatalf("%d builds, want 10", len(h.Base))
 	}
@@ -171,7 +171,7 @@ func TestRefusals(t *testing.T) {
 			if test.faults.Silent {
 				silence = 300 * time.Millisecond
 			}
-			s := kinds[test.kind].open(t, j, dial.Options{Silence: silence})
+			s := kinds[test.kind].open(t, j, httpclient.Options{Silence: silence})
 			j.Break(test.faults)
 			within(t, 20*time.Second, func(ctx context.Context) {
 				for _, w := range []fetch.Want{{TraceID: strings.Repeat("ab", 16)}, {RunID: "7"}} {
@@ -189,7 +189,7 @@ func TestRefusals(t *testing.T) {
 func TestBusyForAMoment(t *testing.T) {
 	for i, f := range []tracetest.Faults{{Code: int(codes.Unavailable), Times: 1}, {Code: 429, RetryAfter: "0", Times: 2}} {
 		j := &tracetest.Jaeger{}
-		s := kinds[i].open(t, j, dial.Options{})
+		s := kinds[i].open(t, j, httpclient.Options{})
 		b := subject()
 		j.Add(b)
 		j.Break(f)
@@ -215,7 +215,7 @@ func TestWrongPorts(t *testing.T) {
 
 	host := func(s *httptest.Server) string { u, _ := url.Parse(s.URL); return u.Host }
 	asGRPC := func(address string, tls bool) traces.Server {
-		s, err := jaeger.NewGRPC(address, tls, dial.Options{Silence: 10 * time.Second}, nil)
+		s, err := jaeger.NewGRPC(address, tls, httpclient.Options{Silence: 10 * time.Second}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +223,7 @@ func TestWrongPorts(t *testing.T) {
 	}
 	asHTTP := func(address string) traces.Server {
 		base, _ := url.Parse(address)
-		s, err := jaeger.NewHTTP("jaeger+"+address, base, dial.Options{Silence: 10 * time.Second}, nil)
+		s, err := jaeger.NewHTTP("jaeger+"+address, base, httpclient.Options{Silence: 10 * time.Second}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -269,13 +269,13 @@ func TestMutualTLS(t *testing.T) {
 	certFile, keyFile := ca.client(t)
 	for _, test := range []struct {
 		name string
-		dial dial.Options
+		dial httpclient.Options
 		want string // in the error, "" for none
 	}{
-		{"all", dial.Options{CAFile: ca.file(t), CertFile: certFile, KeyFile: keyFile, ServerName: "jaeger.test"}, ""},
-		{"insecure", dial.Options{CertFile: certFile, KeyFile: keyFile, Insecure: true}, ""},
-		{"another name", dial.Options{CAFile: ca.file(t), CertFile: certFile, KeyFile: keyFile}, "x509"},
-		{"no client", dial.Options{CAFile: ca.file(t), ServerName: "jaeger.test"}, "certificate required"},
+		{"all", httpclient.Options{CAFile: ca.file(t), CertFile: certFile, KeyFile: keyFile, ServerName: "jaeger.test"}, ""},
+		{"insecure", httpclient.Options{CertFile: certFile, KeyFile: keyFile, Insecure: true}, ""},
+		{"another name", httpclient.Options{CAFile: ca.file(t), CertFile: certFile, KeyFile: keyFile}, "x509"},
+		{"no client", httpclient.Options{CAFile: ca.file(t), ServerName: "jaeger.test"}, "certificate required"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s, err := jaeger.NewHTTP("jaeger+"+server.URL, base, test.dial, traces.Kept(nil))

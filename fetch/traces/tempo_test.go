@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/fetch"
-	"github.com/buildregress/buildregress/fetch/dial"
+	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/tempo"
 	"github.com/buildregress/buildregress/fetch/traces"
 	"github.com/buildregress/buildregress/fetch/traces/tracetest"
 )
 
-func openTempo(t *testing.T, handler http.Handler, o dial.Options) traces.Server {
+func openTempo(t *testing.T, handler http.Handler, o httpclient.Options) traces.Server {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -41,7 +41,7 @@ func TestTempo(t *testing.T) {
 			b.Trace = "0000000000000000" + strings.Repeat("d6", 8) // of which a search names the second half
 			server.Add(mains(70)...)
 			server.Add(tracetest.Usual(300, noon.Add(-time.Minute)).On("topic"), b)
-			s := openTempo(t, server, dial.Options{})
+			s := openTempo(t, server, httpclient.Options{})
 			for _, w := range []fetch.Want{{TraceID: b.Trace}, {RunID: "run-1000"}} {
 				got, h := judge(t, traces.New(s, quick()), w)
 				if got.Trace != b.Trace || got.Branch != "main" || len(got.Steps) != len(b.Steps) || len(h.Base) != 50 {
@@ -65,7 +65,7 @@ func TestTempoPartial(t *testing.T) {
 		b := subject()
 		server.Add(list...)
 		server.Add(b)
-		_, h := judge(t, traces.New(openTempo(t, server, dial.Options{}), quick()), fetch.Want{TraceID: b.ID()})
+		_, h := judge(t, traces.New(openTempo(t, server, httpclient.Options{}), quick()), fetch.Want{TraceID: b.ID()})
 		if len(h.Base) != 9 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], list[5].ID()) {
 			t.Errorf("JSON %v: %d builds, notes %q", asJSON, len(h.Base), h.Notes)
 		}
@@ -78,7 +78,7 @@ func TestTempoRange(t *testing.T) {
 	server := &tracetest.Tempo{}
 	b := subject()
 	server.Add(tracetest.Usual(1, noon.Add(-25*24*time.Hour)), b)
-	if _, h := judge(t, traces.New(openTempo(t, server, dial.Options{}), quick()), fetch.Want{TraceID: b.ID()}); len(h.Base) != 1 {
+	if _, h := judge(t, traces.New(openTempo(t, server, httpclient.Options{}), quick()), fetch.Want{TraceID: b.ID()}); len(h.Base) != 1 {
 		t.Errorf("%d builds, want that of 25 days ago", len(h.Base))
 	}
 }
@@ -86,13 +86,13 @@ func TestTempoRange(t *testing.T) {
 // What is no Tempo, or is one that refuses, is told of.
 func TestTempoRefuses(t *testing.T) {
 	for code, want := range map[int]string{401: "BUILDREGRESS_TOKEN", 404: "port 3200", 500: "500 Internal"} {
-		s := openTempo(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }), dial.Options{})
+		s := openTempo(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }), httpclient.Options{})
 		_, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Want{RunID: "7"})
 		if err == nil || !strings.Contains(err.Error()+hintOf(err), want) {
 			t.Errorf("%d: error %v, hint %q; want %q", code, err, hintOf(err), want)
 		}
 	}
-	s := openTempo(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>Log in")) }), dial.Options{})
+	s := openTempo(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>Log in")) }), httpclient.Options{})
 	if _, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Want{RunID: "7"}); !strings.Contains(hintOf(err), "port 3200") {
 		t.Errorf("error %v, hint %q of a page", err, hintOf(err))
 	}
@@ -106,7 +106,7 @@ func TestHeaders(t *testing.T) {
 	j := &tracetest.Jaeger{}
 	j.Add(b)
 	for _, k := range kinds {
-		if _, _, err := traces.New(k.open(t, j, dial.Options{Header: header}), quick()).Builds(t.Context(), fetch.Want{TraceID: b.ID()}); err != nil {
+		if _, _, err := traces.New(k.open(t, j, httpclient.Options{Header: header}), quick()).Builds(t.Context(), fetch.Want{TraceID: b.ID()}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -120,7 +120,7 @@ func TestHeaders(t *testing.T) {
 	stranger := &tracetest.Tempo{}
 	elsewhere := httptest.NewServer(stranger)
 	defer elsewhere.Close()
-	s := openTempo(t, http.RedirectHandler(elsewhere.URL+"/api/search", http.StatusFound), dial.Options{Header: header})
+	s := openTempo(t, http.RedirectHandler(elsewhere.URL+"/api/search", http.StatusFound), httpclient.Options{Header: header})
 	_, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Want{RunID: "7"})
 	if err == nil || !strings.Contains(err.Error(), "sends us elsewhere") || len(stranger.Asked()) > 0 {
 		t.Errorf("error %v; the stranger got %v", err, stranger.Header())

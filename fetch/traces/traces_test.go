@@ -14,7 +14,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
-	"github.com/buildregress/buildregress/fetch/dial"
+	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/jaeger"
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/fetch/traces"
@@ -48,18 +48,18 @@ func quick() traces.Options {
 // A kind is a way to ask Jaeger.
 type kind struct {
 	name string
-	open func(t *testing.T, j *tracetest.Jaeger, o dial.Options) traces.Server
+	open func(t *testing.T, j *tracetest.Jaeger, o httpclient.Options) traces.Server
 }
 
 var kinds = []kind{
-	{"gRPC", func(t *testing.T, j *tracetest.Jaeger, o dial.Options) traces.Server {
+	{"gRPC", func(t *testing.T, j *tracetest.Jaeger, o httpclient.Options) traces.Server {
 		s, err := jaeger.NewGRPC(j.ServeGRPC(t), false, o, traces.Kept(nil))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}},
-	{"HTTP", func(t *testing.T, j *tracetest.Jaeger, o dial.Options) traces.Server {
+	{"HTTP", func(t *testing.T, j *tracetest.Jaeger, o httpclient.Options) traces.Server {
 		server := httptest.NewServer(j)
 		t.Cleanup(server.Close)
 		base, _ := url.Parse(server.URL)
@@ -76,7 +76,7 @@ func each(t *testing.T, test func(t *testing.T, j *tracetest.Jaeger, s traces.Se
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			j := &tracetest.Jaeger{}
-			test(t, j, k.open(t, j, dial.Options{Silence: 20 * time.Second}))
+			test(t, j, k.open(t, j, httpclient.Options{Silence: 20 * time.Second}))
 		})
 	}
 }
@@ -216,7 +216,7 @@ func TestTagInsteadOfBranch(t *testing.T) {
 	list[20].Says["team"] = "a"
 	j.Add(list...)
 	tags := map[string]string{"team": "a"}
-	s, err := jaeger.NewGRPC(j.ServeGRPC(t), false, dial.Options{}, traces.Kept(tags))
+	s, err := jaeger.NewGRPC(j.ServeGRPC(t), false, httpclient.Options{}, traces.Kept(tags))
 	if err != nil {
 		t.Fatal(err)
 	}

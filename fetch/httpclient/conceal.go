@@ -1,4 +1,4 @@
-package dial
+package httpclient
 
 import (
 	"encoding/base64"

@@ -1,4 +1,4 @@
-package dial_test
+package httpclient_test
 
 import (
 	"encoding/base64"
@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/fetch/dial"
+	"github.com/buildregress/buildregress/fetch/httpclient"
 )
 
 // asked asks a server that answers by handler, and returns how often
@@ -25,7 +25,7 @@ func asked(t *testing.T, header http.Header, handler http.HandlerFunc) (times in
 	}))
 	defer s.Close()
 	base, _ := url.Parse(s.URL)
-	c, err := dial.NewClient(base, dial.Options{Silence: 20 * time.Second, Header: header})
+	c, err := httpclient.NewClient(base, httpclient.Options{Silence: 20 * time.Second, Header: header})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestRetryAfterDate(t *testing.T) {
 		w.Header().Set("Retry-After", now.Add(time.Hour).Format(http.TimeFormat))
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
-	var status *dial.StatusError
+	var status *httpclient.StatusError
 	if !errors.As(err, &status) || times != 1 || status.RetryAfter < 50*time.Minute || status.RetryAfter > time.Hour {
 		t.Errorf("asked %d times, error %v", times, err)
 	}

@@ -1,4 +1,4 @@
-package detect
+package redact
 
 import (
 	"slices"
@@ -8,10 +8,10 @@ import (
 // nameHints are in every name that isSecretName accepts.
 var nameHints = []string{"pass", "pwd", "secret", "token", "key", "auth", "credential"}
 
-// maskNamed masks values whose name says that they are secret: NAME=value,
+// redactNamed masks values whose name says that they are secret: NAME=value,
 // "name":"value", Name: value, --name value, ENV NAME value. lower is text in
 // lower case.
-func maskNamed(text, lower string) string {
+func redactNamed(text, lower string) string {
 	if !slices.ContainsFunc(nameHints, func(hint string) bool { return strings.Contains(lower, hint) }) {
 		return text
 	}

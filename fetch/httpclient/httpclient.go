@@ -1,6 +1,6 @@
-// Package dial says how servers are reached: what is trusted, what a client shows
+// Package httpclient says how servers are reached: what is trusted, what a client shows
 // of itself, and how long a server may keep silent.
-package dial
+package httpclient
 
 import (
 	"context"

@@ -1,4 +1,9 @@
-package detect
+// Package redact cuts credentials out of text before it is stored or shown.
+//
+// Whatever a build says of itself is written by its author: names of steps hold
+// arguments, arguments hold passwords. A secret is told by its own form, such as the
+// prefix of a token, or by the name that stands in front of it.
+package redact
 
 import (
 	"regexp"
@@ -88,10 +93,10 @@ var secrets = []secret{
 	},
 }
 
-// Mask replaces whatever in text looks like a credential by asterisks. It is
+// Text replaces whatever in text looks like a credential by asterisks. It is
 // applied to all that a build's author controls before it is stored or shown.
 // It cannot know every form: a secret without any is not recognised.
-func Mask(text string) string {
+func Text(text string) string {
 	lower := strings.ToLower(text)
 	for i := range secrets {
 		if s := &secrets[i]; s.hinted(lower) {
@@ -99,24 +104,24 @@ func Mask(text string) string {
 		}
 	}
 	if strings.Contains(text, "://") {
-		text = userinfo.ReplaceAllStringFunc(text, maskUserinfo)
+		text = userinfo.ReplaceAllStringFunc(text, redactUserinfo)
 	}
-	return maskNamed(text, lower)
+	return redactNamed(text, lower)
 }
 
 // userinfo is an address up to the last "@": a password may hold "@" and "/".
 var userinfo = regexp.MustCompile(`\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"'<>]*@(?:sha\d+:)?`)
 
-// maskUserinfo masks what stands before the host. In "localhost:5000/a@sha256:…"
+// redactUserinfo masks what stands before the host. In "localhost:5000/a@sha256:…"
 // and in "host/@scope/name" nothing does.
-func maskUserinfo(address string) string {
+func redactUserinfo(address string) string {
 	if last := strings.LastIndexByte(address, '@'); last < len(address)-1 {
 		digest := address[last:]
 		at := strings.LastIndexByte(address[:last], '@') + 1
 		if at == 0 {
 			return address
 		}
-		return maskUserinfo(address[:at]) + address[at:last] + digest
+		return redactUserinfo(address[:at]) + address[at:last] + digest
 	}
 	scheme, rest, _ := strings.Cut(address, "://")
 	end := strings.IndexAny(rest, ":/@")
