@@ -165,7 +165,7 @@ func readToReplay(ctx context.Context, w *world, s settings, names *namer, sourc
 			}
 			return nil, nil, usageError{source + " is a server, and backtest replays files or a store", hint}
 		}
-		subjects, warnings, err := readSubjects(ctx, w, names, from, fetch.Want{})
+		subjects, warnings, err := readSubjects(ctx, w, names, from, fetch.Selector{})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -196,7 +196,7 @@ func newReplayer(w *world, plan *backtestPlan, names *namer, list []detect.Build
 		r.memory.Add(list[i])
 		r.of[list[i].Pipeline] = append(r.of[list[i].Pipeline], list[i])
 	}
-	r.memory.Settle()
+	r.memory.Freeze()
 	for _, builds := range r.of {
 		slices.SortStableFunc(builds, func(a, b detect.Build) int {
 			return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))

@@ -21,7 +21,7 @@ type checkPlan struct {
 	source   string
 	baseline string // "" for the store
 	store    string
-	wanted   fetch.Want
+	wanted   fetch.Selector
 	pipeline string
 	policy   detect.Policy
 	lookback time.Duration
@@ -70,7 +70,7 @@ func planCheck(w *world, s settings, args []string) (p checkPlan, err error) {
 }
 
 // shelf is where what servers answer is kept: in the store, if anything is.
-func (p *checkPlan) shelf(st *store.Store) fetch.Shelf {
+func (p *checkPlan) shelf(st *store.Store) fetch.Cache {
 	if p.record == never {
 		return nil
 	}
@@ -184,7 +184,7 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 // openPast opens what to compare with: what was given as a baseline; else the
 // server that the build comes from; else the store. It sets plan.baseline to the
 // name of that, "" for the store. ui is where people see the builds.
-func openPast(ctx context.Context, w *world, s settings, plan *checkPlan, from origin, st *store.Store) (past fetch.Historian, ui traces.UI, notes []string, err error) {
+func openPast(ctx context.Context, w *world, s settings, plan *checkPlan, from origin, st *store.Store) (past fetch.HistorySource, ui traces.UI, notes []string, err error) {
 	ui = cmp.Or(traces.UI(s.text("ui-url")), from.ui)
 	switch {
 	case plan.baseline == "" && from.past == nil:
@@ -211,7 +211,7 @@ type checker struct {
 	w     *world
 	plan  checkPlan
 	names *namer
-	past  fetch.Historian
+	past  fetch.HistorySource
 	store *store.Store
 	// judged holds the builds that past does not: a build has those before it in
 	// its source as evidence, whether they are recorded or not.

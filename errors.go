@@ -47,7 +47,7 @@ func (e outputError) Unwrap() error { return e.err }
 // hintFor says what people can do about err, "" if they know as much as we do.
 func hintFor(err error) string {
 	var usage usageError
-	var server *traces.Trouble
+	var server *traces.ServerError
 	switch {
 	case errors.As(err, &server) && server.Hint != "":
 		return server.Hint

@@ -56,7 +56,7 @@ var githubName = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9_])
 
 // githubOptions read what a github:// address names, and what the CI system says
 // of the run that is meant.
-func githubOptions(w *world, s settings, scheme, address string, shelf fetch.Shelf) (github.Options, error) {
+func githubOptions(w *world, s settings, scheme, address string, shelf fetch.Cache) (github.Options, error) {
 	m := githubName.FindStringSubmatch(strings.TrimSuffix(strings.TrimPrefix(address, scheme), "/"))
 	if m == nil || strings.Trim(m[2], ".") == "" {
 		return github.Options{}, usageError{fmt.Sprintf("%s names no repository", printable(address)), "it is written " + scheme + "OWNER/NAME"}
@@ -70,8 +70,8 @@ func githubOptions(w *world, s settings, scheme, address string, shelf fetch.She
 		return github.Options{}, err
 	}
 	o := github.Options{
-		Owner: m[1], Name: m[2], Client: hub.client, Download: hub.download, Now: time.Now, Shelf: shelf,
-		Pipeline: s.text("pipeline"), Normal: inFull, Reserve: min(timeout/4, 15*time.Second),
+		Owner: m[1], Name: m[2], Client: hub.client, Download: hub.download, Now: time.Now, Cache: shelf,
+		Pipeline: s.text("pipeline"), Normalize: inFull, Reserve: min(timeout/4, 15*time.Second),
 	}
 	o.Progress = func(n int) (read, done func()) {
 		w.debug("%s: %d to read", address, n)
@@ -107,22 +107,22 @@ func workflowFile(ref string) string {
 	return path.Base(ref)
 }
 
-func openGithub(_ context.Context, w *world, s settings, address string, shelf fetch.Shelf) (origin, error) {
+func openGithub(_ context.Context, w *world, s settings, address string, shelf fetch.Cache) (origin, error) {
 	o, err := githubOptions(w, s, "github://", address, shelf)
 	if err != nil {
 		return origin{}, err
 	}
 	records := github.OpenRecords(o)
-	return origin{Finder: records, name: address, past: records}, nil
+	return origin{Source: records, name: address, past: records}, nil
 }
 
-func openGithubSteps(_ context.Context, w *world, s settings, address string, shelf fetch.Shelf) (origin, error) {
+func openGithubSteps(_ context.Context, w *world, s settings, address string, shelf fetch.Cache) (origin, error) {
 	o, err := githubOptions(w, s, "github-steps://", address, shelf)
 	if err != nil {
 		return origin{}, err
 	}
 	steps := github.OpenSteps(o)
-	return origin{Finder: steps, name: address, past: steps}, nil
+	return origin{Source: steps, name: address, past: steps}, nil
 }
 
 // askGithub completes what the event says of a run of a fork's pull request: which

@@ -28,17 +28,17 @@ type subject struct {
 // An origin is what a SOURCE or a baseline names: it has builds to judge, and, if
 // it is a server, those to judge them against as well.
 type origin struct {
-	fetch.Finder
-	name string          // as it was given
-	past fetch.Historian // nil if it is no history by itself
-	ui   traces.UI       // where people see its builds, "" if that is not known
+	fetch.Source
+	name string              // as it was given
+	past fetch.HistorySource // nil if it is no history by itself
+	ui   traces.UI           // where people see its builds, "" if that is not known
 }
 
 // A server is a kind of origin that is asked for builds, by the beginning of its
 // URL.
 type server struct {
 	scheme string // with what ends it: "buildx:", "jaeger://"
-	open   func(ctx context.Context, w *world, s settings, url string, shelf fetch.Shelf) (origin, error)
+	open   func(ctx context.Context, w *world, s settings, url string, shelf fetch.Cache) (origin, error)
 }
 
 // servers are those that are known.
@@ -56,7 +56,7 @@ var servers = []server{
 
 // openOrigin opens what a SOURCE names. What it uses stays open until the process
 // ends.
-func openOrigin(ctx context.Context, w *world, s settings, url string, shelf fetch.Shelf) (origin, error) {
+func openOrigin(ctx context.Context, w *world, s settings, url string, shelf fetch.Cache) (origin, error) {
 	for _, known := range servers {
 		if strings.HasPrefix(url, known.scheme) {
 			return known.open(ctx, w, s, url, shelf)
@@ -68,7 +68,7 @@ func openOrigin(ctx context.Context, w *world, s settings, url string, shelf fet
 	if scheme, _, isURL := strings.Cut(url, "://"); isURL {
 		return origin{}, usageError{fmt.Sprintf("%s: no source is known as %s://", url, scheme), "give a file, a folder, github://OWNER/NAME, or - for standard input"}
 	}
-	return origin{Finder: files{w, url}, name: url}, nil
+	return origin{Source: files{w, url}, name: url}, nil
 }
 
 // files are those at a path.
@@ -79,13 +79,13 @@ type files struct {
 
 // Builds reads the builds at the path. All of them are wanted: who asks for one
 // names it by what the CI system and the checkout add as well.
-func (f files) Builds(ctx context.Context, _ fetch.Want) ([]detect.Build, []error, error) {
+func (f files) Builds(ctx context.Context, _ fetch.Selector) ([]detect.Build, []error, error) {
 	return file.Open(ctx, f.path, file.Options{Stdin: f.w.stdin})
 }
 
 // readBuilds reads the builds of an origin, each once, and returns what was wrong
 // with the rest as warnings, which it says.
-func readBuilds(ctx context.Context, w *world, from origin, wanted fetch.Want) (builds []detect.Build, warnings []string, err error) {
+func readBuilds(ctx context.Context, w *world, from origin, wanted fetch.Selector) (builds []detect.Build, warnings []string, err error) {
 	builds, problems, err := from.Builds(ctx, wanted)
 	builds, clashes := fetch.Distinct(builds)
 	warnings = append(inShort(clashes, "more builds share an id"), inShort(problems, "more files could not be read")...)
@@ -114,7 +114,7 @@ func inShort(problems []error, words string) (notes []string) {
 
 // readSubjects reads the builds of an origin, and keeps those that are wanted.
 // They are yet to be completed by n, which has seen them all.
-func readSubjects(ctx context.Context, w *world, n *namer, from origin, wanted fetch.Want) (subjects []subject, warnings []string, err error) {
+func readSubjects(ctx context.Context, w *world, n *namer, from origin, wanted fetch.Selector) (subjects []subject, warnings []string, err error) {
 	builds, warnings, err := readBuilds(ctx, w, from, wanted)
 	if err != nil {
 		return nil, warnings, err
@@ -170,7 +170,7 @@ func storeOf(s settings, option string) (url string, err error) {
 // the pipeline holds for them; the others are those of the build to be judged.
 // Builds that say no pipeline were given to compare with: they are of any.
 func readBaseline(ctx context.Context, w *world, from origin, pipeline string) (*fetch.Memory, []string, error) {
-	builds, warnings, err := readBuilds(ctx, w, from, fetch.Want{})
+	builds, warnings, err := readBuilds(ctx, w, from, fetch.Selector{})
 	memory := new(fetch.Memory)
 	for i := range builds {
 		b := &builds[i]
@@ -185,8 +185,8 @@ func readBaseline(ctx context.Context, w *world, from origin, pipeline string) (
 }
 
 // wantedBy is what the settings say of the builds to judge.
-func wantedBy(s settings) (w fetch.Want, err error) {
-	w = fetch.Want{Ref: s.text("build"), TraceID: strings.ToLower(s.text("trace-id")), RunID: s.text("run-id"), Revision: s.text("revision")}
+func wantedBy(s settings) (w fetch.Selector, err error) {
+	w = fetch.Selector{Ref: s.text("build"), TraceID: strings.ToLower(s.text("trace-id")), RunID: s.text("run-id"), Revision: s.text("revision")}
 	if id := w.TraceID; id != "" {
 		if len(id) > 32 || strings.Trim(id, "0123456789abcdef") != "" {
 			return w, s.wrong("trace-id", "the id of a trace, 32 digits of hex")

@@ -18,7 +18,7 @@ import (
 const localBuilder = "buildx:"
 
 // openBuildx opens a SOURCE buildx:[BUILDER/][REF].
-func openBuildx(_ context.Context, w *world, _ settings, url string, _ fetch.Shelf) (origin, error) {
+func openBuildx(_ context.Context, w *world, _ settings, url string, _ fetch.Cache) (origin, error) {
 	place, err := buildx.Parse(url[len(localBuilder):])
 	if errors.As(err, new(*fs.PathError)) {
 		return origin{}, err
@@ -26,19 +26,19 @@ func openBuildx(_ context.Context, w *world, _ settings, url string, _ fetch.She
 	if err != nil {
 		return origin{}, usageError{"buildx: " + err.Error(), "it is written buildx:[BUILDER/][REF], buildx:REF,REF or buildx:@METADATA-FILE"}
 	}
-	return origin{Finder: localBuilds{w, buildx.New(place)}, name: url}, nil
+	return origin{Source: localBuilds{w, buildx.New(place)}, name: url}, nil
 }
 
 // localBuilds are those of a local builder.
 type localBuilds struct {
 	w       *world
-	records *buildx.Finder
+	records *buildx.Source
 }
 
 var errInterrupted = errors.New("interrupted")
 
 // Builds runs a command, which an interrupt has to end as well as us.
-func (l localBuilds) Builds(ctx context.Context, wanted fetch.Want) ([]detect.Build, []error, error) {
+func (l localBuilds) Builds(ctx context.Context, wanted fetch.Selector) ([]detect.Build, []error, error) {
 	l.w.debug("asking the local builder")
 	interruptible, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()

@@ -42,7 +42,7 @@ var tracesOptions = []option{
 }
 
 // openJaeger opens jaeger://HOST[:PORT], or jaegers:// with TLS.
-func openJaeger(_ context.Context, w *world, s settings, address string, shelf fetch.Shelf) (origin, error) {
+func openJaeger(_ context.Context, w *world, s settings, address string, shelf fetch.Cache) (origin, error) {
 	u, err := serverURL(address)
 	if err != nil {
 		return origin{}, err
@@ -67,11 +67,11 @@ func openJaeger(_ context.Context, w *world, s settings, address string, shelf f
 	if u.Port() == "16685" && u.Scheme == "jaeger" {
 		ui = "http://" + u.Hostname() + ":16686"
 	}
-	return origin{Finder: from, name: name, past: from, ui: traces.UI(ui)}, nil
+	return origin{Source: from, name: name, past: from, ui: traces.UI(ui)}, nil
 }
 
 // openJaegerHTTP opens jaeger+http://HOST[:PORT][/PATH], or jaeger+https://.
-func openJaegerHTTP(_ context.Context, w *world, s settings, address string, shelf fetch.Shelf) (origin, error) {
+func openJaegerHTTP(_ context.Context, w *world, s settings, address string, shelf fetch.Cache) (origin, error) {
 	name, base, err := httpURL(address, "16686")
 	if err != nil {
 		return origin{}, err
@@ -85,11 +85,11 @@ func openJaegerHTTP(_ context.Context, w *world, s settings, address string, she
 		return origin{}, fmt.Errorf("%s: %w", name, err)
 	}
 	from := traces.New(server, o)
-	return origin{Finder: from, name: name, past: from, ui: traces.UI(base.String())}, nil
+	return origin{Source: from, name: name, past: from, ui: traces.UI(base.String())}, nil
 }
 
 // openTempo opens tempo+http://HOST[:PORT][/PATH], or tempo+https://.
-func openTempo(_ context.Context, w *world, s settings, address string, shelf fetch.Shelf) (origin, error) {
+func openTempo(_ context.Context, w *world, s settings, address string, shelf fetch.Cache) (origin, error) {
 	name, base, err := httpURL(address, "3200")
 	if err != nil {
 		return origin{}, err
@@ -103,7 +103,7 @@ func openTempo(_ context.Context, w *world, s settings, address string, shelf fe
 		return origin{}, fmt.Errorf("%s: %w", name, err)
 	}
 	from := traces.New(server, o)
-	return origin{Finder: from, name: name, past: from}, nil
+	return origin{Source: from, name: name, past: from}, nil
 }
 
 // httpURL reads the URL of a server that is asked over HTTP. port is the one that
@@ -139,13 +139,13 @@ func serverURL(address string) (*url.URL, error) {
 }
 
 // planTraces reads what the settings say about a server of traces.
-func planTraces(w *world, s settings, name, tenantHeader string, shelf fetch.Shelf) (o traces.Options, d httpclient.Options, err error) {
+func planTraces(w *world, s settings, name, tenantHeader string, shelf fetch.Cache) (o traces.Options, d httpclient.Options, err error) {
 	if d, err = planDial(s, tenantHeader); err != nil {
 		return o, d, err
 	}
 	o = traces.Options{
 		Name: name, Services: s["service"].values, Pipeline: s.text("pipeline"),
-		Complete: inFull, Now: w.clock(), Say: func(text string) {
+		Normalize: inFull, Now: w.clock(), Waiting: func(text string) {
 			if text != "" {
 				w.debug("%s", text)
 			}
@@ -153,7 +153,7 @@ func planTraces(w *world, s settings, name, tenantHeader string, shelf fetch.She
 	}
 	if w.errTerminal && !w.verbose {
 		// The cursor goes back: whatever comes next is written over it.
-		o.Say = func(text string) { fmt.Fprintf(w.stderr, "\r%.75s\x1b[K\r", printable(text)) }
+		o.Waiting = func(text string) { fmt.Fprintf(w.stderr, "\r%.75s\x1b[K\r", printable(text)) }
 	}
 	for _, tag := range s["tag"].values {
 		key, value, ok := strings.Cut(tag, "=")
@@ -170,7 +170,7 @@ func planTraces(w *world, s settings, name, tenantHeader string, shelf fetch.She
 	if o.Lookback, err = s.duration("lookback"); err != nil {
 		return o, d, err
 	}
-	o.Searches, _ = shelf.(fetch.Searches)
+	o.Cache, _ = shelf.(fetch.SearchCache)
 	o.Own, o.Newest = ownBuild(w.env)
 	return o, d, nil
 }
@@ -178,21 +178,21 @@ func planTraces(w *world, s settings, name, tenantHeader string, shelf fetch.She
 // ownBuild says what names the build that was made beside this process, the best
 // first, and whether it may be the newest if nothing does: not where a CI system
 // runs many.
-func ownBuild(e env) (wants []fetch.Want, newest bool) {
+func ownBuild(e env) (wants []fetch.Selector, newest bool) {
 	if id := traceParent(e("TRACEPARENT")); id != "" {
-		wants = append(wants, fetch.Want{TraceID: id})
+		wants = append(wants, fetch.Selector{TraceID: id})
 	}
 	said := resourceAttributes(e("OTEL_RESOURCE_ATTRIBUTES"))
 	ci := ciIdentity(e)
 	if id := said["cicd.pipeline.run.id"]; id != "" { // which the build says, too
-		return append(wants, fetch.Want{RunID: id, Revision: said["vcs.ref.head.revision"]}), false
+		return append(wants, fetch.Selector{RunID: id, Revision: said["vcs.ref.head.revision"]}), false
 	}
 	for _, id := range runIDs(e) {
-		wants = append(wants, fetch.Want{RunID: id, Revision: ci.revision})
+		wants = append(wants, fetch.Selector{RunID: id, Revision: ci.revision})
 	}
 	for _, revision := range unique([]string{said["vcs.ref.head.revision"], ci.revision}) {
 		if revision != "" {
-			wants = append(wants, fetch.Want{Revision: revision})
+			wants = append(wants, fetch.Selector{Revision: revision})
 		}
 	}
 	return wants, !inCI(e)

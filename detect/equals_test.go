@@ -130,7 +130,7 @@ func TestRareStepIsNotTakenOver(t *testing.T) {
 	})
 	for i := range 30 {
 		b := newBuild("main", -i-1, ran(legacy, noisy(rand.New(rand.NewPCG(7, uint64(i))), seconds(30), .05)))
-		h.Rare = append(h.Rare, b)
+		h.Sparse = append(h.Sparse, b)
 	}
 	for _, steps := range [][]stepSpec{{ran(web, seconds(20)), ran(legacy, seconds(300))}, {ran(legacy, seconds(300)), ran(web, seconds(20))}} {
 		b := newBuild("pr", 100, append([]stepSpec{hit("[b 1/3] COPY . /")}, steps...)...)

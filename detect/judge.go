@@ -16,9 +16,9 @@ type History struct {
 	// Base holds the baseline: the newest builds of the base branch itself, never of
 	// pull requests, on the kind of machine that the build ran on where enough are.
 	Base []Build
-	// Rare holds builds before those, of which only the executions of steps are left
+	// Sparse holds builds before those, of which only the executions of steps are left
 	// that are rare in Base: a step that runs in one build of ten has a history too.
-	Rare []Build
+	Sparse []Build
 	// Other holds the newest successful build of each other branch, to fill up
 	// a baseline that is too small.
 	Other []Build
@@ -37,7 +37,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 	var g *graph
 	var path []int
 	together(
-		func() { a = arrange(base, history.Rare, branch) },
+		func() { a = arrange(base, history.Sparse, branch) },
 		func() {
 			g = newGraph(build)
 			path = g.criticalPath()

@@ -348,7 +348,7 @@ func TestRareStep(t *testing.T) {
 	for i := 40; i < 60; i++ {
 		old := h.Base[i]
 		old.Steps = []Step{newBuild("x", 0, ran(npm, noisy(rand.New(rand.NewPCG(5, uint64(i))), seconds(50), .05))).Steps[0]}
-		h.Rare = append(h.Rare, old)
+		h.Sparse = append(h.Sparse, old)
 	}
 	h.Base = h.Base[:40]
 	b := edit("pr", 100, misses(npm))

@@ -318,7 +318,7 @@ func TestKnownRareStep(t *testing.T) {
 	for _, b := range h.Base[50:] {
 		b.Steps = slices.DeleteFunc(slices.Clone(b.Steps), func(s Step) bool { return s.Name != rare || s.State != Executed })
 		if len(b.Steps) > 0 {
-			h.Rare = append(h.Rare, b)
+			h.Sparse = append(h.Sparse, b)
 		}
 	}
 	h.Base = h.Base[:50]

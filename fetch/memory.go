@@ -13,7 +13,7 @@ import (
 // A Memory is a history of builds that are in memory. Its zero value is empty.
 // A build that says no pipeline is history for any.
 type Memory struct {
-	known recordings
+	recordings recordings
 	// of holds by pipeline the builds that can be history, newest first; nothing
 	// where it has to be made again.
 	of map[string][]*detect.Build
@@ -28,9 +28,9 @@ type run struct {
 	place int // of the step in it
 }
 
-// Settle readies the history for many questions. After it several goroutines may
+// Freeze readies the history for many questions. After it several goroutines may
 // ask, until another build is added.
-func (m *Memory) Settle() {
+func (m *Memory) Freeze() {
 	if m.of == nil {
 		m.sort()
 	}
@@ -52,16 +52,16 @@ func (m *Memory) Settle() {
 // Add adds a build, or completes the one of which it is another recording.
 func (m *Memory) Add(b detect.Build) {
 	m.runs = nil
-	at, isNew := m.known.find(&b)
+	at, isNew := m.recordings.find(&b)
 	if !isNew {
-		m.known.merge(at, &b)
+		m.recordings.merge(at, &b)
 		m.of = nil // start, outcome and pipeline may be others now
 		return
 	}
 	if m.of != nil && b.Outcome == detect.OK {
 		list := m.of[b.Pipeline]
 		place, _ := slices.BinarySearchFunc(list, &b, newestFirst)
-		m.of[b.Pipeline] = slices.Insert(list, place, m.known.builds[at])
+		m.of[b.Pipeline] = slices.Insert(list, place, m.recordings.builds[at])
 	}
 }
 
@@ -73,7 +73,7 @@ func (m *Memory) History(_ context.Context, q Query) (*detect.History, error) {
 // Pipelines are those of which there are builds, the most built first.
 func (m *Memory) Pipelines(context.Context) ([]Pipeline, error) {
 	counts := map[string]int{}
-	for _, b := range m.known.builds {
+	for _, b := range m.recordings.builds {
 		counts[b.Pipeline]++
 	}
 	var out []Pipeline
@@ -103,15 +103,15 @@ func (m *Memory) find(q Query) *detect.History {
 		h.Base = append(h.Base, *b)
 	}
 	if m.runs == nil {
-		h.Rare = rare(h.Base, base[len(whole):], q)
+		h.Sparse = rare(h.Base, base[len(whole):], q)
 	} else {
-		h.Rare = m.rare(h.Base, base[len(whole):], q)
+		h.Sparse = m.rare(h.Base, base[len(whole):], q)
 	}
 
-	own := LineOf(q.Build)
-	seen := map[Line]bool{own: true}
+	own := BranchOf(q.Build)
+	seen := map[Branch]bool{own: true}
 	for _, b := range before[:min(len(before), q.Window*SearchFactor)] {
-		if line := LineOf(b); !q.IsBase(b) && !seen[line] && len(h.Other) < q.Window {
+		if line := BranchOf(b); !q.IsBase(b) && !seen[line] && len(h.Other) < q.Window {
 			seen[line] = true
 			h.Other = append(h.Other, *b)
 		}
@@ -123,7 +123,7 @@ func (m *Memory) find(q Query) *detect.History {
 		if len(h.Branch) == MaxBranch {
 			break
 		}
-		if LineOf(b) == own {
+		if BranchOf(b) == own {
 			h.Branch = append(h.Branch, *b)
 		}
 	}
@@ -155,7 +155,7 @@ func (m *Memory) before(q Query) []*detect.Build {
 
 func (m *Memory) sort() {
 	m.of = map[string][]*detect.Build{}
-	for _, b := range m.known.builds {
+	for _, b := range m.recordings.builds {
 		if b.Outcome == detect.OK {
 			m.of[b.Pipeline] = append(m.of[b.Pipeline], b)
 		}
@@ -182,7 +182,7 @@ func (m *Memory) rare(whole []detect.Build, older []*detect.Build, q Query) (out
 		ranks[b] = i + 1
 	}
 	places := make([][]int, len(older)) // of the steps that are kept of each
-	for key, left := range Wanted(whole, q) {
+	for key, left := range MissingSamples(whole, q) {
 		runs, last := m.runs[key], 0
 		from, _ := slices.BinarySearchFunc(runs, older[0], func(r run, b *detect.Build) int { return newestFirst(r.build, b) })
 		for _, r := range runs[from:] {

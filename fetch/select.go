@@ -20,7 +20,7 @@ func Select(builds []detect.Build, q Query) *detect.History {
 // Join makes one history of two answers to the same query, such as a store's
 // and that of builds which are not in it.
 func Join(a, b *detect.History, q Query) *detect.History {
-	list := func(h *detect.History) []detect.Build { return slices.Concat(h.Base, h.Rare, h.Other, h.Branch) }
+	list := func(h *detect.History) []detect.Build { return slices.Concat(h.Base, h.Sparse, h.Other, h.Branch) }
 	more := list(b)
 	if len(more) == 0 {
 		return a
@@ -33,17 +33,17 @@ func Join(a, b *detect.History, q Query) *detect.History {
 // MaxBranch is how many earlier builds of a branch are evidence.
 const MaxBranch = 4
 
-// A Line is what builds follow each other on: a branch of a repository, or a
+// A Branch is what builds follow each other on: a branch of a repository, or a
 // pull request.
-type Line struct{ Repository, Branch, PullRequest string }
+type Branch struct{ Repository, Branch, PullRequest string }
 
-// LineOf is the line that b is on.
-func LineOf(b *detect.Build) Line { return Line{b.Repository, b.Branch, b.PullRequest} }
+// BranchOf is the line that b is on.
+func BranchOf(b *detect.Build) Branch { return Branch{b.Repository, b.Branch, b.PullRequest} }
 
 // rare searches the older builds for steps that the whole ones hold too few
 // samples of, and returns what it found: builds with nothing but those steps.
 func rare(whole []detect.Build, older []*detect.Build, q Query) []detect.Build {
-	wanted := Wanted(whole, q)
+	wanted := MissingSamples(whole, q)
 	var out []detect.Build
 	for _, b := range older {
 		if len(wanted) == 0 || b.Start.Before(q.Since()) {
@@ -74,9 +74,9 @@ func rare(whole []detect.Build, older []*detect.Build, q Query) []detect.Build {
 	return out
 }
 
-// Wanted says for every step of q's build and of the whole builds in how many
+// MissingSamples says for every step of q's build and of the whole builds in how many
 // more builds it should be found executed, if any: a window full of them.
-func Wanted(whole []detect.Build, q Query) map[string]int {
+func MissingSamples(whole []detect.Build, q Query) map[string]int {
 	type need struct{ left, ranIn int } // ranIn is the last build counted, from 1
 	needs := make(map[string]*need, 2*len(q.Build.Steps))
 	of := func(key string) *need {

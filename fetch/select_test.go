@@ -109,16 +109,16 @@ func TestSelectRare(t *testing.T) {
 	}
 	build := at("this", 200, func(b *detect.Build) { b.Steps = []detect.Step{{Key: "rare"}} })
 	h := Select(builds, Query{Build: &build, BaseBranch: "main", Window: 10})
-	if len(h.Base) != 10 || !slices.Equal(ids(h.Rare), []string{"80", "70", "60", "50", "40", "30", "20", "10", "0"}) {
-		t.Errorf("%d builds and rare ones %q", len(h.Base), ids(h.Rare))
+	if len(h.Base) != 10 || !slices.Equal(ids(h.Sparse), []string{"80", "70", "60", "50", "40", "30", "20", "10", "0"}) {
+		t.Errorf("%d builds and rare ones %q", len(h.Base), ids(h.Sparse))
 	}
-	for i := range h.Rare {
-		if len(h.Rare[i].Steps) != 1 || h.Rare[i].Steps[0].Key != "rare" {
-			t.Errorf("build %s holds %+v, want the rare step alone", h.Rare[i].ID, h.Rare[i].Steps)
+	for i := range h.Sparse {
+		if len(h.Sparse[i].Steps) != 1 || h.Sparse[i].Steps[0].Key != "rare" {
+			t.Errorf("build %s holds %+v, want the rare step alone", h.Sparse[i].ID, h.Sparse[i].Steps)
 		}
 	}
-	if h := Select(builds, Query{Build: &build, BaseBranch: "main", Window: 10, Lookback: 145 * time.Hour}); !slices.Equal(ids(h.Rare), []string{"80", "70", "60"}) {
-		t.Errorf("looking back for 145 hours: %q", ids(h.Rare))
+	if h := Select(builds, Query{Build: &build, BaseBranch: "main", Window: 10, Lookback: 145 * time.Hour}); !slices.Equal(ids(h.Sparse), []string{"80", "70", "60"}) {
+		t.Errorf("looking back for 145 hours: %q", ids(h.Sparse))
 	}
 }
 
@@ -200,7 +200,7 @@ func TestSettledMemoryIsSelect(t *testing.T) {
 			builds = append(builds, random(i))
 			m.Add(builds[i])
 		}
-		m.Settle()
+		m.Freeze()
 		for i := range 20 {
 			build := random(200 + i)
 			if rnd.IntN(2) == 0 {

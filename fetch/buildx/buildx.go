@@ -23,18 +23,18 @@ var (
 	ErrBuilder   = errors.New("the builder gave no record")
 )
 
-// A Finder finds the records of a place.
-type Finder struct{ place Place }
+// A Source finds the records of a place.
+type Source struct{ place RecordRef }
 
 // New makes a Finder. Nothing is run before builds are asked for.
-func New(p Place) *Finder { return &Finder{p} }
+func New(p RecordRef) *Source { return &Source{p} }
 
 // aRef is how BuildKit writes them; targets and pipelines look otherwise.
 var aRef = regexp.MustCompile(`^[a-z0-9]{25}$`)
 
 // Builds exports the records and reads them. Of what is wanted only a ref helps to
 // find one, and only where the place names none.
-func (f *Finder) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []error, error) {
+func (f *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
 	p := f.place
 	if len(p.Refs) == 0 && aRef.MatchString(w.Ref) {
 		p.Refs = []string{w.Ref}
@@ -48,7 +48,7 @@ func (f *Finder) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []er
 
 // export runs the first command that knows build records. The error is the one of
 // the first that is there: it is what people mean.
-func export(ctx context.Context, p Place) ([]byte, error) {
+func export(ctx context.Context, p RecordRef) ([]byte, error) {
 	var first error
 	for _, command := range commands() {
 		data, err := run(ctx, file.MaxFile, append(command, arguments(p)...))
@@ -70,7 +70,7 @@ func export(ctx context.Context, p Place) ([]byte, error) {
 
 // arguments are those of the command. What comes from outside can be no option:
 // see nameForm and refForm.
-func arguments(p Place) []string {
+func arguments(p RecordRef) []string {
 	args := []string{"history", "export", "--finalize"}
 	if p.Builder != "" {
 		args = append(args, "--builder="+p.Builder)

@@ -129,16 +129,16 @@ func TestBuilds(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		path  []string
-		place Place
-		want  fetch.Want
+		place RecordRef
+		want  fetch.Selector
 		run   string
 	}{
-		{"docker", []string{"docker", "buildx"}, Place{}, fetch.Want{}, `docker ["buildx" "history" "export" "--finalize"]`},
-		{"buildx alone", []string{"buildx"}, Place{}, fetch.Want{}, `buildx ["history" "export" "--finalize"]`},
-		{"builder", []string{"buildx"}, Place{Builder: "ci"}, fetch.Want{}, `buildx ["history" "export" "--finalize" "--builder=ci"]`},
-		{"refs", []string{"buildx"}, Place{Builder: "ci", Refs: []string{"a", "b"}}, fetch.Want{}, `buildx ["history" "export" "--finalize" "--builder=ci" "--" "a" "b"]`},
-		{"wanted ref", []string{"buildx"}, Place{}, fetch.Want{Ref: ref}, `buildx ["history" "export" "--finalize" "--" "` + ref + `"]`},
-		{"wanted target", []string{"buildx"}, Place{}, fetch.Want{Ref: "--all"}, `buildx ["history" "export" "--finalize"]`},
+		{"docker", []string{"docker", "buildx"}, RecordRef{}, fetch.Selector{}, `docker ["buildx" "history" "export" "--finalize"]`},
+		{"buildx alone", []string{"buildx"}, RecordRef{}, fetch.Selector{}, `buildx ["history" "export" "--finalize"]`},
+		{"builder", []string{"buildx"}, RecordRef{Builder: "ci"}, fetch.Selector{}, `buildx ["history" "export" "--finalize" "--builder=ci"]`},
+		{"refs", []string{"buildx"}, RecordRef{Builder: "ci", Refs: []string{"a", "b"}}, fetch.Selector{}, `buildx ["history" "export" "--finalize" "--builder=ci" "--" "a" "b"]`},
+		{"wanted ref", []string{"buildx"}, RecordRef{}, fetch.Selector{Ref: ref}, `buildx ["history" "export" "--finalize" "--" "` + ref + `"]`},
+		{"wanted target", []string{"buildx"}, RecordRef{}, fetch.Selector{Ref: "--all"}, `buildx ["history" "export" "--finalize"]`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			install(t, test.path...)
@@ -175,7 +175,7 @@ func TestBuildsBesideDocker(t *testing.T) {
 		"unknown flag: --finalize\nSee 'docker buildx --help'.",
 	} {
 		t.Setenv("FAKE_DOCKER", "say:"+said)
-		if builds, _, err := New(Place{}).Builds(t.Context(), fetch.Want{}); err != nil || len(builds) != 1 {
+		if builds, _, err := New(RecordRef{}).Builds(t.Context(), fetch.Selector{}); err != nil || len(builds) != 1 {
 			t.Errorf("docker says %q: %d builds, %v; want one", said, len(builds), err)
 		}
 	}
@@ -203,7 +203,7 @@ func TestBuildsErrors(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			install(t, "docker")
 			t.Setenv("FAKE_DOCKER", test.act)
-			_, _, err := New(Place{Builder: "ci"}).Builds(t.Context(), fetch.Want{})
+			_, _, err := New(RecordRef{Builder: "ci"}).Builds(t.Context(), fetch.Selector{})
 			if err == nil || !strings.Contains(err.Error(), test.text) || test.want != nil && !errors.Is(err, test.want) {
 				t.Errorf("Builds() = %v; want %v with %q", err, test.want, test.text)
 			}
@@ -216,7 +216,7 @@ func TestBuildsErrors(t *testing.T) {
 
 func TestBuildsWithoutCommand(t *testing.T) {
 	install(t)
-	if _, _, err := New(Place{}).Builds(t.Context(), fetch.Want{}); !errors.Is(err, ErrNoCommand) {
+	if _, _, err := New(RecordRef{}).Builds(t.Context(), fetch.Selector{}); !errors.Is(err, ErrNoCommand) {
 		t.Errorf("Builds() = %v, want %v", err, ErrNoCommand)
 	}
 }
@@ -244,7 +244,7 @@ func TestBuildsEndsAll(t *testing.T) {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		_, _, err := New(Place{}).Builds(ctx, fetch.Want{})
+		_, _, err := New(RecordRef{}).Builds(ctx, fetch.Selector{})
 		ended <- err
 	}()
 	var running []net.Conn

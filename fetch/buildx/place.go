@@ -14,8 +14,8 @@ import (
 	"github.com/buildregress/buildregress/fetch/boundjson"
 )
 
-// A Place says which records of which builder.
-type Place struct {
+// A RecordRef says which records of which builder.
+type RecordRef struct {
 	Builder string   // "" for the one that is in use
 	Refs    []string // none for the newest record
 }
@@ -39,22 +39,22 @@ var (
 //	REF,REF,…             several records, each in one of these forms
 //	@FILE                 those in a file of docker buildx build --metadata-file
 //	{"buildx.build.ref":…}  or in its text
-func Parse(text string) (Place, error) {
+func Parse(text string) (RecordRef, error) {
 	switch {
 	case strings.HasPrefix(text, "@"):
 		data, err := readMetadata(text[1:])
 		if err != nil {
-			return Place{}, err
+			return RecordRef{}, err
 		}
 		p, err := parseMetadata(data)
 		if err != nil {
-			return Place{}, fmt.Errorf("%s: %w", text[1:], err)
+			return RecordRef{}, fmt.Errorf("%s: %w", text[1:], err)
 		}
 		return p, nil
 	case strings.HasPrefix(strings.TrimSpace(text), "{"):
 		p, err := parseMetadata([]byte(text))
 		if err != nil {
-			return Place{}, fmt.Errorf("metadata: %w", err)
+			return RecordRef{}, fmt.Errorf("metadata: %w", err)
 		}
 		return p, nil
 	}
@@ -62,8 +62,8 @@ func Parse(text string) (Place, error) {
 }
 
 // parseRefs makes one place of several refs, which are of one builder.
-func parseRefs(refs []string) (Place, error) {
-	var p Place
+func parseRefs(refs []string) (RecordRef, error) {
+	var p RecordRef
 	if len(refs) > maxRefs {
 		return p, fmt.Errorf("more than %d refs", maxRefs)
 	}
@@ -71,11 +71,11 @@ func parseRefs(refs []string) (Place, error) {
 		builder, ref, err := parseRef(text)
 		switch {
 		case err != nil:
-			return Place{}, err
+			return RecordRef{}, err
 		case ref == "" && len(refs) > 1:
-			return Place{}, fmt.Errorf("%q: an empty ref among others", text)
+			return RecordRef{}, fmt.Errorf("%q: an empty ref among others", text)
 		case i > 0 && builder != p.Builder:
-			return Place{}, fmt.Errorf("records of two builders, %q and %q: give those of one at a time", p.Builder, builder)
+			return RecordRef{}, fmt.Errorf("records of two builders, %q and %q: give those of one at a time", p.Builder, builder)
 		}
 		p.Builder = builder
 		if ref != "" && !slices.Contains(p.Refs, ref) {
@@ -121,13 +121,13 @@ func readMetadata(path string) ([]byte, error) {
 
 // parseMetadata finds the refs in what Buildx says of a build: at the top, or,
 // where bake made it, in the object of each target.
-func parseMetadata(data []byte) (Place, error) {
+func parseMetadata(data []byte) (RecordRef, error) {
 	type build struct {
 		Ref string `json:"buildx.build.ref"`
 	}
 	var one build
 	if err := boundjson.Unmarshal(data, &one); err != nil {
-		return Place{}, err
+		return RecordRef{}, err
 	}
 	refs := []string{one.Ref}
 	if one.Ref == "" {
@@ -140,7 +140,7 @@ func parseMetadata(data []byte) (Place, error) {
 		}
 	}
 	if len(refs) == 0 {
-		return Place{}, errors.New("holds no buildx.build.ref")
+		return RecordRef{}, errors.New("holds no buildx.build.ref")
 	}
 	return parseRefs(refs)
 }

@@ -17,22 +17,22 @@ func TestParse(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name, in string
-		want     Place
+		want     RecordRef
 	}{
-		{"newest", "", Place{}},
-		{"newest of a builder", "ci/", Place{Builder: "ci"}},
-		{"ref", ref, Place{Refs: []string{ref}}},
-		{"the one before", "ci/^1", Place{"ci", []string{"^1"}}},
-		{"builder and ref", "my-ci.2/" + ref, Place{"my-ci.2", []string{ref}}},
-		{"as in metadata", "r/r0/" + ref, Place{"r", []string{ref}}},
-		{"several", "r/r0/" + ref + ",r/r1/" + other, Place{"r", []string{ref, other}}},
-		{"metadata file", "@" + metadata, Place{"r", []string{ref}}},
-		{"metadata", `{"buildx.build.ref":"r/r0/` + ref + `"}`, Place{"r", []string{ref}}},
+		{"newest", "", RecordRef{}},
+		{"newest of a builder", "ci/", RecordRef{Builder: "ci"}},
+		{"ref", ref, RecordRef{Refs: []string{ref}}},
+		{"the one before", "ci/^1", RecordRef{"ci", []string{"^1"}}},
+		{"builder and ref", "my-ci.2/" + ref, RecordRef{"my-ci.2", []string{ref}}},
+		{"as in metadata", "r/r0/" + ref, RecordRef{"r", []string{ref}}},
+		{"several", "r/r0/" + ref + ",r/r1/" + other, RecordRef{"r", []string{ref, other}}},
+		{"metadata file", "@" + metadata, RecordRef{"r", []string{ref}}},
+		{"metadata", `{"buildx.build.ref":"r/r0/` + ref + `"}`, RecordRef{"r", []string{ref}}},
 		{
 			"metadata of bake", `{"app":{"buildx.build.ref":"r/r0/` + ref + `"},"buildx.build.warnings":[{}],"db":{"buildx.build.ref":"r/r0/` + other + `"}}`,
-			Place{"r", []string{ref, other}},
+			RecordRef{"r", []string{ref, other}},
 		},
-		{"one ref of two targets", `{"app":{"buildx.build.ref":"r/r0/` + ref + `"},"db":{"buildx.build.ref":"r/r0/` + ref + `"}}`, Place{"r", []string{ref}}},
+		{"one ref of two targets", `{"app":{"buildx.build.ref":"r/r0/` + ref + `"},"db":{"buildx.build.ref":"r/r0/` + ref + `"}}`, RecordRef{"r", []string{ref}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := Parse(test.in)

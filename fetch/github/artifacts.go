@@ -165,12 +165,12 @@ func (s *source) read(ctx context.Context, a *gh.Artifact, kept map[string][]det
 // keep puts builds on the shelf, if there is one. Shelves take one thing at a
 // time. One in trouble costs requests, and no builds.
 func (s *source) keep(ctx context.Context, kind, id string, builds []detect.Build) {
-	if s.Shelf == nil {
+	if s.Cache == nil {
 		return
 	}
 	s.keeping.Lock()
 	defer s.keeping.Unlock()
-	if err := s.Shelf.Keep(ctx, s.origin(kind), id, builds); err != nil && s.trouble == nil {
+	if err := s.Cache.Put(ctx, s.origin(kind), id, builds); err != nil && s.trouble == nil {
 		s.trouble = err
 	}
 }
@@ -178,10 +178,10 @@ func (s *source) keep(ctx context.Context, kind, id string, builds []detect.Buil
 // kept are the builds of those artifacts that the shelf holds. That of a shelf
 // in trouble are none.
 func (s *source) kept(ctx context.Context, kind string, ids []string) (map[string][]detect.Build, error) {
-	if s.Shelf == nil || len(ids) == 0 {
+	if s.Cache == nil || len(ids) == 0 {
 		return nil, nil
 	}
-	return s.Shelf.Kept(ctx, s.origin(kind), ids)
+	return s.Cache.Get(ctx, s.origin(kind), ids)
 }
 
 // download gets what an artifact holds.
@@ -249,5 +249,5 @@ func (s *source) getWithin(ctx context.Context, address string) ([]byte, error) 
 	return data.Bytes(), nil
 }
 
-var _ fetch.Finder = (*Records)(nil)
-var _ fetch.Historian = (*Records)(nil)
+var _ fetch.Source = (*Records)(nil)
+var _ fetch.HistorySource = (*Records)(nil)

@@ -65,7 +65,7 @@ func TestArtifacts(t *testing.T) {
 				test.edit(a)
 			}
 			o := options(t, s, pull(t, s).GetID())
-			o.Shelf = &shelf{}
+			o.Cache = &shelf{}
 			for range 2 {
 				h, err := history(t, o)
 				if err != nil {
@@ -124,7 +124,7 @@ func TestTooMuchInAll(t *testing.T) {
 	}
 	r := OpenRecords(options(t, s, run.GetID()))
 	r.most = 500
-	builds, problems, err := r.Builds(t.Context(), fetch.Want{})
+	builds, problems, err := r.Builds(t.Context(), fetch.Selector{})
 	if err != nil || len(builds) > 6 || len(problems) < 3 || !errors.Is(problems[0], errTooMany) {
 		t.Errorf("%d builds, %v, %v", len(builds), problems, err)
 	}

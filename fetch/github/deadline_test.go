@@ -38,11 +38,11 @@ type countdown struct {
 	over chan struct{}
 }
 
-func (c *countdown) Keep(ctx context.Context, origin, id string, list []detect.Build) error {
+func (c *countdown) Put(ctx context.Context, origin, id string, list []detect.Build) error {
 	if c.left.Add(-1) == 0 {
 		defer close(c.over)
 	}
-	return c.shelf.Keep(ctx, origin, id, list)
+	return c.shelf.Put(ctx, origin, id, list)
 }
 
 // When the time is up, there is a smaller history and no error; the caller's own
@@ -58,7 +58,7 @@ func TestSlowServer(t *testing.T) {
 	}
 	kept := &countdown{over: over}
 	kept.left.Store(5)
-	r.Shelf = kept
+	r.Cache = kept
 	var n atomic.Int32
 	s.BlobFault = func(w http.ResponseWriter, r *http.Request) bool {
 		if n.Add(1) <= 5 {

@@ -202,7 +202,7 @@ func TestFaults(t *testing.T) {
 // A full shelf can be read.
 type full struct{ shelf }
 
-func (*full) Keep(context.Context, string, string, []detect.Build) error {
+func (*full) Put(context.Context, string, string, []detect.Build) error {
 	return errors.New("disk full")
 }
 
@@ -213,9 +213,9 @@ func TestBrokenShelf(t *testing.T) {
 	o := options(t, s, pull(t, s).GetID())
 	r := OpenRecords(o)
 	q := query(t, r)
-	for _, broken := range []fetch.Shelf{&shelf{fail: errors.New("disk full")}, &full{}} {
+	for _, broken := range []fetch.Cache{&shelf{fail: errors.New("disk full")}, &full{}} {
 		r := OpenRecords(o)
-		r.Shelf = broken
+		r.Cache = broken
 		h, err := r.History(t.Context(), q)
 		if err != nil || len(h.Base) != 10 || !strings.Contains(strings.Join(h.Notes, "\n"), "disk full") {
 			t.Errorf("%v, %+v", err, h)
@@ -260,7 +260,7 @@ func TestNoRepository(t *testing.T) {
 	s := githubtest.New(t)
 	o := options(t, s, 5)
 	o.Name = "gone"
-	_, _, err := OpenRecords(o).Builds(t.Context(), fetch.Want{})
+	_, _, err := OpenRecords(o).Builds(t.Context(), fetch.Selector{})
 	if !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), "shop/gone: run 5") {
 		t.Errorf("%v", err)
 	}

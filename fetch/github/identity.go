@@ -26,8 +26,8 @@ func (s *source) identify(b *detect.Build, r *gh.WorkflowRun, pull string) {
 	if pull == "" {
 		b.PullRequest = pullOf(r)
 	}
-	if s.Normal != nil {
-		s.Normal(b)
+	if s.Normalize != nil {
+		s.Normalize(b)
 	}
 }
 

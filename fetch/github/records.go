@@ -65,8 +65,8 @@ func (s *Records) Pipelines(context.Context) ([]fetch.Pipeline, error) {
 	var m fetch.Memory
 	for _, r := range s.read {
 		for _, b := range r.builds {
-			if s.Normal != nil {
-				s.Normal(&b)
+			if s.Normalize != nil {
+				s.Normalize(&b)
 			}
 			m.Add(b)
 		}

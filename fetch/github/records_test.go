@@ -21,7 +21,7 @@ func TestHistory(t *testing.T) {
 	s := githubtest.New(t)
 	addMain(t, s, 0, 30)
 	o := options(t, s, pull(t, s).GetID())
-	o.Shelf = &shelf{}
+	o.Cache = &shelf{}
 	for _, kind := range []struct {
 		name        string
 		calls, gets int
@@ -86,8 +86,8 @@ func TestWindow(t *testing.T) {
 		q := query(t, r)
 		q.Window = 10
 		h, err := r.History(t.Context(), q)
-		if err != nil || len(h.Base) != 10 || len(h.Rare) > 0 {
-			t.Fatalf("%d builds, %d rare, %v", len(h.Base), len(h.Rare), err)
+		if err != nil || len(h.Base) != 10 || len(h.Sparse) > 0 {
+			t.Fatalf("%d builds, %d rare, %v", len(h.Base), len(h.Sparse), err)
 		}
 		if first == nil {
 			first = ids(h.Base)
@@ -275,7 +275,7 @@ func TestAttempts(t *testing.T) {
 	if diff := cmp.Diff([]string{starts(t, 3), starts(t, 2)}, startsOf(h.Base)); diff != "" {
 		t.Error(diff)
 	}
-	builds, _, err := OpenRecords(options(t, s, again.GetID())).Builds(t.Context(), fetch.Want{})
+	builds, _, err := OpenRecords(options(t, s, again.GetID())).Builds(t.Context(), fetch.Selector{})
 	if err != nil || len(builds) != 2 || builds[0].Pipeline == builds[1].Pipeline {
 		t.Errorf("%d builds to judge, %v", len(builds), err)
 	}

@@ -120,7 +120,7 @@ func (s *source) listRuns(ctx context.Context, o gh.ListWorkflowRunsOptions, pag
 }
 
 // wantedRun is the id of the run that is to be judged, 0 if nothing says it.
-func (s *source) wantedRun(w fetch.Want) (int64, error) {
+func (s *source) wantedRun(w fetch.Selector) (int64, error) {
 	if w.RunID == "" {
 		return s.Run, nil
 	}

@@ -54,7 +54,7 @@ type shelf struct {
 	fail error
 }
 
-func (s *shelf) Kept(_ context.Context, origin string, ids []string) (map[string][]detect.Build, error) {
+func (s *shelf) Get(_ context.Context, origin string, ids []string) (map[string][]detect.Build, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := map[string][]detect.Build{}
@@ -66,7 +66,7 @@ func (s *shelf) Kept(_ context.Context, origin string, ids []string) (map[string
 	return out, s.fail
 }
 
-func (s *shelf) Keep(_ context.Context, origin, id string, list []detect.Build) error {
+func (s *shelf) Put(_ context.Context, origin, id string, list []detect.Build) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held == nil {
@@ -87,7 +87,7 @@ func addMain(t testing.TB, s *githubtest.Server, from, to int) {
 // query asks what the build of the newest of a run's records is judged against.
 func query(t testing.TB, r *Records) fetch.Query {
 	t.Helper()
-	builds, problems, err := r.Builds(t.Context(), fetch.Want{})
+	builds, problems, err := r.Builds(t.Context(), fetch.Selector{})
 	if err != nil || len(problems) > 0 || len(builds) != 1 {
 		t.Fatalf("%d builds, %v, %v", len(builds), problems, err)
 	}

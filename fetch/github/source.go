@@ -33,7 +33,7 @@ type Options struct {
 	Client      *gh.Client
 	Download    *http.Client     // for addresses that carry their own signature
 	Now         func() time.Time // the clock
-	Shelf       fetch.Shelf      // keeps what was fetched; nil for none
+	Cache       fetch.Cache      // keeps what was fetched; nil for none
 
 	// Workflow is the name of the file of the workflow whose runs are compared, ""
 	// for all of the repository.
@@ -48,8 +48,8 @@ type Options struct {
 	// Pipeline is that of the build to be judged, if somebody gave it a name that
 	// no record knows. Then the builds that are most like it are its history.
 	Pipeline string
-	// Normal writes the identity of a build as it is compared. May be nil.
-	Normal func(*detect.Build)
+	// Normalize writes the identity of a build as it is compared. May be nil.
+	Normalize func(*detect.Build)
 	// Progress is told that so many things are to be read, and returns what is to
 	// be called after each of them, by several at a time, and at the end. May be
 	// nil.

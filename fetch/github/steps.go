@@ -47,7 +47,7 @@ func OpenSteps(o Options) *Steps {
 
 // Builds is the job that runs us, as far as it has come; else all jobs of a run
 // that are done: of that which w or the options name, or of the newest.
-func (s *Steps) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []error, error) {
+func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
 	run, err := s.subject(ctx, w)
 	if err != nil {
 		return nil, nil, err
@@ -96,7 +96,7 @@ func oddTimes(n int) string {
 }
 
 // subject is the run that is to be judged.
-func (s *Steps) subject(ctx context.Context, w fetch.Want) (*gh.WorkflowRun, error) {
+func (s *Steps) subject(ctx context.Context, w fetch.Selector) (*gh.WorkflowRun, error) {
 	id, err := s.wantedRun(w)
 	if err != nil {
 		return nil, err
@@ -340,6 +340,6 @@ func (s *Steps) Pipelines(ctx context.Context) ([]fetch.Pipeline, error) {
 }
 
 var (
-	_ fetch.Finder    = (*Steps)(nil)
-	_ fetch.Historian = (*Steps)(nil)
+	_ fetch.Source        = (*Steps)(nil)
+	_ fetch.HistorySource = (*Steps)(nil)
 )

@@ -69,7 +69,7 @@ func TestStepsOfARepositoryByAnotherName(t *testing.T) {
 	o := options(t, s, run.GetID())
 	o.Owner, o.Name = "Shop", "App"
 	steps := OpenSteps(o)
-	builds, _, err := steps.Builds(t.Context(), fetch.Want{})
+	builds, _, err := steps.Builds(t.Context(), fetch.Selector{})
 	if err != nil || len(builds) != 1 {
 		t.Fatal(builds, err)
 	}
@@ -93,11 +93,11 @@ func TestLiveJob(t *testing.T) {
 	addJob(s, run, "image", task{"Set up job", 2, ""}, task{"Run actions/checkout@v4", 3, ""}, task{"Build", 150, ""}, task{"Test", 30, ""}, task{"Judge", -1, ""})
 	o := options(t, s, run.GetID())
 	o.Job, o.Runner = "build", "runner of image" // the job has a name besides its key
-	o.Shelf = &shelf{}
+	o.Cache = &shelf{}
 	for _, calls := range []int{2 + 3 + 12, 2 + 3} { // cold, and with all that was kept
 		s.Calls()
 		steps := OpenSteps(o)
-		builds, problems, err := steps.Builds(t.Context(), fetch.Want{})
+		builds, problems, err := steps.Builds(t.Context(), fetch.Selector{})
 		if err != nil || len(problems) > 0 || len(builds) != 1 {
 			t.Fatal(builds, problems, err)
 		}
@@ -142,7 +142,7 @@ func TestWholeSeconds(t *testing.T) {
 	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "x", Created: began.Add(100 * time.Hour)})
 	addJob(s, run, "image", task{"Build", 2, ""}, task{"Test", 2, ""}, task{"Scan", 3, ""})
 	steps := OpenSteps(options(t, s, run.GetID()))
-	builds, _, err := steps.Builds(t.Context(), fetch.Want{})
+	builds, _, err := steps.Builds(t.Context(), fetch.Selector{})
 	if err != nil || len(builds) != 1 {
 		t.Fatal(builds, err)
 	}
@@ -168,7 +168,7 @@ func TestClockQuirks(t *testing.T) {
 	job.Steps[6].Number = job.Steps[5].Number
 	job.Steps = append(job.Steps, nil)
 	s.Jobs[run.GetID()] = append(s.Jobs[run.GetID()], &gh.WorkflowJob{Name: gh.String("skipped"), Conclusion: gh.String("skipped")}, nil)
-	builds, problems, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Want{})
+	builds, problems, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Selector{})
 	if err != nil || len(builds) != 1 {
 		t.Fatal(builds, err)
 	}
@@ -194,7 +194,7 @@ func TestFailedJobs(t *testing.T) {
 	for _, conclusion := range []string{"failure", "cancelled", "timed_out", "success", "neutral"} {
 		addJob(s, run, conclusion, task{"Build", 9, ""}, task{"Test", 3, conclusion}).Conclusion = gh.String(conclusion)
 	}
-	builds, _, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Want{})
+	builds, _, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Selector{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestHostileStepNames(t *testing.T) {
 	s := githubtest.New(t)
 	run := s.AddRun(githubtest.Run{Created: began})
 	addJob(s, run, "\xff"+strings.Repeat("x", 5000), task{"Run curl -H 'Authorization: Bearer " + githubtest.Token + "'", 9, ""}, task{"", 1, ""}, task{strings.Repeat("y", 1<<20), 1, ""})
-	builds, _, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Want{})
+	builds, _, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Selector{})
 	if err != nil || len(builds) != 1 {
 		t.Fatal(builds, err)
 	}
@@ -234,7 +234,7 @@ func TestStepsLimit(t *testing.T) {
 	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "x", Created: began.Add(100 * time.Hour)})
 	addJob(s, run, "image", usual(1)...)
 	steps := OpenSteps(options(t, s, run.GetID()))
-	builds, _, err := steps.Builds(t.Context(), fetch.Want{})
+	builds, _, err := steps.Builds(t.Context(), fetch.Selector{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func TestStepsEvidence(t *testing.T) {
 	}
 	own := s.Runs[len(s.Runs)-1]
 	steps := OpenSteps(options(t, s, own.GetID()))
-	builds, _, err := steps.Builds(t.Context(), fetch.Want{})
+	builds, _, err := steps.Builds(t.Context(), fetch.Selector{})
 	if err != nil || len(builds) != 1 {
 		t.Fatal(builds, err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // Builds are those of one run: that of w.RunID, else the one that the options
 // name, else the newest of the commit w.Revision that holds records, or of any.
-func (s *Records) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []error, error) {
+func (s *Records) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
 	run, artifacts, err := s.subject(ctx, w)
 	if err != nil {
 		return nil, nil, err
@@ -57,7 +57,7 @@ func (s *Records) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []e
 }
 
 // subject is the run that is to be judged, and what may hold its records.
-func (s *Records) subject(ctx context.Context, w fetch.Want) (*gh.WorkflowRun, []*gh.Artifact, error) {
+func (s *Records) subject(ctx context.Context, w fetch.Selector) (*gh.WorkflowRun, []*gh.Artifact, error) {
 	id, err := s.wantedRun(w)
 	if err != nil {
 		return nil, nil, err

@@ -85,17 +85,17 @@ func TestSubject(t *testing.T) {
 	named, want := fmt.Sprint(s.Runs[0].GetID()), s.Runs[0].GetHeadSHA()
 	for _, test := range []struct {
 		name string
-		want fetch.Want
+		want fetch.Selector
 		sha  string
 		err  string
 	}{
-		{"newest", fetch.Want{}, s.Runs[1].GetHeadSHA(), ""},
-		{"named", fetch.Want{RunID: named}, want, ""},
-		{"by commit", fetch.Want{Revision: want}, want, ""},
-		{"none", fetch.Want{RunID: fmt.Sprint(empty.GetID())}, "", "no build in it"},
-		{"unknown", fetch.Want{RunID: "1"}, "", "404"},
-		{"no number", fetch.Want{RunID: "x/../y"}, "", "no id of a workflow run"},
-		{"unknown commit", fetch.Want{Revision: "beef"}, "", "no build in it"},
+		{"newest", fetch.Selector{}, s.Runs[1].GetHeadSHA(), ""},
+		{"named", fetch.Selector{RunID: named}, want, ""},
+		{"by commit", fetch.Selector{Revision: want}, want, ""},
+		{"none", fetch.Selector{RunID: fmt.Sprint(empty.GetID())}, "", "no build in it"},
+		{"unknown", fetch.Selector{RunID: "1"}, "", "404"},
+		{"no number", fetch.Selector{RunID: "x/../y"}, "", "no id of a workflow run"},
+		{"unknown commit", fetch.Selector{Revision: "beef"}, "", "no build in it"},
 	} {
 		builds, problems, err := OpenRecords(options(t, s, 0)).Builds(t.Context(), test.want)
 		switch {
@@ -115,7 +115,7 @@ func TestLyingRecord(t *testing.T) {
 	lie := `{"id":"x","repository":"shop/app","branch":"main","revision":"c0ffee","pull_request":"1","url":"https://evil.example","start":"2026-01-02T03:04:05Z","steps":[{"name":"RUN a","duration_seconds":1}]}`
 	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "main", Head: "eve/app", HeadID: 666, Created: began})
 	s.AddArtifact(run, "buildregress", []byte(lie))
-	builds, _, err := OpenRecords(options(t, s, run.GetID())).Builds(t.Context(), fetch.Want{})
+	builds, _, err := OpenRecords(options(t, s, run.GetID())).Builds(t.Context(), fetch.Selector{})
 	if err != nil || len(builds) != 1 {
 		t.Fatal(builds, err)
 	}
@@ -163,7 +163,7 @@ func TestPullOfARun(t *testing.T) {
 		{"several", []*gh.PullRequest{pull(7, head, here), pull(8, head, here)}, ""},
 	} {
 		run.PullRequests = test.pulls
-		builds, _, err := OpenRecords(options(t, s, run.GetID())).Builds(t.Context(), fetch.Want{})
+		builds, _, err := OpenRecords(options(t, s, run.GetID())).Builds(t.Context(), fetch.Selector{})
 		if err != nil || len(builds) != 1 || builds[0].PullRequest != test.want {
 			t.Errorf("%s: %+v, %v, want pull request %q", test.name, builds, err, test.want)
 		}

@@ -109,19 +109,19 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// An Answer is the body of an answer. Reading from it fails when nothing comes for
+// An Response is the body of an answer. Reading from it fails when nothing comes for
 // too long. It has to be closed.
-type Answer struct {
+type Response struct {
 	Type  string // of the content, without parameters
 	body  io.ReadCloser
 	ctx   context.Context // of the request, whose end the body is told of
-	watch *Watch
+	watch *IdleTimer
 }
 
-func (a *Answer) Read(p []byte) (int, error) {
+func (a *Response) Read(p []byte) (int, error) {
 	n, err := a.body.Read(p)
 	if n > 0 {
-		a.watch.Heard()
+		a.watch.Touch()
 	}
 	if err != nil && err != io.EOF && a.ctx.Err() != nil {
 		err = context.Cause(a.ctx)
@@ -130,20 +130,20 @@ func (a *Answer) Read(p []byte) (int, error) {
 }
 
 // Close ends the request.
-func (a *Answer) Close() error {
-	a.watch.End()
+func (a *Response) Close() error {
+	a.watch.Stop()
 	return a.body.Close()
 }
 
 // Get asks for path below the base. An answer other than 200 is a *StatusError.
-func (c *Client) Get(ctx context.Context, path string, query url.Values, accept string) (*Answer, error) {
-	ctx, watch := c.options.NewWatch(ctx)
+func (c *Client) Get(ctx context.Context, path string, query url.Values, accept string) (*Response, error) {
+	ctx, watch := c.options.WithIdleTimer(ctx)
 	u := *c.base
 	u.Path = strings.TrimSuffix(u.Path, "/") + path
 	u.RawQuery = query.Encode()
 	request, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		watch.End()
+		watch.Stop()
 		return nil, err
 	}
 	for name, values := range c.options.Header {
@@ -155,22 +155,22 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, accept 
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		watch.End()
+		watch.Stop()
 		var u *url.Error
 		if errors.As(err, &u) { // its URL has the whole question
 			err = u.Err
 		}
 		return nil, err
 	}
-	watch.Heard()
+	watch.Touch()
 	kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
-	a := &Answer{Type: strings.ToLower(strings.TrimSpace(kind)), body: response.Body, ctx: ctx, watch: watch}
+	a := &Response{Type: strings.ToLower(strings.TrimSpace(kind)), body: response.Body, ctx: ctx, watch: watch}
 	if response.StatusCode == http.StatusOK {
 		return a, nil
 	}
 	defer a.Close()
 	const most = 2 << 10
 	text, _ := io.ReadAll(io.LimitReader(a, most))
-	said := c.options.Conceal(strings.Join(strings.Fields(string(text)), " "))
+	said := c.options.Redact(strings.Join(strings.Fields(string(text)), " "))
 	return nil, &StatusError{response.StatusCode, said, retryAfter(response)}
 }

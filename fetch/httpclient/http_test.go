@@ -25,7 +25,7 @@ func asked(t *testing.T, header http.Header, handler http.HandlerFunc) (times in
 	}))
 	defer s.Close()
 	base, _ := url.Parse(s.URL)
-	c, err := httpclient.NewClient(base, httpclient.Options{Silence: 20 * time.Second, Header: header})
+	c, err := httpclient.NewClient(base, httpclient.Options{IdleTimeout: 20 * time.Second, Header: header})
 	if err != nil {
 		t.Fatal(err)
 	}

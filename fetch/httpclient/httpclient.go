@@ -21,12 +21,12 @@ type Options struct {
 	ServerName        string // in the certificate, if it is not the host
 	Insecure          bool   // the server's certificate is not looked at
 	Header            http.Header
-	// Silence is how long a server may send nothing; 0 is the default.
-	Silence time.Duration
+	// IdleTimeout is how long a server may send nothing; 0 is the default.
+	IdleTimeout time.Duration
 }
 
-// DefaultSilence is how long a server may send nothing while it is asked.
-const DefaultSilence = 25 * time.Second
+// DefaultIdleTimeout is how long a server may send nothing while it is asked.
+const DefaultIdleTimeout = 25 * time.Second
 
 // TLS is the configuration of encrypted connections.
 func (o *Options) TLS() (*tls.Config, error) {
@@ -51,34 +51,34 @@ func (o *Options) TLS() (*tls.Config, error) {
 	return c, nil
 }
 
-// ErrSilent is why a request ended on which nothing came for too long.
-var ErrSilent = errors.New("no answer")
+// ErrIdle is why a request ended on which nothing came for too long.
+var ErrIdle = errors.New("no answer")
 
-// A Watch ends a request when nothing is heard for too long.
-type Watch struct {
+// A IdleTimer ends a request when nothing is heard for too long.
+type IdleTimer struct {
 	timer *time.Timer
 	limit time.Duration
 	stop  context.CancelCauseFunc
 }
 
-// NewWatch returns a context that ends when nothing is heard for as long as o
+// WithIdleTimer returns a context that ends when nothing is heard for as long as o
 // allows, and what is to be told of each sign of life.
-func (o *Options) NewWatch(ctx context.Context) (context.Context, *Watch) {
-	limit := o.Silence
+func (o *Options) WithIdleTimer(ctx context.Context) (context.Context, *IdleTimer) {
+	limit := o.IdleTimeout
 	if limit <= 0 {
-		limit = DefaultSilence
+		limit = DefaultIdleTimeout
 	}
 	ctx, stop := context.WithCancelCause(ctx)
-	w := &Watch{limit: limit, stop: stop}
-	w.timer = time.AfterFunc(limit, func() { stop(fmt.Errorf("%w for %v", ErrSilent, limit)) })
+	w := &IdleTimer{limit: limit, stop: stop}
+	w.timer = time.AfterFunc(limit, func() { stop(fmt.Errorf("%w for %v", ErrIdle, limit)) })
 	return ctx, w
 }
 
-// Heard tells that something came.
-func (w *Watch) Heard() { w.timer.Reset(w.limit) }
+// Touch tells that something came.
+func (w *IdleTimer) Touch() { w.timer.Reset(w.limit) }
 
-// End ends the watch, and what still uses its context.
-func (w *Watch) End() {
+// Stop ends the watch, and what still uses its context.
+func (w *IdleTimer) Stop() {
 	w.timer.Stop()
 	w.stop(nil)
 }

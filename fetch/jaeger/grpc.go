@@ -149,12 +149,12 @@ func (g *GRPC) explain(ctx context.Context, doing string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	t := &traces.Trouble{Server: g.name(), Err: fmt.Errorf("%s: %w", doing, err)}
+	t := &traces.ServerError{Server: g.name(), Err: fmt.Errorf("%s: %w", doing, err)}
 	s, ok := status.FromError(err)
 	if !ok {
 		return t
 	}
-	text := g.dial.Conceal(s.Message())
+	text := g.dial.Redact(s.Message())
 	t.Err = fmt.Errorf("%s: %s", doing, plain(text))
 	switch s.Code() {
 	case codes.Canceled, codes.DeadlineExceeded:

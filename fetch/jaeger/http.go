@@ -183,7 +183,7 @@ var errNoSuchAPI = errors.New("the server has no such API")
 
 // get asks. Jaeger tells of what it has not in JSON; where it has no such API,
 // it shows its own page, or that there is none.
-func (h *HTTP) get(ctx context.Context, path string, query url.Values) (*httpclient.Answer, error) {
+func (h *HTTP) get(ctx context.Context, path string, query url.Values) (*httpclient.Response, error) {
 	a, err := h.client.Get(ctx, path, query, asJSON)
 	var status *httpclient.StatusError
 	switch {
@@ -210,9 +210,9 @@ func (h *HTTP) explain(ctx context.Context, doing string, err error) error {
 	}
 	var status *httpclient.StatusError
 	if errors.As(err, &status) && depth.MatchString(status.Text) {
-		return &traces.LimitError{Err: traces.Explain(h.name, doing, err)}
+		return &traces.LimitError{Err: traces.WrapError(h.name, doing, err)}
 	}
-	t := traces.Explain(h.name, doing, err)
+	t := traces.WrapError(h.name, doing, err)
 	switch {
 	case errors.Is(err, errNoSuchAPI):
 		t.Err = fmt.Errorf("%s: it is no API of Jaeger that answers there", doing)

@@ -42,8 +42,8 @@ type decoded struct {
 // stream reads the spans of an answer, in order. To decode them takes longer than to
 // send them: it is done on all processors, beside what take does.
 func (g *GRPC) stream(ctx context.Context, open func(context.Context) (receiver, error), take func(buildkit.Span) error) error {
-	ctx, watch := g.dial.NewWatch(g.outgoing(ctx))
-	defer watch.End()
+	ctx, watch := g.dial.WithIdleTimer(g.outgoing(ctx))
+	defer watch.Stop()
 	answer, err := open(ctx)
 	if err != nil {
 		return silence(ctx, err)
@@ -58,7 +58,7 @@ func (g *GRPC) stream(ctx context.Context, open func(context.Context) (receiver,
 				ended <- err
 				return
 			}
-			watch.Heard()
+			watch.Touch()
 			if err := inFlight.Acquire(ctx, f.weight()); err != nil {
 				f.data.Free()
 				ended <- err
@@ -99,7 +99,7 @@ func (g *GRPC) stream(ctx context.Context, open func(context.Context) (receiver,
 
 // silence is err, or what ended ctx.
 func silence(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); errors.Is(cause, httpclient.ErrSilent) {
+	if cause := context.Cause(ctx); errors.Is(cause, httpclient.ErrIdle) {
 		return cause
 	}
 	return err

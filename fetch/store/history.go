@@ -232,7 +232,7 @@ func (r *reader) readBase(h *detect.History, lines []int64) error {
 	if h.Base, err = r.whole(whole); err != nil {
 		return err
 	}
-	h.Rare, err = r.rare(h.Base, base[len(whole):], lines)
+	h.Sparse, err = r.rare(h.Base, base[len(whole):], lines)
 	return err
 }
 

@@ -44,7 +44,7 @@ func TestHistoryIsSelect(t *testing.T) {
 				}
 				if diff := cmp.Diff(fetch.Select(builds, q), got, cmpopts.EquateEmpty()); diff != "" {
 					t.Fatalf("window %d, lookback %v, build %s on %v: Select (-), History (+):\n%s",
-						q.Window, q.Lookback, build.ID, fetch.LineOf(&build), diff)
+						q.Window, q.Lookback, build.ID, fetch.BranchOf(&build), diff)
 				}
 			}
 		})

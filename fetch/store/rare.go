@@ -39,7 +39,7 @@ func (r *reader) rare(whole []detect.Build, older []place, lines []int64) ([]det
 		rank[p.id] = i
 	}
 	found := map[int64][]sample{}
-	wanted := fetch.Wanted(whole, r.q)
+	wanted := fetch.MissingSamples(whole, r.q)
 	for _, key := range slices.Sorted(maps.Keys(wanted)) {
 		var all []sample
 		for _, line := range lines {

@@ -23,8 +23,8 @@ const (
 	maxFound    = 2_000 // things found by one question: a window, and what is searched for rare steps
 )
 
-// Kept are the builds that were put under those of the ids, by id.
-func (s *Store) Kept(ctx context.Context, origin string, ids []string) (map[string][]detect.Build, error) {
+// Get are the builds that were put under those of the ids, by id.
+func (s *Store) Get(ctx context.Context, origin string, ids []string) (map[string][]detect.Build, error) {
 	kept := map[string][]detect.Build{}
 	if s.db == nil || len(ids) == 0 {
 		return kept, nil
@@ -57,8 +57,8 @@ func readKept(ctx context.Context, tx *txn, origin, id string, kept map[string][
 	return rows.Err()
 }
 
-// Keep puts builds under the id that the origin gives what holds them.
-func (s *Store) Keep(ctx context.Context, origin, id string, list []detect.Build) error {
+// Put puts builds under the id that the origin gives what holds them.
+func (s *Store) Put(ctx context.Context, origin, id string, list []detect.Build) error {
 	packed, err := new(packer).pack(list)
 	if err != nil {
 		return err
@@ -71,9 +71,9 @@ func (s *Store) Keep(ctx context.Context, origin, id string, list []detect.Build
 	})
 }
 
-// Searched is the span of time about which everything is kept that the question
+// Range is the span of time about which everything is kept that the question
 // found.
-func (s *Store) Searched(ctx context.Context, origin, question string) (from, to time.Time, err error) {
+func (s *Store) Range(ctx context.Context, origin, question string) (from, to time.Time, err error) {
 	if s.db == nil {
 		return from, to, nil
 	}
@@ -100,9 +100,9 @@ func (s *Store) Searched(ctx context.Context, origin, question string) (from, to
 	return from, to, err
 }
 
-// Found is what was kept of a question that began before that time, the newest
+// Hits is what was kept of a question that began before that time, the newest
 // first, at most limit.
-func (s *Store) Found(ctx context.Context, origin, question string, before time.Time, limit int) (found []fetch.Found, err error) {
+func (s *Store) Hits(ctx context.Context, origin, question string, before time.Time, limit int) (found []fetch.Hit, err error) {
 	if s.db == nil {
 		return nil, nil
 	}
@@ -115,7 +115,7 @@ func (s *Store) Found(ctx context.Context, origin, question string, before time.
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var f fetch.Found
+			var f fetch.Hit
 			var start int64
 			var packed []byte
 			if err := rows.Scan(&start, &f.ID, &packed); err != nil {
@@ -133,13 +133,13 @@ func (s *Store) Found(ctx context.Context, origin, question string, before time.
 	})
 }
 
-// KeepFound keeps what questions found, and that they were asked from then to then.
+// Save keeps what questions found, and that they were asked from then to then.
 // What they found outside of that is forgotten.
-func (s *Store) KeepFound(ctx context.Context, origin string, searches []fetch.Search) error {
+func (s *Store) Save(ctx context.Context, origin string, searches []fetch.Search) error {
 	var p packer
 	packed := make([][][]byte, len(searches))
 	for i := range searches {
-		for _, f := range searches[i].Found {
+		for _, f := range searches[i].Hits {
 			b, err := p.pack(f.Builds)
 			if err != nil {
 				return err
@@ -177,7 +177,7 @@ func keepFound(ctx context.Context, tx *txn, origin string, search *fetch.Search
 	if err := tx.exec(ctx, "UPDATE found SET search = ? WHERE search = ?", id, old); err != nil {
 		return err
 	}
-	for i, f := range search.Found {
+	for i, f := range search.Hits {
 		if err := tx.exec(ctx, "INSERT OR REPLACE INTO found (search, start, ref, builds) VALUES (?, ?, ?, ?)", id, instant(f.Start), clean(f.ID), packed[i]); err != nil {
 			return err
 		}

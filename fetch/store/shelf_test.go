@@ -13,8 +13,8 @@ import (
 )
 
 var _ interface {
-	fetch.Shelf
-	fetch.Searches
+	fetch.Cache
+	fetch.SearchCache
 } = (*Store)(nil)
 
 func shelved(i int) detect.Build {
@@ -33,12 +33,12 @@ func TestShelf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kept, err := s.Kept(t.Context(), "o", []string{"a"}); err != nil || len(kept) != 0 {
+	if kept, err := s.Get(t.Context(), "o", []string{"a"}); err != nil || len(kept) != 0 {
 		t.Errorf("an empty store has %v, %v", kept, err)
 	}
 	two := []detect.Build{shelved(1), shelved(2)}
 	for id, list := range map[string][]detect.Build{"two": two, "none": {}} {
-		if err := s.Keep(t.Context(), "o", id, list); err != nil {
+		if err := s.Put(t.Context(), "o", id, list); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -47,14 +47,14 @@ func TestShelf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	kept, err := s.Kept(t.Context(), "o", []string{"two", "none", "unknown"})
+	kept, err := s.Get(t.Context(), "o", []string{"two", "none", "unknown"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string][]detect.Build{"two": two, "none": {}}, kept); diff != "" {
 		t.Error(diff)
 	}
-	if kept, err := s.Kept(t.Context(), "another", []string{"two"}); err != nil || len(kept) != 0 {
+	if kept, err := s.Get(t.Context(), "another", []string{"two"}); err != nil || len(kept) != 0 {
 		t.Errorf("another origin has %v, %v", kept, err)
 	}
 	if pipelines, err := s.Pipelines(t.Context()); err != nil || len(pipelines) != 0 {
@@ -69,19 +69,19 @@ func TestSearches(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	found := func(from, to int) (list []fetch.Found) {
+	found := func(from, to int) (list []fetch.Hit) {
 		for i := from; i < to; i++ {
-			list = append(list, fetch.Found{ID: fmt.Sprint("t", i), Start: day(i), Builds: []detect.Build{shelved(i)}})
+			list = append(list, fetch.Hit{ID: fmt.Sprint("t", i), Start: day(i), Builds: []detect.Build{shelved(i)}})
 		}
 		return list
 	}
 	check := func(what, question string, from, to time.Time, first, last int) {
 		t.Helper()
-		since, until, err := s.Searched(t.Context(), "o", question)
+		since, until, err := s.Range(t.Context(), "o", question)
 		if err != nil || !since.Equal(from) || !until.Equal(to) {
 			t.Errorf("%s: searched from %v to %v, %v; want %v to %v", what, since, until, err, from, to)
 		}
-		got, err := s.Found(t.Context(), "o", question, day(1_000_000), 10_000)
+		got, err := s.Hits(t.Context(), "o", question, day(1_000_000), 10_000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,9 +90,9 @@ func TestSearches(t *testing.T) {
 		}
 	}
 	check("nothing", "q", time.Time{}, time.Time{}, 0, -1)
-	keep := func(question string, from, to int, list []fetch.Found) {
+	keep := func(question string, from, to int, list []fetch.Hit) {
 		t.Helper()
-		if err := s.KeepFound(t.Context(), "o", []fetch.Search{{Question: question, From: day(from), To: day(to), Found: list}}); err != nil {
+		if err := s.Save(t.Context(), "o", []fetch.Search{{Question: question, From: day(from), To: day(to), Hits: list}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -103,13 +103,13 @@ func TestSearches(t *testing.T) {
 	check("more", "q", day(10), day(30), 10, 29)
 	keep("q", 50, 60, found(50, 55))
 	check("elsewhere", "q", day(50), day(60), 50, 54)
-	if got, err := s.Found(t.Context(), "o", "q", day(53), 2); err != nil || len(got) != 2 || got[0].ID != "t52" || !cmp.Equal(got[0].Builds, []detect.Build{shelved(52)}) {
+	if got, err := s.Hits(t.Context(), "o", "q", day(53), 2); err != nil || len(got) != 2 || got[0].ID != "t52" || !cmp.Equal(got[0].Builds, []detect.Build{shelved(52)}) {
 		t.Errorf("before the 53rd, two: %+v, %v", got, err)
 	}
 
 	// Of too much, the newest is kept, and no more claimed to be known.
 	keep("q", 50, 60+maxFound, found(50, 60+maxFound))
-	since, _, err := s.Searched(t.Context(), "o", "q")
+	since, _, err := s.Range(t.Context(), "o", "q")
 	if err != nil || !since.After(day(59)) {
 		t.Errorf("searched from %v, %v, of which the oldest were dropped", since, err)
 	}

@@ -21,7 +21,7 @@ const (
 
 // await looks for what is wanted until it is there and whole. guessed tells that
 // nobody asked for it by name: it is the build that was just made.
-func (o *Origin) await(ctx context.Context, wants []fetch.Want, guessed bool) ([]*summary, []error, error) {
+func (o *Source) await(ctx context.Context, wants []fetch.Selector, guessed bool) ([]*summary, []error, error) {
 	defer o.say("")
 	began := o.Now()
 	until := deadline(ctx, began)
@@ -33,7 +33,7 @@ func (o *Origin) await(ctx context.Context, wants []fetch.Want, guessed bool) ([
 		switch {
 		case errors.Is(err, ErrNoTrace):
 			if now.Sub(began) >= o.Appear || !until.IsZero() && !now.Before(until) {
-				return nil, nil, &Trouble{o.Name, fmt.Errorf("no trace of the build: looked for %s, for %s", told(wants, o.Services), now.Sub(began).Round(time.Second)), hintNotFound}
+				return nil, nil, &ServerError{o.Name, fmt.Errorf("no trace of the build: looked for %s, for %s", told(wants, o.Services), now.Sub(began).Round(time.Second)), hintNotFound}
 			}
 			o.say("no trace yet of %s", told(wants, o.Services))
 		case err != nil:
@@ -50,10 +50,10 @@ func (o *Origin) await(ctx context.Context, wants []fetch.Want, guessed bool) ([
 			}
 			quiet := now.Sub(changed[wait.id].at)
 			if wait.state == buildkit.Open && (late || quiet >= o.Quiet) {
-				return nil, nil, &Trouble{o.Name, fmt.Errorf("trace %s has no end: %d spans came, the last %s ago", wait.id, wait.spans, quiet.Round(time.Second)), hintNotEnded}
+				return nil, nil, &ServerError{o.Name, fmt.Errorf("trace %s has no end: %d spans came, the last %s ago", wait.id, wait.spans, quiet.Round(time.Second)), hintNotEnded}
 			}
 			if late {
-				return found, []error{&Trouble{o.Name, fmt.Errorf("trace %s was still growing when it was judged: steps may lack", wait.id), ""}}, nil
+				return found, []error{&ServerError{o.Name, fmt.Errorf("trace %s was still growing when it was judged: steps may lack", wait.id), ""}}, nil
 			}
 			o.say("trace %s: %d spans so far", wait.id, wait.spans)
 		}
@@ -66,7 +66,7 @@ func (o *Origin) await(ctx context.Context, wants []fetch.Want, guessed bool) ([
 // isOld tells whether what was found, the newest first, may have been there before
 // the build that is meant: it had ended long before that was looked for, and is
 // not it by name.
-func isOld(found []*summary, wants []fetch.Want, began time.Time) bool {
+func isOld(found []*summary, wants []fetch.Selector, began time.Time) bool {
 	newest := found[0]
 	return newest.id != wants[0].TraceID && began.Sub(newest.end) > longAgo
 }
@@ -108,14 +108,14 @@ func deadline(ctx context.Context, now time.Time) time.Time {
 	return end.Add(-end.Sub(now) / 4)
 }
 
-func (o *Origin) say(format string, args ...any) {
-	if o.Say != nil {
-		o.Say(fmt.Sprintf(format, args...))
+func (o *Source) say(format string, args ...any) {
+	if o.Waiting != nil {
+		o.Waiting(fmt.Sprintf(format, args...))
 	}
 }
 
 // told says what is looked for.
-func told(wants []fetch.Want, services []string) string {
+func told(wants []fetch.Selector, services []string) string {
 	var parts []string
 	for _, w := range wants {
 		switch {

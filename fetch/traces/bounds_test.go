@@ -41,7 +41,7 @@ func (e *endless) Search(_ context.Context, q traces.Question, take func(string,
 // An answer without an end is broken off.
 func TestEndlessAnswer(t *testing.T) {
 	s := &endless{}
-	_, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Want{RunID: "7"})
+	_, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Selector{RunID: "7"})
 	if err == nil || !strings.Contains(err.Error(), "of 100 that were asked for") || s.sent > 10_000 {
 		t.Errorf("%d traces taken, error %v", s.sent, err)
 	}
@@ -141,7 +141,7 @@ func TestTornTraces(t *testing.T) {
 		j.Add(mains(10)...)
 		b := subject()
 		j.Add(b)
-		got, h := judge(t, traces.New(torn{s}, quick()), fetch.Want{RunID: "run-1000"})
+		got, h := judge(t, traces.New(torn{s}, quick()), fetch.Selector{RunID: "run-1000"})
 		if len(got.Steps) != len(b.Steps) {
 			t.Errorf("%d steps of %d", len(got.Steps), len(b.Steps))
 		}

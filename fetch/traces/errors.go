@@ -13,15 +13,15 @@ import (
 // ErrNoTrace is returned where a server has no trace of an id.
 var ErrNoTrace = errors.New("no such trace")
 
-// A Trouble is what went wrong with a server of traces.
-type Trouble struct {
+// A ServerError is what went wrong with a server of traces.
+type ServerError struct {
 	Server string // its URL, without credentials
 	Err    error
 	Hint   string // what to do about it, may be ""
 }
 
-func (t *Trouble) Error() string { return fmt.Sprintf("%s: %v", t.Server, t.Err) }
-func (t *Trouble) Unwrap() error { return t.Err }
+func (t *ServerError) Error() string { return fmt.Sprintf("%s: %v", t.Server, t.Err) }
+func (t *ServerError) Unwrap() error { return t.Err }
 
 // What is to be done where nothing is found.
 const (
@@ -32,10 +32,10 @@ const (
 	hintNotEnded = "a build that was killed, or whose client exports nothing, has no end; --build and --trace-id name another"
 )
 
-// Explain says what an error of a server that was asked over HTTP means, and what
+// WrapError says what an error of a server that was asked over HTTP means, and what
 // to do about it.
-func Explain(server, doing string, err error) *Trouble {
-	t := &Trouble{Server: server, Err: fmt.Errorf("%s: %w", doing, err)}
+func WrapError(server, doing string, err error) *ServerError {
+	t := &ServerError{Server: server, Err: fmt.Errorf("%s: %w", doing, err)}
 	var status *httpclient.StatusError
 	if errors.As(err, &status) {
 		t.Err = fmt.Errorf("%s: %s", doing, buildkit.Clean(status.Error(), 300))

@@ -33,7 +33,7 @@ func TestServerIgnoresFilters(t *testing.T) {
 		}
 		j.Add(b)
 		j.Break(tracetest.Faults{IgnoreFilters: true})
-		got, h := judge(t, traces.New(s, quick()), fetch.Want{RunID: "run-1000"})
+		got, h := judge(t, traces.New(s, quick()), fetch.Selector{RunID: "run-1000"})
 		if got.Trace != b.ID() || len(h.Base) != 20 {
 			t.Errorf("build %s, %d of main; want %s and 20", got.Trace, len(h.Base), b.ID())
 		}
@@ -54,7 +54,7 @@ func TestNewerJaeger(t *testing.T) {
 	b := subject()
 	j.Add(b)
 	j.Break(tracetest.Faults{NoSearch: true})
-	got, h := judge(t, traces.New(kinds[1].open(t, j, httpclient.Options{}), quick()), fetch.Want{RunID: "run-1000"})
+	got, h := judge(t, traces.New(kinds[1].open(t, j, httpclient.Options{}), quick()), fetch.Selector{RunID: "run-1000"})
 	if got.Trace != b.ID() || len(h.Base) != 20 {
 		t.Errorf("build %s, %d of main; want %s and 20", got.Trace, len(h.Base), b.ID())
 	}
@@ -67,7 +67,7 @@ func TestInterleaved(t *testing.T) {
 	b := subject()
 	j.Add(b)
 	j.Break(tracetest.Faults{Interleaved: true})
-	_, h := judge(t, traces.New(kinds[0].open(t, j, httpclient.Options{}), quick()), fetch.Want{TraceID: b.ID()})
+	_, h := judge(t, traces.New(kinds[0].open(t, j, httpclient.Options{}), quick()), fetch.Selector{TraceID: b.ID()})
 	if len(h.Base) != 10 {
 		t.Fatalf("%d builds, want 10", len(h.Base))
 	}
@@ -85,7 +85,7 @@ func TestSearchDepth(t *testing.T) {
 		j.Add(mains(60)...)
 		j.Add(b)
 		j.Break(tracetest.Faults{MaxDepth: 30})
-		if _, h := judge(t, traces.New(s, quick()), fetch.Want{RunID: "run-1000"}); len(h.Base) != 50 {
+		if _, h := judge(t, traces.New(s, quick()), fetch.Selector{RunID: "run-1000"}); len(h.Base) != 50 {
 			t.Errorf("%d builds, want 50", len(h.Base))
 		}
 	})
@@ -99,7 +99,7 @@ func TestManyAtOnce(t *testing.T) {
 		}
 		b := subject()
 		j.Add(b)
-		_, h := judge(t, traces.New(s, quick()), fetch.Want{TraceID: b.ID()})
+		_, h := judge(t, traces.New(s, quick()), fetch.Selector{TraceID: b.ID()})
 		if len(h.Base) != 50 {
 			t.Fatalf("%d builds, want 50", len(h.Base))
 		}
@@ -118,7 +118,7 @@ func TestCutOff(t *testing.T) {
 		}
 		j.Add(b)
 		o := traces.New(s, quick())
-		builds, _, err := o.Builds(t.Context(), fetch.Want{TraceID: b.ID()})
+		builds, _, err := o.Builds(t.Context(), fetch.Selector{TraceID: b.ID()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,10 +171,10 @@ func TestRefusals(t *testing.T) {
 			if test.faults.Silent {
 				silence = 300 * time.Millisecond
 			}
-			s := kinds[test.kind].open(t, j, httpclient.Options{Silence: silence})
+			s := kinds[test.kind].open(t, j, httpclient.Options{IdleTimeout: silence})
 			j.Break(test.faults)
 			within(t, 20*time.Second, func(ctx context.Context) {
-				for _, w := range []fetch.Want{{TraceID: strings.Repeat("ab", 16)}, {RunID: "7"}} {
+				for _, w := range []fetch.Selector{{TraceID: strings.Repeat("ab", 16)}, {RunID: "7"}} {
 					_, _, err := traces.New(s, quick()).Builds(ctx, w)
 					if err == nil || !strings.Contains(err.Error()+" "+hintOf(err), test.want) {
 						t.Errorf("%+v: error %v, hint %q; want %q in them", w, err, hintOf(err), test.want)
@@ -193,7 +193,7 @@ func TestBusyForAMoment(t *testing.T) {
 		b := subject()
 		j.Add(b)
 		j.Break(f)
-		if _, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Want{TraceID: b.ID()}); err != nil {
+		if _, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Selector{TraceID: b.ID()}); err != nil {
 			t.Errorf("%s: %v", kinds[i].name, err)
 		}
 	}
@@ -215,7 +215,7 @@ func TestWrongPorts(t *testing.T) {
 
 	host := func(s *httptest.Server) string { u, _ := url.Parse(s.URL); return u.Host }
 	asGRPC := func(address string, tls bool) traces.Server {
-		s, err := jaeger.NewGRPC(address, tls, httpclient.Options{Silence: 10 * time.Second}, nil)
+		s, err := jaeger.NewGRPC(address, tls, httpclient.Options{IdleTimeout: 10 * time.Second}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +223,7 @@ func TestWrongPorts(t *testing.T) {
 	}
 	asHTTP := func(address string) traces.Server {
 		base, _ := url.Parse(address)
-		s, err := jaeger.NewHTTP("jaeger+"+address, base, httpclient.Options{Silence: 10 * time.Second}, nil)
+		s, err := jaeger.NewHTTP("jaeger+"+address, base, httpclient.Options{IdleTimeout: 10 * time.Second}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,7 +246,7 @@ func TestWrongPorts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			within(t, 20*time.Second, func(ctx context.Context) {
-				_, _, err := traces.New(test.server, quick()).Builds(ctx, fetch.Want{RunID: "7"})
+				_, _, err := traces.New(test.server, quick()).Builds(ctx, fetch.Selector{RunID: "7"})
 				if err == nil || !strings.Contains(err.Error()+" "+hintOf(err), test.want) {
 					t.Errorf("error %v, hint %q; want %q in them", err, hintOf(err), test.want)
 				}
@@ -282,7 +282,7 @@ func TestMutualTLS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, _, err = traces.New(s, quick()).Builds(t.Context(), fetch.Want{TraceID: b.ID()})
+			_, _, err = traces.New(s, quick()).Builds(t.Context(), fetch.Selector{TraceID: b.ID()})
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
@@ -307,19 +307,19 @@ func TestArriving(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 			j.Set(b)
 		}()
-		builds, _, err := traces.New(s, options).Builds(t.Context(), fetch.Want{TraceID: b.ID()})
+		builds, _, err := traces.New(s, options).Builds(t.Context(), fetch.Selector{TraceID: b.ID()})
 		<-whole
 		if err != nil || len(builds) != 1 || len(builds[0].Steps) != len(b.Steps) {
 			t.Fatalf("%d builds, error %v", len(builds), err)
 		}
 
-		_, _, err = traces.New(s, quick()).Builds(t.Context(), fetch.Want{RunID: "nobody"})
+		_, _, err = traces.New(s, quick()).Builds(t.Context(), fetch.Selector{RunID: "nobody"})
 		if hint := hintOf(err); !strings.Contains(hint, "the usual causes") {
 			t.Errorf("error %v, hint %q", err, hint)
 		}
 		b.Running = true
 		j.Set(b)
-		_, _, err = traces.New(s, quick()).Builds(t.Context(), fetch.Want{TraceID: b.ID()})
+		_, _, err = traces.New(s, quick()).Builds(t.Context(), fetch.Selector{TraceID: b.ID()})
 		if err == nil || !strings.Contains(err.Error(), "has no end") {
 			t.Errorf("error %v of a build without an end", err)
 		}
@@ -334,14 +334,14 @@ func TestEndsInTime(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(50*time.Millisecond, cancel)
 		within(t, 10*time.Second, func(context.Context) {
-			if _, _, err := traces.New(s, options).Builds(ctx, fetch.Want{RunID: "7"}); !errors.Is(err, context.Canceled) {
+			if _, _, err := traces.New(s, options).Builds(ctx, fetch.Selector{RunID: "7"}); !errors.Is(err, context.Canceled) {
 				t.Errorf("error %v", err)
 			}
 		})
 		b := subject()
 		j.Add(b)
 		o := traces.New(s, quick())
-		builds, _, err := o.Builds(t.Context(), fetch.Want{TraceID: b.ID()})
+		builds, _, err := o.Builds(t.Context(), fetch.Selector{TraceID: b.ID()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -379,7 +379,7 @@ func TestOddTraces(t *testing.T) {
 				options := quick()
 				options.Now = func() time.Time { return noon.Add(3 * time.Hour) }
 				o := traces.New(s, options)
-				builds, _, err := o.Builds(t.Context(), fetch.Want{RunID: "run-1000"})
+				builds, _, err := o.Builds(t.Context(), fetch.Selector{RunID: "run-1000"})
 				if test.want != "" {
 					if err == nil || !strings.Contains(err.Error(), test.want) || hintOf(err) == "" {
 						t.Errorf("error %v", err)
@@ -415,7 +415,7 @@ func TestSharedTrace(t *testing.T) {
 		a.Trace = strings.Repeat("5", 32)
 		bake := tracetest.Bake(a, "api", "worker")
 		j.Add(bake)
-		builds, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Want{TraceID: a.Trace})
+		builds, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Selector{TraceID: a.Trace})
 		if err != nil {
 			t.Fatal(err)
 		}

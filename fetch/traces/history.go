@@ -15,7 +15,7 @@ import (
 // History finds what q's build is judged against, by what builds say of
 // themselves: their pipeline and branch, and the tags that were given. Builds that
 // say no branch are never a baseline, unless tags name them.
-func (o *Origin) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
+func (o *Source) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
 	p := o.past(q)
 	err := p.base(ctx)
 	if err == nil && !q.IsBase(q.Build) {
@@ -54,22 +54,22 @@ func (p *past) explain() {
 
 // keep keeps what the searches for a history found, all at once: each write waits
 // for the disk.
-func (o *Origin) keep(ctx context.Context) {
+func (o *Source) keep(ctx context.Context) {
 	if len(o.unkept) == 0 {
 		return
 	}
-	if err := o.Searches.KeepFound(ctx, o.Name, o.unkept); err != nil {
+	if err := o.Cache.Save(ctx, o.Name, o.unkept); err != nil {
 		o.say("not kept: %v", err)
 	}
 	o.unkept = nil
 }
 
 // Pipelines says that a server of traces cannot tell.
-func (o *Origin) Pipelines(context.Context) ([]fetch.Pipeline, error) { return nil, nil }
+func (o *Source) Pipelines(context.Context) ([]fetch.Pipeline, error) { return nil, nil }
 
 // A past is a history in the making.
 type past struct {
-	o        *Origin
+	o        *Source
 	q        fetch.Query
 	services []string
 	pipeline string // as it is tagged, "" if it is not
@@ -81,7 +81,7 @@ type past struct {
 	missing  map[string]int  // builds in which steps of q.Build are yet to be found
 }
 
-func (o *Origin) past(q fetch.Query) *past {
+func (o *Source) past(q fetch.Query) *past {
 	p := &past{o: o, q: q, services: o.Services, pipeline: q.Build.Pipeline, seen: map[string]bool{}, missing: map[string]int{}}
 	if t := o.known[q.Build.ID]; t != nil {
 		p.pipeline = t.says[attributePipeline]
@@ -109,7 +109,7 @@ func (p *past) add(t *summary) []*detect.Build {
 	}
 	for i := range t.builds {
 		b := t.builds[i]
-		p.o.Complete(&b)
+		p.o.Normalize(&b)
 		if p.o.Pipeline != "" {
 			b.Pipeline = p.o.Pipeline
 		}
@@ -208,14 +208,14 @@ func (p *past) base(ctx context.Context) error {
 
 // branch finds the builds before this one on its own branch.
 func (p *past) branch(ctx context.Context) error {
-	own := fetch.LineOf(p.q.Build)
+	own := fetch.BranchOf(p.q.Build)
 	if own.Branch == "" {
 		return nil
 	}
 	found := 0
 	return p.search(ctx, p.tags(own.Branch), fetch.MaxBranch, func(t *summary) {
 		for _, b := range p.add(t) {
-			if fetch.LineOf(b) == own {
+			if fetch.BranchOf(b) == own {
 				found++
 			}
 		}
@@ -225,7 +225,7 @@ func (p *past) branch(ctx context.Context) error {
 // others finds builds of any branch where those of the base are too few. It is an
 // error if there are builds, and none says its branch.
 func (p *past) others(ctx context.Context) error {
-	branches := map[fetch.Line]bool{}
+	branches := map[fetch.Branch]bool{}
 	traces, silent := 0, 0
 	err := p.search(ctx, p.tags(""), p.q.Window, func(t *summary) {
 		for i := range t.builds {
@@ -239,14 +239,14 @@ func (p *past) others(ctx context.Context) error {
 			}
 		}
 		for _, b := range p.add(t) {
-			branches[fetch.LineOf(b)] = true
+			branches[fetch.BranchOf(b)] = true
 			if p.q.IsBase(b) {
 				p.bases++
 			}
 		}
 	}, func() bool { return len(branches) >= p.q.Window || traces >= 4*p.q.Window })
 	if err == nil && traces > 0 && silent == traces && len(p.o.Tags) == 0 {
-		return &Trouble{p.o.Name, errNoBranch, hintNoBranch}
+		return &ServerError{p.o.Name, errNoBranch, hintNoBranch}
 	}
 	return err
 }

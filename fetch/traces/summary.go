@@ -21,7 +21,7 @@ type summary struct {
 }
 
 // summarise makes a summary of the spans that one answer has of a trace.
-func (o *Origin) summarise(id string, spans []buildkit.Span, services []string) summary {
+func (o *Source) summarise(id string, spans []buildkit.Span, services []string) summary {
 	t := summary{id: id}
 	// Nobody asked for the spans of others.
 	own := spans

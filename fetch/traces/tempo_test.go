@@ -42,13 +42,13 @@ func TestTempo(t *testing.T) {
 			server.Add(mains(70)...)
 			server.Add(tracetest.Usual(300, noon.Add(-time.Minute)).On("topic"), b)
 			s := openTempo(t, server, httpclient.Options{})
-			for _, w := range []fetch.Want{{TraceID: b.Trace}, {RunID: "run-1000"}} {
+			for _, w := range []fetch.Selector{{TraceID: b.Trace}, {RunID: "run-1000"}} {
 				got, h := judge(t, traces.New(s, quick()), w)
 				if got.Trace != b.Trace || got.Branch != "main" || len(got.Steps) != len(b.Steps) || len(h.Base) != 50 {
 					t.Errorf("%+v: trace %s of %q with %d steps, %d builds of main", w, got.Trace, got.Branch, len(got.Steps), len(h.Base))
 				}
 			}
-			_, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Want{TraceID: strings.Repeat("7", 32)})
+			_, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Selector{TraceID: strings.Repeat("7", 32)})
 			if err == nil || !strings.Contains(err.Error(), "no trace of the build") {
 				t.Errorf("error %v of a trace that is not there", err)
 			}
@@ -65,7 +65,7 @@ func TestTempoPartial(t *testing.T) {
 		b := subject()
 		server.Add(list...)
 		server.Add(b)
-		_, h := judge(t, traces.New(openTempo(t, server, httpclient.Options{}), quick()), fetch.Want{TraceID: b.ID()})
+		_, h := judge(t, traces.New(openTempo(t, server, httpclient.Options{}), quick()), fetch.Selector{TraceID: b.ID()})
 		if len(h.Base) != 9 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], list[5].ID()) {
 			t.Errorf("JSON %v: %d builds, notes %q", asJSON, len(h.Base), h.Notes)
 		}
@@ -78,7 +78,7 @@ func TestTempoRange(t *testing.T) {
 	server := &tracetest.Tempo{}
 	b := subject()
 	server.Add(tracetest.Usual(1, noon.Add(-25*24*time.Hour)), b)
-	if _, h := judge(t, traces.New(openTempo(t, server, httpclient.Options{}), quick()), fetch.Want{TraceID: b.ID()}); len(h.Base) != 1 {
+	if _, h := judge(t, traces.New(openTempo(t, server, httpclient.Options{}), quick()), fetch.Selector{TraceID: b.ID()}); len(h.Base) != 1 {
 		t.Errorf("%d builds, want that of 25 days ago", len(h.Base))
 	}
 }
@@ -87,13 +87,13 @@ func TestTempoRange(t *testing.T) {
 func TestTempoRefuses(t *testing.T) {
 	for code, want := range map[int]string{401: "BUILDREGRESS_TOKEN", 404: "port 3200", 500: "500 Internal"} {
 		s := openTempo(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }), httpclient.Options{})
-		_, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Want{RunID: "7"})
+		_, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Selector{RunID: "7"})
 		if err == nil || !strings.Contains(err.Error()+hintOf(err), want) {
 			t.Errorf("%d: error %v, hint %q; want %q", code, err, hintOf(err), want)
 		}
 	}
 	s := openTempo(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>Log in")) }), httpclient.Options{})
-	if _, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Want{RunID: "7"}); !strings.Contains(hintOf(err), "port 3200") {
+	if _, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Selector{RunID: "7"}); !strings.Contains(hintOf(err), "port 3200") {
 		t.Errorf("error %v, hint %q of a page", err, hintOf(err))
 	}
 }
@@ -106,7 +106,7 @@ func TestHeaders(t *testing.T) {
 	j := &tracetest.Jaeger{}
 	j.Add(b)
 	for _, k := range kinds {
-		if _, _, err := traces.New(k.open(t, j, httpclient.Options{Header: header}), quick()).Builds(t.Context(), fetch.Want{TraceID: b.ID()}); err != nil {
+		if _, _, err := traces.New(k.open(t, j, httpclient.Options{Header: header}), quick()).Builds(t.Context(), fetch.Selector{TraceID: b.ID()}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,7 +121,7 @@ func TestHeaders(t *testing.T) {
 	elsewhere := httptest.NewServer(stranger)
 	defer elsewhere.Close()
 	s := openTempo(t, http.RedirectHandler(elsewhere.URL+"/api/search", http.StatusFound), httpclient.Options{Header: header})
-	_, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Want{RunID: "7"})
+	_, _, err := traces.New(s, quick()).Builds(t.Context(), fetch.Selector{RunID: "7"})
 	if err == nil || !strings.Contains(err.Error(), "sends us elsewhere") || len(stranger.Asked()) > 0 {
 		t.Errorf("error %v; the stranger got %v", err, stranger.Header())
 	}

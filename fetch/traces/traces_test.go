@@ -76,13 +76,13 @@ func each(t *testing.T, test func(t *testing.T, j *tracetest.Jaeger, s traces.Se
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			j := &tracetest.Jaeger{}
-			test(t, j, k.open(t, j, httpclient.Options{Silence: 20 * time.Second}))
+			test(t, j, k.open(t, j, httpclient.Options{IdleTimeout: 20 * time.Second}))
 		})
 	}
 }
 
 // judge finds the build that w asks for, and its history.
-func judge(t *testing.T, o *traces.Origin, w fetch.Want) (detect.Build, *detect.History) {
+func judge(t *testing.T, o *traces.Source, w fetch.Selector) (detect.Build, *detect.History) {
 	t.Helper()
 	builds, _, err := o.Builds(t.Context(), w)
 	if err != nil {
@@ -115,7 +115,7 @@ func TestFindsBuildAndHistory(t *testing.T) {
 		failed.Failed = true
 		j.Add(elsewhere, failed, tracetest.Usual(502, noon.Add(-3*time.Minute)).On("feature"))
 
-		for _, w := range []fetch.Want{
+		for _, w := range []fetch.Selector{
 			{TraceID: b.ID()},
 			{RunID: "run-1000"},
 			{Revision: b.Says["vcs.ref.head.revision"]},
@@ -150,7 +150,7 @@ func TestBranchAndOthers(t *testing.T) {
 			j.Add(tracetest.Usual(200+i, noon.Add(time.Duration(i-8)*10*time.Minute)).On(fmt.Sprint("topic-", i%3)))
 		}
 		j.Add(b)
-		_, h := judge(t, traces.New(s, quick()), fetch.Want{TraceID: b.ID()})
+		_, h := judge(t, traces.New(s, quick()), fetch.Selector{TraceID: b.ID()})
 		if len(h.Base) != 3 || len(h.Branch) != fetch.MaxBranch || len(h.Other) != 3 {
 			t.Errorf("%d of main, %d of the branch, %d others; want 3, %d, 3", len(h.Base), len(h.Branch), len(h.Other), fetch.MaxBranch)
 		}
@@ -170,7 +170,7 @@ func TestRareSteps(t *testing.T) {
 		b := subject()
 		j.Add(b)
 		o := traces.New(s, quick())
-		builds, _, err := o.Builds(t.Context(), fetch.Want{TraceID: b.ID()})
+		builds, _, err := o.Builds(t.Context(), fetch.Selector{TraceID: b.ID()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,8 +178,8 @@ func TestRareSteps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(h.Base) != 10 || len(h.Rare) != 5 {
-			t.Errorf("%d whole builds and %d with the rare step, want 10 and 5", len(h.Base), len(h.Rare))
+		if len(h.Base) != 10 || len(h.Sparse) != 5 {
+			t.Errorf("%d whole builds and %d with the rare step, want 10 and 5", len(h.Base), len(h.Sparse))
 		}
 	})
 }
@@ -194,7 +194,7 @@ func TestNoBranch(t *testing.T) {
 		}
 		j.Add(list...)
 		o := traces.New(s, quick())
-		builds, _, err := o.Builds(t.Context(), fetch.Want{RunID: "run-1000"})
+		builds, _, err := o.Builds(t.Context(), fetch.Selector{RunID: "run-1000"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +222,7 @@ func TestTagInsteadOfBranch(t *testing.T) {
 	}
 	options := quick()
 	options.Tags = tags
-	if _, h := judge(t, traces.New(s, options), fetch.Want{RunID: "run-1000"}); len(h.Base) != 10 {
+	if _, h := judge(t, traces.New(s, options), fetch.Selector{RunID: "run-1000"}); len(h.Base) != 10 {
 		t.Errorf("%d builds, want the 10 with the tag", len(h.Base))
 	}
 }
@@ -247,8 +247,8 @@ func TestKept(t *testing.T) {
 		j.Add(mains(70)...)
 		j.Add(b)
 		options := quick()
-		options.Searches = st
-		_, cold := judge(t, traces.New(s, options), fetch.Want{TraceID: b.ID()})
+		options.Cache = st
+		_, cold := judge(t, traces.New(s, options), fetch.Selector{TraceID: b.ID()})
 		if n := len(j.Asked()); n < 3 {
 			t.Fatalf("%d questions, cold", n)
 		}
@@ -257,7 +257,7 @@ func TestKept(t *testing.T) {
 		late := tracetest.Usual(1002, noon.Add(2*time.Minute)) // it arrived after the search
 		j.Add(late, next)
 		options.Now = func() time.Time { return noon.Add(2 * time.Hour) }
-		_, warm := judge(t, traces.New(s, options), fetch.Want{TraceID: next.ID()})
+		_, warm := judge(t, traces.New(s, options), fetch.Selector{TraceID: next.ID()})
 		asked := j.Asked()
 		if len(asked) > 3 {
 			t.Errorf("asked again for what is kept: %q", asked)
@@ -270,8 +270,8 @@ func TestKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		options.Searches = fresh
-		_, again := judge(t, traces.New(s, options), fetch.Want{TraceID: next.ID()})
+		options.Cache = fresh
+		_, again := judge(t, traces.New(s, options), fetch.Selector{TraceID: next.ID()})
 		if !slices.Equal(ids, idsOf(again.Base)) {
 			t.Errorf("kept and asked anew differ:\n%q\n%q", ids, idsOf(again.Base))
 		}
@@ -290,16 +290,16 @@ func TestLateBuildIsNotLost(t *testing.T) {
 		running.Running, running.Steps = true, running.Steps[:1]
 		j.Set(append(mains(20), running, subject())...)
 		options := quick()
-		options.Searches = st
+		options.Cache = st
 		b := subject()
-		_, h := judge(t, traces.New(s, options), fetch.Want{TraceID: b.ID()})
+		_, h := judge(t, traces.New(s, options), fetch.Selector{TraceID: b.ID()})
 		if slices.Contains(idsOf(h.Base), long.ID()) {
 			t.Error("a build that runs is history")
 		}
 		next := tracetest.Usual(1001, noon.Add(3*time.Hour))
 		j.Set(append(mains(20), long, subject(), next)...)
 		options.Now = func() time.Time { return noon.Add(4 * time.Hour) }
-		_, h = judge(t, traces.New(s, options), fetch.Want{TraceID: next.ID()})
+		_, h = judge(t, traces.New(s, options), fetch.Selector{TraceID: next.ID()})
 		if !slices.Contains(idsOf(h.Base), long.ID()) {
 			t.Error("a build that ended late is no history")
 		}
@@ -314,7 +314,7 @@ func idsOf(builds []detect.Build) (ids []string) {
 }
 
 func hintOf(err error) string {
-	var t *traces.Trouble
+	var t *traces.ServerError
 	if errors.As(err, &t) {
 		return t.Hint
 	}
@@ -340,7 +340,7 @@ func within(t *testing.T, limit time.Duration, f func(ctx context.Context)) {
 // commit, or the newest until then, is there.
 func TestOlderBuildIsNotTaken(t *testing.T) {
 	commit := subject().Says["vcs.ref.head.revision"]
-	for name, own := range map[string][]fetch.Want{
+	for name, own := range map[string][]fetch.Selector{
 		"a commit": {{RunID: "run-2000", Revision: commit}, {Revision: commit}},
 		"newest":   nil,
 		"a run":    {{RunID: "run-1000"}},
@@ -357,7 +357,7 @@ func TestOlderBuildIsNotTaken(t *testing.T) {
 				options := quick()
 				options.Own, options.Newest, options.Fresh, options.Appear = own, true, 20*time.Second, 20*time.Second
 				time.AfterFunc(50*time.Millisecond, func() { j.Add(again) })
-				builds, _, err := traces.New(s, options).Builds(t.Context(), fetch.Want{})
+				builds, _, err := traces.New(s, options).Builds(t.Context(), fetch.Selector{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -377,8 +377,8 @@ func TestAnotherRunOfTheCommit(t *testing.T) {
 		j.Add(mains(10)...)
 		j.Add(b)
 		options := quick()
-		options.Own = []fetch.Want{{RunID: "7", Revision: b.Says["vcs.ref.head.revision"]}, {Revision: b.Says["vcs.ref.head.revision"]}}
-		got, h := judge(t, traces.New(s, options), fetch.Want{})
+		options.Own = []fetch.Selector{{RunID: "7", Revision: b.Says["vcs.ref.head.revision"]}, {Revision: b.Says["vcs.ref.head.revision"]}}
+		got, h := judge(t, traces.New(s, options), fetch.Selector{})
 		if got.Trace != b.ID() || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "of run `run-1000` at the same commit") {
 			t.Errorf("build %s, notes %q", got.Trace, h.Notes)
 		}
@@ -393,13 +393,13 @@ func TestKeptByTenant(t *testing.T) {
 		j.Add(mains(20)...)
 		j.Add(b)
 		options := quick()
-		options.Searches, options.Tenant = st, "blue"
-		if _, h := judge(t, traces.New(s, options), fetch.Want{TraceID: b.ID()}); len(h.Base) != 20 {
+		options.Cache, options.Tenant = st, "blue"
+		if _, h := judge(t, traces.New(s, options), fetch.Selector{TraceID: b.ID()}); len(h.Base) != 20 {
 			t.Fatalf("%d builds", len(h.Base))
 		}
 		j.Set(b)
 		options.Tenant = "green"
-		if _, h := judge(t, traces.New(s, options), fetch.Want{TraceID: b.ID()}); len(h.Base) != 0 {
+		if _, h := judge(t, traces.New(s, options), fetch.Selector{TraceID: b.ID()}); len(h.Base) != 0 {
 			t.Errorf("%d builds of another tenant", len(h.Base))
 		}
 	})
@@ -417,14 +417,14 @@ func TestNothingOfThePipeline(t *testing.T) {
 		b := subject()
 		delete(b.Says, "cicd.pipeline.name")
 		j.Add(b)
-		if _, h := judge(t, traces.New(s, quick()), fetch.Want{TraceID: b.ID()}); len(h.Base) != 0 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "does not say its pipeline") {
+		if _, h := judge(t, traces.New(s, quick()), fetch.Selector{TraceID: b.ID()}); len(h.Base) != 0 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "does not say its pipeline") {
 			t.Errorf("%d builds, notes %q", len(h.Base), h.Notes)
 		}
 		// The first of a pipeline needs no explanation.
 		first := tracetest.Usual(3000, noon)
 		first.Says["cicd.pipeline.name"] = "young"
 		j.Add(first)
-		if _, h := judge(t, traces.New(s, quick()), fetch.Want{TraceID: first.ID()}); len(h.Notes) != 0 {
+		if _, h := judge(t, traces.New(s, quick()), fetch.Selector{TraceID: first.ID()}); len(h.Notes) != 0 {
 			t.Errorf("notes %q", h.Notes)
 		}
 	})
@@ -438,14 +438,14 @@ func TestKeptAheadOfTime(t *testing.T) {
 		j.Add(mains(20)...)
 		j.Add(ahead)
 		options := quick()
-		options.Searches = st
+		options.Cache = st
 		options.Now = func() time.Time { return noon.Add(25 * time.Hour) }
-		judge(t, traces.New(s, options), fetch.Want{TraceID: ahead.ID()})
+		judge(t, traces.New(s, options), fetch.Selector{TraceID: ahead.ID()})
 
 		since, b := tracetest.Usual(1001, noon.Add(time.Hour)), tracetest.Usual(1002, noon.Add(2*time.Hour))
 		j.Add(since, b)
 		options.Now = func() time.Time { return noon.Add(3 * time.Hour) }
-		_, h := judge(t, traces.New(s, options), fetch.Want{TraceID: b.ID()})
+		_, h := judge(t, traces.New(s, options), fetch.Selector{TraceID: b.ID()})
 		if ids := idsOf(h.Base); len(ids) != 21 || ids[0] != since.ID() {
 			t.Errorf("%d builds, the newest %q; want 21 and %q", len(ids), ids[:1], since.ID())
 		}

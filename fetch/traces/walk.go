@@ -18,7 +18,7 @@ import (
 // whose answer is smaller than the limit is everything known. Each window is made
 // as large as the ones before say that it must be.
 type walk struct {
-	o              *Origin
+	o              *Source
 	q              Question
 	newest, oldest time.Time
 	first          time.Duration // of the first window; 0 is an hour
@@ -32,7 +32,7 @@ type walk struct {
 	got    int       // traces taken, that of the build itself left out
 	opened time.Time // start of the first trace that had not ended, or zero
 	longer time.Duration
-	found  []fetch.Found
+	found  []fetch.Hit
 	cut    bool // a window had more traces than can be asked for
 }
 
@@ -178,7 +178,7 @@ func (w *walk) accept(t *summary) {
 	if t.state == buildkit.Open && w.o.Now().Sub(t.end) < abandoned && (w.opened.IsZero() || t.start.Before(w.opened)) {
 		w.opened = t.start
 	}
-	kept := fetch.Found{ID: t.id, Start: t.start}
+	kept := fetch.Hit{ID: t.id, Start: t.start}
 	if t.state != buildkit.Open {
 		kept.Builds = t.builds
 	}
@@ -209,10 +209,10 @@ type covered struct{ from, to time.Time }
 func (c covered) covers(t time.Time) bool { return t.After(c.from) && !t.After(c.to) }
 
 func (w *walk) kept(ctx context.Context) (c covered, err error) {
-	if w.o.Searches == nil || w.afresh {
+	if w.o.Cache == nil || w.afresh {
 		return c, nil
 	}
-	c.from, c.to, err = w.o.Searches.Searched(ctx, w.o.Name, w.question())
+	c.from, c.to, err = w.o.Cache.Range(ctx, w.o.Name, w.question())
 	if err != nil { // what keeps nothing is slow, no more
 		w.o.say("nothing kept: %v", err)
 		return covered{}, ctx.Err()
@@ -228,7 +228,7 @@ func (w *walk) kept(ctx context.Context) (c covered, err error) {
 func (w *walk) takeKept(ctx context.Context, c covered, to time.Time) (time.Time, error) {
 	const page = 100
 	for !w.enough() {
-		list, err := w.o.Searches.Found(ctx, w.o.Name, w.question(), to, page)
+		list, err := w.o.Cache.Hits(ctx, w.o.Name, w.question(), to, page)
 		if err != nil {
 			return to, err
 		}
@@ -256,7 +256,7 @@ func (w *walk) takeKept(ctx context.Context, c covered, to time.Time) (time.Time
 // keep has what was found kept. The newest is not searched for good yet: traces
 // arrive when their builds end.
 func (w *walk) keep(c covered, reached time.Time) {
-	if w.o.Searches == nil || w.afresh || w.cut {
+	if w.o.Cache == nil || w.afresh || w.cut {
 		return
 	}
 	until := w.o.Now().Add(-max(w.o.Settle, 2*w.longer))
@@ -283,8 +283,8 @@ func (w *walk) keep(c covered, reached time.Time) {
 	if !from.Before(until) || from.Equal(c.from) && until.Equal(c.to) {
 		return
 	}
-	found := slices.DeleteFunc(w.found, func(f fetch.Found) bool { return !f.Start.Before(until) })
-	w.o.unkept = append(w.o.unkept, fetch.Search{Question: w.question(), From: from, To: until, Found: found})
+	found := slices.DeleteFunc(w.found, func(f fetch.Hit) bool { return !f.Start.Before(until) })
+	w.o.unkept = append(w.o.unkept, fetch.Search{Question: w.question(), From: from, To: until, Hits: found})
 }
 
 // A LimitError is a server's answer to a question for more traces than it gives.

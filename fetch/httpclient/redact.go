@@ -9,9 +9,9 @@ import (
 // server says: shorter ones stand in any text.
 const leastSecret = 8
 
-// Conceal cuts what the headers hold out of text that a server wrote. Some repeat
+// Redact cuts what the headers hold out of text that a server wrote. Some repeat
 // what they were sent when they refuse it.
-func (o *Options) Conceal(text string) string {
+func (o *Options) Redact(text string) string {
 	for _, values := range o.Header {
 		for _, value := range values {
 			for _, secret := range parts(value) {

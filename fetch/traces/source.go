@@ -27,17 +27,17 @@ type Options struct {
 	Tags     map[string]string // that builds must have, whichever they are
 	// Own are what names the build that this process runs beside, the best first;
 	// used where nobody asks for another. Without any it may be the newest.
-	Own    []fetch.Want
+	Own    []fetch.Selector
 	Newest bool
 	// Lookback is how far back a build is searched that was asked for.
 	Lookback time.Duration
 	// Pipeline replaces what the builds of a history say, if it is not "".
 	Pipeline string
-	// Complete writes what a build says of itself as it is compared and shown.
-	Complete func(*detect.Build)
-	Searches fetch.Searches // keeps what was found; nil if nothing does
-	Now      func() time.Time
-	Say      func(string) // told what is being waited for, "" if for nothing more; may be nil
+	// Normalize writes what a build says of itself as it is compared and shown.
+	Normalize func(*detect.Build)
+	Cache     fetch.SearchCache // keeps what was found; nil if nothing does
+	Now       func() time.Time
+	Waiting   func(string) // told what is being waited for, "" if for nothing more; may be nil
 
 	// Times to wait; 0 is the default. Tests shorten them.
 	Pause  time.Duration // between two looks at what is still arriving
@@ -47,8 +47,8 @@ type Options struct {
 	Settle time.Duration // before what was searched counts as searched for good
 }
 
-// An Origin is a server as fetch knows it.
-type Origin struct {
+// An Source is a server as fetch knows it.
+type Source struct {
 	Options
 	server Server
 	known  map[string]*summary // by the id of a build that was found in it
@@ -58,7 +58,7 @@ type Origin struct {
 }
 
 // New makes an origin of a server.
-func New(server Server, o Options) *Origin {
+func New(server Server, o Options) *Source {
 	if len(o.Services) == 0 {
 		o.Services = DefaultServices
 	}
@@ -67,33 +67,33 @@ func New(server Server, o Options) *Origin {
 	o.Fresh = cmp.Or(o.Fresh, 7*time.Second) // tracers send every five seconds
 	o.Quiet = cmp.Or(o.Quiet, time.Minute)
 	o.Settle = cmp.Or(o.Settle, 10*time.Minute)
-	if o.Complete == nil {
-		o.Complete = func(*detect.Build) {}
+	if o.Normalize == nil {
+		o.Normalize = func(*detect.Build) {}
 	}
-	return &Origin{Options: o, server: server, known: map[string]*summary{}}
+	return &Source{Options: o, server: server, known: map[string]*summary{}}
 }
 
 // newestWithin is how old the newest build may be where none was named.
 const newestWithin = 24 * time.Hour
 
 // Builds finds the builds to be judged, and waits until they are whole.
-func (o *Origin) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []error, error) {
-	wants := []fetch.Want{w}
+func (o *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
+	wants := []fetch.Selector{w}
 	guessed := w.TraceID == "" && w.RunID == "" && w.Revision == ""
 	if guessed {
 		wants = o.Own
 		if len(wants) == 0 && !o.Newest {
-			return nil, nil, &Trouble{o.Name, errors.New("nothing says which build is meant"), "--trace-id, --run-id or --revision names it"}
+			return nil, nil, &ServerError{o.Name, errors.New("nothing says which build is meant"), "--trace-id, --run-id or --revision names it"}
 		}
 		if len(wants) == 0 {
-			wants = []fetch.Want{{}}
+			wants = []fetch.Selector{{}}
 		}
 	}
 	found, problems, err := o.await(ctx, wants, guessed)
 	if err != nil {
 		return nil, nil, o.trouble(err)
 	}
-	byID := slices.ContainsFunc(wants, func(w fetch.Want) bool { return w.TraceID == found[0].id })
+	byID := slices.ContainsFunc(wants, func(w fetch.Selector) bool { return w.TraceID == found[0].id })
 	if !byID && isOfAnotherRun(found[0], wants) {
 		o.note("no trace says this run: that of run `%s` at the same commit was taken", found[0].says[attributeRun])
 	}
@@ -105,23 +105,23 @@ func (o *Origin) Builds(ctx context.Context, w fetch.Want) ([]detect.Build, []er
 		}
 	}
 	if len(builds) == 0 {
-		return nil, nil, &Trouble{o.Name, fmt.Errorf("trace %s: %w", found[0].id, fetch.ErrNoBuilds),
+		return nil, nil, &ServerError{o.Name, fmt.Errorf("trace %s: %w", found[0].id, fetch.ErrNoBuilds),
 			"the client's spans came, the daemon's did not: let BuildKit export its traces, too (OTEL_EXPORTER_OTLP_ENDPOINT of the daemon, --driver-opt env.… of docker buildx create)"}
 	}
 	return builds, problems, nil
 }
 
 // trouble says of which server an error is.
-func (o *Origin) trouble(err error) error {
-	var t *Trouble
+func (o *Source) trouble(err error) error {
+	var t *ServerError
 	if err == nil || errors.As(err, &t) {
 		return err
 	}
-	return &Trouble{Server: o.Name, Err: err}
+	return &ServerError{Server: o.Name, Err: err}
 }
 
 // note adds a note to the next history, once.
-func (o *Origin) note(format string, args ...any) {
+func (o *Source) note(format string, args ...any) {
 	const most = 10
 	if n := fmt.Sprintf(format, args...); len(o.notes) < most && !slices.Contains(o.notes, n) {
 		o.notes = append(o.notes, n)
@@ -131,7 +131,7 @@ func (o *Origin) note(format string, args ...any) {
 // look asks the server once for what is wanted. ErrNoTrace means that there is
 // nothing yet. Early means that a build of the commit by another run is not it:
 // that of this run may be on its way.
-func (o *Origin) look(ctx context.Context, wants []fetch.Want, early bool) ([]*summary, error) {
+func (o *Source) look(ctx context.Context, wants []fetch.Selector, early bool) ([]*summary, error) {
 	for _, w := range wants {
 		var found []*summary
 		var err error
@@ -166,7 +166,7 @@ func (o *Origin) look(ctx context.Context, wants []fetch.Want, early bool) ([]*s
 // isOfAnotherRun tells whether t says a run that is none of those that are wanted:
 // a commit that is built once more is found by its name before its new build has
 // arrived. A run may be called by its attempt as well, "7-2" for "7".
-func isOfAnotherRun(t *summary, wants []fetch.Want) bool {
+func isOfAnotherRun(t *summary, wants []fetch.Selector) bool {
 	said := t.says[attributeRun]
 	asked := false
 	for _, w := range wants {
@@ -181,7 +181,7 @@ func isOfAnotherRun(t *summary, wants []fetch.Want) bool {
 	return asked && said != ""
 }
 
-func (o *Origin) byID(ctx context.Context, id string) ([]*summary, error) {
+func (o *Source) byID(ctx context.Context, id string) ([]*summary, error) {
 	spans, err := o.server.Trace(ctx, id)
 	if err != nil {
 		return nil, err
@@ -193,7 +193,7 @@ func (o *Origin) byID(ctx context.Context, id string) ([]*summary, error) {
 }
 
 // byTag finds traces by an attribute, the newest first.
-func (o *Origin) byTag(ctx context.Context, key, value string) ([]*summary, error) {
+func (o *Source) byTag(ctx context.Context, key, value string) ([]*summary, error) {
 	tags := maps.Clone(o.Tags)
 	if tags == nil {
 		tags = map[string]string{}
@@ -203,7 +203,7 @@ func (o *Origin) byTag(ctx context.Context, key, value string) ([]*summary, erro
 }
 
 // newest finds the newest trace with a build.
-func (o *Origin) newest(ctx context.Context) ([]*summary, error) {
+func (o *Source) newest(ctx context.Context) ([]*summary, error) {
 	found, err := o.recent(ctx, o.Tags, newestWithin, func(t *summary) bool { return len(t.builds) > 0 })
 	if len(found) > 0 {
 		o.note("the newest build in %s was taken: --trace-id or --run-id names another", o.Name)
@@ -212,7 +212,7 @@ func (o *Origin) newest(ctx context.Context) ([]*summary, error) {
 }
 
 // recent walks back from now until it has found some that are wanted.
-func (o *Origin) recent(ctx context.Context, tags map[string]string, back time.Duration, wanted func(*summary) bool) ([]*summary, error) {
+func (o *Source) recent(ctx context.Context, tags map[string]string, back time.Duration, wanted func(*summary) bool) ([]*summary, error) {
 	const most = 100        // traces of one run
 	const ahead = time.Hour // that another machine's clock may be
 	now := o.Now()
