@@ -132,7 +132,7 @@ func longHistory(n, steps int) []detect.Build {
 	list := make([]detect.Build, n)
 	for i := range list {
 		b := &list[i]
-		*b = detect.Build{ID: fmt.Sprint("b", i), Pipeline: "app", Branch: "main", Revision: fmt.Sprintf("%07x", i), Start: scriptStart.Add(time.Duration(i) * time.Hour)}
+		*b = detect.Build{ID: fmt.Sprint("b", i), Pipeline: "app", Origin: detect.Origin{Branch: "main", Revision: fmt.Sprintf("%07x", i)}, Start: scriptStart.Add(time.Duration(i) * time.Hour)}
 		for k := range steps {
 			text := fmt.Sprintf("RUN make part%d", k)
 			s := detect.Step{

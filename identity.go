@@ -112,7 +112,7 @@ func inFull(b *detect.Build) {
 	if address, rest, ok := strings.Cut(b.Pipeline, " "); ok && strings.ContainsAny(address, ":@") {
 		b.Pipeline = repositoryName(address) + " " + rest
 	}
-	for _, text := range []*string{&b.Pipeline, &b.Repository, &b.Revision, &b.Branch, &b.PullRequest, &b.URL, &b.Runner} {
+	for _, text := range append(b.Origin.Texts(), &b.Pipeline) {
 		*text = redact.Text(*text)
 	}
 }

@@ -304,7 +304,7 @@ func TestPostsAreWithinGitHubsLimits(t *testing.T) {
 // many times as slow as they usually are.
 func wide(n int, branch string, factor float64) detect.Build {
 	b := detect.Build{
-		ID: fmt.Sprint(branch, n), Pipeline: "app", Branch: branch, Start: scriptStart.Add(time.Duration(n) * time.Hour),
+		ID: fmt.Sprint(branch, n), Pipeline: "app", Origin: detect.Origin{Branch: branch}, Start: scriptStart.Add(time.Duration(n) * time.Hour),
 	}
 	for i := range 300 {
 		text := fmt.Sprintf("RUN make target-%c%c | <b>*%s*</b>", 'a'+i/26, 'a'+i%26, strings.Repeat("@&`", 40))

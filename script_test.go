@@ -102,7 +102,7 @@ func made(first, count int, branch string, seconds map[string]float64) (list []d
 	usual := map[string]float64{"compile": 20, "deps": 40, "lint": 9, "test": 30, "pack": 5, "docs": 12}
 	for i := first; i < first+count; i++ {
 		b := detect.Build{
-			ID: fmt.Sprintf("%s-%d", branch, i), Pipeline: "app", Branch: branch, Revision: fmt.Sprintf("c%d", i),
+			ID: fmt.Sprintf("%s-%d", branch, i), Pipeline: "app", Origin: detect.Origin{Branch: branch, Revision: fmt.Sprintf("c%d", i)},
 			Start: scriptStart.Add(time.Duration(i) * time.Hour),
 		}
 		for j, step := range []string{"deps", "compile", "lint", "test", "docs", "pack"} {

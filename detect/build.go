@@ -14,13 +14,8 @@ type Build struct {
 	Trace   string
 	Content string
 
-	Pipeline    string // builds of one pipeline are compared with each other
-	Repository  string // of the head, as "owner/name" or a URL without credentials
-	Revision    string // commit
-	Branch      string // of the head, without "refs/heads/"
-	PullRequest string // its number, "" for a build of no pull request
-	URL         string // where people see this build
-	Runner      string // class of the machine, such as "Linux/X64"
+	Pipeline string // builds of one pipeline are compared with each other
+	Origin
 
 	Start      time.Time
 	Duration   time.Duration // wall time from first start to last end, not the sum of the steps
@@ -33,6 +28,33 @@ type Build struct {
 	// hits above it (a trace): a step that is absent from it may be cached.
 	Partial bool
 	Steps   []Step // in order of their start, then of their announcement
+}
+
+// An Origin says what was built, and where. An empty field is not known.
+type Origin struct {
+	Repository  string `json:"repository"`   // of the head, as "owner/name" or a URL without credentials
+	Revision    string `json:"revision"`     // commit
+	Branch      string `json:"branch"`       // of the head, without "refs/heads/"
+	PullRequest string `json:"pull_request"` // its number, "" for a build of no pull request
+	URL         string `json:"url"`          // where people see the build
+	Runner      string `json:"runner"`       // class of the machine, such as "Linux/X64"
+}
+
+// Texts are the fields of o, to be written to.
+func (o *Origin) Texts() []*string {
+	return []*string{&o.Repository, &o.Revision, &o.Branch, &o.PullRequest, &o.URL, &o.Runner}
+}
+
+// Fill sets the fields of o that are empty to those of from, and tells whether that
+// changed any.
+func (o *Origin) Fill(from Origin) (filled bool) {
+	texts := from.Texts()
+	for i, text := range o.Texts() {
+		if *text == "" && *texts[i] != "" {
+			*text, filled = *texts[i], true
+		}
+	}
+	return filled
 }
 
 // A Step is one timed unit of work in a build: an instruction of the Dockerfile,

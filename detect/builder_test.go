@@ -29,8 +29,8 @@ func hit(name string, inputs ...string) stepSpec { return stepSpec{name, 0, Cach
 // they wait for has ended.
 func newBuild(branch string, n int, steps ...stepSpec) Build {
 	b := Build{
-		ID: fmt.Sprintf("%s-%d", branch, n), Branch: branch, Pipeline: "image",
-		Revision: fmt.Sprintf("%s%04d", branch, n), Start: epoch.Add(time.Duration(n) * time.Hour),
+		ID: fmt.Sprintf("%s-%d", branch, n), Origin: Origin{Branch: branch, Revision: fmt.Sprintf("%s%04d", branch, n)}, Pipeline: "image",
+		Start: epoch.Add(time.Duration(n) * time.Hour),
 	}
 	byName := map[string]*Step{}
 	b.Steps = make([]Step, len(steps))

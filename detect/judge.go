@@ -427,8 +427,7 @@ func (r *Result) count() {
 
 func infoOf(b *Build) BuildInfo {
 	info := BuildInfo{
-		ID: b.ID, Pipeline: b.Pipeline, Repository: b.Repository, Revision: b.Revision, Branch: b.Branch,
-		PullRequest: b.PullRequest, URL: b.URL, Runner: b.Runner, Start: b.Start, Duration: Seconds(b.Duration),
+		ID: b.ID, Pipeline: b.Pipeline, Origin: b.Origin, Start: b.Start, Duration: Seconds(b.Duration),
 		Outcome: b.Outcome, Error: b.Error, Log: append([]string{}, b.Log...),
 	}
 	for i := range b.Steps {

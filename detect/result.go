@@ -34,20 +34,15 @@ type Result struct {
 
 // BuildInfo is what a report tells of the build itself.
 type BuildInfo struct {
-	ID          string    `json:"id"`
-	Pipeline    string    `json:"pipeline"`
-	Repository  string    `json:"repository"`
-	Revision    string    `json:"revision"`
-	Branch      string    `json:"branch"`
-	PullRequest string    `json:"pull_request"`
-	URL         string    `json:"url"`
-	Runner      string    `json:"runner"`
-	Start       time.Time `json:"start"`
-	Duration    Seconds   `json:"duration_seconds"`
-	Outcome     Outcome   `json:"outcome"`
-	Error       string    `json:"error"`       // why it failed
-	FailedStep  string    `json:"failed_step"` // name of the step at which it failed, "" if none is known
-	Log         []string  `json:"log"`         // its last lines, oldest first
+	ID       string `json:"id"`
+	Pipeline string `json:"pipeline"`
+	Origin
+	Start      time.Time `json:"start"`
+	Duration   Seconds   `json:"duration_seconds"`
+	Outcome    Outcome   `json:"outcome"`
+	Error      string    `json:"error"`       // why it failed
+	FailedStep string    `json:"failed_step"` // name of the step at which it failed, "" if none is known
+	Log        []string  `json:"log"`         // its last lines, oldest first
 }
 
 // BaselineInfo is what the build was compared with.

@@ -29,16 +29,13 @@ func fill(b, from *detect.Build) (filled bool) {
 		{&b.Trace, &from.Trace},
 		{&b.Content, &from.Content},
 		{&b.Pipeline, &from.Pipeline},
-		{&b.Repository, &from.Repository},
-		{&b.Revision, &from.Revision},
-		{&b.Branch, &from.Branch},
-		{&b.PullRequest, &from.PullRequest},
-		{&b.URL, &from.URL},
-		{&b.Runner, &from.Runner},
 	} {
 		if *f.to == "" && *f.from != "" {
 			*f.to, filled = *f.from, true
 		}
+	}
+	if b.Origin.Fill(from.Origin) {
+		filled = true
 	}
 	if b.Outcome == from.Outcome && b.Error == "" && from.Error != "" {
 		b.Error, filled = from.Error, true

@@ -18,7 +18,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // at makes a build that began n hours after noon.
 func at(id string, n int, change func(*detect.Build)) detect.Build {
-	b := detect.Build{ID: id, Pipeline: "p", Branch: "main", Repository: "o/r", Start: noon.Add(time.Duration(n) * time.Hour)}
+	b := detect.Build{ID: id, Pipeline: "p", Origin: detect.Origin{Branch: "main", Repository: "o/r"}, Start: noon.Add(time.Duration(n) * time.Hour)}
 	if change != nil {
 		change(&b)
 	}

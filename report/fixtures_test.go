@@ -81,8 +81,7 @@ func passOf(pipeline string) detect.Result {
 	return detect.Result{
 		Verdict: detect.Pass,
 		Build: detect.BuildInfo{
-			ID: "qx3k8z", Pipeline: pipeline, Repository: "acme/shop", Revision: "3f9c2ab41d0e8857c1f0a9b2d3e4f50617283940",
-			Branch: "upgrade-npm", PullRequest: "41", URL: "https://ci.example/runs/7", Runner: "Linux/X64",
+			ID: "qx3k8z", Pipeline: pipeline, Origin: detect.Origin{Repository: "acme/shop", Revision: "3f9c2ab41d0e8857c1f0a9b2d3e4f50617283940", Branch: "upgrade-npm", PullRequest: "41", URL: "https://ci.example/runs/7", Runner: "Linux/X64"},
 			Start: time.Date(2026, 3, 4, 5, 6, 7, 89e6, time.UTC), Duration: sec(81.3),
 		},
 		Baseline:     detect.BaselineInfo{Source: "sqlite:.buildregress/history.db", Branch: "main", Builds: 20, IDs: []string{"main-20", "main-19"}},

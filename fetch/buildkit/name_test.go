@@ -110,7 +110,7 @@ func TestResourceAttributes(t *testing.T) {
 		"vcs.repository.url.full": "https://token@github.com/a/b", "vcs.repository.name": "b",
 		"cicd.pipeline.run.url.full": "https://ci/1", "vcs.change.id": "7", "cicd.worker.name": "runner-17",
 	})
-	want := detect.Build{Pipeline: "image", Branch: "main", Revision: "abc", Repository: "https://github.com/a/b", URL: "https://ci/1", PullRequest: "7"}
+	want := detect.Build{Pipeline: "image", Origin: detect.Origin{Branch: "main", Revision: "abc", Repository: "https://github.com/a/b", URL: "https://ci/1", PullRequest: "7"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -39,24 +39,29 @@ func Entries(b *detect.Build) int {
 
 // A build is a line of the file.
 type build struct {
-	ID          string          `json:"id,omitempty"`
-	Pipeline    string          `json:"pipeline,omitempty"`
-	Repository  string          `json:"repository,omitempty"`
-	Revision    string          `json:"revision,omitempty"`
-	Branch      string          `json:"branch,omitempty"`
-	PullRequest string          `json:"pull_request,omitempty"`
-	URL         string          `json:"url,omitempty"`
-	Runner      string          `json:"runner,omitempty"`
-	Start       *time.Time      `json:"start,omitempty"`
-	Duration    *detect.Seconds `json:"duration_seconds,omitempty"`
-	Outcome     detect.Outcome  `json:"outcome"`
-	Error       string          `json:"error,omitempty"`
-	Log         []string        `json:"log,omitempty"`
-	Resolution  detect.Seconds  `json:"resolution_seconds"`
-	TraceID     string          `json:"trace_id,omitempty"`
-	Content     string          `json:"content,omitempty"`
-	Partial     bool            `json:"partial,omitempty"`
-	Steps       []step          `json:"steps"`
+	ID       string `json:"id,omitempty"`
+	Pipeline string `json:"pipeline,omitempty"`
+	origin
+	Start      *time.Time      `json:"start,omitempty"`
+	Duration   *detect.Seconds `json:"duration_seconds,omitempty"`
+	Outcome    detect.Outcome  `json:"outcome"`
+	Error      string          `json:"error,omitempty"`
+	Log        []string        `json:"log,omitempty"`
+	Resolution detect.Seconds  `json:"resolution_seconds"`
+	TraceID    string          `json:"trace_id,omitempty"`
+	Content    string          `json:"content,omitempty"`
+	Partial    bool            `json:"partial,omitempty"`
+	Steps      []step          `json:"steps"`
+}
+
+// An origin is a detect.Origin of which only what is known is written.
+type origin struct {
+	Repository  string `json:"repository,omitempty"`
+	Revision    string `json:"revision,omitempty"`
+	Branch      string `json:"branch,omitempty"`
+	PullRequest string `json:"pull_request,omitempty"`
+	URL         string `json:"url,omitempty"`
+	Runner      string `json:"runner,omitempty"`
 }
 
 // A step is a step of a build. What stands in its name need not stand beside it.

@@ -19,8 +19,8 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 678901234, time.UTC)
 
 // full has every field set, and steps that tell more or less than their names.
 var full = detect.Build{
-	ID: "ref", Trace: strings.Repeat("ab", 16), Content: "c0ffee", Pipeline: "image", Repository: "https://example.com/a/b",
-	Revision: "0123abc", Branch: "main", PullRequest: "7", URL: "https://ci.example.com/1?a=b&c=d", Runner: "Linux/X64",
+	ID: "ref", Trace: strings.Repeat("ab", 16), Content: "c0ffee", Pipeline: "image", Origin: detect.Origin{Repository: "https://example.com/a/b", Revision: "0123abc", Branch: "main", PullRequest: "7", URL: "https://ci.example.com/1?a=b&c=d", Runner: "Linux/X64"},
+
 	Start: start, Duration: 81*time.Second + 1, Resolution: time.Second, Outcome: detect.Failed,
 	Error: "exit code: 1 <html> & \u2028", Log: []string{"one", "two"}, Partial: true,
 	Steps: []detect.Step{

@@ -68,8 +68,7 @@ func decodeLine(line []byte) (detect.Build, error) {
 // build checks a line and makes it a Build.
 func (b *build) build() (detect.Build, error) {
 	out := detect.Build{
-		ID: b.ID, Trace: b.TraceID, Content: b.Content, Pipeline: b.Pipeline, Repository: b.Repository,
-		Revision: b.Revision, Branch: b.Branch, PullRequest: b.PullRequest, URL: b.URL, Runner: b.Runner,
+		ID: b.ID, Trace: b.TraceID, Content: b.Content, Pipeline: b.Pipeline, Origin: detect.Origin(b.origin),
 		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: b.Resolution.D(), Partial: b.Partial,
 	}
 	if b.ID == "" && (b.Start == nil || b.Start.IsZero()) {
@@ -102,10 +101,8 @@ func (b *build) build() (detect.Build, error) {
 	if out.Resolution < 0 || out.Resolution > MaxResolution {
 		return out, fmt.Errorf("resolution_seconds is %v, of which no build can be judged: 0 to %v is possible", out.Resolution, MaxResolution)
 	}
-	for _, text := range []*string{
-		&out.ID, &out.Trace, &out.Content, &out.Pipeline, &out.Repository, &out.Revision, &out.Branch,
-		&out.PullRequest, &out.URL, &out.Runner, &out.Error,
-	} {
+	texts := append(out.Origin.Texts(), &out.ID, &out.Trace, &out.Content, &out.Pipeline, &out.Error)
+	for _, text := range texts {
 		*text = clean(*text)
 	}
 	if len(out.Log) == 0 { // "log":[] says no more than no log

@@ -58,8 +58,7 @@ func (e *Encoder) name(of string) detect.Name {
 func (e *Encoder) build(b *detect.Build) build {
 	duration := detect.Seconds(b.Duration)
 	out := build{
-		ID: b.ID, Pipeline: b.Pipeline, Repository: b.Repository, Revision: b.Revision, Branch: b.Branch,
-		PullRequest: b.PullRequest, URL: b.URL, Runner: b.Runner, Start: given(b.Start), Duration: &duration,
+		ID: b.ID, Pipeline: b.Pipeline, origin: origin(b.Origin), Start: given(b.Start), Duration: &duration,
 		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: detect.Seconds(b.Resolution),
 		TraceID: b.Trace, Content: b.Content, Partial: b.Partial, Steps: make([]step, len(b.Steps)),
 	}

@@ -22,9 +22,8 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 	b = detect.Build{
 		ID:       strconv.FormatInt(job.GetID(), 10),
 		Pipeline: strings.Join([]string{run.GetRepository().GetFullName(), clean(run.GetName()), clean(job.GetName())}, "/"),
-		URL:      buildkit.Clean(job.GetHTMLURL(), buildkit.MaxName),
-		Runner:   clean(strings.Join(job.Labels, ",")),
-		Start:    job.GetStartedAt().UTC(), Resolution: time.Second,
+		Origin:   detect.Origin{URL: buildkit.Clean(job.GetHTMLURL(), buildkit.MaxName), Runner: clean(strings.Join(job.Labels, ","))},
+		Start: job.GetStartedAt().UTC(), Resolution: time.Second,
 	}
 	switch job.GetConclusion() {
 	case "success", "": // that of a job that runs yet is ""

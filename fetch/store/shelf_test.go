@@ -19,7 +19,7 @@ var _ interface {
 
 func shelved(i int) detect.Build {
 	return detect.Build{
-		ID: fmt.Sprint("b", i), Trace: "0a", Pipeline: "shop", Branch: "main", Start: day(i), Duration: time.Minute, Partial: true,
+		ID: fmt.Sprint("b", i), Trace: "0a", Pipeline: "shop", Origin: detect.Origin{Branch: "main"}, Start: day(i), Duration: time.Minute, Partial: true,
 		Steps: []detect.Step{{ID: "1", Key: "[build] RUN make", Name: "[build 1/2] RUN make", Stage: "build", Index: 1, Count: 2, Start: day(i), Duration: 42 * time.Second}},
 	}
 }

@@ -54,7 +54,7 @@ func recordTwenty(path, name string) error {
 // numbered is a build of main, i minutes after noon.
 func numbered(i int) detect.Build {
 	return detect.Build{
-		ID: fmt.Sprintf("build-%d", i), Pipeline: "p", Branch: "main", Revision: fmt.Sprint(i),
+		ID: fmt.Sprintf("build-%d", i), Pipeline: "p", Origin: detect.Origin{Branch: "main", Revision: fmt.Sprint(i)},
 		Start: noon.Add(time.Duration(i) * time.Minute), Duration: time.Minute,
 		Steps: []detect.Step{
 			{Key: "[a] RUN x", Name: "[a 1/2] RUN x", Stage: "a", Index: 1, Count: 2, Duration: 3 * time.Second},
@@ -87,7 +87,7 @@ func put(t *testing.T, s *Store, builds ...detect.Build) (added int) {
 func history(t *testing.T, s *Store, window int) *detect.History {
 	t.Helper()
 	h, err := s.History(t.Context(), fetch.Query{
-		Build:      &detect.Build{ID: "now", Pipeline: "p", Branch: "main", Start: noon.AddDate(1, 0, 0)},
+		Build:      &detect.Build{ID: "now", Pipeline: "p", Origin: detect.Origin{Branch: "main"}, Start: noon.AddDate(1, 0, 0)},
 		BaseBranch: "main", Window: window,
 	})
 	if err != nil {

@@ -409,7 +409,7 @@ func TestKeptByTenant(t *testing.T) {
 func TestNothingOfThePipeline(t *testing.T) {
 	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
 		j.Add(mains(10)...)
-		elsewhere := detect.Build{ID: "x", Pipeline: "o/shop Dockerfile", Branch: "main", Start: noon}
+		elsewhere := detect.Build{ID: "x", Pipeline: "o/shop Dockerfile", Origin: detect.Origin{Branch: "main"}, Start: noon}
 		h, err := traces.New(s, quick()).History(t.Context(), query(&elsewhere, 50))
 		if err != nil || len(h.Base) != 0 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "says cicd.pipeline.name=o/shop Dockerfile: --pipeline") {
 			t.Errorf("%d builds, notes %q, error %v", len(h.Base), h.Notes, err)
