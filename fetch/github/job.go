@@ -23,7 +23,7 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 		ID:       strconv.FormatInt(job.GetID(), 10),
 		Pipeline: strings.Join([]string{run.GetRepository().GetFullName(), clean(run.GetName()), clean(job.GetName())}, "/"),
 		Origin:   detect.Origin{URL: buildkit.Clean(job.GetHTMLURL(), buildkit.MaxName), Runner: clean(strings.Join(job.Labels, ","))},
-		Start: job.GetStartedAt().UTC(), Resolution: time.Second,
+		Start:    job.GetStartedAt().UTC(), Resolution: time.Second,
 	}
 	switch job.GetConclusion() {
 	case "success", "": // that of a job that runs yet is ""

@@ -58,7 +58,7 @@ func random(rnd *rand.Rand, i int) detect.Build {
 		ID:       fmt.Sprintf("%03d", i%60),
 		Pipeline: pick("p", "p", "p", "q"),
 		Origin:   detect.Origin{Repository: pick("o/r", "o/r", "fork/r", ""), Branch: pick("main", "main", "a", "b", ""), PullRequest: pick("", "", "1", "2"), Runner: pick("Linux/X64", "Linux/ARM64", "")},
-		Outcome: detect.Outcome(max(0, rnd.IntN(8)-5)),
+		Outcome:  detect.Outcome(max(0, rnd.IntN(8)-5)),
 		// Few minutes for many builds: some begin together.
 		Start: noon.Add(time.Duration(rnd.IntN(200)) * time.Minute),
 	}
