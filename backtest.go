@@ -81,7 +81,7 @@ func backtest(ctx context.Context, w *world, s settings, args []string) (code in
 	}
 	names := newNamer(w, s)
 	var list []detect.Build
-	var notes []string
+	var notes []detect.Note
 	if len(plan.sources) == 0 {
 		list, err = readStored(ctx, &plan)
 	} else {
@@ -102,7 +102,7 @@ func backtest(ctx context.Context, w *world, s settings, args []string) (code in
 		}
 		out.Results, notes = append(out.Results, result), append(notes, more...)
 	}
-	out.Notes = append([]string{}, unique(notes)...)
+	out.Notes = append([]detect.Note{}, unique(notes)...)
 	if plan.json {
 		return 0, report.BacktestJSON(w.stdout, &out)
 	}
@@ -150,9 +150,9 @@ func (e emptyStoreError) Error() string { return e.url + ": holds no build yet" 
 
 // readToReplay reads the builds of files and folders, and completes them as record
 // does.
-func readToReplay(ctx context.Context, w *world, s settings, names *namer, sources []string) ([]detect.Build, []string, error) {
+func readToReplay(ctx context.Context, w *world, s settings, names *namer, sources []string) ([]detect.Build, []detect.Note, error) {
 	var all []subject
-	var notes []string
+	var notes []detect.Note
 	for _, source := range sources {
 		from, err := openOrigin(ctx, w, s, source, nil)
 		if err != nil {
@@ -226,7 +226,7 @@ func (r *replayer) query(b *detect.Build) fetch.Query {
 }
 
 // replay judges the newest builds of a pipeline.
-func (r *replayer) replay(ctx context.Context, pipeline string) (out detect.BacktestResult, notes []string, err error) {
+func (r *replayer) replay(ctx context.Context, pipeline string) (out detect.BacktestResult, notes []detect.Note, err error) {
 	builds := r.of[pipeline]
 	from := max(0, len(builds)-r.plan.builds)
 	replays := make([]detect.Replay, len(builds))
@@ -253,7 +253,7 @@ func (r *replayer) replay(ctx context.Context, pipeline string) (out detect.Back
 }
 
 // doubts tell what about the builds' branches may not be as it looks.
-func (r *replayer) doubts(builds []detect.Build) (notes []string) {
+func (r *replayer) doubts(builds []detect.Build) (notes []detect.Note) {
 	const most = 3
 	nowhere, base := 0, 0
 	var others []string
@@ -272,11 +272,11 @@ func (r *replayer) doubts(builds []detect.Build) (notes []string) {
 	}
 	branch, _ := r.names.base(&builds[0])
 	if nowhere > 0 {
-		notes = append(notes, fmt.Sprintf("nothing says the branch of %s: counted as builds of `%s` (--branch says another)", count(nowhere, "build"), branch))
+		notes = append(notes, detect.Note{Kind: detect.KindUnknownBranch, Text: fmt.Sprintf("nothing says the branch of %s: counted as builds of `%s` (--branch says another)", count(nowhere, "build"), branch)})
 	}
 	if others = unique(others); base == 0 && len(others) > 0 {
-		notes = append(notes, fmt.Sprintf("no build of `%s` is known, but builds of %s are: --base-branch says which is the base",
-			branch, strings.Join(others[:min(len(others), most)], ", ")))
+		notes = append(notes, detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf("no build of `%s` is known, but builds of %s are: --base-branch says which is the base",
+			branch, strings.Join(others[:min(len(others), most)], ", "))})
 	}
 	return notes
 }

@@ -184,7 +184,7 @@ func check(ctx context.Context, w *world, s settings, args []string) (code int, 
 // openPast opens what to compare with: what was given as a baseline; else the
 // server that the build comes from; else the store. It sets plan.baseline to the
 // name of that, "" for the store. ui is where people see the builds.
-func openPast(ctx context.Context, w *world, s settings, plan *checkPlan, from origin, st *store.Store) (past fetch.HistorySource, ui traces.UI, notes []string, err error) {
+func openPast(ctx context.Context, w *world, s settings, plan *checkPlan, from origin, st *store.Store) (past fetch.HistorySource, ui traces.UI, notes []detect.Note, err error) {
 	ui = cmp.Or(traces.UI(s.text("ui-url")), from.ui)
 	switch {
 	case plan.baseline == "" && from.past == nil:
@@ -219,7 +219,7 @@ type checker struct {
 	ui     traces.UI
 	served bool // the builds come from a server that keeps them: no store has to
 
-	notes    []string
+	notes    []detect.Note
 	troubles []error // with what follows a verdict
 }
 
@@ -227,7 +227,7 @@ type checker struct {
 func (c *checker) judge(ctx context.Context, b *subject) (detect.Result, error) {
 	branch, repository := c.names.base(&b.Build)
 	if b.Branch == "" && b.PullRequest == "" {
-		c.note("nothing says the branch of the build: it counts as one of %s (--branch says another)", branch)
+		c.note(detect.KindUnknownBranch, "nothing says the branch of the build: it counts as one of %s (--branch says another)", branch)
 	}
 	q := fetch.Query{
 		Build: &b.Build, BaseBranch: branch, BaseRepository: repository,
@@ -266,7 +266,7 @@ func (c *checker) record(ctx context.Context, b *subject) bool {
 	switch {
 	case c.plan.record == "always", c.plan.record == "auto" && b.made && !c.served:
 	case c.plan.record == "auto" && b.unstarted && !c.served:
-		c.note("not recorded: its start is unknown; --record always")
+		c.note(detect.KindNotRecorded, "not recorded: its start is unknown; --record always")
 		return false
 	default:
 		return false
@@ -274,18 +274,18 @@ func (c *checker) record(ctx context.Context, b *subject) bool {
 	sum, err := c.store.Record(ctx, []detect.Build{b.Build})
 	for _, clash := range sum.Clashes {
 		c.w.say("warning", clash.Error())
-		c.note("%s", printable(clash.Error()))
+		c.note(detect.KindNotRecorded, "%s", printable(clash.Error()))
 	}
 	if err != nil {
 		c.troubles = append(c.troubles, err)
-		c.note("not recorded: %s", printable(err.Error()))
+		c.note(detect.KindNotRecorded, "not recorded: %s", printable(err.Error()))
 	}
 	return err == nil
 }
 
 // note adds a note to the report. What others wrote is masked before.
-func (c *checker) note(format string, args ...any) {
-	c.notes = append(c.notes, fmt.Sprintf(format, args...))
+func (c *checker) note(kind detect.Kind, format string, args ...any) {
+	c.notes = append(c.notes, detect.Note{Kind: kind, Text: fmt.Sprintf(format, args...)})
 }
 
 // explainEmpty says why a history may hold nothing to compare with, where it
@@ -303,7 +303,7 @@ func (c *checker) explainEmpty(ctx context.Context, b *detect.Build, h *detect.H
 			}
 		}
 		if branches = unique(branches); len(branches) > 0 {
-			c.note("no build of `%s` is known, but builds of %s are: --base-branch says which is the base",
+			c.note(detect.KindHistory, "no build of `%s` is known, but builds of %s are: --base-branch says which is the base",
 				h.BaseBranch, strings.Join(branches[:min(len(branches), most)], ", "))
 		}
 		return nil
@@ -323,15 +323,15 @@ func (c *checker) explainEmpty(ctx context.Context, b *detect.Build, h *detect.H
 		known = append(known[:most], "…")
 	}
 	if len(known) > 0 {
-		c.note("no build of pipeline %s is known; the history holds %s: give --pipeline", b.Pipeline, strings.Join(known, ", "))
+		c.note(detect.KindHistory, "no build of pipeline %s is known; the history holds %s: give --pipeline", b.Pipeline, strings.Join(known, ", "))
 	}
 	return nil
 }
 
-// unique keeps the first of equal texts.
-func unique(texts []string) []string {
-	var out []string
-	for _, t := range texts {
+// unique keeps the first of equal values.
+func unique[T comparable](values []T) []T {
+	var out []T
+	for _, t := range values {
 		if !slices.Contains(out, t) {
 			out = append(out, t)
 		}

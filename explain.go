@@ -53,7 +53,7 @@ func explainStep(out io.Writer, r *detect.Result, s *detect.StepResult) {
 	}
 	fmt.Fprintf(out, "\n%s\n", printable(s.Key))
 	row("status", "%s", s.Status)
-	if s.Reason != "" {
+	if s.Reason.Text != "" {
 		row("because", "%s", s.Reason)
 	}
 	row("state", "%s", s.State)
@@ -113,15 +113,12 @@ func around(s *detect.StepResult) string {
 	return fmt.Sprintf(" (%+.0f to %+.0f %%)", part(s.Low), part(s.High))
 }
 
-// ownRule begins the note of a step that has thresholds of its own.
-const ownRule = "by a rule of its own: "
-
 // floors says whether the change is large enough to be told.
 func floors(r *detect.Result, s *detect.StepResult) string {
 	least, relative := r.Thresholds.MinDelta, r.Thresholds.MinSlowdown
 	for _, note := range s.Notes {
-		if own, ok := strings.CutPrefix(note, ownRule); ok {
-			return own + " are asked for by a rule of its own"
+		if note.Kind == detect.KindOwnThresholds && s.Basis != nil {
+			return fmt.Sprintf("at least %s and %.3g %% are asked for by a rule of its own", s.Basis.MinDelta, 100*s.Basis.MinSlowdown)
 		}
 	}
 	asked := fmt.Sprintf("at least %s and %.3g %% are asked for: ", brief(least), 100*relative)

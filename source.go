@@ -85,7 +85,7 @@ func (f files) Builds(ctx context.Context, _ fetch.Selector) ([]detect.Build, []
 
 // readBuilds reads the builds of an origin, each once, and returns what was wrong
 // with the rest as warnings, which it says.
-func readBuilds(ctx context.Context, w *world, from origin, wanted fetch.Selector) (builds []detect.Build, warnings []string, err error) {
+func readBuilds(ctx context.Context, w *world, from origin, wanted fetch.Selector) (builds []detect.Build, warnings []detect.Note, err error) {
 	builds, problems, err := from.Builds(ctx, wanted)
 	builds, clashes := fetch.Distinct(builds)
 	warnings = append(inShort(clashes, "more builds share an id"), inShort(problems, "more files could not be read")...)
@@ -97,24 +97,24 @@ func readBuilds(ctx context.Context, w *world, from origin, wanted fetch.Selecto
 
 // inShort are the first few problems as notes, and how many more there are, with
 // the words for those.
-func inShort(problems []error, words string) (notes []string) {
+func inShort(problems []error, words string) (notes []detect.Note) {
 	const most = 3
 	for _, p := range problems[:min(len(problems), most)] {
 		first, rest, several := strings.Cut(p.Error(), "\n")
 		if several {
 			first += fmt.Sprintf(" (and %d more)", strings.Count(rest, "\n")+1)
 		}
-		notes = append(notes, printable(first))
+		notes = append(notes, detect.Note{Kind: detect.KindUnread, Text: printable(first)})
 	}
 	if more := len(problems) - most; more > 0 {
-		notes = append(notes, fmt.Sprintf("… and %d %s", more, words))
+		notes = append(notes, detect.Note{Kind: detect.KindUnread, Text: fmt.Sprintf("… and %d %s", more, words)})
 	}
 	return notes
 }
 
 // readSubjects reads the builds of an origin, and keeps those that are wanted.
 // They are yet to be completed by n, which has seen them all.
-func readSubjects(ctx context.Context, w *world, n *namer, from origin, wanted fetch.Selector) (subjects []subject, warnings []string, err error) {
+func readSubjects(ctx context.Context, w *world, n *namer, from origin, wanted fetch.Selector) (subjects []subject, warnings []detect.Note, err error) {
 	builds, warnings, err := readBuilds(ctx, w, from, wanted)
 	if err != nil {
 		return nil, warnings, err
@@ -169,7 +169,7 @@ func storeOf(s settings, option string) (url string, err error) {
 // readBaseline reads the builds that were given as a baseline. Of flags, only
 // the pipeline holds for them; the others are those of the build to be judged.
 // Builds that say no pipeline were given to compare with: they are of any.
-func readBaseline(ctx context.Context, w *world, from origin, pipeline string) (*fetch.Memory, []string, error) {
+func readBaseline(ctx context.Context, w *world, from origin, pipeline string) (*fetch.Memory, []detect.Note, error) {
 	builds, warnings, err := readBuilds(ctx, w, from, fetch.Selector{})
 	memory := new(fetch.Memory)
 	for i := range builds {

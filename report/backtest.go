@@ -53,7 +53,7 @@ func BacktestText(w io.Writer, b *detect.Backtest, o TextOptions) error {
 	}
 	var notes []line
 	for _, n := range b.Notes {
-		notes = append(notes, sentence(n))
+		notes = append(notes, sentence(n.Text))
 	}
 	t.block(notes)
 	return out.Flush() // holds the first error of all writes

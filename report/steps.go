@@ -135,7 +135,7 @@ func verdictOf(s *detect.StepResult) string {
 // reasonOf says why a step was not judged, "" where its verdict tells.
 func reasonOf(s *detect.StepResult) string {
 	if s.Status == detect.StatusUnjudged {
-		return Clean(s.Reason)
+		return Clean(s.Reason.Text)
 	}
 	return ""
 }

@@ -106,10 +106,10 @@ func viewOfResult(r *detect.Result) resultView {
 	return v
 }
 
-func noted(notes []string) []line {
+func noted(notes []detect.Note) []line {
 	var lines []line
 	for _, note := range notes {
-		if l := sentence(startOf(note)); len(l) > 0 {
+		if l := sentence(startOf(note.Text)); len(l) > 0 {
 			lines = append(lines, l)
 		}
 	}
@@ -141,13 +141,13 @@ func headline(r *detect.Result, n *names) line {
 		if n := countOf(r, detect.StatusSuspect); n > 0 {
 			return say("Unsure: " + count(n, "step") + verb(n, " looks", " look") + " slower")
 		}
-		return because("Unsure", r.Reason)
+		return because("Unsure", r.Reason.Text)
 	case r.Verdict == detect.Pass:
 		return passed(r)
-	case tooFew(r) && (r.Reason == "" || strings.Contains(r.Reason, haveOf(r))):
+	case tooFew(r) && isAboutHistory(r.Reason):
 		return say("Not judged yet: too few builds to compare with")
 	}
-	return because("Not judged", r.Reason)
+	return because("Not judged", r.Reason.Text)
 }
 
 // because puts a reason behind a verdict, if there is one.
@@ -250,6 +250,16 @@ func tooFew(r *detect.Result) bool {
 	return r.Build.Outcome == detect.OK && r.Verdict == detect.Unjudged && r.Baseline.Builds < r.Thresholds.MinHistory
 }
 
+// isAboutHistory tells whether a reason says no more than that there is too little
+// history, or nothing at all.
+func isAboutHistory(reason detect.Note) bool {
+	switch reason.Kind {
+	case detect.KindNoHistory, detect.KindTooLittleHistory:
+		return true
+	}
+	return reason == detect.Note{}
+}
+
 func historyLine(r *detect.Result) line {
 	if !tooFew(r) {
 		return nil
@@ -259,11 +269,7 @@ func historyLine(r *detect.Result) line {
 		branch = say(code(r.Baseline.Branch))
 	}
 	missing := count(r.Thresholds.MinHistory-r.Baseline.Builds, "more build")
-	return say("History: ", haveOf(r), "; judged from about ", missing, " of ", branch, ".")
-}
-
-func haveOf(r *detect.Result) string {
-	return fmt.Sprintf("%d of %d builds", r.Baseline.Builds, r.Thresholds.MinHistory)
+	return say(fmt.Sprintf("History: %d of %d builds", r.Baseline.Builds, r.Thresholds.MinHistory), "; judged from about ", missing, " of ", branch, ".")
 }
 
 func failureOf(r *detect.Result) *failure {
