@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -15,7 +14,7 @@ type Backtest struct {
 	FailOn        []string         `json:"fail_on"`        // verdicts and statuses that stop a build
 	Thresholds    Thresholds       `json:"thresholds"`
 	Results       []BacktestResult `json:"results"` // one a pipeline, the most built first
-	Notes         []string         `json:"notes"`
+	Notes         []Note           `json:"notes"`
 }
 
 // A BacktestResult is what became of the builds of one pipeline.
@@ -42,8 +41,8 @@ type BacktestResult struct {
 
 // A ReasonCount is why so many builds were not judged.
 type ReasonCount struct {
-	Reason string `json:"reason"`
-	Builds int    `json:"builds"`
+	Reason Note `json:"reason"`
+	Builds int  `json:"builds"`
 }
 
 // Calls count what steps were called.
@@ -120,7 +119,7 @@ type Look struct {
 // A Replay is what is kept of the result of one build of a backtest.
 type Replay struct {
 	Verdict Verdict
-	Reason  string
+	Reason  Note
 	Start   time.Time
 	Stopped *StoppedBuild // nil if it was not
 	Checks  []StepCheck
@@ -255,14 +254,12 @@ func Tally(pipeline string, replays []Replay) BacktestResult {
 }
 
 // unjudged counts why a build was not judged, without the numbers of the one build.
-func (b *BacktestResult) unjudged(reason string) {
-	switch {
-	case strings.HasPrefix(reason, "only "):
-		reason = "looks like another image"
-	case strings.HasPrefix(reason, "no history"):
-		reason = "too little history"
-	default:
-		reason, _, _ = strings.Cut(reason, ":")
+func (b *BacktestResult) unjudged(reason Note) {
+	switch reason.Kind {
+	case KindOtherImage:
+		reason.Text = "looks like another image"
+	case KindNoHistory, KindTooLittleHistory:
+		reason = Note{KindTooLittleHistory, "too little history"}
 	}
 	for i := range b.Reasons {
 		if b.Reasons[i].Reason == reason {

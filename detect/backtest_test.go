@@ -127,7 +127,7 @@ func TestTally(t *testing.T) {
 	if got.Builds != 7 || got.Judged != 4 || got.Verdicts[Regressed] != 2 || got.Verdicts[Unjudged] != 3 || got.RegressedShare != 0.5 {
 		t.Errorf("builds %d, judged %d, %v, share %v", got.Builds, got.Judged, got.Verdicts, got.RegressedShare)
 	}
-	if len(got.Reasons) != 2 || got.Reasons[0] != (ReasonCount{"too little history", 2}) || got.Reasons[1] != (ReasonCount{"the build failed", 1}) {
+	if len(got.Reasons) != 2 || got.Reasons[0] != (ReasonCount{Note{KindTooLittleHistory, "too little history"}, 2}) || got.Reasons[1] != (ReasonCount{Note{KindBuildFailed, "the build failed"}, 1}) {
 		t.Errorf("reasons %+v", got.Reasons)
 	}
 	if got.Calls.Slower != 2 || got.Calls.Suspect != 0 || math.Abs(got.Rates.Slower-2000/float64(got.Checks)) > 1e-9 {

@@ -44,7 +44,7 @@ type Runner struct {
 // A Decision is what became of a Trial.
 type Decision struct {
 	Status   Status
-	Reason   string // where unjudged
+	Reason   Note // where unjudged
 	P, Q     float64
 	Evidence Evidence
 	Told     bool // the slowdown is large enough to be told, if it is believed
@@ -93,7 +93,7 @@ func newPanel(trials []Trial, t Thresholds) *panel {
 		if trial.Thresholds != nil {
 			t = *trial.Thresholds
 		}
-		if reason := unfit(trial, t); reason != "" {
+		if reason := unfit(trial, t); reason != (Note{}) {
 			p.decisions[i] = Decision{Status: StatusUnjudged, Reason: reason, P: 1, Q: 1}
 			return
 		}
@@ -129,16 +129,16 @@ func (p *panel) decide() []Decision {
 }
 
 // unfit says why a trial cannot be judged, or nothing.
-func unfit(trial *Trial, t Thresholds) string {
+func unfit(trial *Trial, t Thresholds) Note {
 	switch {
 	case len(trial.New) == 0:
-		return "it did not run"
+		return Note{KindNotRun, "it did not run"}
 	case len(trial.History) == 0:
-		return "no history"
+		return Note{KindNoHistory, "no history"}
 	case len(trial.History) < t.MinHistory:
-		return tooFew(len(trial.History), t.MinHistory)
+		return Note{KindTooLittleHistory, fmt.Sprintf("too few builds: %d of %d", len(trial.History), t.MinHistory)}
 	}
-	return ""
+	return Note{}
 }
 
 // matters tells whether the step is long enough for a change of it to be told.
@@ -176,8 +176,4 @@ func durationMiddle(sorted []time.Duration) time.Duration {
 	}
 	a, b := sorted[(len(sorted)-1)/2], sorted[len(sorted)/2]
 	return a + (b-a)/2
-}
-
-func tooFew(have, want int) string {
-	return fmt.Sprintf("too few builds: %d of %d", have, want)
 }

@@ -59,7 +59,7 @@ func TestKnownAnswers(t *testing.T) {
 			if !slices.Contains(tt.want, d.Status) {
 				t.Errorf("%v (p %.5f, evidence %+v), want one of %v", d.Status, d.P, d.Evidence, tt.want)
 			}
-			if (d.Status == StatusUnjudged) != (d.Reason != "") {
+			if (d.Status == StatusUnjudged) != (d.Reason != Note{}) {
 				t.Errorf("%v for the reason %q", d.Status, d.Reason)
 			}
 		})

@@ -4,7 +4,7 @@ import "time"
 
 // SchemaVersion is the version of the JSON form of Report. It grows when a
 // field changes its meaning or goes; new fields leave it as it is.
-const SchemaVersion = 1
+const SchemaVersion = 2
 
 // A Report is all that one check found: a Result per build.
 type Report struct {
@@ -13,13 +13,13 @@ type Report struct {
 	ExitCode      int      `json:"exit_code"` // 0 nothing to fail on, 1 something named in FailOn, 3 the build could not be recorded
 	FailOn        []string `json:"fail_on"`   // verdicts and statuses that fail the check
 	Results       []Result `json:"results"`
-	Notes         []string `json:"notes"`
+	Notes         []Note   `json:"notes"`
 }
 
 // A Result is the judgement on one build.
 type Result struct {
 	Verdict      Verdict        `json:"verdict"`
-	Reason       string         `json:"reason"`      // why it is unjudged or unsure, in words; else ""
+	Reason       Note           `json:"reason"`      // why it is unjudged or unsure
 	OverBudget   string         `json:"over_budget"` // in words, if the whole build took longer than it may
 	Build        BuildInfo      `json:"build"`
 	Baseline     BaselineInfo   `json:"baseline"`
@@ -29,7 +29,7 @@ type Result struct {
 	Counts       map[Status]int `json:"counts"`
 	Steps        []StepResult   `json:"steps"` // as the build has them, then those that are gone
 	Thresholds   Thresholds     `json:"thresholds"`
-	Notes        []string       `json:"notes"`
+	Notes        []Note         `json:"notes"`
 }
 
 // BuildInfo is what a report tells of the build itself.
@@ -122,7 +122,7 @@ type CacheLoss struct {
 	Step     string   `json:"step"`         // key of the first step of the chain
 	Cost     Seconds  `json:"cost_seconds"` // time that all steps of the chain took
 	Dragged  []string `json:"dragged"`      // keys of the others
-	Cause    string   `json:"cause"`        // in words
+	Cause    Note     `json:"cause"`        // why the first step ran
 	Expected bool     `json:"expected"`     // the author changed this instruction or its input
 	Lasting  bool     `json:"lasting"`      // the build of this branch before had lost it too
 	Share    float64  `json:"share"`        // of the baseline builds that reached it, in how many it was cached
@@ -140,7 +140,7 @@ type StepResult struct {
 	Stage    string `json:"stage"`
 	Platform string `json:"platform"`
 	Status   Status `json:"status"`
-	Reason   string `json:"reason"` // always given where the status is unjudged
+	Reason   Note   `json:"reason"` // always given where the status is unjudged
 	State    State  `json:"state"`
 	Critical bool   `json:"critical"` // on this build's critical path
 
@@ -168,7 +168,7 @@ type StepResult struct {
 	WaitsFor         []int    `json:"waits_for,omitempty"`    // places in Steps of those that it waited for, where the source tells
 	Source           Position `json:"source"`
 	Links            Links    `json:"links"`
-	Notes            []string `json:"notes"`
+	Notes            []Note   `json:"notes"`
 }
 
 // A Point is one sample of a step's history.

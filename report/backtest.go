@@ -53,16 +53,16 @@ func BacktestText(w io.Writer, b *detect.Backtest, o TextOptions) error {
 	}
 	var notes []line
 	for _, n := range b.Notes {
-		notes = append(notes, sentence(n))
+		notes = append(notes, sentence(n.Text))
 	}
 	t.block(notes)
 	return out.Flush() // holds the first error of all writes
 }
 
 func (t *textWriter) backtest(r *detect.BacktestResult, failOn []string) {
-	t.styled(bold, say(code(r.Pipeline), fmt.Sprintf(": %s replayed, %s to %s", count(r.Builds, "build"), day(r.First), day(r.Last))))
+	t.styled(bold, say(code(r.Pipeline), fmt.Sprintf(": %s replayed, %s to %s", Count(r.Builds, "build"), day(r.First), day(r.Last))))
 	if r.Judged > 0 {
-		t.line(say(fmt.Sprintf("Judged %s: %d regressed (%s), %d unsure (%s).", count(r.Judged, "build"),
+		t.line(say(fmt.Sprintf("Judged %s: %d regressed (%s), %d unsure (%s).", Count(r.Judged, "build"),
 			r.Verdicts[detect.Regressed], share(r.RegressedShare), r.Verdicts[detect.Unsure], share(r.UnsureShare))))
 	}
 	if not := r.Builds - r.Judged; not > 0 {
@@ -70,10 +70,10 @@ func (t *textWriter) backtest(r *detect.BacktestResult, failOn []string) {
 		for _, reason := range r.Reasons {
 			reasons = append(reasons, fmt.Sprintf("%d %s", reason.Builds, reason.Reason))
 		}
-		t.line(say(fmt.Sprintf("Not judged: %s (", count(not, "build")), prose(strings.Join(reasons, "; ")), ")."))
+		t.line(say(fmt.Sprintf("Not judged: %s (", Count(not, "build")), prose(strings.Join(reasons, "; ")), ")."))
 	}
 	if r.Checks > 0 {
-		t.line(say(fmt.Sprintf("Of %s, called slower %s, suspect %s, faster %s.", count(r.Checks, "step-check"),
+		t.line(say(fmt.Sprintf("Of %s, called slower %s, suspect %s, faster %s.", Count(r.Checks, "step-check"),
 			calls(r.Calls.Slower, r.Rates.Slower), calls(r.Calls.Suspect, r.Rates.Suspect), calls(r.Calls.Faster, r.Rates.Faster))))
 	}
 	t.stopped(r, failOn)
@@ -89,12 +89,12 @@ func (t *textWriter) stopped(r *detect.BacktestResult, failOn []string) {
 		t.line(say(fmt.Sprintf("No build would have been stopped (--fail-on %s).", on)))
 		return
 	}
-	t.line(say(fmt.Sprintf("%s would have been stopped (--fail-on %s):", count(len(r.Stopped), "build"), on)))
+	t.line(say(fmt.Sprintf("%s would have been stopped (--fail-on %s):", Count(len(r.Stopped), "build"), on)))
 	for i := len(r.Stopped) - 1; i >= max(0, len(r.Stopped)-maxStopped); i-- {
 		t.bullet(stoppedLine(&r.Stopped[i]))
 	}
 	if more := len(r.Stopped) - maxStopped; more > 0 {
-		t.line(say(fmt.Sprintf("… and %s before these; --format json lists all.", count(more, "build"))))
+		t.line(say(fmt.Sprintf("… and %s before these; --format json lists all.", Count(more, "build"))))
 	}
 }
 
@@ -150,7 +150,7 @@ func (t *textWriter) couldShow(r *detect.BacktestResult) {
 	t.out.WriteString("\n")
 	t.grid(rows)
 	if left := len(r.Steps) - len(shown); left > 0 {
-		t.line(say("… and ", count(left, "more step"), "; --format json lists all."))
+		t.line(say("… and ", Count(left, "more step"), "; --format json lists all."))
 	}
 	t.line(say("In one build, in three: the slowdown that would have been called in four of five cases (median over the builds)."))
 }
@@ -205,7 +205,7 @@ func (t *textWriter) injection(j *detect.Injection) {
 	if j.Seed != 0 {
 		drawn = fmt.Sprintf("drawn of %d with seed %d: steps of builds of the base branch that were judged and are long enough", j.Possible, j.Seed)
 	}
-	t.line(say(fmt.Sprintf("Slowed down ×%.3g in %s (%s), the step was called:", j.Factor, count(j.Cases, "case"), drawn)))
+	t.line(say(fmt.Sprintf("Slowed down ×%.3g in %s (%s), the step was called:", j.Factor, Count(j.Cases, "case"), drawn)))
 	for _, l := range j.Looks {
 		if l.Cases == 0 {
 			continue
@@ -213,7 +213,7 @@ func (t *textWriter) injection(j *detect.Injection) {
 		nth := []string{"first", "second", "third"}[l.Builds-1]
 		of := func(n int) string { return share(float64(n) / float64(l.Cases)) }
 		t.bullet(say(fmt.Sprintf("at the %s build of a branch: slower in %s, suspect in %s; the build regressed in %s (%s)",
-			nth, of(l.Slower), of(l.Suspect), of(l.Regressed), count(l.Cases, "case"))))
+			nth, of(l.Slower), of(l.Suspect), of(l.Regressed), Count(l.Cases, "case"))))
 	}
 }
 

@@ -20,7 +20,7 @@ func backtestFixtures() map[string]*detect.Backtest {
 	full := detect.BacktestResult{
 		Pipeline: "acme/shop Dockerfile", Builds: 900, First: at(0), Last: at(90), Judged: 880,
 		Verdicts:       map[detect.Verdict]int{detect.Pass: 866, detect.Regressed: 3, detect.Unsure: 11, detect.Unjudged: 20},
-		Reasons:        []detect.ReasonCount{{Reason: "the build failed", Builds: 12}, {Reason: "too little history", Builds: 8}},
+		Reasons:        []detect.ReasonCount{{Reason: detect.Note{Kind: detect.KindBuildFailed, Text: "the build failed"}, Builds: 12}, {Reason: detect.Note{Kind: detect.KindTooLittleHistory, Text: "too little history"}, Builds: 8}},
 		RegressedShare: 3.0 / 880, UnsureShare: 11.0 / 880, Checks: 24310,
 		Calls: detect.Calls{Slower: 4, Suspect: 21, Faster: 14}, Rates: detect.CallRates{Slower: 4e3 / 24310, Suspect: 21e3 / 24310, Faster: 14e3 / 24310},
 		Stopped: []detect.StoppedBuild{
@@ -45,7 +45,7 @@ func backtestFixtures() map[string]*detect.Backtest {
 	}
 	quiet := detect.BacktestResult{
 		Pipeline: "acme/tools Dockerfile", Builds: 3, First: at(88), Last: at(90), Verdicts: map[detect.Verdict]int{detect.Unjudged: 3},
-		Reasons: []detect.ReasonCount{{Reason: "too little history", Builds: 3}}, Injection: &detect.Injection{Factor: 1.5},
+		Reasons: []detect.ReasonCount{{Reason: detect.Note{Kind: detect.KindTooLittleHistory, Text: "too little history"}, Builds: 3}}, Injection: &detect.Injection{Factor: 1.5},
 	}
 	many := full
 	many.Stopped, many.Injection, many.Steps = nil, nil, nil
@@ -62,7 +62,7 @@ func backtestFixtures() map[string]*detect.Backtest {
 	}
 	of := func(results ...detect.BacktestResult) *detect.Backtest {
 		return &detect.Backtest{SchemaVersion: detect.SchemaVersion, FailOn: []string{"regressed"}, Thresholds: detect.DefaultThresholds, Results: results,
-			Notes: []string{"nothing says the branch of 3 builds: counted as builds of `main` (--branch says another)"}}
+			Notes: []detect.Note{{Kind: detect.KindUnknownBranch, Text: "nothing says the branch of 3 builds: counted as builds of `main` (--branch says another)"}}}
 	}
 	return map[string]*detect.Backtest{"backtest": of(full, quiet), "backtest-hostile": hostileBacktest(hostileName), "backtest-many": of(many)}
 }
@@ -71,7 +71,7 @@ func backtestFixtures() map[string]*detect.Backtest {
 func hostileBacktest(text string) *detect.Backtest {
 	hostile := detect.BacktestResult{
 		Pipeline: text, Builds: 41, First: epoch, Last: epoch, Judged: 41, Verdicts: map[detect.Verdict]int{detect.Pass: 41}, Checks: 41,
-		Reasons: []detect.ReasonCount{{Reason: text, Builds: 1}},
+		Reasons: []detect.ReasonCount{{Reason: detect.Note{Text: text}, Builds: 1}},
 		Steps:   []detect.StepRecord{{Key: "[-] " + text, Name: text, Checks: 41, Usual: sec(3)}},
 	}
 	for i := range 2 {
@@ -80,7 +80,7 @@ func hostileBacktest(text string) *detect.Backtest {
 			OverBudget: text, Steps: []detect.StoppedStep{{Key: "k", Name: text, Status: detect.StatusSlower, Ratio: 2, Current: sec(2), Usual: sec(1)}},
 		})
 	}
-	return &detect.Backtest{SchemaVersion: detect.SchemaVersion, FailOn: []string{"regressed"}, Results: []detect.BacktestResult{hostile}, Notes: []string{text}}
+	return &detect.Backtest{SchemaVersion: detect.SchemaVersion, FailOn: []string{"regressed"}, Results: []detect.BacktestResult{hostile}, Notes: []detect.Note{{Text: text}}}
 }
 
 var epoch = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)

@@ -53,13 +53,13 @@ func explainStep(out io.Writer, r *detect.Result, s *detect.StepResult) {
 	}
 	fmt.Fprintf(out, "\n%s\n", Clean(s.Key))
 	row("status", "%s", s.Status)
-	if s.Reason != "" {
+	if s.Reason.Text != "" {
 		row("because", "%s", s.Reason)
 	}
 	row("state", "%s", s.State)
 	row("now", "%s", brief(s.Current))
 	if s.N > 0 {
-		row("usually", "%s, in %s", brief(s.Usual), count(s.N, "sample"))
+		row("usually", "%s, in %s", brief(s.Usual), Count(s.N, "sample"))
 		if s.High > 0 {
 			row("spread", "nine of ten lie between %s and %s%s", brief(s.Low), brief(s.High), around(s))
 		}
@@ -75,12 +75,12 @@ func explainStep(out io.Writer, r *detect.Result, s *detect.StepResult) {
 	}
 	if r.RunnerFactor != nil {
 		row("runner", "×%.3g (%.3g to %.3g, usually %.3g to %.3g) from %s: %s would be usual on it", r.RunnerFactor.Value, r.RunnerFactor.Low, r.RunnerFactor.High,
-			r.RunnerFactor.UsualLow, r.RunnerFactor.UsualHigh, count(r.RunnerFactor.Steps, "step"), brief(s.Expected))
+			r.RunnerFactor.UsualLow, r.RunnerFactor.UsualHigh, Count(r.RunnerFactor.Steps, "step"), brief(s.Expected))
 	} else if s.N > 0 {
 		row("runner", "no factor: too few steps that are long enough and have a history ran, to tell the machine's mood from theirs")
 	}
 	if s.Evidence.Builds > 0 {
-		row("branch", "slow in %d of its newest %s; %s", s.Evidence.Slow, count(s.Evidence.Builds, "build"), odds(s.Evidence.Value))
+		row("branch", "slow in %d of its newest %s; %s", s.Evidence.Slow, Count(s.Evidence.Builds, "build"), odds(s.Evidence.Value))
 	}
 	if s.MinDetectable > 0 {
 		row("could show", "×%.3g in one build, ×%.3g in three", s.MinDetectable, s.MinDetectable3)
@@ -113,15 +113,12 @@ func around(s *detect.StepResult) string {
 	return fmt.Sprintf(" (%+.0f to %+.0f %%)", part(s.Low), part(s.High))
 }
 
-// ownRule begins the note of a step that has thresholds of its own.
-const ownRule = "by a rule of its own: "
-
 // floors says whether the change is large enough to be told.
 func floors(r *detect.Result, s *detect.StepResult) string {
 	least, relative := r.Thresholds.MinDelta, r.Thresholds.MinSlowdown
 	for _, note := range s.Notes {
-		if own, ok := strings.CutPrefix(note, ownRule); ok {
-			return own + " are asked for by a rule of its own"
+		if note.Kind == detect.KindOwnThresholds && s.Basis != nil {
+			return fmt.Sprintf("at least %s and %.3g %% are asked for by a rule of its own", s.Basis.MinDelta, 100*s.Basis.MinSlowdown)
 		}
 	}
 	asked := fmt.Sprintf("at least %s and %.3g %% are asked for: ", brief(least), 100*relative)

@@ -86,7 +86,7 @@ func NewCheckRun(r *detect.Report, failing bool, limit int) CheckRun {
 	case failing:
 		c.Conclusion = ConclusionFailure
 	case r.Verdict == detect.Unsure && n > 0:
-		c.Title = fmt.Sprintf("Passed; %s to watch", count(n, "step"))
+		c.Title = fmt.Sprintf("Passed; %s to watch", Count(n, "step"))
 	case r.Verdict == detect.Regressed, r.Verdict == detect.Unjudged: // and nobody wants it to fail
 		c.Conclusion = ConclusionNeutral
 	}

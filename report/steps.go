@@ -135,7 +135,7 @@ func verdictOf(s *detect.StepResult) string {
 // reasonOf says why a step was not judged, "" where its verdict tells.
 func reasonOf(s *detect.StepResult) string {
 	if s.Status == detect.StatusUnjudged {
-		return Clean(s.Reason)
+		return Clean(s.Reason.Text)
 	}
 	return ""
 }
@@ -187,7 +187,7 @@ func coverage(r *detect.Result) line {
 	if r.Verdict == detect.Unjudged && told == steps {
 		return nil // the headline has it
 	}
-	l := say(fmt.Sprintf("Judged %d of %s", judged, count(steps, "step")))
+	l := say(fmt.Sprintf("Judged %d of %s", judged, Count(steps, "step")))
 	if judged < steps {
 		l = say(l, fmt.Sprintf("; %d not: ", steps-judged), reasons(why))
 	}

@@ -133,7 +133,7 @@ func TestCutOff(t *testing.T) {
 		if n := len(h.Base); n < 8 || n >= 50 {
 			t.Errorf("%d builds of a broken answer", n)
 		}
-		if len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "incomplete") {
+		if len(h.Notes) != 1 || !strings.Contains(h.Notes[0].Text, "incomplete") {
 			t.Errorf("notes %q", h.Notes)
 		}
 

@@ -36,7 +36,7 @@ var fine = []string{"--min-delta", "30ms", "--min-slowdown", "10%"}
 func backtestJSON(tb testing.TB, args ...string) (b detect.Backtest) {
 	tb.Helper()
 	code, out := inProcess(tb, append([]string{"backtest", "--format", "json"}, args...)...)
-	if err := json.Unmarshal([]byte(out), &b); err != nil || code != exitOK || b.SchemaVersion != 1 {
+	if err := json.Unmarshal([]byte(out), &b); err != nil || code != exitOK || b.SchemaVersion != detect.SchemaVersion {
 		tb.Fatalf("exit code %d, schema version %d, %v", code, b.SchemaVersion, err)
 	}
 	return b

@@ -419,7 +419,7 @@ func recomputeVerdict(t *testing.T, r *detect.Result, counts map[detect.Status]i
 	case r.RunnerFactor.Unusual() && r.RunnerFactor.Value > 1: // told in the reason
 		want = []detect.Verdict{detect.Pass, detect.Unsure}
 	}
-	if !slices.Contains(want, r.Verdict) || (r.Verdict == detect.Unsure || r.Verdict == detect.Unjudged) != (r.Reason != "") {
+	if !slices.Contains(want, r.Verdict) || (r.Verdict == detect.Unsure || r.Verdict == detect.Unjudged) != (r.Reason != detect.Note{}) {
 		t.Errorf("verdict %v (%q), and by its steps %v", r.Verdict, r.Reason, want)
 	}
 }

@@ -37,7 +37,7 @@ const MaxReplayed = 1000
 func Backtest(ctx context.Context, env *Env, o *BacktestOptions) error {
 	names := ci.NewResolver(o.Given, env.Variables, ".", env.Now)
 	var list []detect.Build
-	var notes []string
+	var notes []detect.Note
 	var err error
 	if len(o.Sources) == 0 {
 		list, err = readStored(ctx, o)
@@ -59,7 +59,7 @@ func Backtest(ctx context.Context, env *Env, o *BacktestOptions) error {
 		}
 		out.Results, notes = append(out.Results, result), append(notes, more...)
 	}
-	out.Notes = append([]string{}, distinct(notes)...)
+	out.Notes = append([]detect.Note{}, distinct(notes)...)
 	return writeBacktest(env.Stdout, &out, o)
 }
 
@@ -115,9 +115,9 @@ func (e emptyStoreError) Hint() string {
 }
 
 // readSources reads the builds of files and folders, and completes them as Record does.
-func readSources(ctx context.Context, env *Env, names *ci.Resolver, sources []string) ([]detect.Build, []string, error) {
+func readSources(ctx context.Context, env *Env, names *ci.Resolver, sources []string) ([]detect.Build, []detect.Note, error) {
 	var all []target
-	var notes []string
+	var notes []detect.Note
 	for _, address := range sources {
 		from, err := env.Open(address, nil)
 		if err != nil {

@@ -30,7 +30,7 @@ type target struct {
 
 // readBuilds reads the builds of a source, each once, and returns what was wrong with
 // the rest as warnings, which it says.
-func readBuilds(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []detect.Build, warnings []string, err error) {
+func readBuilds(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []detect.Build, warnings []detect.Note, err error) {
 	builds, problems, err := from.Builds(ctx, wanted)
 	builds, clashes := fetch.Distinct(builds)
 	warnings = append(summarize(clashes, "more builds share an id"), summarize(problems, "more files could not be read")...)
@@ -42,24 +42,24 @@ func readBuilds(ctx context.Context, env *Env, from source.Source, wanted fetch.
 
 // summarize returns the first few problems as notes, and how many more there are, with
 // the words for those.
-func summarize(problems []error, words string) (notes []string) {
+func summarize(problems []error, words string) (notes []detect.Note) {
 	const most = 3
 	for _, p := range problems[:min(len(problems), most)] {
 		first, rest, several := strings.Cut(p.Error(), "\n")
 		if several {
 			first += fmt.Sprintf(" (and %d more)", strings.Count(rest, "\n")+1)
 		}
-		notes = append(notes, console.Printable(first))
+		notes = append(notes, detect.Note{Kind: detect.KindUnread, Text: console.Printable(first)})
 	}
 	if more := len(problems) - most; more > 0 {
-		notes = append(notes, fmt.Sprintf("… and %d %s", more, words))
+		notes = append(notes, detect.Note{Kind: detect.KindUnread, Text: fmt.Sprintf("… and %d %s", more, words)})
 	}
 	return notes
 }
 
 // readTargets reads the builds of a source, and keeps those that are wanted. They are
 // yet to be completed by names, which has observed them all.
-func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.Source, wanted fetch.Selector) (targets []target, warnings []string, err error) {
+func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.Source, wanted fetch.Selector) (targets []target, warnings []detect.Note, err error) {
 	builds, warnings, err := readBuilds(ctx, env, from, wanted)
 	if err != nil {
 		return nil, warnings, err
@@ -114,7 +114,7 @@ func buildsOf(targets []target) (list []detect.Build) {
 // readBaseline reads the builds that were given as a baseline. Of flags, only the
 // pipeline holds for them; the others are those of the build to be judged. Builds that
 // say no pipeline were given to compare with: they are of any.
-func readBaseline(ctx context.Context, env *Env, from source.Source, pipeline string) (*fetch.Memory, []string, error) {
+func readBaseline(ctx context.Context, env *Env, from source.Source, pipeline string) (*fetch.Memory, []detect.Note, error) {
 	builds, warnings, err := readBuilds(ctx, env, from, fetch.Selector{})
 	memory := new(fetch.Memory)
 	for i := range builds {

@@ -17,6 +17,7 @@ import (
 	"github.com/buildregress/buildregress/fetch/traces"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/console"
+	"github.com/buildregress/buildregress/report"
 )
 
 // CheckOptions are what the check command is asked to do.
@@ -96,7 +97,7 @@ type history struct {
 
 // openHistory opens what to compare with: what was given as a baseline; else the
 // server that the build comes from; else the store.
-func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Source, st *store.Store) (h history, notes []string, err error) {
+func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Source, st *store.Store) (h history, notes []detect.Note, err error) {
 	ui := cmp.Or(o.UI, from.UI)
 	switch {
 	case o.Baseline == "" && from.History == nil:
@@ -128,7 +129,7 @@ type checker struct {
 	judged fetch.Memory
 	served bool // the builds come from a server that keeps them: no store has to
 
-	notes    []string
+	notes    []detect.Note
 	troubles []error // with what follows a verdict
 }
 
@@ -136,7 +137,7 @@ type checker struct {
 func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
 	branch, repository := c.names.Base(&b.Build)
 	if b.Branch == "" && b.PullRequest == "" {
-		c.note("nothing says the branch of the build: it counts as one of %s (--branch says another)", branch)
+		c.note(detect.KindUnknownBranch, "nothing says the branch of the build: it counts as one of %s (--branch says another)", branch)
 	}
 	q := fetch.Query{
 		Build: &b.Build, BaseBranch: branch, BaseRepository: repository,
@@ -175,7 +176,7 @@ func (c *checker) record(ctx context.Context, b *target) bool {
 	switch {
 	case c.options.Record == Always, c.options.Record == Auto && b.justMade && !c.served:
 	case c.options.Record == Auto && b.unstarted && !c.served:
-		c.note("not recorded: its start is unknown; --record always")
+		c.note(detect.KindNotRecorded, "not recorded: its start is unknown; --record always")
 		return false
 	default:
 		return false
@@ -183,18 +184,18 @@ func (c *checker) record(ctx context.Context, b *target) bool {
 	sum, err := c.store.Record(ctx, []detect.Build{b.Build})
 	for _, clash := range sum.Clashes {
 		c.env.Console.Warn(clash.Error())
-		c.note("%s", console.Printable(clash.Error()))
+		c.note(detect.KindNotRecorded, "%s", console.Printable(clash.Error()))
 	}
 	if err != nil {
 		c.troubles = append(c.troubles, err)
-		c.note("not recorded: %s", console.Printable(err.Error()))
+		c.note(detect.KindNotRecorded, "not recorded: %s", console.Printable(err.Error()))
 	}
 	return err == nil
 }
 
 // note adds a note to the report. What others wrote is masked before.
-func (c *checker) note(format string, args ...any) {
-	c.notes = append(c.notes, fmt.Sprintf(format, args...))
+func (c *checker) note(kind detect.Kind, format string, args ...any) {
+	c.notes = append(c.notes, detect.Note{Kind: kind, Text: fmt.Sprintf(format, args...)})
 }
 
 // noteEmpty says why a history may hold nothing to compare with, where it
@@ -212,7 +213,7 @@ func (c *checker) noteEmpty(ctx context.Context, b *detect.Build, h *detect.Hist
 			}
 		}
 		if branches = distinct(branches); len(branches) > 0 {
-			c.note("no build of `%s` is known, but builds of %s are: --base-branch says which is the base",
+			c.note(detect.KindHistory, "no build of `%s` is known, but builds of %s are: --base-branch says which is the base",
 				h.BaseBranch, strings.Join(branches[:min(len(branches), most)], ", "))
 		}
 		return nil
@@ -226,32 +227,23 @@ func (c *checker) noteEmpty(ctx context.Context, b *detect.Build, h *detect.Hist
 		if p.Name == b.Pipeline || p.Name == "" {
 			return nil
 		}
-		known = append(known, fmt.Sprintf("%s (%s)", p.Name, count(p.Builds, "build")))
+		known = append(known, fmt.Sprintf("%s (%s)", p.Name, report.Count(p.Builds, "build")))
 	}
 	if more := len(known) - most; more > 0 {
 		known = append(known[:most], "…")
 	}
 	if len(known) > 0 {
-		c.note("no build of pipeline %s is known; the history holds %s: give --pipeline", b.Pipeline, strings.Join(known, ", "))
+		c.note(detect.KindHistory, "no build of pipeline %s is known; the history holds %s: give --pipeline", b.Pipeline, strings.Join(known, ", "))
 	}
 	return nil
 }
 
-// distinct keeps the first of equal texts.
-func distinct(texts []string) []string {
-	var out []string
-	for _, t := range texts {
-		if !slices.Contains(out, t) {
-			out = append(out, t)
+// distinct keeps the first of equal values.
+func distinct[T comparable](values []T) (list []T) {
+	for _, v := range values {
+		if !slices.Contains(list, v) {
+			list = append(list, v)
 		}
 	}
-	return out
-}
-
-// count is a number of things: "1 build", "2 builds".
-func count(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return fmt.Sprintf("%d %s", n, thing)
+	return list
 }

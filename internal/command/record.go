@@ -12,6 +12,7 @@ import (
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/console"
+	"github.com/buildregress/buildregress/report"
 )
 
 // RecordOptions are what the record command is asked to do.
@@ -65,7 +66,7 @@ func put(ctx context.Context, env *Env, url string, list []detect.Build) error {
 		}
 	}
 	if nowhere > 0 {
-		env.Console.Warn(fmt.Sprintf("nothing says the branch of %s: counted as builds of the base branch (--branch says another)", count(nowhere, "build")))
+		env.Console.Warn(fmt.Sprintf("nothing says the branch of %s: counted as builds of the base branch (--branch says another)", report.Count(nowhere, "build")))
 	}
 	st, err := store.Open(ctx, url)
 	if err != nil {
@@ -79,6 +80,6 @@ func put(ctx context.Context, env *Env, url string, list []detect.Build) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(env.Stdout, "%s read, %d new in %s\n", count(len(list), "build"), sum.Added, console.Printable(url))
+	_, err = fmt.Fprintf(env.Stdout, "%s read, %d new in %s\n", report.Count(len(list), "build"), sum.Added, console.Printable(url))
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/internal/ci"
+	"github.com/buildregress/buildregress/report"
 )
 
 // A replayer judges builds of a history, each by those before it.
@@ -59,7 +60,7 @@ func (r *replayer) query(b *detect.Build) fetch.Query {
 }
 
 // replay judges the newest builds of a pipeline.
-func (r *replayer) replay(ctx context.Context, pipeline string) (out detect.BacktestResult, notes []string, err error) {
+func (r *replayer) replay(ctx context.Context, pipeline string) (out detect.BacktestResult, notes []detect.Note, err error) {
 	builds := r.of[pipeline]
 	from := max(0, len(builds)-r.options.Builds)
 	replays := make([]detect.Replay, len(builds))
@@ -86,8 +87,11 @@ func (r *replayer) replay(ctx context.Context, pipeline string) (out detect.Back
 }
 
 // branchNotes tell what about the builds' branches may not be as it looks.
-func (r *replayer) branchNotes(builds []detect.Build) (notes []string) {
+func (r *replayer) branchNotes(builds []detect.Build) (notes []detect.Note) {
 	const most = 3
+	note := func(kind detect.Kind, format string, args ...any) {
+		notes = append(notes, detect.Note{Kind: kind, Text: fmt.Sprintf(format, args...)})
+	}
 	nowhere, base := 0, 0
 	var others []string
 	for i := range builds {
@@ -105,11 +109,11 @@ func (r *replayer) branchNotes(builds []detect.Build) (notes []string) {
 	}
 	branch, _ := r.names.Base(&builds[0])
 	if nowhere > 0 {
-		notes = append(notes, fmt.Sprintf("nothing says the branch of %s: counted as builds of `%s` (--branch says another)", count(nowhere, "build"), branch))
+		note(detect.KindUnknownBranch, "nothing says the branch of %s: counted as builds of `%s` (--branch says another)", report.Count(nowhere, "build"), branch)
 	}
 	if others = distinct(others); base == 0 && len(others) > 0 {
-		notes = append(notes, fmt.Sprintf("no build of `%s` is known, but builds of %s are: --base-branch says which is the base",
-			branch, strings.Join(others[:min(len(others), most)], ", ")))
+		note(detect.KindHistory, "no build of `%s` is known, but builds of %s are: --base-branch says which is the base",
+			branch, strings.Join(others[:min(len(others), most)], ", "))
 	}
 	return notes
 }
