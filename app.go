@@ -84,7 +84,7 @@ var commands = []struct {
 }{
 	{"check", checkOptions, check},
 	{"record", recordOptions, record},
-	{"backtest", backtestOptions, backtest},
+	{"backtest", backtestOptions, runBacktest},
 	{"version", nil, version},
 	{"help", nil, help},
 }

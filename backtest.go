@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/backtest"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/report"
@@ -72,9 +73,9 @@ func planInjection(s settings) (float64, error) {
 // maxReplayed is how many builds of a pipeline are replayed if nothing is said.
 const maxReplayed = 1000
 
-// backtest replays a history as if each of its builds were new, and reports what
+// runBacktest replays a history as if each of its builds were new, and reports what
 // would have been called.
-func backtest(ctx context.Context, w *world, s settings, args []string) (code int, err error) {
+func runBacktest(ctx context.Context, w *world, s settings, args []string) (code int, err error) {
 	plan, err := planBacktest(w, s, args)
 	if err != nil {
 		return 0, err
@@ -91,9 +92,9 @@ func backtest(ctx context.Context, w *world, s settings, args []string) (code in
 		return 0, err
 	}
 	r := newReplayer(w, &plan, names, list)
-	out := detect.Backtest{
+	out := backtest.Report{
 		SchemaVersion: detect.SchemaVersion, FailOn: plan.failOn, Thresholds: plan.policy.Thresholds,
-		Results: []detect.BacktestResult{},
+		Results: []backtest.Result{},
 	}
 	for _, name := range r.pipelines() {
 		result, more, err := r.replay(ctx, name)
@@ -226,17 +227,17 @@ func (r *replayer) query(b *detect.Build) fetch.Query {
 }
 
 // replay judges the newest builds of a pipeline.
-func (r *replayer) replay(ctx context.Context, pipeline string) (out detect.BacktestResult, notes []string, err error) {
+func (r *replayer) replay(ctx context.Context, pipeline string) (out backtest.Result, notes []string, err error) {
 	builds := r.of[pipeline]
 	from := max(0, len(builds)-r.plan.builds)
-	replays := make([]detect.Replay, len(builds))
+	replays := make([]backtest.Replay, len(builds))
 	bar := r.w.progress("replaying "+pipeline, len(builds)-from)
 	err = inParallel(ctx, len(builds)-from, func(i int) error {
 		i += from
 		h, err := r.memory.History(ctx, r.query(&builds[i]))
 		if err == nil {
 			result := detect.Judge(&builds[i], h, r.plan.policy)
-			replays[i] = detect.NewReplay(&result, &r.plan.policy, r.plan.failOn)
+			replays[i] = backtest.NewReplay(&result, r.plan.failOn)
 			bar.add(1)
 		}
 		return err
@@ -245,7 +246,7 @@ func (r *replayer) replay(ctx context.Context, pipeline string) (out detect.Back
 	if err != nil {
 		return out, nil, err
 	}
-	out = detect.Tally(pipeline, replays[from:])
+	out = backtest.Summarize(pipeline, replays[from:])
 	if r.plan.inject > 0 {
 		out.Injection, err = r.inject(ctx, pipeline, replays)
 	}

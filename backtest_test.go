@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/backtest"
 )
 
 // alphaHistory is a store that holds the recorded builds as they were made: thirty
@@ -33,7 +34,7 @@ func alphaHistory(tb testing.TB) (url string) {
 
 var fine = []string{"--min-delta", "30ms", "--min-slowdown", "10%"}
 
-func backtestJSON(tb testing.TB, args ...string) (b detect.Backtest) {
+func backtestJSON(tb testing.TB, args ...string) (b backtest.Report) {
 	tb.Helper()
 	code, out := inProcess(tb, append([]string{"backtest", "--format", "json"}, args...)...)
 	if err := json.Unmarshal([]byte(out), &b); err != nil || code != exitOK || b.SchemaVersion != 1 {
@@ -111,7 +112,7 @@ func TestBacktestInjects(t *testing.T) {
 	if b := backtestJSON(t, args...); b.Results[0].Injection != nil {
 		t.Error("injected, and nobody asked")
 	}
-	found := func(factor string) *detect.Injection {
+	found := func(factor string) *backtest.Injection {
 		return backtestJSON(t, append(args, "--inject", factor)...).Results[0].Injection
 	}
 	large, small := found("3"), found("1.2")
@@ -157,7 +158,7 @@ func TestBacktestDraws(t *testing.T) {
 	names := &namer{now: w.now}
 	names.given.baseBranch = "main"
 	const most = 20
-	replay := func() *detect.Injection {
+	replay := func() *backtest.Injection {
 		r := newReplayer(w, &plan, names, longHistory(20, 12))
 		r.maxCases = most
 		out, _, err := r.replay(t.Context(), "app")
