@@ -18,6 +18,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/backtest"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // alphaHistory is a store that holds the recorded builds as they were made: thirty
@@ -137,7 +138,7 @@ func longHistory(n, steps int) []detect.Build {
 		for k := range steps {
 			text := fmt.Sprintf("RUN make part%d", k)
 			s := detect.Step{
-				Key: detect.KeyOf("", "build", text), Name: fmt.Sprintf("[build %d/%d] %s", k+1, steps, text), Stage: "build", Index: k + 1, Count: steps,
+				Key: dockerfile.Key("", "build", text), Name: fmt.Sprintf("[build %d/%d] %s", k+1, steps, text), Stage: "build", Index: k + 1, Count: steps,
 				Start: b.Start.Add(b.Duration), Duration: time.Duration(float64(2+k%9) * 1e9 * math.Exp(0.08*rng.NormFloat64())),
 			}
 			if k%10 == 0 && i%10 != 0 {

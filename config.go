@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/glob"
 )
 
 // configPath is read if it is there and no other is named.
@@ -172,7 +173,7 @@ func parseRule(path, from string, entry *yaml.Node) (detect.Rule, error) {
 		one := settings{name: {[]string{text}, at + ": " + name}}
 		switch name {
 		case "step":
-			rule.Step = detect.Glob(text)
+			rule.Step = glob.Pattern(text)
 		case "ignore":
 			rule.Ignore = text
 		case "min-slowdown":
@@ -202,7 +203,7 @@ func parseAcceptance(path, from string, entry *yaml.Node) (detect.Acceptance, er
 		}
 		switch name {
 		case "step":
-			a.Step = detect.Glob(text)
+			a.Step = glob.Pattern(text)
 		case "since":
 			if a.Since = text; !revision.MatchString(text) {
 				return usagef("%s: since: %q is no revision: 7 to 64 hexadecimal digits", at, text)

@@ -16,9 +16,9 @@ type Trial struct {
 	// New holds the branch's builds in which the step ran, oldest first; the last
 	// is the build to be judged. At most maxEvidence of them are looked at.
 	New []time.Duration
-	// Runners holds the runner factor of each of New as seen by the other steps
-	// of that build, as many as New; none where they could not be estimated.
-	Runners []Runner
+	// Runners holds what the other steps of each build of New say of its machine, as
+	// many as New; none where that could not be estimated. Their Step is empty.
+	Runners []RunnerReading
 	// Recent of the newest samples of History are among New as well: on the base
 	// branch the newest builds are under judgement themselves, not the level.
 	Recent int
@@ -32,13 +32,6 @@ type Trial struct {
 	// Foreign tells that builds of other branches fill the history up: they are
 	// not what the step is compared with, so it is suspect at most.
 	Foreign bool
-}
-
-// A Runner is the logarithm of the factor by which a machine was slower than
-// usual, and how uncertain it is for any one step.
-type Runner struct {
-	Log float64
-	SD  float64
 }
 
 // A Decision is what became of a Trial.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 const (
@@ -48,10 +49,10 @@ func newBuild(branch string, n int, steps []step) detect.Build {
 	}
 	index := map[string]int{}
 	for i, from := range steps {
-		name := detect.ParseName(from.name)
+		name := dockerfile.ParseName(from.name)
 		s := &b.Steps[i]
 		*s = detect.Step{
-			ID: fmt.Sprint(i), Name: from.name, Key: detect.KeyOf(name.Platform, name.Stage, name.Text),
+			ID: fmt.Sprint(i), Name: from.name, Key: dockerfile.Key(name.Platform, name.Stage, name.Text),
 			Stage: name.Stage, Index: name.Index, Count: name.Count, Start: b.Start, Duration: from.took,
 		}
 		if from.cached {
