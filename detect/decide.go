@@ -9,7 +9,8 @@ import (
 
 // A Trial is one step put to the test: its history, and its durations in the
 // newest builds of the branch under judgement. Nothing else about a step is
-// known to Decide, so that it can be measured on series of any origin.
+// known to Decide, so that it can be measured on series of any origin. No count in it
+// is below 0.
 type Trial struct {
 	// History holds the executed samples of the baseline, newest first.
 	History []time.Duration
@@ -67,8 +68,10 @@ const (
 
 // Decide judges all steps of one build together. It is deterministic, and the
 // order of the trials does not matter. Only times relative to t.MinDelta and the
-// resolution matter, not the unit.
-func Decide(trials []Trial, t Thresholds) []Decision { return newPanel(trials, t).decide() }
+// resolution matter, not the unit. Zero thresholds are DefaultThresholds.
+func Decide(trials []Trial, t Thresholds) []Decision {
+	return newPanel(trials, t.orDefaults()).decide()
+}
 
 // A panel is the judgements on all trials of one build.
 type panel struct {
@@ -84,7 +87,7 @@ func newPanel(trials []Trial, t Thresholds) *panel {
 	concurrently(len(trials), func(i int) {
 		trial, t := &trials[i], t
 		if trial.Thresholds != nil {
-			t = *trial.Thresholds
+			t = trial.Thresholds.orDefaults()
 		}
 		if reason := unfit(trial, t); reason != "" {
 			p.decisions[i] = Decision{Status: StatusUnjudged, Reason: reason, P: 1, Q: 1}

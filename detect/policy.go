@@ -17,7 +17,8 @@ const (
 	Edited   = "edited; was "
 )
 
-// A Policy is what a team asks of its builds.
+// A Policy is what a team asks of its builds. The zero Policy asks for nothing of its
+// own: builds are judged by DefaultThresholds.
 type Policy struct {
 	Thresholds
 	Max    Seconds // hard budget of the whole build, 0 for none

@@ -240,7 +240,9 @@ func (s Status) String() string                { return nameOf(statusNames, int(
 func (s Status) MarshalText() ([]byte, error)  { return []byte(s.String()), nil }
 func (s *Status) UnmarshalText(b []byte) error { return parseName(statusNames, b, "status", s) }
 
-// Thresholds say how much of what counts as a finding.
+// Thresholds say how much of what counts as a finding. Zero Thresholds stand for
+// DefaultThresholds; in others, a Window, MinHistory or FDR out of its range is brought
+// into it. A Result tells those that were used.
 type Thresholds struct {
 	Window      int     `json:"window"`            // samples of a step that are looked at, the newest; ≥ MinHistory
 	MinHistory  int     `json:"min_history"`       // fewer samples than this are not judged by; ≥ 3
