@@ -22,7 +22,7 @@ func mayImport(folder, path string) bool {
 	case ".":
 		return true
 	case "detect":
-		return inside("gonum.org/v1/gonum")
+		return inside(module+"/detect") || inside("gonum.org/v1/gonum")
 	case "fetch":
 		return inside(module+"/detect") || inside(module+"/fetch") || !inside(module) && !inside("github.com/urfave")
 	case "report":

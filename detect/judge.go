@@ -29,8 +29,13 @@ type History struct {
 	Notes []Note
 }
 
-// Judge compares one build with its history, step by step.
+// Judge compares one build, which is not nil, with its history, step by step. A nil
+// history is an empty one: then the build is unjudged. Neither is changed.
+//
+// What the history says of itself is believed: that its builds succeeded, are of the
+// build's pipeline and began before it. Lists that are not newest first are put in order.
 func Judge(build *Build, history *History, p Policy) Result {
+	history, p.Thresholds = history.orEmpty(), p.Thresholds.orDefaults()
 	t := p.Thresholds
 	base, branch, filled := comparable(build, history, t)
 	var a *arranged

@@ -5,9 +5,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/glob"
 )
 
-// A Policy is what a team asks of its builds.
+// A Policy is what a team asks of its builds. The zero Policy asks for nothing of its
+// own: builds are judged by DefaultThresholds.
 type Policy struct {
 	Thresholds
 	Max    Seconds // hard budget of the whole build, 0 for none
@@ -17,7 +20,7 @@ type Policy struct {
 
 // A Rule is what is asked of the steps that it matches.
 type Rule struct {
-	Step        Glob
+	Step        glob.Pattern
 	MinSlowdown float64 // instead of Thresholds.MinSlowdown, 0 to leave it
 	MinDelta    Seconds // instead of Thresholds.MinDelta, 0 to leave it
 	Max         Seconds // hard budget of the step, 0 for none
@@ -27,7 +30,7 @@ type Rule struct {
 
 // An Acceptance starts a new level of the steps that it matches on purpose.
 type Acceptance struct {
-	Step  Glob
+	Step  glob.Pattern
 	Since string // the first revision of the new level, at least 7 digits of it
 	Why   string
 	From  string // where it stands, for people
@@ -87,7 +90,7 @@ func (p *Policy) idle(a *arranged) (notes []Note) {
 			keys[a.base[b].Steps[i].Key] = true
 		}
 	}
-	used := func(g Glob) bool {
+	used := func(g glob.Pattern) bool {
 		for key := range keys {
 			if g.Match(key) {
 				return true

@@ -1,6 +1,10 @@
 package detect
 
-import "time"
+import (
+	"time"
+
+	"github.com/buildregress/buildregress/detect/dockerfile"
+)
 
 // SchemaVersion is the version of the JSON form of Report. It grows when a
 // field changes its meaning or goes; new fields leave it as it is.
@@ -70,11 +74,11 @@ type RunnerFactor struct {
 	Baseline []float64       `json:"baseline_ln"`
 }
 
-// A RunnerReading is what one step says of the machine.
+// A RunnerReading is what one step, or several together, say of the machine.
 type RunnerReading struct {
-	Step string  `json:"step"` // its key
-	Ln   float64 `json:"ln"`   // natural logarithm of its time over what is usual
-	SD   float64 `json:"sd"`   // of that, in usual builds
+	Step string  `json:"step"` // its key; "" for several
+	Ln   float64 `json:"ln"`   // natural logarithm of the factor by which it was slower than usual
+	SD   float64 `json:"sd"`   // standard deviation of Ln for any one step
 }
 
 // Unusual tells whether the factor lies outside its usual range, its own
@@ -165,10 +169,14 @@ type StepResult struct {
 	MinDetectable3   float64  `json:"min_detectable_ratio_3"` // … that three builds of a branch would show
 	WallClockSeconds Seconds  `json:"wall_clock_seconds"`     // what the change cost the whole build
 	Slack            Seconds  `json:"slack_seconds"`          // how much longer it could take and cost nothing
-	WaitsFor         []int    `json:"waits_for,omitempty"`    // places in Steps of those that it waited for, where the source tells
-	Source           Position `json:"source"`
-	Links            Links    `json:"links"`
-	Notes            []Note   `json:"notes"`
+	WaitsFor         []int    `json:"waits_for,omitempty"`    // indices in Steps of those that it waited for, where the source tells
+
+	Source dockerfile.Position `json:"source"`
+	Links  struct {
+		Trace   string `json:"trace"`
+		Compare string `json:"compare"` // beside a usual build
+	} `json:"links"` // addresses where people can see the step
+	Notes []Note `json:"notes"`
 }
 
 // A Point is one sample of a step's history.
@@ -189,12 +197,6 @@ type Evidence struct {
 	Slow   int     `json:"slow"`   // in how many the step was slower than usual
 	Value  float64 `json:"value"`  // log10 of the odds that all of them are slower by one factor
 	Since  string  `json:"since"`  // revision of the first of them, where there are several
-}
-
-// Links are addresses where people can see the step.
-type Links struct {
-	Trace   string `json:"trace"`
-	Compare string `json:"compare"`
 }
 
 // A Verdict is the judgement on a build. The zero value is Unjudged: absence of
@@ -238,7 +240,9 @@ func (s Status) String() string                { return nameOf(statusNames, int(
 func (s Status) MarshalText() ([]byte, error)  { return []byte(s.String()), nil }
 func (s *Status) UnmarshalText(b []byte) error { return parseName(statusNames, b, "status", s) }
 
-// Thresholds say how much of what counts as a finding.
+// Thresholds say how much of what counts as a finding. Zero Thresholds stand for
+// DefaultThresholds; in others, a Window, MinHistory or FDR out of its range is brought
+// into it. A Result tells those that were used.
 type Thresholds struct {
 	Window      int     `json:"window"`            // samples of a step that are looked at, the newest; ≥ MinHistory
 	MinHistory  int     `json:"min_history"`       // fewer samples than this are not judged by; ≥ 3

@@ -79,7 +79,7 @@ func Sum(results []Result, failOn []string, notes []Note) Report {
 		if severity(r.Verdict) > severity(rep.Verdict) || i == 0 {
 			rep.Verdict = r.Verdict
 		}
-		if r.fails(failOn) {
+		if r.Fails(failOn) {
 			rep.ExitCode = 1
 		}
 	}
@@ -91,9 +91,9 @@ func severity(v Verdict) int {
 	return slices.Index([]Verdict{Pass, Unjudged, Unsure, Regressed}, v)
 }
 
-// fails tells whether the result is named in failOn. A cache loss fails only if
+// Fails tells whether the result is named in failOn. A cache loss fails only if
 // it is one that somebody should look at.
-func (r *Result) fails(failOn []string) bool {
+func (r *Result) Fails(failOn []string) bool {
 	for _, on := range failOn {
 		switch on {
 		case "never":

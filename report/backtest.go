@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/backtest"
 )
 
 // maxStopped is how many of the builds that would have been stopped are listed for
@@ -18,7 +19,7 @@ import (
 const maxStopped = 40
 
 // BacktestJSON writes a backtest for machines, as JSON writes a report.
-func BacktestJSON(w io.Writer, b *detect.Backtest) error {
+func BacktestJSON(w io.Writer, b *backtest.Report) error {
 	c := *b
 	c.FailOn, c.Notes, c.Results = list(c.FailOn), list(c.Notes), list(c.Results)
 	for i := range c.Results {
@@ -42,7 +43,7 @@ func BacktestJSON(w io.Writer, b *detect.Backtest) error {
 
 // BacktestText writes a backtest for a terminal or the log of a CI job, under the
 // rules of Text.
-func BacktestText(w io.Writer, b *detect.Backtest, o TextOptions) error {
+func BacktestText(w io.Writer, b *backtest.Report, o TextOptions) error {
 	out := bufio.NewWriter(w)
 	t := &textWriter{out: out, TextOptions: o.settled(), rows: maxRows}
 	for i := range b.Results {
@@ -59,7 +60,7 @@ func BacktestText(w io.Writer, b *detect.Backtest, o TextOptions) error {
 	return out.Flush() // holds the first error of all writes
 }
 
-func (t *textWriter) backtest(r *detect.BacktestResult, failOn []string) {
+func (t *textWriter) backtest(r *backtest.Result, failOn []string) {
 	t.styled(bold, say(code(r.Pipeline), fmt.Sprintf(": %s replayed, %s to %s", Count(r.Builds, "build"), day(r.First), day(r.Last))))
 	if r.Judged > 0 {
 		t.line(say(fmt.Sprintf("Judged %s: %d regressed (%s), %d unsure (%s).", Count(r.Judged, "build"),
@@ -82,7 +83,7 @@ func (t *textWriter) backtest(r *detect.BacktestResult, failOn []string) {
 }
 
 // stopped lists the builds that would have been stopped, newest first.
-func (t *textWriter) stopped(r *detect.BacktestResult, failOn []string) {
+func (t *textWriter) stopped(r *backtest.Result, failOn []string) {
 	t.out.WriteString("\n")
 	on := strings.Join(failOn, ", ")
 	if len(r.Stopped) == 0 {
@@ -98,7 +99,7 @@ func (t *textWriter) stopped(r *detect.BacktestResult, failOn []string) {
 	}
 }
 
-func stoppedLine(b *detect.StoppedBuild) line {
+func stoppedLine(b *backtest.StoppedBuild) line {
 	l := say(b.Start.UTC().Format("2006-01-02 15:04"), " ")
 	if b.Revision != "" {
 		l = say(l, code(shortRevision(b.Revision)), " ")
@@ -128,14 +129,14 @@ func stoppedLine(b *detect.StoppedBuild) line {
 }
 
 // couldShow lists from which slowdown on each step would have been called.
-func (t *textWriter) couldShow(r *detect.BacktestResult) {
+func (t *textWriter) couldShow(r *backtest.Result) {
 	if len(r.Steps) == 0 {
 		return
 	}
 	// Those that were called first, then the longest.
 	order := slices.Clone(r.Steps)
-	loud := func(s *detect.StepRecord) int { return min(1, s.Calls.Slower+s.Calls.Suspect) }
-	slices.SortStableFunc(order, func(x, y detect.StepRecord) int { return cmp.Compare(loud(&y), loud(&x)) })
+	loud := func(s *backtest.StepRecord) int { return min(1, s.Calls.Slower+s.Calls.Suspect) }
+	slices.SortStableFunc(order, func(x, y backtest.StepRecord) int { return cmp.Compare(loud(&y), loud(&x)) })
 	shown := map[string]bool{}
 	for i := range order[:min(len(order), t.rows)] {
 		shown[order[i].Key] = true
@@ -192,7 +193,7 @@ func columnWidth(rows [][]string, c int) (width int) {
 }
 
 // injection tells how often an injected slowdown was found.
-func (t *textWriter) injection(j *detect.Injection) {
+func (t *textWriter) injection(j *backtest.Injection) {
 	if j == nil {
 		return
 	}

@@ -9,23 +9,24 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/glob"
 )
 
 // Explain writes how the judgement on the steps that a glob means came about: all
 // numbers of it, in the words of the JSON report.
-func Explain(w io.Writer, r *detect.Report, glob string) error {
+func Explain(w io.Writer, r *detect.Report, pattern string) error {
 	out := bufio.NewWriter(w) // holds the first error of all writes
 	found := false
 	for i := range r.Results {
 		for j := range r.Results[i].Steps {
-			if s := &r.Results[i].Steps[j]; means(detect.Glob(glob), s) {
+			if s := &r.Results[i].Steps[j]; means(glob.Pattern(pattern), s) {
 				found = true
 				explainStep(out, &r.Results[i], s)
 			}
 		}
 	}
 	if !found {
-		fmt.Fprintf(out, "\nno step matches %s; they are written\n", Clean(glob))
+		fmt.Fprintf(out, "\nno step matches %s; they are written\n", Clean(pattern))
 		for i := range r.Results {
 			for _, s := range r.Results[i].Steps {
 				fmt.Fprintf(out, "  %s\n", Clean(s.Key))
@@ -37,10 +38,10 @@ func Explain(w io.Writer, r *detect.Report, glob string) error {
 
 // means tells whether a glob matches the key of a step, its name, or either without
 // the "[platform stage] " in front: what people see is what they write.
-func means(glob detect.Glob, s *detect.StepResult) bool {
+func means(pattern glob.Pattern, s *detect.StepResult) bool {
 	for _, text := range []string{s.Key, s.Name} {
 		_, instruction, _ := strings.Cut(text, "] ")
-		if glob.Match(text) || instruction != "" && glob.Match(instruction) {
+		if pattern.Match(text) || instruction != "" && pattern.Match(instruction) {
 			return true
 		}
 	}

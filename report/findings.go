@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // findings says what somebody should look at, dearest in wall clock first, and
@@ -158,7 +159,7 @@ func costs(s *detect.StepResult) line {
 }
 
 // at adds where the step stands in the Dockerfile.
-func at(l line, p detect.Position) line {
+func at(l line, p dockerfile.Position) line {
 	switch {
 	case p.File == "":
 		return l

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 func sec(s float64) detect.Seconds { return detect.Seconds(time.Duration(s * 1e9)) }
@@ -54,9 +55,9 @@ func reportOf(results ...detect.Result) *detect.Report {
 
 // step is a step with a history of 20 builds of about usual seconds.
 func step(name string, start, took, usual float64) detect.StepResult {
-	n := detect.ParseName(name)
+	n := dockerfile.ParseName(name)
 	s := detect.StepResult{
-		Key: detect.KeyOf(n.Platform, n.Stage, n.Text), Name: name, Stage: n.Stage, Platform: n.Platform,
+		Key: dockerfile.Key(n.Platform, n.Stage, n.Text), Name: name, Stage: n.Stage, Platform: n.Platform,
 		Status: detect.StatusSame, Start: sec(start), Current: sec(took), Usual: sec(usual), Low: sec(usual * 0.94),
 		High: sec(usual * 1.11), Expected: sec(usual), Delta: sec(took - usual), Ratio: took / usual, P: 0.4, Q: 0.7,
 		N: 20, Modes: []detect.Mode{{Seconds: sec(usual), Share: 1}}, MinDetectable: 1.62, MinDetectable3: 1.24,
@@ -115,7 +116,7 @@ func regressedResult() detect.Result {
 	npm := &r.Steps[3]
 	npm.Status, npm.Current, npm.Delta, npm.Ratio = detect.StatusSlower, sec(61), sec(20), 61.0/41
 	npm.P, npm.Q, npm.WallClockSeconds = 0.0002, 0.003, sec(18.2)
-	npm.Source = detect.Position{File: "Dockerfile", Line: 14}
+	npm.Source = dockerfile.Position{File: "Dockerfile", Line: 14}
 	npm.Evidence = detect.Evidence{Builds: 1, Slow: 1, Value: 3.1}
 	for i := 5; i < 7; i++ {
 		r.Steps[i].Start += sec(19)
@@ -290,7 +291,7 @@ func hostileReport(text string) *detect.Report {
 	for _, i := range []int{2, 3} {
 		s := &r.Steps[i]
 		s.Name, s.Key, s.Reason, s.Notes = text, "[-] "+text, note, []detect.Note{note}
-		s.Source = detect.Position{File: text, Line: 3}
+		s.Source = dockerfile.Position{File: text, Line: 3}
 	}
 	r.Steps[5].Reason = note
 	b := &r.Build

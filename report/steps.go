@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // names knows how the steps of one build are called in its report: by their
@@ -44,7 +45,7 @@ func instruction(name string) string {
 	if len(name) > maxClean { // nobody reads on, and it takes time
 		name = name[:maxClean]
 	}
-	return inTheWay.ReplaceAllString(detect.ParseName(name).Text, "$1")
+	return inTheWay.ReplaceAllString(dockerfile.ParseName(name).Text, "$1")
 }
 
 var inTheWay = regexp.MustCompile(`@sha256:[0-9a-f]{64}|^(RUN )(?:--mount=\S+ +)+`)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // brokeOffError is the error of a build whose progress just ends.
@@ -84,7 +85,7 @@ func worse(v, w *vertex) bool {
 
 // addStep adds the step, or the two, that a vertex is, and returns the id of
 // the one that others may wait for.
-func (p *Progress) addStep(s *steps, v *vertex, l label, at detect.Position) string {
+func (p *Progress) addStep(s *steps, v *vertex, l label, at dockerfile.Position) string {
 	step := detect.Step{Start: v.started, Source: at, Bytes: v.moved(), Error: stepError(v.err)}
 	id := shortID(v.digest)
 	switch l.kind {

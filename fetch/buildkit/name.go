@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // A kind is what sort of work a vertex is.
@@ -65,7 +65,7 @@ func kindOf(name string) kind {
 	case strings.HasPrefix(name, "docker-image://"), strings.HasPrefix(name, "resolve image config for "):
 		return internal
 	}
-	if stage := detect.ParseName(name).Stage; stage == internalStage || strings.HasPrefix(stage, "context ") {
+	if stage := dockerfile.ParseName(name).Stage; stage == internalStage || strings.HasPrefix(stage, "context ") {
 		return internal
 	}
 	return instruction
@@ -76,7 +76,7 @@ type label struct {
 	kind       kind
 	name       string
 	key        string
-	parsed     detect.Name
+	parsed     dockerfile.Name
 	dockerfile bool // an instruction of a Dockerfile, "[stage i/n]"
 }
 
@@ -92,7 +92,7 @@ func labelOf(name, text string) label {
 	if strings.TrimSpace(name) == "" {
 		name = "unnamed"
 	}
-	l := label{kind: kindOf(name), name: name, parsed: detect.ParseName(name)}
+	l := label{kind: kindOf(name), name: name, parsed: dockerfile.ParseName(name)}
 	l.dockerfile = l.parsed.Count > 0
 	keyText := l.parsed.Text
 	switch l.kind {
@@ -115,7 +115,7 @@ func labelOf(name, text string) label {
 	case cacheExport:
 		l.parsed.Stage = cacheExportStage
 	}
-	l.key = cut(detect.KeyOf(l.parsed.Platform, l.parsed.Stage, keyText), MaxName)
+	l.key = cut(dockerfile.Key(l.parsed.Platform, l.parsed.Stage, keyText), MaxName)
 	return l
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // steps gathers the steps of one build, from progress or from spans.
@@ -110,7 +111,7 @@ func (s *steps) addPush(exported *detect.Step, repository string, start, end tim
 		// What the exporter did last is what failed.
 		failed, exported.Error, exported.State = exported.Error, "", detect.Executed
 	}
-	l := label{kind: push, name: pushText, key: detect.KeyOf("", pushStage, pushText)}
+	l := label{kind: push, name: pushText, key: dockerfile.Key("", pushStage, pushText)}
 	if repository != "" {
 		l.name = "pushing " + Clean(repository, MaxName)
 	}

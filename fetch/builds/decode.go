@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
@@ -168,7 +169,7 @@ func (s *step) step() (detect.Step, error) {
 		if s.Source.Line < 0 {
 			return out, fmt.Errorf("source line is %d, less than none", s.Source.Line)
 		}
-		out.Source = detect.Position{File: clean(s.Source.File), Line: s.Source.Line}
+		out.Source = dockerfile.Position{File: clean(s.Source.File), Line: s.Source.Line}
 	}
 	if len(out.Inputs) == 0 {
 		out.Inputs = nil
@@ -176,7 +177,7 @@ func (s *step) step() (detect.Step, error) {
 	for i := range out.Inputs {
 		out.Inputs[i] = clean(out.Inputs[i])
 	}
-	name := detect.ParseName(out.Name)
+	name := dockerfile.ParseName(out.Name)
 	out.Platform, out.Stage, out.Index, out.Count = name.Platform, name.Stage, name.Index, name.Count
 	for _, f := range []struct{ to, from *string }{{&out.Platform, s.Platform}, {&out.Stage, s.Stage}} {
 		if f.from != nil {
@@ -188,7 +189,7 @@ func (s *step) step() (detect.Step, error) {
 			*f.to = *f.from
 		}
 	}
-	out.Key = detect.KeyOf(out.Platform, out.Stage, name.Text)
+	out.Key = dockerfile.Key(out.Platform, out.Stage, name.Text)
 	if s.Key != nil && *s.Key != "" {
 		out.Key = *s.Key
 	}

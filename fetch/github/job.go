@@ -8,6 +8,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
@@ -52,7 +53,7 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 		seen[task.GetNumber()] = true
 		name := clean(task.GetName())
 		step := detect.Step{
-			ID: strconv.FormatInt(task.GetNumber(), 10), Key: detect.KeyOf("", stage, name), Name: name, Stage: stage,
+			ID: strconv.FormatInt(task.GetNumber(), 10), Key: dockerfile.Key("", stage, name), Name: name, Stage: stage,
 			Start: start, Duration: end.Sub(start),
 		}
 		if c := task.GetConclusion(); c == "failure" || c == "cancelled" {

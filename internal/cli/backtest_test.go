@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/backtest"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // alphaHistory is a store that holds the recorded builds as they were made: thirty
@@ -33,7 +35,7 @@ func alphaHistory(tb testing.TB) (url string) {
 
 var fine = []string{"--min-delta", "30ms", "--min-slowdown", "10%"}
 
-func backtestJSON(tb testing.TB, args ...string) (b detect.Backtest) {
+func backtestJSON(tb testing.TB, args ...string) (b backtest.Report) {
 	tb.Helper()
 	code, out := inProcess(tb, append([]string{"backtest", "--format", "json"}, args...)...)
 	if err := json.Unmarshal([]byte(out), &b); err != nil || code != exitOK || b.SchemaVersion != detect.SchemaVersion {
@@ -111,7 +113,7 @@ func TestBacktestInjects(t *testing.T) {
 	if b := backtestJSON(t, args...); b.Results[0].Injection != nil {
 		t.Error("injected, and nobody asked")
 	}
-	found := func(factor string) *detect.Injection {
+	found := func(factor string) *backtest.Injection {
 		return backtestJSON(t, append(args, "--inject", factor)...).Results[0].Injection
 	}
 	large, small := found("3"), found("1.2")
@@ -136,7 +138,7 @@ func longHistory(n, steps int) []detect.Build {
 		for k := range steps {
 			text := fmt.Sprintf("RUN make part%d", k)
 			s := detect.Step{
-				Key: detect.KeyOf("", "build", text), Name: fmt.Sprintf("[build %d/%d] %s", k+1, steps, text), Stage: "build", Index: k + 1, Count: steps,
+				Key: dockerfile.Key("", "build", text), Name: fmt.Sprintf("[build %d/%d] %s", k+1, steps, text), Stage: "build", Index: k + 1, Count: steps,
 				Start: b.Start.Add(b.Duration), Duration: time.Duration(float64(2+k%9) * 1e9 * math.Exp(0.08*rng.NormFloat64())),
 			}
 			if k%10 == 0 && i%10 != 0 {
@@ -157,7 +159,7 @@ func TestBacktestDraws(t *testing.T) {
 	names := &namer{now: w.now}
 	names.given.baseBranch = "main"
 	const most = 20
-	replay := func() *detect.Injection {
+	replay := func() *backtest.Injection {
 		r := newReplayer(w, &plan, names, longHistory(20, 12))
 		r.maxCases = most
 		out, _, err := r.replay(t.Context(), "app")

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/glob"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -167,7 +168,7 @@ func parseRule(path, from string, entry *yaml.Node) (detect.Rule, error) {
 		}
 		switch name {
 		case "step":
-			rule.Step = detect.Glob(text)
+			rule.Step = glob.Pattern(text)
 		case "ignore":
 			rule.Ignore = text
 		case "min-slowdown":
@@ -198,7 +199,7 @@ func parseAcceptance(path, from string, entry *yaml.Node) (detect.Acceptance, er
 		}
 		switch name {
 		case "step":
-			a.Step = detect.Glob(text)
+			a.Step = glob.Pattern(text)
 		case "since":
 			if a.Since = text; !revision.MatchString(text) {
 				return usagef("%s: since: %q is no revision: 7 to 64 hexadecimal digits", at, text)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/testdata/fakegithub"
 )
 
@@ -314,8 +315,8 @@ func wide(n int, branch string, factor float64) detect.Build {
 		}
 		d := time.Duration(float64(10+i%7)*f*1e9) + time.Duration((n*7+i*5)%11)*10*time.Millisecond
 		b.Steps = append(b.Steps, detect.Step{
-			Key: detect.KeyOf("", "build", text), Name: text, Stage: "build", Start: b.Start, Duration: d,
-			Source: detect.Position{File: "Dockerfile", Line: i + 1},
+			Key: dockerfile.Key("", "build", text), Name: text, Stage: "build", Start: b.Start, Duration: d,
+			Source: dockerfile.Position{File: "Dockerfile", Line: i + 1},
 		})
 		b.Duration = max(b.Duration, d)
 	}
@@ -354,7 +355,7 @@ func TestNamesComeAliveNowhere(t *testing.T) {
 			s.Name = strings.Replace(s.Name, "make", "make @octocat #1 <img src=x> [x](https://evil.example) %0A::error::x ##[error]", 1)
 			s.Name += " ghp_0123456789abcdef0123456789abcdef0123\n::set-output name=verdict::pass\nend-"
 			s.Key = s.Name
-			s.Source = detect.Position{File: "Dockerfile", Line: 1 + i}
+			s.Source = dockerfile.Position{File: "Dockerfile", Line: 1 + i}
 		}
 		list[0].Pipeline = "app\n::error::x\nverdict=pass<!-- -->"
 		return list

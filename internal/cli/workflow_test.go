@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/testdata/fakegithub"
 )
@@ -67,7 +68,7 @@ func (w *workflow) check(wantCode, n int, seconds map[string]float64, flags ...s
 	w.t.Helper()
 	list := made(n, 1, "x", seconds)
 	for i := range list[0].Steps {
-		list[0].Steps[i].Source = detect.Position{File: "Dockerfile", Line: 10 + i}
+		list[0].Steps[i].Source = dockerfile.Position{File: "Dockerfile", Line: 10 + i}
 	}
 	w.write("new.jsonl", list)
 	return w.judge(wantCode, n, flags...)

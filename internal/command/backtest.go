@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/backtest"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/fetch/store"
@@ -48,9 +49,9 @@ func Backtest(ctx context.Context, env *Env, o *BacktestOptions) error {
 		return err
 	}
 	r := newReplayer(env, o, names, list)
-	out := detect.Backtest{
+	out := backtest.Report{
 		SchemaVersion: detect.SchemaVersion, FailOn: o.FailOn, Thresholds: o.Policy.Thresholds,
-		Results: []detect.BacktestResult{},
+		Results: []backtest.Result{},
 	}
 	for _, name := range r.pipelines() {
 		result, more, err := r.replay(ctx, name)
@@ -63,7 +64,7 @@ func Backtest(ctx context.Context, env *Env, o *BacktestOptions) error {
 	return writeBacktest(env.Stdout, &out, o)
 }
 
-func writeBacktest(w io.Writer, b *detect.Backtest, o *BacktestOptions) error {
+func writeBacktest(w io.Writer, b *backtest.Report, o *BacktestOptions) error {
 	if o.JSON {
 		return report.BacktestJSON(w, b)
 	}

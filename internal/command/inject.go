@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/backtest"
 )
 
 const (
@@ -30,10 +31,10 @@ type slowCase struct {
 
 // inject slows steps of the base branch's builds down, one in each case, and tells
 // how often that is found. replays are those of all builds of the pipeline.
-func (r *replayer) inject(ctx context.Context, pipeline string, replays []detect.Replay) (*detect.Injection, error) {
+func (r *replayer) inject(ctx context.Context, pipeline string, replays []backtest.Replay) (*backtest.Injection, error) {
 	builds := r.of[pipeline]
 	cases, base := r.slowCases(builds, replays)
-	out := &detect.Injection{Factor: r.options.Inject, Possible: len(cases)}
+	out := &backtest.Injection{Factor: r.options.Inject, Possible: len(cases)}
 	if len(cases) > r.maxCases {
 		out.Seed = caseSeed
 		rng := rand.New(rand.NewPCG(caseSeed, 0))
@@ -42,7 +43,7 @@ func (r *replayer) inject(ctx context.Context, pipeline string, replays []detect
 		slices.SortFunc(cases, func(a, b slowCase) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.place, b.place)) })
 	}
 	out.Cases = len(cases)
-	looks := make([][maxLooks]detect.Look, len(cases))
+	looks := make([][maxLooks]backtest.Look, len(cases))
 	bar := r.env.Console.Progress("slowing down steps of "+pipeline, len(cases))
 	err := inParallel(ctx, len(cases), func(i int) error {
 		defer bar.Add(1)
@@ -52,7 +53,7 @@ func (r *replayer) inject(ctx context.Context, pipeline string, replays []detect
 	if err != nil {
 		return nil, err
 	}
-	out.Looks = make([]detect.Look, maxLooks)
+	out.Looks = make([]backtest.Look, maxLooks)
 	for k := range out.Looks {
 		out.Looks[k].Builds = k + 1
 		for i := range looks {
@@ -64,7 +65,7 @@ func (r *replayer) inject(ctx context.Context, pipeline string, replays []detect
 
 // slowCases are the steps of base builds that were checked and may be slowed down by
 // enough to be told, and the places of all base builds that succeeded.
-func (r *replayer) slowCases(builds []detect.Build, replays []detect.Replay) (cases []slowCase, base []int) {
+func (r *replayer) slowCases(builds []detect.Build, replays []backtest.Replay) (cases []slowCase, base []int) {
 	for i := range builds {
 		q := r.query(&builds[i])
 		if builds[i].Outcome != detect.OK || !q.IsBase(&builds[i]) {
@@ -73,7 +74,7 @@ func (r *replayer) slowCases(builds []detect.Build, replays []detect.Replay) (ca
 		base = append(base, i)
 		for k := range replays[i].Checks {
 			if c := &replays[i].Checks[k]; c.Injectable(r.options.Inject) {
-				cases = append(cases, slowCase{i, c.Place})
+				cases = append(cases, slowCase{i, c.Index})
 			}
 		}
 	}
@@ -82,7 +83,7 @@ func (r *replayer) slowCases(builds []detect.Build, replays []detect.Replay) (ca
 
 // look judges the build of a case, and the next base builds in which the step ran, as
 // the first builds of a branch that began before them.
-func (r *replayer) look(ctx context.Context, builds []detect.Build, base []int, c slowCase, looks *[maxLooks]detect.Look) error {
+func (r *replayer) look(ctx context.Context, builds []detect.Build, base []int, c slowCase, looks *[maxLooks]backtest.Look) error {
 	first, _ := slices.BinarySearch(base, c.at)
 	key, rank := builds[c.at].Steps[c.place].Key, rankOf(&builds[c.at], c.place)
 	var branch []detect.Build // newest first
@@ -92,7 +93,7 @@ func (r *replayer) look(ctx context.Context, builds []detect.Build, base []int, 
 		if place < 0 {
 			continue
 		}
-		slowed := detect.Slowed(b, place, r.options.Inject)
+		slowed := backtest.SlowDown(b, place, r.options.Inject)
 		slowed.Branch = injectedBranch
 		// What the builds of the branch are compared with was there before the first.
 		asked := slowed

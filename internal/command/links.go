@@ -20,7 +20,7 @@ func addTraceLinks(r *detect.Result, b *detect.Build, h *detect.History, ui trac
 		step := &r.Steps[i]
 		switch step.Status {
 		case detect.StatusSlower, detect.StatusSuspect, detect.StatusFaster, detect.StatusOverBudget, detect.StatusCacheLost:
-			step.Links = detect.Links{Trace: ui.Trace(b.Trace, ids[step.Key]), Compare: compare}
+			step.Links.Trace, step.Links.Compare = ui.Trace(b.Trace, ids[step.Key]), compare
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/backtest"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/report"
@@ -60,17 +61,17 @@ func (r *replayer) query(b *detect.Build) fetch.Query {
 }
 
 // replay judges the newest builds of a pipeline.
-func (r *replayer) replay(ctx context.Context, pipeline string) (out detect.BacktestResult, notes []detect.Note, err error) {
+func (r *replayer) replay(ctx context.Context, pipeline string) (out backtest.Result, notes []detect.Note, err error) {
 	builds := r.of[pipeline]
 	from := max(0, len(builds)-r.options.Builds)
-	replays := make([]detect.Replay, len(builds))
+	replays := make([]backtest.Replay, len(builds))
 	bar := r.env.Console.Progress("replaying "+pipeline, len(builds)-from)
 	err = inParallel(ctx, len(builds)-from, func(i int) error {
 		i += from
 		h, err := r.memory.History(ctx, r.query(&builds[i]))
 		if err == nil {
 			result := detect.Judge(&builds[i], h, r.options.Policy)
-			replays[i] = detect.NewReplay(&result, &r.options.Policy, r.options.FailOn)
+			replays[i] = backtest.NewReplay(&result, r.options.FailOn)
 			bar.Add(1)
 		}
 		return err
@@ -79,7 +80,7 @@ func (r *replayer) replay(ctx context.Context, pipeline string) (out detect.Back
 	if err != nil {
 		return out, nil, err
 	}
-	out = detect.Tally(pipeline, replays[from:])
+	out = backtest.Summarize(pipeline, replays[from:])
 	if r.options.Inject > 0 {
 		out.Injection, err = r.inject(ctx, pipeline, replays)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // Start is when build 0 begins.
@@ -30,7 +31,7 @@ func Builds(first, count int, branch string, seconds map[string]float64) (list [
 			d := time.Duration(took * noise * 1e9).Truncate(time.Millisecond)
 			text := "RUN make " + step
 			b.Steps = append(b.Steps, detect.Step{
-				Key: detect.KeyOf("", "build", text), Name: fmt.Sprintf("[build %d/6] %s", j+1, text),
+				Key: dockerfile.Key("", "build", text), Name: fmt.Sprintf("[build %d/6] %s", j+1, text),
 				Stage: "build", Index: j + 1, Count: 6, Start: b.Start.Add(b.Duration), Duration: d,
 			})
 			b.Duration += d

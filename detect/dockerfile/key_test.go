@@ -1,4 +1,4 @@
-package detect
+package dockerfile
 
 import (
 	"strings"
@@ -31,7 +31,7 @@ func TestParseName(t *testing.T) {
 	}
 }
 
-func TestKeyOf(t *testing.T) {
+func TestKey(t *testing.T) {
 	hex64 := strings.Repeat("0123456789abcdef", 4)
 	tests := []struct{ platform, stage, text, want string }{
 		{"", "", "RUN make", "[-] RUN make"},
@@ -48,9 +48,9 @@ func TestKeyOf(t *testing.T) {
 		{"", "b", "EXPOSE 8080", "[b] EXPOSE 8080"},
 	}
 	for _, tt := range tests {
-		got := KeyOf(tt.platform, tt.stage, tt.text)
+		got := Key(tt.platform, tt.stage, tt.text)
 		if got != tt.want {
-			t.Errorf("KeyOf(%q, %q, %q) = %q, want %q", tt.platform, tt.stage, tt.text, got, tt.want)
+			t.Errorf("Key(%q, %q, %q) = %q, want %q", tt.platform, tt.stage, tt.text, got, tt.want)
 		}
 		if again := steady(steady(tt.text)); again != steady(tt.text) {
 			t.Errorf("steady is not: %q becomes %q", steady(tt.text), again)
@@ -65,8 +65,8 @@ func FuzzParseName(f *testing.F) {
 	f.Add("[stage-1 2/2] COPY --from=a@sha256:00 /x /y")
 	f.Fuzz(func(t *testing.T, name string) {
 		n := ParseName(name)
-		key := KeyOf(n.Platform, n.Stage, n.Text)
-		if again := KeyOf(n.Platform, n.Stage, n.Text); again != key {
+		key := Key(n.Platform, n.Stage, n.Text)
+		if again := Key(n.Platform, n.Stage, n.Text); again != key {
 			t.Errorf("%q: the key is %q, then %q", name, key, again)
 		}
 	})

@@ -1,14 +1,14 @@
-package detect
+package glob
 
 import (
 	"strings"
 	"testing"
 )
 
-func TestGlob(t *testing.T) {
+func TestMatch(t *testing.T) {
 	for _, test := range []struct {
-		glob, text string
-		want       bool
+		pattern, text string
+		want          bool
 	}{
 		{"", "", true},
 		{"", "a", false},
@@ -25,8 +25,8 @@ func TestGlob(t *testing.T) {
 		{"[a-z]", "b", false},
 		{strings.Repeat("*a", 40) + "b", strings.Repeat("a", 5000), false}, // soon
 	} {
-		if got := Glob(test.glob).Match(test.text); got != test.want {
-			t.Errorf("Glob(%q).Match(%.40q) = %t", test.glob, test.text, got)
+		if got := Pattern(test.pattern).Match(test.text); got != test.want {
+			t.Errorf("Pattern(%q).Match(%.40q) = %t", test.pattern, test.text, got)
 		}
 	}
 }
