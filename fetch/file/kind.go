@@ -9,6 +9,7 @@ import (
 
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/spans"
 )
 
 // A format is what a file holds.
@@ -50,13 +51,13 @@ func (d *decoder) decode(name string, data []byte, depth int) error {
 	case progressLog:
 		err = d.progressLog(name, data)
 	case otlpJSON:
-		err = d.spans(name, data, Spans{}.OTLPJSON)
+		err = d.trace(name, data, spans.Decoder{}.OTLPJSON)
 	case otlpProto:
-		err = d.spans(name, data, Spans{}.OTLPProto)
+		err = d.trace(name, data, spans.Decoder{}.OTLPProto)
 	case jaegerJSON:
-		err = d.spans(name, data, Spans{}.Jaeger)
+		err = d.trace(name, data, spans.Decoder{}.Jaeger)
 	case spanStubs:
-		err = d.spans(name, data, SpanStubs)
+		err = d.trace(name, data, spans.Stubs)
 	case buildsFile:
 		err = d.buildsFile(name, data)
 	default:
@@ -85,7 +86,7 @@ func formatOf(data []byte) format {
 			return f
 		}
 	}
-	if data[0] == '\n' && checkTraces(data) == nil {
+	if spans.IsOTLPProto(data) {
 		return otlpProto
 	}
 	if isProgress(data) {

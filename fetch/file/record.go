@@ -12,6 +12,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/spans"
 )
 
 // A historyRecord is what BuildKit keeps of a build, as far as it is used. The
@@ -81,7 +82,7 @@ func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error
 	d.provenance(name, l, m, &a)
 	d.failure(name, l, m, &r, &a)
 	progress := d.status(name, l, m)
-	spans := d.trace(name, l, m)
+	spans := d.recordSpans(name, l, m)
 	if progress.Empty() && len(spans) > 0 {
 		builds, warnings := fromTrace(a, spans)
 		return d.add(name, builds, warnings)
@@ -146,9 +147,9 @@ func (d *decoder) status(name string, l *layoutReader, m ocispec.Manifest) *buil
 	return p
 }
 
-// trace reads the spans that the record keeps, none if it has none that can be
+// recordSpans reads the spans that the record keeps, none if it has none that can be
 // read.
-func (d *decoder) trace(name string, l *layoutReader, m ocispec.Manifest) []buildkit.Span {
+func (d *decoder) recordSpans(name string, l *layoutReader, m ocispec.Manifest) []buildkit.Span {
 	blob, err := l.layer(m, typeTrace)
 	if err != nil || blob == nil {
 		if err != nil {
@@ -156,11 +157,11 @@ func (d *decoder) trace(name string, l *layoutReader, m ocispec.Manifest) []buil
 		}
 		return nil
 	}
-	spans, err := SpanStubs(d.ctx, blob)
+	list, err := spans.Stubs(d.ctx, blob)
 	if err != nil {
 		d.warn(name, fmt.Errorf("trace: %w", err))
 	}
-	return spans
+	return list
 }
 
 // traceOf is the trace of a build whose progress is known: that of the spans of

@@ -23,8 +23,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/fetch/httpclient"
+	"github.com/buildregress/buildregress/fetch/spans"
 	"github.com/buildregress/buildregress/fetch/traces"
 )
 
@@ -101,12 +101,12 @@ func (g *GRPC) Trace(ctx context.Context, id string) ([]buildkit.Span, error) {
 	if err != nil {
 		return nil, fmt.Errorf("trace id %.40q is not 32 digits of hex", id)
 	}
-	var spans []buildkit.Span
+	var found []buildkit.Span
 	gather := traces.Gatherer{Take: func(_ string, more []buildkit.Span) error {
-		if len(spans)+len(more) > file.MaxSpans {
-			return fmt.Errorf("trace %s: %w", id, file.ErrTooManySpans)
+		if len(found)+len(more) > spans.Max {
+			return fmt.Errorf("trace %s: %w", id, spans.ErrTooMany)
 		}
-		spans = append(spans, more...)
+		found = append(found, more...)
 		return nil
 	}}
 	err = g.stream(ctx, func(ctx context.Context) (receiver, error) {
@@ -115,13 +115,13 @@ func (g *GRPC) Trace(ctx context.Context, id string) ([]buildkit.Span, error) {
 	if err == nil {
 		err = gather.End()
 	}
-	if status.Code(err) == codes.NotFound || err == nil && len(spans) == 0 {
+	if status.Code(err) == codes.NotFound || err == nil && len(found) == 0 {
 		return nil, traces.ErrNoTrace
 	}
 	if err != nil {
 		return nil, g.explain(ctx, "get trace", err)
 	}
-	return spans, nil
+	return found, nil
 }
 
 // Search finds traces.

@@ -1,4 +1,4 @@
-package file
+package spans
 
 import (
 	"cmp"
@@ -65,7 +65,7 @@ func (t jaegerTag) text() string {
 // Jaeger reads the spans of Jaeger JSON: an answer of its HTTP API, which may
 // hold many traces, or a bare trace. Several may follow each other. If a later
 // trace is bad, the spans of those before it are returned with the error.
-func (r Spans) Jaeger(ctx context.Context, data []byte) ([]buildkit.Span, error) {
+func (d Decoder) Jaeger(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	var spans []buildkit.Span
 	err := eachJSON(ctx, data, func(document []byte) error {
 		for trace, err := range jaegerTraces(document) {
@@ -79,7 +79,7 @@ func (r Spans) Jaeger(ctx context.Context, data []byte) ([]buildkit.Span, error)
 			if err := boundjson.Unmarshal(trace, &t); err != nil {
 				return err
 			}
-			if spans, err = t.appendTo(spans, r.Keep); err != nil {
+			if spans, err = t.appendTo(spans, d.Keep); err != nil {
 				return err
 			}
 		}
@@ -137,8 +137,8 @@ func answerError(list []byte) error {
 }
 
 func (t *jaegerTrace) appendTo(spans []buildkit.Span, keep buildkit.Keep) ([]buildkit.Span, error) {
-	if len(spans)+len(t.Spans) > MaxSpans {
-		return spans, ErrTooManySpans
+	if len(spans)+len(t.Spans) > Max {
+		return spans, ErrTooMany
 	}
 	resources := map[string]*buildkit.Resource{}
 	for id, p := range t.Processes {
