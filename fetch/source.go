@@ -88,10 +88,3 @@ func OnSameRunner[T any](q *Query, builds []T, runner func(T) string) []T {
 	}
 	return alike
 }
-
-// Plausible tells whether a build or a step can have begun at t. Nanoseconds since
-// 1970 can tell each such time.
-func Plausible(t time.Time) bool {
-	y := t.Year()
-	return 1970 <= y && y <= 2200
-}

@@ -111,8 +111,5 @@ func lastLine(said []byte) string {
 	const most = 500
 	lines := bytes.Split(bytes.TrimSpace(said), []byte("\n"))
 	line := bytes.TrimPrefix(bytes.TrimSpace(lines[len(lines)-1]), []byte("ERROR: "))
-	if len(line) > most {
-		line = append(bytes.Clone(line[:most]), "…"...)
-	}
-	return strings.ToValidUTF8(string(line), "\uFFFD")
+	return fetch.Cut(strings.ToValidUTF8(string(line), "\uFFFD"), most)
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
-	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/spans"
 )
 
@@ -157,7 +157,7 @@ func toldError(data []byte) string {
 	if len(data) > most || boundjson.Unmarshal(data, &answer) != nil {
 		return ""
 	}
-	return buildkit.Clean(answer.Error.Message, 200)
+	return fetch.Clean(answer.Error.Message, 200)
 }
 
 // unsupported says what the data looks like, and what to do about it.

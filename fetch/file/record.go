@@ -10,6 +10,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/spans"
@@ -41,7 +42,7 @@ type recordTime struct{ time.Time }
 func (t *recordTime) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '"' {
 		err := t.Time.UnmarshalJSON(b)
-		t.Time = unixTime(t.Unix(), int64(t.Nanosecond()))
+		t.Time = fetch.PlausibleOrZero(t.Time)
 		return err
 	}
 	var parts *struct {
@@ -57,11 +58,10 @@ func (t *recordTime) UnmarshalJSON(b []byte) error {
 
 // unixTime is a time if it can be one of a build, else the zero time.
 func unixTime(seconds, nanos int64) time.Time {
-	const y2200 = 7258118400
-	if seconds <= 0 || seconds >= y2200 || nanos < 0 || nanos >= 1e9 {
+	if nanos < 0 || nanos >= 1e9 {
 		return time.Time{}
 	}
-	return time.Unix(seconds, nanos).UTC()
+	return fetch.PlausibleOrZero(time.Unix(seconds, nanos))
 }
 
 // record reads one build record.
@@ -99,7 +99,7 @@ func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error
 func (r *historyRecord) account() buildkit.Account {
 	const grpcCanceled = 1
 	a := buildkit.Account{
-		Ref:        buildkit.Clean(r.Ref, 200),
+		Ref:        fetch.Clean(r.Ref, 200),
 		Start:      r.CreatedAt.Time,
 		End:        r.CompletedAt.Time,
 		Ended:      !r.CompletedAt.IsZero(),

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/spans"
@@ -200,7 +201,7 @@ func plain(text string) string {
 	if i := strings.LastIndex(text, around); i >= 0 {
 		text = strings.Trim(text[i+len(around):], `"`)
 	}
-	return buildkit.Clean(text, 300)
+	return fetch.Clean(text, 300)
 }
 
 // A translator makes spans as BuildKit's builds are made of. Spans that follow each

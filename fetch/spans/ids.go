@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 const maxID = 64 // bytes, twice what an id has
@@ -19,7 +19,7 @@ func hexID(id string) string {
 		return ""
 	}
 	if strings.Trim(id, "0123456789abcdef") != "" {
-		return buildkit.Clean(id, maxID) // no id, but it may still tell spans apart
+		return fetch.Clean(id, maxID) // no id, but it may still tell spans apart
 	}
 	return id[:min(len(id), maxID)]
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
@@ -130,7 +131,7 @@ func answerError(list []byte) error {
 	}
 	for _, e := range errs {
 		if e.Msg != "" {
-			return fmt.Errorf("the answer holds no trace, but an error: %s", buildkit.Clean(e.Msg, 200))
+			return fmt.Errorf("the answer holds no trace, but an error: %s", fetch.Clean(e.Msg, 200))
 		}
 	}
 	return nil

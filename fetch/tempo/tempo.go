@@ -18,6 +18,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/httpclient"
@@ -131,7 +132,7 @@ func wholeJSON(data []byte) error {
 		}
 	}
 	if answer.Status == "PARTIAL" {
-		return fmt.Errorf("%w: %s", errPartial, buildkit.Clean(answer.Message, 200))
+		return fmt.Errorf("%w: %s", errPartial, fetch.Clean(answer.Message, 200))
 	}
 	return nil
 }

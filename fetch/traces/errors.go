@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/httpclient"
 )
 
@@ -38,7 +38,7 @@ func WrapError(server, doing string, err error) *ServerError {
 	t := &ServerError{Server: server, Err: fmt.Errorf("%s: %w", doing, err)}
 	var status *httpclient.StatusError
 	if errors.As(err, &status) {
-		t.Err = fmt.Errorf("%s: %s", doing, buildkit.Clean(status.Error(), 300))
+		t.Err = fmt.Errorf("%s: %s", doing, fetch.Clean(status.Error(), 300))
 		switch status.Code {
 		case http.StatusUnauthorized, http.StatusForbidden:
 			t.Hint = HintAuth
@@ -48,7 +48,7 @@ func WrapError(server, doing string, err error) *ServerError {
 		return t
 	}
 	text := err.Error()
-	t.Err = fmt.Errorf("%s: %s", doing, buildkit.Clean(text, 300))
+	t.Err = fmt.Errorf("%s: %s", doing, fetch.Clean(text, 300))
 	switch {
 	case strings.Contains(text, "server gave HTTP response to HTTPS client"), strings.Contains(text, "first record does not look like a TLS handshake"):
 		t.Err, t.Hint = errors.New("the server speaks no TLS there"), "without TLS the address begins with "+strings.Replace(server[:strings.Index(server, ":")], "+https", "+http", 1)+"://"
