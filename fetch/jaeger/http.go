@@ -217,10 +217,8 @@ func (h *HTTP) explain(ctx context.Context, doing string, err error) error {
 	case errors.Is(err, errNoSuchAPI):
 		t.Err = fmt.Errorf("%s: it is no API of Jaeger that answers there", doing)
 		t.Hint = "give the address of Jaeger's pages, with the path that they are under"
-	case strings.Contains(err.Error(), "malformed HTTP response"),
-		// It spoke first, as HTTP/2 does: no error of reading, which is what <nil> says.
-		strings.Contains(err.Error(), "readLoopPeekFailLocked: %!w(<nil>)"):
-		t.Err, t.Hint = errors.New("the server does not speak HTTP there"), "gRPC is written jaeger://, and HTTP has another port, usually 16686"
+	case errors.Is(err, httpclient.ErrNotHTTP):
+		t.Err, t.Hint = err, "gRPC is written jaeger://, and HTTP has another port, usually 16686"
 	}
 	return t
 }

@@ -47,14 +47,13 @@ func WrapError(server, doing string, err error) *ServerError {
 		}
 		return t
 	}
-	text := err.Error()
-	t.Err = fmt.Errorf("%s: %s", doing, fetch.Clean(text, 300))
-	switch {
-	case strings.Contains(text, "server gave HTTP response to HTTPS client"), strings.Contains(text, "first record does not look like a TLS handshake"):
+	t.Err = fmt.Errorf("%s: %s", doing, fetch.Clean(err.Error(), 300))
+	switch httpclient.FaultOf(err) {
+	case httpclient.NoTLS:
 		t.Err, t.Hint = errors.New("the server speaks no TLS there"), "without TLS the address begins with "+strings.Replace(server[:strings.Index(server, ":")], "+https", "+http", 1)+"://"
-	case strings.Contains(text, "x509:"), strings.Contains(text, "certificate"):
+	case httpclient.Untrusted:
 		t.Hint = HintCertificate
-	case strings.Contains(text, "connection refused"), strings.Contains(text, "no such host"):
+	case httpclient.Refused, httpclient.NoSuchHost:
 		t.Hint = "is the server running, and is this its address?"
 	}
 	return t
