@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/buildregress/buildregress/fetch"
-	"github.com/buildregress/buildregress/fetch/buildx"
 	"github.com/buildregress/buildregress/fetch/github"
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/fetch/traces"
@@ -48,9 +46,10 @@ func (e outputError) Unwrap() error { return e.err }
 func hintFor(err error) string {
 	var usage usageError
 	var server *traces.ServerError
+	var known interface{ Hint() string }
 	switch {
-	case errors.As(err, &server) && server.Hint != "":
-		return server.Hint
+	case errors.As(err, &server) && server.Hint() != "":
+		return server.Hint()
 	case errors.As(err, &usage):
 		return usage.hint
 	case errors.Is(err, store.ErrDamaged):
@@ -67,14 +66,6 @@ func hintFor(err error) string {
 		return "with auto instead of always, what cannot be posted is a warning"
 	case errors.As(err, new(outputError)):
 		return "--output FORMAT=PATH names another place"
-	case errors.Is(err, buildx.ErrNoCommand):
-		return "install Docker with Buildx 0.24 or newer; or give a SOURCE: a build record, a progress log (docker buildx build --progress=rawjson), a trace or a builds file"
-	case errors.Is(err, buildx.ErrOld):
-		return "update Buildx to 0.24 or newer; or build with --progress=rawjson, and give that log"
-	case errors.Is(err, buildx.ErrNoRecord):
-		return "docker buildx history ls lists the records of the builder in use, and buildx:BUILDER/ takes the newest of another; a builder keeps about fifty, for two days"
-	case errors.Is(err, buildx.ErrBuilder):
-		return "docker buildx ls lists the builders and whether they run; buildx:BUILDER/ names another; or give a SOURCE: a build record, a progress log, a trace or a builds file"
 	case errors.As(err, new(timeoutError)), errors.Is(err, context.DeadlineExceeded):
 		return "--timeout allows for more time; 0 is as long as it takes"
 	case errors.Is(err, github.ErrDenied):
@@ -83,8 +74,8 @@ func hintFor(err error) string {
 		return "a token has more requests an hour than none: GITHUB_TOKEN; a cached .buildregress needs fewer of them"
 	case errors.Is(err, github.ErrNoRecords):
 		return "docker/build-push-action uploads a record when its job is over: within the job give buildx:, later --run-id names the run"
-	case errors.Is(err, fetch.ErrNoBuilds):
-		return "give a .dockerbuild record, a progress log (docker buildx build --progress=rawjson), an OTLP or Jaeger trace, or a builds file"
+	case errors.As(err, &known):
+		return known.Hint()
 	}
 	return ""
 }

@@ -3,7 +3,6 @@
 package fetch
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,7 +11,8 @@ import (
 )
 
 // ErrNoBuilds is returned where a source is readable and holds no build.
-var ErrNoBuilds = errors.New("no build in it")
+var ErrNoBuilds = ErrorWithHint("no build in it",
+	"give a .dockerbuild record, a progress log (docker buildx build --progress=rawjson), an OTLP or Jaeger trace, or a builds file")
 
 // A DecodeError says which input could not be read, and where in it.
 type DecodeError struct {

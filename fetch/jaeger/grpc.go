@@ -172,9 +172,9 @@ func (g *GRPC) explain(ctx context.Context, doing string, err error) error {
 	case codes.Unavailable:
 		g.unavailable(t)
 	case codes.Unauthenticated, codes.PermissionDenied:
-		t.Hint = traces.HintAuth
+		t.Advice = traces.HintAuth
 	case codes.Unimplemented:
-		t.Err, t.Hint = fmt.Errorf("%s: the server speaks gRPC, and is no query service of Jaeger: %s", doing, plain(text)), "the port of Jaeger's gRPC queries is usually 16685; that of OTLP, 4317, only takes traces"
+		t.Err, t.Advice = fmt.Errorf("%s: the server speaks gRPC, and is no query service of Jaeger: %s", doing, plain(text)), "the port of Jaeger's gRPC queries is usually 16685; that of OTLP, 4317, only takes traces"
 	case codes.ResourceExhausted, codes.InvalidArgument, codes.Unknown, codes.Internal, codes.OutOfRange:
 		if depth.MatchString(text) {
 			return &traces.LimitError{Err: t}
@@ -191,17 +191,17 @@ func (g *GRPC) unavailable(t *traces.ServerError) {
 	}
 	switch fault := last.fault(); {
 	case fault == httpclient.NoTLS:
-		t.Err, t.Hint = errors.New("the server speaks no TLS there"), "without TLS it is jaeger://"+g.address
+		t.Err, t.Advice = errors.New("the server speaks no TLS there"), "without TLS it is jaeger://"+g.address
 	case fault == httpclient.Untrusted:
-		t.Hint = traces.HintCertificate
+		t.Advice = traces.HintCertificate
 	case last.conn == nil:
-		t.Hint = "is Jaeger running, and is this the port of its gRPC queries, usually 16685?"
+		t.Advice = "is Jaeger running, and is this the port of its gRPC queries, usually 16685?"
 	case last.conn.SpeaksHTTP():
-		t.Err, t.Hint = errors.New("the server speaks HTTP there, not gRPC"), "give jaeger+http://"+g.address+", or the port of gRPC, usually 16685"
+		t.Err, t.Advice = errors.New("the server speaks HTTP there, not gRPC"), "give jaeger+http://"+g.address+", or the port of gRPC, usually 16685"
 	case !last.speaksHTTP2():
-		t.Hint = "is this the port of Jaeger's gRPC queries, usually 16685? With TLS it is jaegers://"
+		t.Advice = "is this the port of Jaeger's gRPC queries, usually 16685? With TLS it is jaegers://"
 	default:
-		t.Hint = "is Jaeger running, and is this the port of its gRPC queries, usually 16685?"
+		t.Advice = "is Jaeger running, and is this the port of its gRPC queries, usually 16685?"
 	}
 }
 

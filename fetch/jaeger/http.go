@@ -216,9 +216,9 @@ func (h *HTTP) explain(ctx context.Context, doing string, err error) error {
 	switch {
 	case errors.Is(err, errNoSuchAPI):
 		t.Err = fmt.Errorf("%s: it is no API of Jaeger that answers there", doing)
-		t.Hint = "give the address of Jaeger's pages, with the path that they are under"
+		t.Advice = "give the address of Jaeger's pages, with the path that they are under"
 	case errors.Is(err, httpclient.ErrNotHTTP):
-		t.Err, t.Hint = err, "gRPC is written jaeger://, and HTTP has another port, usually 16686"
+		t.Err, t.Advice = err, "gRPC is written jaeger://, and HTTP has another port, usually 16686"
 	}
 	return t
 }

@@ -276,7 +276,7 @@ func (s *Server) explain(ctx context.Context, doing string, err error) error {
 	}
 	t := traces.WrapError(s.name, doing, err)
 	if status := new(httpclient.StatusError); errors.Is(err, errPage) || errors.As(err, &status) && status.Code == http.StatusNotFound {
-		t.Hint = "give the address of Tempo's API, usually on port 3200, with the path that it is under"
+		t.Advice = "give the address of Tempo's API, usually on port 3200, with the path that it is under"
 	}
 	return t
 }

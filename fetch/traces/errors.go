@@ -17,11 +17,20 @@ var ErrNoTrace = errors.New("no such trace")
 type ServerError struct {
 	Server string // its URL, without credentials
 	Err    error
-	Hint   string // what to do about it, may be ""
+	Advice string // what to do about it, "" if only Err may know
 }
 
 func (t *ServerError) Error() string { return fmt.Sprintf("%s: %v", t.Server, t.Err) }
 func (t *ServerError) Unwrap() error { return t.Err }
+
+// Hint is what people can do about it, "" if that is not known.
+func (t *ServerError) Hint() string {
+	var inner interface{ Hint() string }
+	if t.Advice == "" && errors.As(t.Err, &inner) {
+		return inner.Hint()
+	}
+	return t.Advice
+}
 
 // What is to be done where nothing is found.
 const (
@@ -41,20 +50,20 @@ func WrapError(server, doing string, err error) *ServerError {
 		t.Err = fmt.Errorf("%s: %s", doing, fetch.Clean(status.Error(), 300))
 		switch status.Code {
 		case http.StatusUnauthorized, http.StatusForbidden:
-			t.Hint = HintAuth
+			t.Advice = HintAuth
 		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-			t.Hint = "the server is busy: try again later"
+			t.Advice = "the server is busy: try again later"
 		}
 		return t
 	}
 	t.Err = fmt.Errorf("%s: %s", doing, fetch.Clean(err.Error(), 300))
 	switch httpclient.FaultOf(err) {
 	case httpclient.NoTLS:
-		t.Err, t.Hint = errors.New("the server speaks no TLS there"), "without TLS the address begins with "+strings.Replace(server[:strings.Index(server, ":")], "+https", "+http", 1)+"://"
+		t.Err, t.Advice = errors.New("the server speaks no TLS there"), "without TLS the address begins with "+strings.Replace(server[:strings.Index(server, ":")], "+https", "+http", 1)+"://"
 	case httpclient.Untrusted:
-		t.Hint = HintCertificate
+		t.Advice = HintCertificate
 	case httpclient.Refused, httpclient.NoSuchHost:
-		t.Hint = "is the server running, and is this its address?"
+		t.Advice = "is the server running, and is this its address?"
 	}
 	return t
 }
