@@ -7,6 +7,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // brokeOffError is the error of a build whose progress just ends.
@@ -148,16 +149,16 @@ func (a *Account) outcome(failed, brokeOff *vertex) (detect.Outcome, string) {
 	}
 	switch {
 	case message != "" && failed != nil && !cancelledText(failed.err):
-		return detect.Failed, Clean(message, MaxName)
+		return detect.Failed, fetch.Clean(message, MaxName)
 	case a.Cancelled:
 		if message == "" {
 			message = "cancelled"
 		}
-		return detect.Cancelled, Clean(message, MaxName)
+		return detect.Cancelled, fetch.Clean(message, MaxName)
 	case message != "":
-		return outcomeOf(message), Clean(message, MaxName)
+		return outcomeOf(message), fetch.Clean(message, MaxName)
 	case brokeOff != nil && !a.Ended:
-		return detect.Cancelled, brokeOffError + "; it was at " + Clean(brokeOff.name, 200)
+		return detect.Cancelled, brokeOffError + "; it was at " + fetch.Clean(brokeOff.name, 200)
 	}
 	return detect.OK, ""
 }
@@ -166,17 +167,17 @@ func (a *Account) outcome(failed, brokeOff *vertex) (detect.Outcome, string) {
 func (a *Account) describe(b *detect.Build) {
 	apply(b, a.Resource)
 	if b.Repository == "" {
-		b.Repository = Clean(repository(a.Repository), MaxName)
+		b.Repository = fetch.Clean(repository(a.Repository), MaxName)
 	}
 	if b.Revision == "" {
-		b.Revision = Clean(a.Revision, MaxName)
+		b.Revision = fetch.Clean(a.Revision, MaxName)
 	}
 	words := []string{b.Pipeline, a.BakeTarget}
 	if b.Pipeline == "" && b.Repository != "" {
 		words = []string{b.Repository, a.Dockerfile, orElse(a.BakeTarget, a.Target)}
 	}
 	words = slices.DeleteFunc(words, func(word string) bool { return word == "" })
-	b.Pipeline = Clean(strings.Join(words, " "), MaxName)
+	b.Pipeline = fetch.Clean(strings.Join(words, " "), MaxName)
 }
 
 // Complete turns a build that was read from the spans in a record into the

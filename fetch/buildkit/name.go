@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // A kind is what sort of work a vertex is.
@@ -88,7 +89,7 @@ var (
 // labelOf reads a vertex name. text is the instruction as the Dockerfile has
 // it, "" if that is not known.
 func labelOf(name, text string) label {
-	name = Clean(name, MaxName)
+	name = fetch.Clean(name, MaxName)
 	if strings.TrimSpace(name) == "" {
 		name = "unnamed"
 	}
@@ -97,7 +98,7 @@ func labelOf(name, text string) label {
 	keyText := l.parsed.Text
 	switch l.kind {
 	case instruction:
-		keyText = unexpanded(Clean(text, MaxName), keyText)
+		keyText = unexpanded(fetch.Clean(text, MaxName), keyText)
 	case internal:
 		if l.parsed.Stage == "" {
 			l.parsed.Stage = internalStage
@@ -115,7 +116,7 @@ func labelOf(name, text string) label {
 	case cacheExport:
 		l.parsed.Stage = cacheExportStage
 	}
-	l.key = cut(dockerfile.Key(l.parsed.Platform, l.parsed.Stage, keyText), MaxName)
+	l.key = fetch.Cut(dockerfile.Key(l.parsed.Platform, l.parsed.Stage, keyText), MaxName)
 	return l
 }
 

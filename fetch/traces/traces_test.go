@@ -316,7 +316,7 @@ func idsOf(builds []detect.Build) (ids []string) {
 func hintOf(err error) string {
 	var t *traces.ServerError
 	if errors.As(err, &t) {
-		return t.Hint
+		return t.Hint()
 	}
 	return ""
 }

@@ -1,4 +1,4 @@
-package file
+package spans
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 
 // OTLPProto reads the spans of an OTLP message TracesData, or of Tempo's Trace,
 // which is the same on the wire.
-func (r Spans) OTLPProto(ctx context.Context, data []byte) ([]buildkit.Span, error) {
+func (d Decoder) OTLPProto(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	if err := checkTraces(data); err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (r Spans) OTLPProto(ctx context.Context, data []byte) ([]buildkit.Span, err
 		if err != nil {
 			return spans, fmt.Errorf("bad OTLP: %w", err)
 		}
-		spans = r.fromOTLP(traces, spans)
+		spans = d.fromOTLP(traces, spans)
 	}
 	return spans, nil
 }
@@ -41,7 +41,7 @@ func (r Spans) OTLPProto(ctx context.Context, data []byte) ([]buildkit.Span, err
 // OTLPJSON reads the spans of OTLP JSON as the collector, Jaeger and Tempo write
 // it; several documents may follow each other. If a later one is bad, the spans
 // of what stands before it are returned with the error.
-func (r Spans) OTLPJSON(ctx context.Context, data []byte) ([]buildkit.Span, error) {
+func (d Decoder) OTLPJSON(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	var spans []buildkit.Span
 	err := eachJSON(ctx, data, func(document []byte) error {
 		list, err := unwrap(document, 0)
@@ -56,10 +56,10 @@ func (r Spans) OTLPJSON(ctx context.Context, data []byte) ([]buildkit.Span, erro
 			if err != nil {
 				return err
 			}
-			if len(spans)+traces.SpanCount() > MaxSpans {
-				return ErrTooManySpans
+			if len(spans)+traces.SpanCount() > Max {
+				return ErrTooMany
 			}
-			spans = r.fromOTLP(traces, spans)
+			spans = d.fromOTLP(traces, spans)
 		}
 		return nil
 	})
@@ -106,9 +106,9 @@ func unwrap(document []byte, depth int) ([]byte, error) {
 }
 
 // fromOTLP appends the spans of traces to spans.
-func (r Spans) fromOTLP(traces ptrace.Traces, spans []buildkit.Span) []buildkit.Span {
+func (d Decoder) fromOTLP(traces ptrace.Traces, spans []buildkit.Span) []buildkit.Span {
 	for _, rs := range traces.ResourceSpans().All() {
-		resource := buildkit.Resource{Keep: r.Keep}
+		resource := buildkit.Resource{Keep: d.Keep}
 		for key, value := range rs.Resource().Attributes().All() {
 			if resource.Wants(key) {
 				resource.Set(key, value.AsString())

@@ -1,4 +1,4 @@
-package file
+package spans
 
 import (
 	"errors"
@@ -48,11 +48,17 @@ var messageFields = map[messageKind]map[protowire.Number]messageKind{
 
 var errNotOTLP = errors.New("is no OTLP in protobuf, or is cut off")
 
+// IsOTLPProto tells whether data is a whole OTLP message TracesData in protobuf,
+// within the bounds of one trace. JSON and text never are.
+func IsOTLPProto(data []byte) bool {
+	return len(data) > 0 && data[0] == '\n' && checkTraces(data) == nil
+}
+
 // checkTraces makes sure that data is a whole TracesData, with no more spans
 // than are read, no more messages in one resource's spans than one value of JSON
 // may hold objects, and no deeper values than a recursive decoder has stack for.
 func checkTraces(data []byte) error {
-	c := traceCheck{spans: MaxSpans}
+	c := traceCheck{spans: Max}
 	return c.message(data, tracesData, 0)
 }
 
@@ -105,7 +111,7 @@ func (c *traceCheck) count(kind messageKind) error {
 		c.messages = boundjson.MaxObjects
 	case span:
 		if c.spans--; c.spans < 0 {
-			return ErrTooManySpans
+			return ErrTooMany
 		}
 	}
 	if c.messages--; c.messages < 0 {

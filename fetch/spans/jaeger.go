@@ -1,4 +1,4 @@
-package file
+package spans
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
@@ -65,7 +66,7 @@ func (t jaegerTag) text() string {
 // Jaeger reads the spans of Jaeger JSON: an answer of its HTTP API, which may
 // hold many traces, or a bare trace. Several may follow each other. If a later
 // trace is bad, the spans of those before it are returned with the error.
-func (r Spans) Jaeger(ctx context.Context, data []byte) ([]buildkit.Span, error) {
+func (d Decoder) Jaeger(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	var spans []buildkit.Span
 	err := eachJSON(ctx, data, func(document []byte) error {
 		for trace, err := range jaegerTraces(document) {
@@ -79,7 +80,7 @@ func (r Spans) Jaeger(ctx context.Context, data []byte) ([]buildkit.Span, error)
 			if err := boundjson.Unmarshal(trace, &t); err != nil {
 				return err
 			}
-			if spans, err = t.appendTo(spans, r.Keep); err != nil {
+			if spans, err = t.appendTo(spans, d.Keep); err != nil {
 				return err
 			}
 		}
@@ -130,15 +131,15 @@ func answerError(list []byte) error {
 	}
 	for _, e := range errs {
 		if e.Msg != "" {
-			return fmt.Errorf("the answer holds no trace, but an error: %s", buildkit.Clean(e.Msg, 200))
+			return fmt.Errorf("the answer holds no trace, but an error: %s", fetch.Clean(e.Msg, 200))
 		}
 	}
 	return nil
 }
 
 func (t *jaegerTrace) appendTo(spans []buildkit.Span, keep buildkit.Keep) ([]buildkit.Span, error) {
-	if len(spans)+len(t.Spans) > MaxSpans {
-		return spans, ErrTooManySpans
+	if len(spans)+len(t.Spans) > Max {
+		return spans, ErrTooMany
 	}
 	resources := map[string]*buildkit.Resource{}
 	for id, p := range t.Processes {

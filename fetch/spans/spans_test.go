@@ -1,30 +1,43 @@
-package file
+package spans
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"io"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 )
+
+// A decode decodes a trace of one of the formats.
+type decode func(context.Context, []byte) ([]buildkit.Span, error)
+
+// buildsOf decodes data, in which nothing may be wrong.
+func buildsOf(t *testing.T, decode decode, data []byte) []detect.Build {
+	t.Helper()
+	spans, err := decode(t.Context(), data)
+	if err != nil {
+		t.Error(err)
+	}
+	builds, warnings := buildkit.Builds(spans)
+	for _, w := range warnings {
+		t.Errorf("warning: %v", w)
+	}
+	return builds
+}
 
 // TestOTLPVariants writes one trace in all the ways in which it is found.
 func TestOTLPVariants(t *testing.T) {
-	data := recording(t, "beta/otlp/push.json.gz")
-	want, _, err := Decode(t.Context(), "f", data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := buildtest.Recording(t, "beta/otlp/push.json.gz")
+	want := buildsOf(t, Decoder{}.OTLPJSON, data)
 	var envelope struct {
 		Result struct {
 			ResourceSpans []json.RawMessage `json:"resourceSpans"`
@@ -41,30 +54,20 @@ func TestOTLPVariants(t *testing.T) {
 	for _, rs := range envelope.Result.ResourceSpans {
 		lines.WriteString(`{"resourceSpans":[` + string(rs) + "]}\n")
 	}
-	traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces([]byte(`{"resourceSpans":` + string(list) + `}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	binary, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(traces)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, variant := range map[string][]byte{
-		"bare":          []byte(`{"resourceSpans":` + string(list) + `}`),
-		"Tempo v1":      []byte(`{"batches":` + asTempo(string(list)) + `}`),
-		"Tempo v2":      []byte(`{"metrics":{},"trace":{"resourceSpans":` + asTempo(string(list)) + `},"status":"COMPLETE"}`),
-		"collector":     lines.Bytes(),
-		"twice":         append(append([]byte{}, data...), data...),
-		"protobuf":      binary,
-		"gzip protobuf": gzipOf(binary),
-		"with a mark":   append([]byte("\ufeff"), data...),
+	for _, tt := range []struct {
+		name   string
+		decode decode
+		data   []byte
+	}{
+		{"bare", Decoder{}.OTLPJSON, []byte(`{"resourceSpans":` + string(list) + `}`)},
+		{"Tempo v1", Decoder{}.OTLPJSON, []byte(`{"batches":` + asTempo(string(list)) + `}`)},
+		{"Tempo v2", Decoder{}.OTLPJSON, []byte(`{"metrics":{},"trace":{"resourceSpans":` + asTempo(string(list)) + `},"status":"COMPLETE"}`)},
+		{"collector", Decoder{}.OTLPJSON, lines.Bytes()},
+		{"twice", Decoder{}.OTLPJSON, append(append([]byte{}, data...), data...)},
+		{"protobuf", Decoder{}.OTLPProto, buildtest.OTLPProto(t, data)},
 	} {
-		got, warnings, err := Decode(t.Context(), "f", variant)
-		if err != nil || len(warnings) > 0 {
-			t.Errorf("%s: warnings %v, error %v", name, warnings, err)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
+		if diff := cmp.Diff(want, buildsOf(t, tt.decode, tt.data)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
 }
@@ -94,8 +97,8 @@ func asTempo(list string) string {
 // TestSpanStubs reads the trace in a record as the file it is, as a stream and
 // as an array, in which the SDK writes the status by name.
 func TestSpanStubs(t *testing.T) {
-	stubs := traceIn(t, "alpha/dockerbuild/049.dockerbuild")
-	want := open(t, "alpha/otlp/049.json.gz")
+	stubs := buildtest.SpanStubs(t, "alpha/dockerbuild/049.dockerbuild")
+	want := buildsOf(t, Decoder{}.OTLPJSON, buildtest.Recording(t, "alpha/otlp/049.json.gz"))
 	var spans []json.RawMessage
 	if err := eachJSON(t.Context(), stubs, func(span []byte) error {
 		spans = append(spans, span)
@@ -109,48 +112,10 @@ func TestSpanStubs(t *testing.T) {
 	}
 	named := strings.NewReplacer(`"Code":0`, `"Code":"Unset"`, `"Code":1`, `"Code":"Error"`, `"Code":2`, `"Code":"Ok"`).Replace(string(array))
 	for name, data := range map[string][]byte{"stream": stubs, "array": array, "names": []byte(named)} {
-		got, _, err := Decode(t.Context(), "f", data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, buildsOf(t, Stubs, data)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-}
-
-// traceIn is the trace that a record keeps.
-func traceIn(tb testing.TB, path string) []byte { return layerOf(tb, path, typeTrace) }
-
-// statusIn is the progress that a record keeps.
-func statusIn(tb testing.TB, path string) []byte { return layerOf(tb, path, typeStatus) }
-
-func layerOf(tb testing.TB, path, mediaType string) []byte {
-	tb.Helper()
-	r, err := gzip.NewReader(bytes.NewReader(recording(tb, path)))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	l := newLayoutReader(map[string][]byte{})
-	for archive := tar.NewReader(r); ; {
-		h, err := archive.Next()
-		if err == io.EOF {
-			break
-		}
-		data, readErr := io.ReadAll(archive)
-		if err != nil || readErr != nil {
-			tb.Fatal(err, readErr)
-		}
-		l.members[h.Name] = data
-	}
-	if err := l.walkIndex(l.members["index.json"], 0); err != nil {
-		tb.Fatal(err)
-	}
-	blob, err := l.layer(l.records[0], mediaType)
-	if err != nil || blob == nil {
-		tb.Fatalf("%s: no %s: %v", path, mediaType, err)
-	}
-	return blob
 }
 
 // TestManyTraces reads an answer with several traces.
@@ -161,11 +126,11 @@ func TestManyTraces(t *testing.T) {
 		var answer struct {
 			Data []json.RawMessage `json:"data"`
 		}
-		if err := json.Unmarshal(recording(t, "alpha/jaeger/"+name+".json.gz"), &answer); err != nil {
+		if err := json.Unmarshal(buildtest.Recording(t, "alpha/jaeger/"+name+".json.gz"), &answer); err != nil {
 			t.Fatal(err)
 		}
 		traces = append(traces, answer.Data...)
-		want = append(want, open(t, "alpha/jaeger/"+name+".json.gz")...)
+		want = append(want, buildsOf(t, Decoder{}.Jaeger, buildtest.Recording(t, "alpha/jaeger/"+name+".json.gz"))...)
 	}
 	array, err := json.Marshal(traces)
 	if err != nil {
@@ -176,11 +141,7 @@ func TestManyTraces(t *testing.T) {
 		"array":  array,
 		"bare":   bytes.Join([][]byte{traces[0], traces[1], traces[2]}, []byte("\n")),
 	} {
-		got, warnings, err := Decode(t.Context(), "f", data)
-		if err != nil || len(warnings) > 0 {
-			t.Errorf("%s: warnings %v, error %v", name, warnings, err)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, buildsOf(t, Decoder{}.Jaeger, data)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -1,11 +1,37 @@
-package file
+package spans
 
 import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"regexp"
+	"strings"
+
+	"github.com/buildregress/buildregress/fetch"
 )
+
+const maxID = 64 // bytes, twice what an id has
+
+// hexID is an id in lower case, "" if it is all zero, which means none.
+func hexID(id string) string {
+	id = strings.ToLower(strings.TrimSpace(id))
+	if strings.Trim(id, "0") == "" {
+		return ""
+	}
+	if strings.Trim(id, "0123456789abcdef") != "" {
+		return fetch.Clean(id, maxID) // no id, but it may still tell spans apart
+	}
+	return id[:min(len(id), maxID)]
+}
+
+// traceID is a trace's id with the zeros that some tools leave out.
+func traceID(id string) string {
+	id = hexID(id)
+	if id == "" || len(id) >= 32 {
+		return id
+	}
+	return strings.Repeat("0", 32-len(id)) + id
+}
 
 var idField = regexp.MustCompile(`"(traceId|spanId|parentSpanId|trace_id|span_id|parent_span_id)"\s*:\s*"([^"\\]*(?:\\/[^"\\]*)*)"`)
 

@@ -1,4 +1,4 @@
-package file
+package spans
 
 import (
 	"context"
@@ -41,17 +41,17 @@ type stubAttribute struct {
 	}
 }
 
-// SpanStubs reads the spans of a stream of span stubs, or of arrays of them. If
+// Stubs reads the spans of a stream of span stubs, or of arrays of them. If
 // a later one is bad, those before it are returned with the error.
-func SpanStubs(ctx context.Context, data []byte) ([]buildkit.Span, error) {
+func Stubs(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	var spans []buildkit.Span
 	one := func(value []byte) error {
 		var stub spanStub
 		if err := boundjson.Unmarshal(value, &stub); err != nil {
 			return err
 		}
-		if len(spans) == MaxSpans {
-			return ErrTooManySpans
+		if len(spans) == Max {
+			return ErrTooMany
 		}
 		spans = append(spans, stub.span())
 		return ctx.Err()
