@@ -14,28 +14,28 @@ import (
 // A build that says no pipeline is history for any.
 type Memory struct {
 	recordings recordings
-	// of holds by pipeline the builds that can be history, newest first; nothing
-	// where it has to be made again.
-	of map[string][]*detect.Build
-	// runs holds where each step ran, by its key and newest first, if Settle was
-	// called since the last build came.
+	// byPipeline holds the builds that can be history, newest first; nil where it
+	// has to be made again.
+	byPipeline map[string][]*detect.Build
+	// runs holds where each step was executed, by its key and newest first, if
+	// Freeze was called since the last build came.
 	runs map[string][]run
 }
 
 // A run is an execution of a step.
 type run struct {
 	build *detect.Build
-	place int // of the step in it
+	step  int // its index
 }
 
 // Freeze readies the history for many questions. After it several goroutines may
 // ask, until another build is added.
 func (m *Memory) Freeze() {
-	if m.of == nil {
+	if m.byPipeline == nil {
 		m.sort()
 	}
 	m.runs = map[string][]run{}
-	for _, list := range m.of { // each newest first, but not all of them together
+	for _, list := range m.byPipeline { // each newest first, but not all of them together
 		for _, b := range list {
 			for i := range b.Steps {
 				if s := &b.Steps[i]; s.State == detect.Executed {
@@ -52,22 +52,22 @@ func (m *Memory) Freeze() {
 // Add adds a build, or completes the one of which it is another recording.
 func (m *Memory) Add(b detect.Build) {
 	m.runs = nil
-	at, isNew := m.recordings.find(&b)
+	i, isNew := m.recordings.find(&b)
 	if !isNew {
-		m.recordings.merge(at, &b)
-		m.of = nil // start, outcome and pipeline may be others now
+		m.recordings.merge(i, &b)
+		m.byPipeline = nil // start, outcome and pipeline may be others now
 		return
 	}
-	if m.of != nil && b.Outcome == detect.OK {
-		list := m.of[b.Pipeline]
-		place, _ := slices.BinarySearchFunc(list, &b, newestFirst)
-		m.of[b.Pipeline] = slices.Insert(list, place, m.recordings.builds[at])
+	if m.byPipeline != nil && b.Outcome == detect.OK {
+		list := m.byPipeline[b.Pipeline]
+		at, _ := slices.BinarySearchFunc(list, &b, newestFirst)
+		m.byPipeline[b.Pipeline] = slices.Insert(list, at, m.recordings.builds[i])
 	}
 }
 
 // History finds what q's build is judged against. It never fails.
 func (m *Memory) History(_ context.Context, q Query) (*detect.History, error) {
-	return m.find(q), nil
+	return FindHistory(&memoryIndex{m, q, m.candidates(q)}, q)
 }
 
 // Pipelines are those of which there are builds, the most built first.
@@ -84,83 +84,37 @@ func (m *Memory) Pipelines(context.Context) ([]Pipeline, error) {
 	return out, nil
 }
 
-func (m *Memory) find(q Query) *detect.History {
-	before := m.before(q)
-	h := &detect.History{BaseBranch: q.BaseBranch}
-
-	var base []*detect.Build
-	for _, b := range before {
-		if len(base) == q.Window*SearchFactor {
-			break
-		}
-		if q.IsBase(b) {
-			base = append(base, b)
-		}
-	}
-	base = OnSameRunner(&q, base, func(b *detect.Build) string { return b.Runner })
-	whole := base[:min(len(base), q.Window)]
-	for _, b := range whole {
-		h.Base = append(h.Base, *b)
-	}
-	if m.runs == nil {
-		h.Sparse = rare(h.Base, base[len(whole):], q)
-	} else {
-		h.Sparse = m.rare(h.Base, base[len(whole):], q)
-	}
-
-	own := BranchOf(q.Build)
-	seen := map[Branch]bool{own: true}
-	for _, b := range before[:min(len(before), q.Window*SearchFactor)] {
-		if line := BranchOf(b); !q.IsBase(b) && !seen[line] && len(h.Other) < q.Window {
-			seen[line] = true
-			h.Other = append(h.Other, *b)
-		}
-	}
-	if q.IsBase(q.Build) {
-		return h
-	}
-	for _, b := range before {
-		if len(h.Branch) == MaxBranch {
-			break
-		}
-		if BranchOf(b) == own {
-			h.Branch = append(h.Branch, *b)
-		}
-	}
-	return h
-}
-
-// before are the builds that can be history for q, newest first.
-func (m *Memory) before(q Query) []*detect.Build {
-	if m.of == nil {
+// candidates are the builds that can be history for q, newest first.
+func (m *Memory) candidates(q Query) []*detect.Build {
+	if m.byPipeline == nil {
 		m.sort()
 	}
-	candidates := m.of[q.Build.Pipeline]
-	if anywhere := m.of[""]; q.Build.Pipeline != "" && len(anywhere) > 0 {
-		candidates = slices.Concat(candidates, anywhere)
-		slices.SortStableFunc(candidates, newestFirst)
+	list := m.byPipeline[q.Build.Pipeline]
+	if anywhere := m.byPipeline[""]; q.Build.Pipeline != "" && len(anywhere) > 0 {
+		list = slices.Concat(list, anywhere)
+		slices.SortStableFunc(list, newestFirst)
 	}
-	first, _ := slices.BinarySearchFunc(candidates, q.Build.Start, func(b *detect.Build, start time.Time) int {
+	first, _ := slices.BinarySearchFunc(list, q.Build.Start, func(b *detect.Build, start time.Time) int {
 		if b.Start.Before(start) {
 			return 0
 		}
 		return -1
 	})
 	same := func(b *detect.Build) bool { return Same(b, q.Build) }
-	if candidates = candidates[first:]; !slices.ContainsFunc(candidates, same) {
-		return candidates
+	if list = list[first:]; !slices.ContainsFunc(list, same) {
+		return list
 	}
-	return slices.DeleteFunc(slices.Clone(candidates), same)
+	return slices.DeleteFunc(slices.Clone(list), same)
 }
 
 func (m *Memory) sort() {
-	m.of = map[string][]*detect.Build{}
+	m.byPipeline = map[string][]*detect.Build{}
 	for _, b := range m.recordings.builds {
 		if b.Outcome == detect.OK {
-			m.of[b.Pipeline] = append(m.of[b.Pipeline], b)
+			m.byPipeline[b.Pipeline] = append(m.byPipeline[b.Pipeline], b)
 		}
 	}
-	for _, list := range m.of {
+	for _, list := range m.byPipeline {
 		slices.SortStableFunc(list, newestFirst)
 	}
 }
@@ -169,48 +123,100 @@ func newestFirst(a, b *detect.Build) int {
 	return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID))
 }
 
-// rare finds what the function rare does, and looks at no steps but those.
-func (m *Memory) rare(whole []detect.Build, older []*detect.Build, q Query) (out []detect.Build) {
-	if len(older) == 0 {
-		return nil
-	}
-	ranks := make(map[*detect.Build]int, len(older)) // from 1
-	for i, b := range older {
-		if b.Start.Before(q.Since()) {
+// A memoryIndex is the Index of one query.
+type memoryIndex struct {
+	memory     *Memory
+	q          Query
+	candidates []*detect.Build
+}
+
+func (x *memoryIndex) Base(limit int) ([]*detect.Build, error) {
+	return x.newest(limit, x.q.IsBase), nil
+}
+
+func (x *memoryIndex) Own(limit int) ([]*detect.Build, error) {
+	own := BranchOf(x.q.Build)
+	return x.newest(limit, func(b *detect.Build) bool { return BranchOf(b) == own }), nil
+}
+
+func (x *memoryIndex) Recent(limit int) ([]*detect.Build, error) {
+	return x.candidates[:min(len(x.candidates), limit)], nil
+}
+
+func (x *memoryIndex) newest(limit int, is func(*detect.Build) bool) []*detect.Build {
+	out := make([]*detect.Build, 0, min(limit, len(x.candidates)))
+	for _, b := range x.candidates {
+		if len(out) == limit {
 			break
 		}
-		ranks[b] = i + 1
+		if is(b) {
+			out = append(out, b)
+		}
 	}
-	places := make([][]int, len(older)) // of the steps that are kept of each
-	for key, left := range MissingSamples(whole, q) {
-		runs, last := m.runs[key], 0
-		from, _ := slices.BinarySearchFunc(runs, older[0], func(r run, b *detect.Build) int { return newestFirst(r.build, b) })
+	return out
+}
+
+func (x *memoryIndex) IsBase(b *detect.Build) bool { return x.q.IsBase(b) }
+
+func (*memoryIndex) BranchOf(b *detect.Build) Branch { return BranchOf(b) }
+
+func (*memoryIndex) RunnerOf(b *detect.Build) string { return b.Runner }
+
+func (*memoryIndex) StartedBefore(b *detect.Build, t time.Time) bool { return b.Start.Before(t) }
+
+func (*memoryIndex) Read(of []*detect.Build) ([]detect.Build, error) {
+	if len(of) == 0 {
+		return nil, nil
+	}
+	builds := make([]detect.Build, len(of))
+	for i, b := range of {
+		builds[i] = *b
+	}
+	return builds, nil
+}
+
+func (x *memoryIndex) ReadBare(of []*detect.Build) ([]detect.Build, error) {
+	builds, err := x.Read(of)
+	for i := range builds {
+		builds[i].Steps = nil
+	}
+	return builds, err
+}
+
+// Samples looks at the steps that are missing alone if the memory is frozen, and at
+// all steps of the candidates if not.
+func (x *memoryIndex) Samples(of []*detect.Build, missing map[string]int) (out []Sample, err error) {
+	if x.memory.runs == nil {
+		for i, b := range of {
+			for k := range b.Steps {
+				if s := &b.Steps[k]; s.State == detect.Executed && missing[s.Key] > 0 {
+					out = append(out, Sample{i, s, k})
+				}
+			}
+		}
+		return out, nil
+	}
+	indexes := make(map[*detect.Build]int, len(of)) // from 1
+	for i, b := range of {
+		indexes[b] = i + 1
+	}
+	for key, left := range missing {
+		runs, last := x.memory.runs[key], 0
+		from, _ := slices.BinarySearchFunc(runs, of[0], func(r run, b *detect.Build) int { return newestFirst(r.build, b) })
 		for _, r := range runs[from:] {
-			rank := ranks[r.build]
-			if rank == 0 {
+			i := indexes[r.build]
+			if i == 0 {
 				continue
 			}
-			if rank != last {
+			if i != last {
 				if left == 0 {
 					break
 				}
 				left--
-				last = rank
+				last = i
 			}
-			places[rank-1] = append(places[rank-1], r.place)
+			out = append(out, Sample{i - 1, &r.build.Steps[r.step], r.step})
 		}
 	}
-	for i, kept := range places {
-		if len(kept) == 0 {
-			continue
-		}
-		slices.Sort(kept)
-		thin := *older[i]
-		thin.Steps = make([]detect.Step, len(kept))
-		for k, place := range kept {
-			thin.Steps[k] = older[i].Steps[place]
-		}
-		out = append(out, thin)
-	}
-	return out
+	return out, nil
 }

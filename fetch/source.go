@@ -50,10 +50,6 @@ type Pipeline struct {
 	Builds int
 }
 
-// SearchFactor bounds the search for rare steps: no more than so many windows
-// of builds are looked at, however long the history is.
-const SearchFactor = 10
-
 // IsBase tells whether b is a build of the base branch itself. One that says
 // no branch counts as such: a laptop's build belongs to no pull request.
 func (q *Query) IsBase(b *detect.Build) bool {
@@ -69,22 +65,4 @@ func (q *Query) Since() time.Time {
 		return time.Time{}
 	}
 	return q.Build.Start.Add(-q.Lookback)
-}
-
-// OnSameRunner returns those of the builds that ran on the kind of machine that q's
-// build ran on, if they are enough; else all of them.
-func OnSameRunner[T any](q *Query, builds []T, runner func(T) string) []T {
-	if q.Build.Runner == "" || q.Enough == 0 {
-		return builds
-	}
-	var alike []T
-	for _, b := range builds {
-		if runner(b) == q.Build.Runner {
-			alike = append(alike, b)
-		}
-	}
-	if len(alike) < q.Enough {
-		return builds
-	}
-	return alike
 }

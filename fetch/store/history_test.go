@@ -2,81 +2,22 @@ package store
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/historytest"
 )
 
-// A store must find what fetch.Select finds, whatever builds there are.
-func TestHistoryIsSelect(t *testing.T) {
-	for seed := range uint64(20) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			rnd := rand.New(rand.NewPCG(seed, 1))
-			builds := make([]detect.Build, 5+rnd.IntN(80))
-			for i := range builds {
-				builds[i] = random(rnd, i)
-			}
-			s := open(t, filepath.Join(t.TempDir(), "s.db"))
-			put(t, s, builds...)
-			for i := range 10 {
-				build := random(rnd, len(builds)+i)
-				if rnd.IntN(2) == 0 {
-					build = builds[rnd.IntN(len(builds))]
-				}
-				q := fetch.Query{
-					Build: &build, BaseBranch: "main",
-					BaseRepository: []string{"", "o/r"}[rnd.IntN(2)],
-					Window:         1 + rnd.IntN(12),
-					Lookback:       []time.Duration{0, 100 * time.Minute}[rnd.IntN(2)],
-					Enough:         rnd.IntN(4),
-				}
-				got, err := s.History(t.Context(), q)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(fetch.Select(builds, q), got, cmpopts.EquateEmpty()); diff != "" {
-					t.Fatalf("window %d, lookback %v, build %s on %v: Select (-), History (+):\n%s",
-						q.Window, q.Lookback, build.ID, fetch.BranchOf(&build), diff)
-				}
-			}
-		})
-	}
-}
-
-// random makes a build out of few values, so that they meet.
-func random(rnd *rand.Rand, i int) detect.Build {
-	pick := func(texts ...string) string { return texts[rnd.IntN(len(texts))] }
-	b := detect.Build{
-		ID:       fmt.Sprintf("%03d", i%60),
-		Pipeline: pick("p", "p", "p", "q"),
-		Origin:   detect.Origin{Repository: pick("o/r", "o/r", "fork/r", ""), Branch: pick("main", "main", "a", "b", ""), PullRequest: pick("", "", "1", "2"), Runner: pick("Linux/X64", "Linux/ARM64", "")},
-		Outcome:  detect.Outcome(max(0, rnd.IntN(8)-5)),
-		// Few minutes for many builds: some begin together.
-		Start: noon.Add(time.Duration(rnd.IntN(200)) * time.Minute),
-	}
-	if rnd.IntN(4) == 0 {
-		b.Content = pick("c1", "c2")
-		b.Trace = fmt.Sprint("t", rnd.IntN(5))
-	}
-	for _, step := range []string{"RUN a", "RUN b", "RUN c", "RUN a", "RUN rare"} {
-		if rnd.IntN(5) == 0 {
-			continue
-		}
-		state := detect.State(rnd.IntN(2))
-		if step == "RUN rare" && rnd.IntN(8) > 0 {
-			state = detect.Cached
-		}
-		b.Steps = append(b.Steps, detect.Step{Key: step, Name: step, State: state, Duration: time.Duration(rnd.IntN(1e9))})
-	}
-	return b
+func TestHistory(t *testing.T) {
+	historytest.Run(t, func(t *testing.T, builds []detect.Build) fetch.HistorySource {
+		s := open(t, filepath.Join(t.TempDir(), "s.db"))
+		fillUp(t, s, builds)
+		return s
+	})
 }
 
 // What a check reads must be found by an index. Where SQLite sorts or scans a
@@ -85,7 +26,7 @@ func TestHistoryReadsByIndex(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "s.db"))
 	put(t, s, numbered(1))
 	for _, query := range []string{
-		newestOfLine,
+		newestOfBranch,
 		newestOfPipeline,
 		samplesOfStep,
 		"SELECT " + stepColumns + stepTables + "WHERE s.build = ? ORDER BY s.ordinal",
@@ -123,7 +64,11 @@ func BenchmarkHistory(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer s.Close()
-			fillUp(b, s, size)
+			builds := make([]detect.Build, size)
+			for i := range builds {
+				builds[i] = thirtySteps(i)
+			}
+			fillUp(b, s, builds)
 			build := thirtySteps(size)
 			q := fetch.Query{Build: &build, BaseBranch: "main", Window: 50}
 			for b.Loop() {
@@ -148,21 +93,20 @@ func BenchmarkRecord(b *testing.B) {
 	}
 }
 
-// fillUp records many builds in one transaction, as a test has no use for the
-// safety of many.
-func fillUp(tb testing.TB, s *Store, size int) {
+// fillUp records many builds. It leaves syncing to the system, as a test has no use
+// for what survives a power cut.
+func fillUp(tb testing.TB, s *Store, builds []detect.Build) {
 	tb.Helper()
-	record := func(b detect.Build) {
-		if _, err := s.Record(tb.Context(), []detect.Build{b}); err != nil {
+	for i := range builds {
+		if _, err := s.Record(tb.Context(), builds[i:i+1]); err != nil {
 			tb.Fatal(err)
 		}
-	}
-	record(thirtySteps(0))
-	if _, err := s.db.Exec("PRAGMA synchronous = OFF"); err != nil {
-		tb.Fatal(err)
-	}
-	for i := 1; i < size; i++ {
-		record(thirtySteps(i))
+		if i > 0 { // the first makes the file
+			continue
+		}
+		if _, err := s.db.Exec("PRAGMA synchronous = OFF"); err != nil {
+			tb.Fatal(err)
+		}
 	}
 }
 

@@ -1,0 +1,217 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// An index is the fetch.Index of one query, in one transaction. Branches are rows of
+// the table lines.
+type index struct {
+	ctx      context.Context
+	tx       *txn
+	q        fetch.Query
+	pipeline int64
+	base     []int64 // branches that are the base: mostly one, more where builds say less than others
+	self     []int64 // recordings of the query's build
+}
+
+// A candidate is a build as far as the database's indexes know it.
+type candidate struct {
+	id, branch, start int64
+	ref, runner       string
+}
+
+// newIndex returns nil where the store holds no build of the query's pipeline.
+func newIndex(ctx context.Context, tx *txn, q fetch.Query) (*index, error) {
+	x := &index{ctx: ctx, tx: tx, q: q}
+	var err error
+	x.pipeline, err = tx.id(ctx, "SELECT id FROM pipelines WHERE name = ?", clean(q.Build.Pipeline))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	same, err := recordings(ctx, tx, q.Build)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range same {
+		x.self = append(x.self, s.id)
+	}
+	x.base, err = x.baseBranches()
+	return x, err
+}
+
+// baseBranches are those of which fetch.Query.IsBase tells that they are the base.
+func (x *index) baseBranches() (ids []int64, err error) {
+	rows, err := x.tx.query(x.ctx, "SELECT id, branch, pull_request, repository FROM lines WHERE pipeline = ? AND branch IN (?, '') AND pull_request = ''",
+		x.pipeline, clean(x.q.BaseBranch))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var b detect.Build
+		if err := rows.Scan(&id, &b.Branch, &b.PullRequest, &b.Repository); err != nil {
+			return nil, err
+		}
+		if x.q.IsBase(&b) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, rows.Err()
+}
+
+const newestOfBranch = `SELECT id, line, start, ref, runner FROM builds
+	WHERE line = ? AND outcome = 0 AND start < ? ORDER BY start DESC, ref DESC LIMIT ?`
+
+const newestOfPipeline = `SELECT id, line, start, ref, runner FROM builds
+	WHERE pipeline = ? AND outcome = 0 AND start < ? ORDER BY start DESC, ref DESC LIMIT ?`
+
+// Base asks for each branch by itself: its index then gives the builds in order, and
+// no more are read.
+func (x *index) Base(limit int) (out []candidate, err error) {
+	for _, branch := range x.base {
+		found, err := x.newest(newestOfBranch, branch, limit)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	slices.SortFunc(out, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(b.start, a.start), cmp.Compare(b.ref, a.ref))
+	})
+	return out[:min(len(out), limit)], nil
+}
+
+func (x *index) Own(limit int) ([]candidate, error) {
+	b := x.q.Build
+	branch, err := x.tx.id(x.ctx, "SELECT id FROM lines WHERE pipeline = ? AND branch = ? AND pull_request = ? AND repository = ?",
+		x.pipeline, clean(b.Branch), clean(b.PullRequest), clean(b.Repository))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return x.newest(newestOfBranch, branch, limit)
+}
+
+func (x *index) Recent(limit int) ([]candidate, error) {
+	return x.newest(newestOfPipeline, x.pipeline, limit)
+}
+
+// newest runs a query for the newest candidates of a branch or a pipeline.
+func (x *index) newest(query string, of int64, limit int) (out []candidate, err error) {
+	rows, err := x.tx.query(x.ctx, query, of, instant(x.q.Build.Start), limit+len(x.self))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() && len(out) < limit {
+		var c candidate
+		if err := rows.Scan(&c.id, &c.branch, &c.start, &c.ref, &c.runner); err != nil {
+			return nil, err
+		}
+		if !slices.Contains(x.self, c.id) {
+			out = append(out, c)
+		}
+	}
+	return out, rows.Err()
+}
+
+func (x *index) IsBase(c candidate) bool { return slices.Contains(x.base, c.branch) }
+
+func (*index) BranchOf(c candidate) int64 { return c.branch }
+
+func (*index) RunnerOf(c candidate) string { return c.runner }
+
+func (*index) StartedBefore(c candidate, t time.Time) bool { return c.start < instant(t) }
+
+func (x *index) Read(candidates []candidate) ([]detect.Build, error) {
+	builds, err := x.ReadBare(candidates)
+	if err != nil {
+		return nil, err
+	}
+	for i := range builds {
+		if builds[i].Steps, err = stepsOf(x.ctx, x.tx, candidates[i].id); err != nil {
+			return nil, err
+		}
+	}
+	return builds, nil
+}
+
+func (x *index) ReadBare(candidates []candidate) (out []detect.Build, err error) {
+	for _, c := range candidates {
+		found, err := queryBuilds(x.ctx, x.tx, "WHERE b.id = ?", c.id)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			out = append(out, f.Build)
+		}
+	}
+	return out, nil
+}
+
+const samplesOfStep = "SELECT s.build, s.ordinal, s.sample_start, " + stepColumns + stepTables + `
+	WHERE s.sample_line = ? AND s.key = (SELECT id FROM keys WHERE key = ?)
+	AND s.sample_start BETWEEN ? AND ? ORDER BY s.sample_start DESC`
+
+func (x *index) Samples(of []candidate, missing map[string]int) (out []fetch.Sample, err error) {
+	indexes := make(map[int64]int, len(of))
+	for i, c := range of {
+		indexes[c.id] = i
+	}
+	for key, n := range missing {
+		if clean(key) != key {
+			continue // as no step is stored
+		}
+		for _, branch := range x.base {
+			samples, err := x.samplesOf(branch, key, n, of, indexes)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, samples...)
+		}
+	}
+	return out, nil
+}
+
+// samplesOf reads the newest samples of a step on a branch, out of n of the
+// candidates and all that began together with the last of them. The index gives them
+// in order, so the rest is never read.
+func (x *index) samplesOf(branch int64, key string, n int, of []candidate, indexes map[int64]int) (out []fetch.Sample, err error) {
+	rows, err := x.tx.query(x.ctx, samplesOfStep, branch, key, of[len(of)-1].start, of[0].start)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var build, start, last int64
+	var order int
+	builds := map[int64]bool{}
+	for rows.Next() {
+		step, err := scanStep(rows, &build, &order, &start)
+		if err != nil {
+			return nil, err
+		}
+		if len(builds) >= n && start < last {
+			break
+		}
+		if i, wanted := indexes[build]; wanted {
+			builds[build], last = true, start
+			out = append(out, fetch.Sample{Build: i, Step: &step, Order: order})
+		}
+	}
+	return out, rows.Err()
+}
