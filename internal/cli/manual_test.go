@@ -2,9 +2,11 @@ package cli
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,13 +16,19 @@ import (
 	"github.com/buildregress/buildregress/testdata/fakegithub"
 )
 
-// The picture of a result in the README is what its first command prints.
-func TestReadmeShowsWhatIsPrinted(t *testing.T) {
-	data, err := os.ReadFile("README.md")
+// pageOf is the text of a page of the manual, and README is one.
+func pageOf(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.FromSlash(path))
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme := string(data)
+	return string(data)
+}
+
+// The picture of a result in the README is what its first command prints.
+func TestReadmeShowsWhatIsPrinted(t *testing.T) {
+	readme := pageOf(t, "README.md")
 	between := func(from, to string) string {
 		_, rest, ok := strings.Cut(readme, from)
 		text, _, found := strings.Cut(rest, to)
@@ -58,20 +66,17 @@ func TestReadmeShowsTheComment(t *testing.T) {
 	for line := range strings.Lines(comment) {
 		quoted.WriteString(strings.TrimRight("> "+line, " \n") + "\n")
 	}
-	data, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(data), "<!-- comment -->\n")
-	shown, after, found := strings.Cut(rest, "\n\nThe comment is made when")
-	if !ok || !found {
+	readme := pageOf(t, "README.md")
+	before, rest, ok := strings.Cut(readme, "<!-- comment -->\n")
+	shown := quotation.FindString(rest)
+	if !ok || shown == "" {
 		t.Fatal("README.md has no place for the comment")
 	}
 	if strings.TrimSpace(shown) == strings.TrimSpace(quoted.String()) {
 		return
 	}
 	if *update {
-		text := before + "<!-- comment -->\n" + strings.TrimSpace(quoted.String()) + "\n\nThe comment is made when" + after
+		text := before + "<!-- comment -->\n" + strings.TrimSpace(quoted.String()) + "\n" + rest[len(shown):]
 		if err := os.WriteFile("README.md", []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -80,43 +85,98 @@ func TestReadmeShowsTheComment(t *testing.T) {
 	t.Errorf("README.md shows\n%s\nbut what is posted is (go test . -run Readme -update writes it)\n%s", shown, &quoted)
 }
 
-// What README shows of YAML is YAML. Its workflows are looked at by .ci/lint.
-func TestReadmeShowsYAML(t *testing.T) {
-	data, err := os.ReadFile("README.md")
+// quotation is what a text begins with that is quoted.
+var quotation = regexp.MustCompile(`\A(?:>[^\n]*\n)+`)
+
+// helpOnFlags is what the help says of flags: on all commands that are named, and on
+// servers.
+func helpOnFlags(t *testing.T, commands ...string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, topic := range append(commands, "servers") {
+		_, text := inProcess(t, "help", topic)
+		all.WriteString(text)
+	}
+	return all.String()
+}
+
+var (
+	anyFlag    = regexp.MustCompile(`--[a-z][a-z-]*`)
+	helpFlag   = regexp.MustCompile(`(?m)^  (--[a-z][a-z-]*)`)
+	invocation = regexp.MustCompile(`(?:buildregress|go run \.) (check|record|backtest)\b([^|;'\x60\n]*)`)
+	codeOfFlag = regexp.MustCompile("`(--[a-z][a-z-]*)")
+)
+
+// The flags that the manual shows are flags of the command that it shows them with.
+func TestDocsShowFlagsThatExist(t *testing.T) {
+	paths, err := filepath.Glob("docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := strings.Split(string(data), "```yaml\n")
-	if len(blocks) < 5 {
-		t.Fatalf("%d blocks", len(blocks)-1)
-	}
-	for _, b := range blocks[1:] {
-		text, _, _ := strings.Cut(b, "```")
-		var document any
-		if err := yaml.Unmarshal([]byte(text), &document); err != nil {
-			t.Errorf("%v in\n%s", err, text)
+	// As the builder's own flags are shown.
+	foreign := []string{"--progress", "--driver-opt"}
+	anyCommand := helpOnFlags(t, "check", "record", "backtest")
+	invocations := 0
+	for _, path := range append(paths, "README.md", "CONTRIBUTING.md") {
+		page := pageOf(t, path)
+		for _, m := range invocation.FindAllStringSubmatch(page, -1) {
+			invocations++
+			known := anyFlag.FindAllString(helpOnFlags(t, m[1]), -1)
+			for _, f := range anyFlag.FindAllString(m[2], -1) {
+				if !slices.Contains(known, f) {
+					t.Errorf("%s: %s has no flag %s", path, m[1], f)
+				}
+			}
 		}
+		for _, m := range codeOfFlag.FindAllStringSubmatch(page, -1) {
+			if !slices.Contains(foreign, m[1]) && !slices.Contains(anyFlag.FindAllString(anyCommand, -1), m[1]) {
+				t.Errorf("%s: no command has a flag %s", path, m[1])
+			}
+		}
+	}
+	if invocations < 15 {
+		t.Errorf("%d commands found", invocations)
 	}
 }
 
-// Links within README.md lead to headings, by the names that GitHub gives them.
-func TestReadmeLinks(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
+// docs/configuration.md lists every flag, and marks those that the file may hold.
+func TestDocsListEveryFlag(t *testing.T) {
+	_, table, _ := strings.Cut(pageOf(t, "docs/configuration.md"), "## All options\n")
+	table, file, _ := strings.Cut(table, "## The file\n")
+	for _, m := range helpFlag.FindAllStringSubmatch(helpOnFlags(t, "check", "record", "backtest"), -1) {
+		if !strings.Contains(table, "`"+m[1]+"`") {
+			t.Errorf("docs/configuration.md does not list %s", m[1])
+		}
+	}
+	var marked []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `--([a-z-]+)` \\| [^|]* \\| yes \\|").FindAllStringSubmatch(table, -1) {
+		marked = append(marked, m[1])
+	}
+	_, example, _ := strings.Cut(file, "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	var shown map[string]any
+	if err := yaml.Unmarshal([]byte(example), &shown); err != nil {
 		t.Fatal(err)
 	}
-	headings := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllSubmatch(readme, -1) {
-		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(string(m[1])), "")
-		headings[strings.ReplaceAll(name, " ", "-")] = true
+	slices.Sort(marked)
+	if keys := slices.Sorted(maps.Keys(shown)); len(keys) == 0 || !slices.Equal(marked, keys) {
+		t.Errorf("the table marks %q as keys of the file, and its example has %q", marked, keys)
 	}
-	links := regexp.MustCompile(`\]\(#([^)]*)\)`).FindAllSubmatch(readme, -1)
-	if len(links) == 0 {
-		t.Error("no link found")
+}
+
+// What the manual shows of .buildregress.yaml is taken: fenced blocks that follow a
+// line "<!-- config -->".
+func TestDocsShowConfigurationThatIsTaken(t *testing.T) {
+	blocks := regexp.MustCompile("(?ms)^<!-- config -->\n```yaml\n(.*?)^```$").FindAllStringSubmatch(pageOf(t, "docs/configuration.md"), -1)
+	if len(blocks) < 2 {
+		t.Fatalf("%d blocks", len(blocks))
 	}
-	for _, m := range links {
-		if !headings[string(m[1])] {
-			t.Errorf("README.md: no heading is called #%s", m[1])
+	for _, m := range blocks {
+		path := filepath.Join(t.TempDir(), "config.yaml")
+		if err := os.WriteFile(path, []byte(m[1]), 0o644); err != nil {
+			t.Fatal(err)
 		}
+		const records = "testdata/builds/alpha/dockerbuild"
+		inProcess(t, "check", records+"/044.dockerbuild", "--baseline", records, "--config", path)
 	}
 }

@@ -389,7 +389,7 @@ func recomputeModes(t *testing.T, s *detect.StepResult, level []time.Duration) {
 	}
 }
 
-// recomputeVerdict follows what the README says of it.
+// recomputeVerdict follows what docs/judgement.md says of it.
 func recomputeVerdict(t *testing.T, r *detect.Result, counts map[detect.Status]int, judged int) {
 	t.Helper()
 	cost := detect.Seconds(0)
