@@ -135,6 +135,11 @@ func encodableStep(s detect.StepResult) detect.StepResult {
 	for i := range s.Modes {
 		s.Modes[i].Share = finite(s.Modes[i].Share, 0)
 	}
+	s.Conditions = slices.Clone(s.Conditions)
+	for i := range s.Conditions {
+		c := &s.Conditions[i]
+		c.Value, c.Limit = finite(c.Value, 0), finite(c.Limit, 0)
+	}
 	s.Notes = list(s.Notes)
 	return s
 }
