@@ -44,9 +44,6 @@ const (
 	KindSeenMode Kind = "seen-mode" // share of a slower mode of the history in which the value lies
 )
 
-// maxConditions is how many there are of one step at most.
-const maxConditions = 11
-
 // allMet tells whether all conditions are.
 func allMet(conditions []Condition) bool {
 	return !slices.ContainsFunc(conditions, func(c Condition) bool { return !c.Met })
@@ -145,7 +142,7 @@ func (j *judgement) seenMode(model *predictive) float64 {
 }
 
 // decide gives the verdict, once q is known; limit is that of weigh. The conditions
-// are put into room, which has maxConditions places.
+// are put into room as far as its capacity reaches.
 func (j *judgement) decide(limit float64, room []Condition) Decision {
 	d := j.decision
 	d.Status, d.Q = StatusSame, j.q
@@ -165,5 +162,6 @@ func (j *judgement) decide(limit float64, room []Condition) Decision {
 	case d.Status == StatusSame && j.seen > 0:
 		d.Conditions = append(d.Conditions, Condition{KindSeenMode, j.seen, 0, true})
 	}
+	d.Conditions = slices.Clip(d.Conditions)
 	return d
 }

@@ -118,11 +118,13 @@ func (p *panel) decide() []Decision {
 	limit := math.Min(SlowerP, p.t.FDR/float64(max(len(family), 1)))
 	concurrently(len(family), func(i int) { family[i].weigh(contamination, limit) })
 	benjaminiHochberg(family)
-	room := make([]Condition, maxConditions*len(family))
+	const most = 9 // conditions of a step, usually
+	room := make([]Condition, 0, most*len(family))
 	for i, j := range p.judged {
 		if j != nil {
-			p.decisions[i] = j.decide(limit, room[:0:maxConditions])
-			room = room[maxConditions:]
+			p.decisions[i] = j.decide(limit, room)
+			taken := min(len(p.decisions[i].Conditions), cap(room))
+			room = room[taken:taken]
 		}
 	}
 	return p.decisions

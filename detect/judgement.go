@@ -121,15 +121,14 @@ func (j *judgement) weigh(contamination, limit float64) {
 	model := newPredictive(j.values, contamination, j.grain)
 	defer model.release()
 	trial := j.trial
-	j.raw, j.cleared = make([]observation, 0, maxEvidence), make([]observation, 0, maxEvidence)
-	for i := max(0, len(trial.New)-maxEvidence); i < len(trial.New); i++ {
-		o := observation{y: j.log(trial.New[i])}
-		j.raw = append(j.raw, o)
-		if r := trial.runner(i); r != (RunnerReading{}) {
-			o.y -= r.Ln
-			o.sd = r.SD
-		}
-		j.cleared = append(j.cleared, o)
+	n := min(len(trial.New), maxEvidence)
+	both := make([]observation, 2*n)
+	j.raw, j.cleared = both[:n], both[n:]
+	for k := range n {
+		i := len(trial.New) - n + k
+		j.raw[k].y = j.log(trial.New[i])
+		runner := trial.runner(i) // zero if unknown
+		j.cleared[k] = observation{y: j.raw[k].y - runner.Ln, sd: runner.SD}
 	}
 	j.seek(model.modes)
 	j.seen = j.seenMode(model)
