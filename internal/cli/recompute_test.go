@@ -214,6 +214,11 @@ func recomputeDecisions(t *testing.T, r *detect.Result) {
 		if !near(s.MinDetectable, d.MinDetectable) || !near(s.MinDetectable3, d.MinDetectable3) {
 			t.Errorf("%s: could show ×%g, ×%g, and from the rest of the document ×%g, ×%g", s.Key, s.MinDetectable, s.MinDetectable3, d.MinDetectable, d.MinDetectable3)
 		}
+		if !slices.EqualFunc(s.Conditions, d.Conditions, func(x, y detect.Condition) bool {
+			return x.Kind == y.Kind && x.Met == y.Met && near(x.Value, y.Value) && near(x.Limit, y.Limit)
+		}) {
+			t.Errorf("%s: conditions %+v, and from the rest of the document %+v", s.Key, s.Conditions, d.Conditions)
+		}
 		if s.Status != d.Status && s.Status != detect.StatusOverBudget && s.Status != detect.StatusCacheLost {
 			t.Errorf("%s is %v, and from the rest of the document %v", s.Key, s.Status, d.Status)
 		}
