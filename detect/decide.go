@@ -84,7 +84,7 @@ type panel struct {
 // later.
 func newPanel(trials []Trial, t Thresholds) *panel {
 	p := &panel{t: t, judged: make([]*judgement, len(trials)), decisions: make([]Decision, len(trials))}
-	concurrently(len(trials), func(i int) {
+	inParallel(len(trials), enough, func(i int) {
 		trial, t := &trials[i], t
 		if trial.Thresholds != nil {
 			t = trial.Thresholds.orDefaults()
@@ -114,7 +114,7 @@ func (p *panel) decide() []Decision {
 	}
 	contamination := estimateContamination(family)
 	limit := math.Min(SlowerP, p.t.FDR/float64(max(len(family), 1)))
-	concurrently(len(family), func(i int) { family[i].weigh(contamination, limit) })
+	inParallel(len(family), enough, func(i int) { family[i].weigh(contamination, limit) })
 	benjaminiHochberg(family)
 	for i, j := range p.judged {
 		if j != nil {
