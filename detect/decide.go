@@ -86,7 +86,7 @@ type panel struct {
 // later.
 func newPanel(trials []Trial, t Thresholds) *panel {
 	p := &panel{t: t, judged: make([]*judgement, len(trials)), decisions: make([]Decision, len(trials))}
-	concurrently(len(trials), func(i int) {
+	inParallel(len(trials), enough, func(i int) {
 		trial, t := &trials[i], t
 		if trial.Thresholds != nil {
 			t = trial.Thresholds.orDefaults()
@@ -116,7 +116,7 @@ func (p *panel) decide() []Decision {
 	}
 	contamination := estimateContamination(family)
 	limit := math.Min(SlowerP, p.t.FDR/float64(max(len(family), 1)))
-	concurrently(len(family), func(i int) { family[i].weigh(contamination, limit) })
+	inParallel(len(family), enough, func(i int) { family[i].weigh(contamination, limit) })
 	benjaminiHochberg(family)
 	const most = 9 // conditions of a step, usually
 	room := make([]Condition, 0, most*len(family))
