@@ -11,7 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/buildregress/buildregress/testdata/fakegithub"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // The picture of a result in the README is what its first command prints.
@@ -45,7 +45,7 @@ func TestReadmeShowsTheComment(t *testing.T) {
 	code := run(t.Context(), &world{
 		args: []string{
 			"check", record + "/044.dockerbuild", "--baseline", record, "--store", "sqlite:" + filepath.Join(w.dir, "history.db"),
-			"--branch", "naps", "--pipeline", fakegithub.Repository, "--min-delta", "30ms", "--min-slowdown", "10%",
+			"--branch", "naps", "--pipeline", githubtest.Repository, "--min-delta", "30ms", "--min-slowdown", "10%",
 		},
 		env: func(name string) string { return w.vars[name] }, stdin: strings.NewReader(""), stdout: &out, stderr: &errs,
 		now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),

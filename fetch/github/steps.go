@@ -196,7 +196,7 @@ func runsUs(name string) bool { return strings.Contains(strings.ToLower(name), "
 // History finds the same job in the newest successful runs of the base branch,
 // and in the newest of the build's own branch or pull request.
 func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
-	inner, cancel := s.limit(ctx)
+	inner, cancel := s.limitHistory(ctx)
 	defer cancel()
 	t := &tally{what: "runs"}
 	b := q.Build

@@ -11,13 +11,13 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/buildregress/buildregress/fetch"
-	"github.com/buildregress/buildregress/fetch/github/githubtest"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // A pipeline that was given a name by hand has as its history the builds that are
 // of the same image.
 func TestNamedPipeline(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 10)
 	other, err := os.ReadFile("../../testdata/builds/beta/dockerbuild/base-1.dockerbuild")
 	if err != nil {
@@ -37,7 +37,7 @@ func TestNamedPipeline(t *testing.T) {
 
 // A fork's record names the fork, and is of the same image.
 func TestForkedPipeline(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	line := func(id, repository string, hour int) []byte {
 		return fmt.Appendf(nil, `{"id":%q,"pipeline":"%s Dockerfile","start":"2026-03-02T%02d:04:05Z","steps":[{"name":"RUN a","duration_seconds":1}]}`, id, repository, hour)
 	}
@@ -56,7 +56,7 @@ func TestForkedPipeline(t *testing.T) {
 
 // Of records that people name after their jobs, those of other jobs are left out.
 func TestNamesTellTheJob(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	for n := range 5 {
 		run := s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)})
 		s.AddArtifact(run, "buildregress-arm64", recording(t, 2*n))
@@ -78,7 +78,7 @@ func TestNamesTellTheJob(t *testing.T) {
 // Without anything that says which, the newest run with a record is judged; a run
 // can be named; and a run without records says so.
 func TestSubject(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 2)
 	empty := s.AddRun(githubtest.Run{Created: began.Add(50 * time.Hour)})
 	s.AddArtifact(empty, "coverage", []byte("x"))
@@ -111,7 +111,7 @@ func TestSubject(t *testing.T) {
 
 // What an artifact says of its own origin is not believed.
 func TestLyingRecord(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	lie := `{"id":"x","repository":"shop/app","branch":"main","revision":"c0ffee","pull_request":"1","url":"https://evil.example","start":"2026-01-02T03:04:05Z","steps":[{"name":"RUN a","duration_seconds":1}]}`
 	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "main", Head: "eve/app", HeadID: 666, Created: began})
 	s.AddArtifact(run, "buildregress", []byte(lie))
@@ -127,7 +127,7 @@ func TestLyingRecord(t *testing.T) {
 
 // Where there is no history yet, the notes say why.
 func TestNothingYet(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	o := options(t, s, pull(t, s).GetID())
 	for _, want := range []string{"no successful run of the workflow on main", "no build record is among the artifacts of the newest 1 successful runs on main"} {
 		h, err := history(t, o)
@@ -140,7 +140,7 @@ func TestNothingYet(t *testing.T) {
 
 // A run tells its pull request, but for those that are open in another repository.
 func TestPullOfARun(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "x", Created: began})
 	s.AddArtifact(run, "shop~app~AAAAAA.dockerbuild", recording(t, 0))
 	pull := func(number int, sha string, repository int64) *gh.PullRequest {
