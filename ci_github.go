@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // githubIdentity reads the variables of GitHub Actions and the event that started the
@@ -55,23 +57,14 @@ func githubIdentity(e env) identity {
 		}
 	}
 	if e("GITHUB_EVENT_NAME") == mergeGroup || event.WorkflowRun != nil && event.WorkflowRun.Event == mergeGroup {
-		id.baseBranch = cmp.Or(id.baseBranch, queueTarget(id.branch))
+		target, _ := fetch.MergeQueueTarget(id.branch)
+		id.baseBranch = cmp.Or(id.baseBranch, target)
 	}
 	id.baseBranch = cmp.Or(id.baseBranch, event.Repository.DefaultBranch)
 	return id
 }
 
 const mergeGroup = "merge_group" // the event of a merge queue
-
-// queueTarget is the branch that a branch of a merge queue is to be merged into:
-// "main" for "gh-readonly-queue/main/pr-7-3f9c2ab".
-func queueTarget(branch string) string {
-	rest, queued := strings.CutPrefix(branch, "gh-readonly-queue/")
-	if end := strings.LastIndex(rest, "/pr-"); queued && end > 0 {
-		return rest[:end]
-	}
-	return ""
-}
 
 // gitea reads the same variables: its runs are only found elsewhere.
 func gitea(e env) identity {

@@ -115,6 +115,8 @@ func TestWhoIsBase(t *testing.T) {
 		{name: "by hand", run: githubtest.Run{Event: "workflow_dispatch"}, want: 1},
 		{name: "merge queue", run: githubtest.Run{Event: "merge_group", Branch: "gh-readonly-queue/main/pr-3-abc"}, want: 1},
 		{name: "merge queue of another", run: githubtest.Run{Event: "merge_group", Branch: "gh-readonly-queue/next/pr-3-abc"}},
+		{name: "merge queue of one below", run: githubtest.Run{Event: "merge_group", Branch: "gh-readonly-queue/main/next/pr-3-abc"}},
+		{name: "merge queue of nothing", run: githubtest.Run{Event: "merge_group", Branch: "gh-readonly-queue/main/abc"}},
 		{name: "a fork's main", run: githubtest.Run{Event: "pull_request", Head: "eve/app", HeadID: 666}},
 		{name: "a fork's main, privileged", run: githubtest.Run{Event: "pull_request_target", Head: "eve/app", HeadID: 666}},
 		{name: "a push to a fork", run: githubtest.Run{Head: "eve/app", HeadID: 666}},
