@@ -32,88 +32,37 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
 	"os"
-	"runtime"
-	"strings"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/term"
-)
 
-// Exit codes. Scripts rely on them.
-const (
-	exitOK      = 0 // nothing to fail on
-	exitVerdict = 1 // the verdict, or the status of a step, is one to fail on
-	exitUsage   = 2 // bad usage or configuration
-	exitTrouble = 3 // the job could not be done
+	"github.com/buildregress/buildregress/internal/cli"
+	"github.com/buildregress/buildregress/internal/console"
 )
 
 func main() {
-	w := &world{
-		args:   os.Args[1:],
-		env:    os.Getenv,
-		vars:   os.Environ,
-		stdin:  os.Stdin,
-		stdout: os.Stdout,
-		stderr: os.Stderr,
-		now:    time.Now(),
-	}
-	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
-		w.terminal = true
-		w.width, _, _ = term.GetSize(fd)
-	}
-	w.errTerminal = term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
-	// Most runs are over before collecting what they leave behind would pay: the
-	// collector counts these bytes as in use, and begins later. Nothing touches them, so
-	// that no page is given to them.
-	ballast := make([]byte, 16<<20)
-	code := run(context.Background(), w)
-	runtime.KeepAlive(ballast)
-	os.Exit(code)
+	// Most runs are over before collecting what they leave behind would pay.
+	debug.SetGCPercent(400)
+	os.Exit(cli.Run(context.Background(), cli.Process{
+		Args:    os.Args[1:],
+		Getenv:  os.Getenv,
+		Environ: os.Environ,
+		Stdin:   os.Stdin,
+		Stdout:  output(os.Stdout),
+		Stderr:  output(os.Stderr),
+		Now:     time.Now(),
+	}))
 }
 
-// A world is all that surrounds the process, but for files. Nothing but main
-// takes these from the system itself.
-type world struct {
-	args           []string // without the program's name
-	env            func(string) string
-	vars           func() []string // all of the environment, "NAME=value"; nil if there is none
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	now            time.Time
-	terminal       bool // stdout is one
-	width          int  // of the terminal, 0 if unknown
-	errTerminal    bool // stderr is one
-	verbose        bool
-	hub            *githubAccess // once it was asked for
-}
-
-// run is the whole program. It returns the exit code.
-//
-// Note: no signal is caught, except while a command runs that has to end as well.
-// An interrupt ends the process at once, as SQLite rolls back what it leaves
-// unfinished, and reports are renamed into place.
-func run(ctx context.Context, w *world) int {
-	code, err := guarded(func() (int, error) { return dispatch(ctx, w) })
-	if err == nil {
-		return code
+// output is a file as the command line takes it: only here is it known whether it is a
+// terminal, and how wide that is.
+func output(f *os.File) console.Output {
+	o := console.Output{Writer: f}
+	if fd := int(f.Fd()); term.IsTerminal(fd) {
+		o.Terminal = os.Getenv("TERM") != "dumb"
+		o.Width, _, _ = term.GetSize(fd)
 	}
-	// Each error of several stands in a line of its own.
-	for line := range strings.Lines(err.Error()) {
-		w.say("error", line)
-	}
-	if hint := hintFor(err); hint != "" {
-		w.say("hint", hint)
-	}
-	if bug := new(panicError); errors.As(err, &bug) {
-		for line := range strings.Lines(bug.trace) {
-			w.debug("%s", line)
-		}
-	}
-	if errors.As(err, new(usageError)) {
-		return exitUsage
-	}
-	return exitTrouble
+	return o
 }

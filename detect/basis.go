@@ -5,23 +5,21 @@ import "slices"
 // A Basis is what a step was judged by beside its History: with it, all that Decide
 // made of the step can be recomputed, see Recompute.
 type Basis struct {
-	Values     []BasisValue `json:"values"` // in the builds of the branch in which it ran, oldest first; the last is Current
-	Judged     []string     `json:"judged"` // ids in History of builds that are under judgement themselves: they are evidence, not level
-	Older      []Point      `json:"older"`  // samples that take the place of those in the window
-	Accepted   int          `json:"accepted"`
-	Resolution Seconds      `json:"resolution_seconds"` // of the clock of the baseline
+	// Values are what it took in the builds of the branch in which it ran, oldest first;
+	// the last is Current. With each of them goes the factor by which the machine was
+	// slower there, as the other steps tell.
+	Values []struct {
+		Point
+		RunnerLn float64 `json:"runner_ln"` // natural logarithm of that factor, 0 if it is not known
+		RunnerSD float64 `json:"runner_sd"` // its uncertainty for this step
+	} `json:"values"`
+	Judged     []string `json:"judged"` // ids in History of builds that are under judgement themselves: they are evidence, not level
+	Older      []Point  `json:"older"`  // samples that take the place of those in the window
+	Accepted   int      `json:"accepted"`
+	Resolution Seconds  `json:"resolution_seconds"` // of the clock of the baseline
 	// MinSlowdown and MinDelta are those asked of this step.
 	MinSlowdown float64 `json:"min_slowdown"`
 	MinDelta    Seconds `json:"min_delta_seconds"`
-}
-
-// A BasisValue is what a step took in one build of the branch, and the factor by
-// which the machine was slower there, as told by the other steps.
-type BasisValue struct {
-	ID       string  `json:"id"`
-	Seconds  Seconds `json:"seconds"`
-	RunnerLn float64 `json:"runner_ln"` // natural logarithm of that factor, 0 if it is not known
-	RunnerSD float64 `json:"runner_sd"` // its uncertainty for this step
 }
 
 // basisOf describes a trial of s. judged are the builds of the baseline that are
@@ -31,13 +29,16 @@ func basisOf(trial *Trial, s *series, branch, judged []*Build, t Thresholds) *Ba
 		t = *trial.Thresholds
 	}
 	b := &Basis{
-		Values: []BasisValue{}, Judged: []string{}, Older: []Point{}, Accepted: trial.Accepted,
+		Judged: []string{}, Older: []Point{}, Accepted: trial.Accepted,
 		Resolution: Seconds(trial.Resolution), MinSlowdown: t.MinSlowdown, MinDelta: t.MinDelta,
 	}
 	for i, build := range branch {
 		if s.ran[i] {
-			runner := trial.runner(len(b.Values))
-			b.Values = append(b.Values, BasisValue{build.ID, Seconds(s.values[i]), runner.Log, runner.SD})
+			n := len(b.Values)
+			runner := trial.runner(n)
+			b.Values = slices.Grow(b.Values, 1)[:n+1]
+			v := &b.Values[n]
+			v.Point, v.RunnerLn, v.RunnerSD = Point{build.ID, Seconds(s.values[i])}, runner.Ln, runner.SD
 		}
 	}
 	for _, build := range judged {
@@ -68,7 +69,7 @@ func (s *StepResult) trial(foreign bool, t Thresholds) Trial {
 	}
 	for _, v := range b.Values {
 		trial.New = append(trial.New, v.Seconds.D())
-		trial.Runners = append(trial.Runners, Runner{Log: v.RunnerLn, SD: v.RunnerSD})
+		trial.Runners = append(trial.Runners, RunnerReading{Ln: v.RunnerLn, SD: v.RunnerSD})
 	}
 	return trial
 }

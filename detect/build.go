@@ -1,6 +1,10 @@
 package detect
 
-import "time"
+import (
+	"time"
+
+	"github.com/buildregress/buildregress/detect/dockerfile"
+)
 
 // A Build is one run of a pipeline, as far as its source knows it. A zero field
 // means that the source does not say.
@@ -62,16 +66,16 @@ func (o *Origin) Fill(from Origin) (filled bool) {
 //
 // What is read of each step of each build of a history comes first, together.
 type Step struct {
-	Key      string // identity across builds, see KeyOf
+	Key      string // identity across builds, see dockerfile.Key
 	Name     string // as the source shows it, credentials masked
 	Platform string // such as "linux/arm64", "" for the only one
 	Stage    string // "" for an unnamed stage; "internal", "export", "push" and so on for phases
 	Index    int    // i of "[stage i/n]", 0 if there is none
 	Count    int    // n of "[stage i/n]", 0 if there is none
-	Source   Position
+	Source   dockerfile.Position
 
 	// Duration is the time the step took: to execute, if it was executed; to load
-	// its result, if it was cached. Never negative.
+	// its result, if it was cached. Less than 0 counts as 0.
 	Duration time.Duration
 	State    State
 
@@ -84,12 +88,6 @@ type Step struct {
 
 // NotEnded is how the error of a step begins that ran when its build was stopped.
 const NotEnded = "did not end"
-
-// A Position is a place in a Dockerfile. Line counts from 1; 0 is unknown.
-type Position struct {
-	File string `json:"file"`
-	Line int    `json:"line"`
-}
 
 // An Outcome says how a build ended.
 type Outcome int

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -35,10 +37,10 @@ func newBuild(branch string, n int, steps ...stepSpec) Build {
 	byName := map[string]*Step{}
 	b.Steps = make([]Step, len(steps))
 	for i, spec := range steps {
-		name := ParseName(spec.name)
+		name := dockerfile.ParseName(spec.name)
 		s := &b.Steps[i]
 		*s = Step{
-			ID: fmt.Sprint(i), Name: spec.name, Key: KeyOf(name.Platform, name.Stage, name.Text),
+			ID: fmt.Sprint(i), Name: spec.name, Key: dockerfile.Key(name.Platform, name.Stage, name.Text),
 			Platform: name.Platform, Stage: name.Stage, Index: name.Index, Count: name.Count,
 			Start: b.Start, Duration: spec.took, State: spec.state,
 		}

@@ -45,7 +45,7 @@ func cacheOf(a *arranged, g *graph) (info CacheInfo, chains []chain) {
 			one.dragged = append(append(one.dragged, c.root), c.dragged...)
 		}
 		cold := a.loss(g, &one).CacheLoss
-		cold.Cause, cold.Expected = "nothing that is usually cached was found in the cache", true
+		cold.Cause, cold.Expected = Note{KindColdCache, "nothing that is usually cached was found in the cache"}, true
 		info.Cold, info.Losses, chains = true, []CacheLoss{cold}, []chain{one}
 	}
 	return info, chains
@@ -119,13 +119,13 @@ func (a *arranged) loss(g *graph, c *chain) explained {
 
 // cause says why the step ran, whether its author would expect it, and whether
 // that is because the Dockerfile was edited.
-func (a *arranged) cause(g *graph, root int) (why string, expected, edit bool) {
+func (a *arranged) cause(g *graph, root int) (why Note, expected, edit bool) {
 	s := &a.series[root]
 	if s.edited != "" {
-		return "the instruction was edited", true, true
+		return Note{KindEdited, "the instruction was edited"}, true, true
 	}
 	if s.isNew() {
-		return "the instruction is new", true, true
+		return Note{KindNewInstruction, "the instruction is new"}, true, true
 	}
 	changed := -1
 	g.ancestors(root, func(at int) bool {
@@ -140,19 +140,19 @@ func (a *arranged) cause(g *graph, root int) (why string, expected, edit bool) {
 		if a.series[changed].isNew() {
 			what = "is new"
 		}
-		return fmt.Sprintf("`%s` above it %s", a.series[changed].step.Key, what), true, true
+		return Note{KindChangedAbove, fmt.Sprintf("`%s` above it %s", a.series[changed].step.Key, what)}, true, true
 	}
 	_, text, _ := strings.Cut(s.step.Key, "] ")
 	verb, _, _ := strings.Cut(text, " ")
 	switch {
 	case s.unseen:
-		return "it never ran before, as far as traces show: it was edited, or the cache dropped it", true, false
+		return Note{KindFirstRun, "it never ran before, as far as traces show: it was edited, or the cache dropped it"}, true, false
 	case (verb == "COPY" || verb == "ADD") && !strings.Contains(text, "--from="):
-		return "files that it copies changed", true, false
+		return Note{KindCopiedFiles, "files that it copies changed"}, true, false
 	case verb == "RUN" && strings.Contains(text, "--mount=type=bind") && !strings.Contains(text, ",from="):
-		return "files that it mounts may have changed", true, false
+		return Note{KindMountedFiles, "files that it mounts may have changed"}, true, false
 	}
-	return "nothing that it is built from changed, as far as the build shows: perhaps the base image, a build argument, or the cache dropped it", false, false
+	return Note{KindUnexplained, "nothing that it is built from changed, as far as the build shows: perhaps the base image, a build argument, or the cache dropped it"}, false, false
 }
 
 // countUnseen completes the cache hits that a trace does not show: a step that is

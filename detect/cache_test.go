@@ -68,7 +68,7 @@ func TestCacheLoss(t *testing.T) {
 				t.Fatalf("%d losses, %d steps: %+v; want one", len(r.Cache.Losses), r.Counts[StatusCacheLost], r.Cache.Losses)
 			}
 			l := r.Cache.Losses[0]
-			if l.Step != tt.step || len(l.Dragged) != tt.dragged || l.Expected != tt.expected || !strings.HasPrefix(l.Cause, tt.cause) {
+			if l.Step != tt.step || len(l.Dragged) != tt.dragged || l.Expected != tt.expected || !strings.HasPrefix(l.Cause.Text, tt.cause) {
 				t.Errorf("loss %+v; want %q dragging %d, cause %q, expected %v", l, tt.step, tt.dragged, tt.cause, tt.expected)
 			}
 			if want := Seconds(seconds(50 * float64(1+tt.dragged))); l.Cost != want {

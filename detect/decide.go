@@ -9,16 +9,17 @@ import (
 
 // A Trial is one step put to the test: its history, and its durations in the
 // newest builds of the branch under judgement. Nothing else about a step is
-// known to Decide, so that it can be measured on series of any origin.
+// known to Decide, so that it can be measured on series of any origin. No count in it
+// is below 0.
 type Trial struct {
 	// History holds the executed samples of the baseline, newest first.
 	History []time.Duration
 	// New holds the branch's builds in which the step ran, oldest first; the last
 	// is the build to be judged. At most maxEvidence of them are looked at.
 	New []time.Duration
-	// Runners holds the runner factor of each of New as seen by the other steps
-	// of that build, as many as New; none where they could not be estimated.
-	Runners []Runner
+	// Runners holds what the other steps of each build of New say of its machine, as
+	// many as New; none where that could not be estimated. Their Step is empty.
+	Runners []RunnerReading
 	// Recent of the newest samples of History are among New as well: on the base
 	// branch the newest builds are under judgement themselves, not the level.
 	Recent int
@@ -34,17 +35,10 @@ type Trial struct {
 	Foreign bool
 }
 
-// A Runner is the logarithm of the factor by which a machine was slower than
-// usual, and how uncertain it is for any one step.
-type Runner struct {
-	Log float64
-	SD  float64
-}
-
 // A Decision is what became of a Trial.
 type Decision struct {
 	Status   Status
-	Reason   string // where unjudged
+	Reason   Note // where unjudged
 	P, Q     float64
 	Evidence Evidence
 	Told     bool // the slowdown is large enough to be told, if it is believed
@@ -74,8 +68,10 @@ const (
 
 // Decide judges all steps of one build together. It is deterministic, and the
 // order of the trials does not matter. Only times relative to t.MinDelta and the
-// resolution matter, not the unit.
-func Decide(trials []Trial, t Thresholds) []Decision { return newPanel(trials, t).decide() }
+// resolution matter, not the unit. Zero thresholds are DefaultThresholds.
+func Decide(trials []Trial, t Thresholds) []Decision {
+	return newPanel(trials, t.orDefaults()).decide()
+}
 
 // A panel is the judgements on all trials of one build.
 type panel struct {
@@ -91,9 +87,9 @@ func newPanel(trials []Trial, t Thresholds) *panel {
 	concurrently(len(trials), func(i int) {
 		trial, t := &trials[i], t
 		if trial.Thresholds != nil {
-			t = *trial.Thresholds
+			t = trial.Thresholds.orDefaults()
 		}
-		if reason := unfit(trial, t); reason != "" {
+		if reason := unfit(trial, t); reason != (Note{}) {
 			p.decisions[i] = Decision{Status: StatusUnjudged, Reason: reason, P: 1, Q: 1}
 			return
 		}
@@ -129,16 +125,16 @@ func (p *panel) decide() []Decision {
 }
 
 // unfit says why a trial cannot be judged, or nothing.
-func unfit(trial *Trial, t Thresholds) string {
+func unfit(trial *Trial, t Thresholds) Note {
 	switch {
 	case len(trial.New) == 0:
-		return "it did not run"
+		return Note{KindNotRun, "it did not run"}
 	case len(trial.History) == 0:
-		return "no history"
+		return Note{KindNoHistory, "no history"}
 	case len(trial.History) < t.MinHistory:
-		return tooFew(len(trial.History), t.MinHistory)
+		return Note{KindTooLittleHistory, fmt.Sprintf("too few builds: %d of %d", len(trial.History), t.MinHistory)}
 	}
-	return ""
+	return Note{}
 }
 
 // matters tells whether the step is long enough for a change of it to be told.
@@ -176,8 +172,4 @@ func durationMiddle(sorted []time.Duration) time.Duration {
 	}
 	a, b := sorted[(len(sorted)-1)/2], sorted[len(sorted)/2]
 	return a + (b-a)/2
-}
-
-func tooFew(have, want int) string {
-	return fmt.Sprintf("too few builds: %d of %d", have, want)
 }

@@ -59,7 +59,7 @@ func TestKnownAnswers(t *testing.T) {
 			if !slices.Contains(tt.want, d.Status) {
 				t.Errorf("%v (p %.5f, evidence %+v), want one of %v", d.Status, d.P, d.Evidence, tt.want)
 			}
-			if (d.Status == StatusUnjudged) != (d.Reason != "") {
+			if (d.Status == StatusUnjudged) != (d.Reason != Note{}) {
 				t.Errorf("%v for the reason %q", d.Status, d.Reason)
 			}
 		})
@@ -86,7 +86,7 @@ func randomTrials(rng *rand.Rand, n int) []Trial {
 		}
 		for range 1 + rng.IntN(5) {
 			tr.New = append(tr.New, noisy(rng, base*time.Duration(1+rng.IntN(3)), sd))
-			tr.Runners = append(tr.Runners, Runner{Log: 0.1 * rng.NormFloat64(), SD: 0.05 * rng.Float64()})
+			tr.Runners = append(tr.Runners, RunnerReading{Ln: 0.1 * rng.NormFloat64(), SD: 0.05 * rng.Float64()})
 		}
 	}
 	return trials

@@ -169,6 +169,38 @@ func (g *graph) consumers() [][]int {
 	return consumers
 }
 
+// waitedFor tells of each step whether it waited for step i, by itself or through
+// others.
+func (g *graph) waitedFor(i int) []bool {
+	consumers := g.consumers()
+	waited := make([]bool, len(g.steps))
+	for queue := []int{i}; len(queue) > 0; {
+		at := queue[0]
+		queue = queue[1:]
+		for _, c := range consumers[at] {
+			if !waited[c] {
+				waited[c] = true
+				queue = append(queue, c)
+			}
+		}
+	}
+	return waited
+}
+
+// Downstream tells of each step whether it would have begun later if step number i had
+// ended later: those that waited for it, by themselves or through others; where the
+// source does not tell what waited for what, all that began after its end.
+func (b *Build) Downstream(i int) []bool {
+	g := newGraph(b)
+	downstream := g.waitedFor(i)
+	end := g.end(i).Add(-g.slop)
+	for k := range downstream {
+		s := &g.steps[k]
+		downstream[k] = k != i && !s.Start.IsZero() && !s.Start.Before(end) && (!g.linked || downstream[k])
+	}
+	return downstream
+}
+
 // slack returns for each step how much longer it could have taken without any
 // other step beginning later; 0 where the source does not tell what waited for it.
 func (g *graph) slack(end time.Time) []time.Duration {

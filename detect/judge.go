@@ -26,11 +26,16 @@ type History struct {
 	// request), at most 4, as evidence. Empty on the base branch.
 	Branch []Build
 	// Notes say what of the history could not be had.
-	Notes []string
+	Notes []Note
 }
 
-// Judge compares one build with its history, step by step.
+// Judge compares one build, which is not nil, with its history, step by step. A nil
+// history is an empty one: then the build is unjudged. Neither is changed.
+//
+// What the history says of itself is believed: that its builds succeeded, are of the
+// build's pipeline and began before it. Lists that are not newest first are put in order.
 func Judge(build *Build, history *History, p Policy) Result {
+	history, p.Thresholds = history.orEmpty(), p.Thresholds.orDefaults()
 	t := p.Thresholds
 	base, branch, filled := comparable(build, history, t)
 	var a *arranged
@@ -49,7 +54,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 		Counts:     map[Status]int{},
 		Thresholds: t,
 		WallClock:  WallClock{Parts: []WallClockPart{}},
-		Notes:      append([]string{}, history.Notes...),
+		Notes:      append([]Note{}, history.Notes...),
 	}
 	var chains []chain
 	r.Cache, chains = cacheOf(a, g)
@@ -65,17 +70,18 @@ func Judge(build *Build, history *History, p Policy) Result {
 	r.Notes = append(r.Notes, p.idle(a)...)
 	if build.Outcome != OK {
 		r.Cache.Losses, r.Cache.Cold = []CacheLoss{}, false
-		for i := range r.Steps {
-			r.Steps[i].Status, r.Steps[i].Reason = StatusUnjudged, "the build "+build.Outcome.String()
-		}
-		r.Reason = "the build failed"
+		kind, why := KindBuildFailed, "the build failed"
 		if build.Outcome == Cancelled {
-			r.Reason = "the build was cancelled"
+			kind, why = KindBuildCancelled, "the build was cancelled"
+		}
+		r.Reason = Note{kind, why}
+		for i := range r.Steps {
+			r.Steps[i].Status, r.Steps[i].Reason = StatusUnjudged, Note{kind, "the build " + build.Outcome.String()}
 		}
 		r.count()
 		return r
 	}
-	if reason := r.strange(a, t); reason != "" {
+	if reason := r.strange(a, t); reason != (Note{}) {
 		for i := range r.Steps {
 			r.Steps[i].Status, r.Steps[i].Reason = StatusUnjudged, reason
 		}
@@ -83,7 +89,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 		r.Cache.Losses, r.Cache.Cold = []CacheLoss{}, false
 		r.markPath(g, path, build)
 		if r.enforceBudgets(&p, nil) {
-			r.Verdict, r.Reason = Regressed, ""
+			r.Verdict, r.Reason = Regressed, Note{}
 		}
 		r.count()
 		return r
@@ -144,18 +150,18 @@ func comparable(build *Build, h *History, t Thresholds) (base []Build, branch []
 func sameOrUnknown(a, b string) bool { return a == b || a == "" || b == "" }
 
 // strange says why the whole build cannot be judged, or nothing.
-func (r *Result) strange(a *arranged, t Thresholds) string {
+func (r *Result) strange(a *arranged, t Thresholds) Note {
 	switch {
 	case len(r.Steps) == 0:
-		return "the build has no steps"
+		return Note{KindNoSteps, "the build has no steps"}
 	case len(a.base) == 0:
-		return fmt.Sprintf("no history: 0 of %d builds of %s", t.MinHistory, r.Baseline.Branch)
+		return Note{KindNoHistory, fmt.Sprintf("no history: 0 of %d builds of %s", t.MinHistory, r.Baseline.Branch)}
 	case 2*a.known < len(r.Steps):
-		return fmt.Sprintf("only %d of its %d steps occur in the baseline: this looks like another image; give --pipeline", a.known, len(r.Steps))
+		return Note{KindOtherImage, fmt.Sprintf("only %d of its %d steps occur in the baseline: this looks like another image; give --pipeline", a.known, len(r.Steps))}
 	case len(a.base) < t.MinHistory:
-		return fmt.Sprintf("too little history: %d of %d builds of %s", len(a.base), t.MinHistory, r.Baseline.Branch)
+		return Note{KindTooLittleHistory, fmt.Sprintf("too little history: %d of %d builds of %s", len(a.base), t.MinHistory, r.Baseline.Branch)}
 	}
-	return ""
+	return Note{}
 }
 
 // describe tells of a step what is known without judging it.
@@ -164,13 +170,13 @@ func describe(s *series, build *Build) StepResult {
 	r := StepResult{
 		Key: step.Key, Name: step.Name, Stage: step.Stage, Platform: step.Platform,
 		State: step.State, Current: Seconds(step.Duration), Source: step.Source,
-		History: []Point{}, Modes: []Mode{}, Notes: []string{}, P: 1, Q: 1,
+		History: []Point{}, Modes: []Mode{}, Notes: []Note{}, P: 1, Q: 1,
 	}
 	if !step.Start.IsZero() {
 		r.Start = Seconds(max(0, step.Start.Sub(build.Start)))
 	}
 	if s.edited != "" {
-		r.Notes = append(r.Notes, Edited+"`"+s.edited+"`")
+		r.Notes = append(r.Notes, Note{KindEdited, "edited; was `" + s.edited + "`"})
 	}
 	return r
 }
@@ -185,18 +191,18 @@ func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, load
 	try := func(s *series, at, result int) {
 		step, rule := &r.Steps[result], p.rulingOf(s.step.Key)
 		if rule.ignore != "" {
-			step.Status, step.Reason = StatusUnjudged, Ignored+rule.ignore
+			step.Status, step.Reason = StatusUnjudged, Note{KindIgnored, "ignored: " + rule.ignore}
 			return
 		}
 		if s.unsure {
-			step.Status, step.Reason = StatusUnjudged, "of several equal steps some came or went: which of them it is cannot be told"
+			step.Status, step.Reason = StatusUnjudged, Note{KindEqualSteps, "of several equal steps some came or went: which of them it is cannot be told"}
 			return
 		}
 		level := a.acceptedLevel(s, rule.accept)
 		if level != nil {
-			step.Notes = append(step.Notes, level.String())
+			step.Notes = append(step.Notes, level.note())
 			if level.samples == 0 {
-				step.Status, step.Reason = StatusUnjudged, level.String()
+				step.Status, step.Reason = StatusUnjudged, level.note()
 				return
 			}
 		}
@@ -208,7 +214,7 @@ func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, load
 		if rule.Thresholds != t {
 			own := rule.Thresholds
 			trial.Thresholds = &own
-			step.Notes = append(step.Notes, fmt.Sprintf("by a rule of its own: at least %s and %.3g %%", rule.MinDelta, 100*rule.MinSlowdown))
+			step.Notes = append(step.Notes, Note{KindOwnThresholds, fmt.Sprintf("by a rule of its own: at least %s and %.3g %%", rule.MinDelta, 100*rule.MinSlowdown)})
 		}
 		attempts, trials = append(attempts, attempt{series: s, at: at, result: result}), append(trials, trial)
 	}
@@ -316,7 +322,7 @@ func fill(step *StepResult, s *series, d *Decision, branch []*Build) {
 	}
 	if d.Cut > 0 {
 		step.Cut = s.build(d.Cut - 1).Revision
-		step.Notes = append(step.Notes, fmt.Sprintf("level shifted since %s: %s → %s", nameOfRevision(s.build(d.Cut-1)), Seconds(d.Before), Seconds(d.Usual)))
+		step.Notes = append(step.Notes, Note{KindLevelShift, fmt.Sprintf("level shifted since %s: %s → %s", nameOfRevision(s.build(d.Cut-1)), Seconds(d.Before), Seconds(d.Usual))})
 	}
 }
 
@@ -352,19 +358,19 @@ func nameOfRevision(b *Build) string {
 }
 
 // statusOfState is the status of a step as far as its state decides it.
-func statusOfState(s *series) (Status, string) {
+func statusOfState(s *series) (Status, Note) {
 	switch s.step.State {
 	case Cached:
-		return StatusCached, ""
+		return StatusCached, Note{}
 	case StepFailed:
-		return StatusUnjudged, "it failed"
+		return StatusUnjudged, Note{KindStepFailed, "it failed"}
 	case NeverStarted:
-		return StatusUnjudged, "it never started"
+		return StatusUnjudged, Note{KindNeverStarted, "it never started"}
 	}
 	if s.isNew() {
-		return StatusNew, ""
+		return StatusNew, Note{}
 	}
-	return StatusUnjudged, ""
+	return StatusUnjudged, Note{}
 }
 
 // markLosses gives the first step of each chain of cache losses its status. A cold
@@ -374,7 +380,7 @@ func (r *Result) markLosses(chains []chain) {
 		l := &r.Cache.Losses[i]
 		for _, at := range chains[i].dragged {
 			if step := &r.Steps[at]; step.Status == StatusUnjudged && !ruled(step.Reason) {
-				step.Reason = "ran because the cache was lost at " + l.Step
+				step.Reason = Note{KindLostUpstream, "ran because the cache was lost at " + l.Step}
 			}
 		}
 		step := &r.Steps[chains[i].root]
@@ -385,8 +391,8 @@ func (r *Result) markLosses(chains []chain) {
 }
 
 // ruled tells whether a step is unjudged because the team asked for it.
-func ruled(reason string) bool {
-	return strings.HasPrefix(reason, Ignored) || strings.HasPrefix(reason, Accepted)
+func ruled(reason Note) bool {
+	return reason.Kind == KindIgnored || reason.Kind == KindAccepted
 }
 
 // markPath tells which steps decided how long the build took.
@@ -413,8 +419,8 @@ func (r *Result) addGone(a *arranged) {
 	for _, s := range a.gone {
 		r.Steps = append(r.Steps, StepResult{
 			Key: s.Key, Name: s.Name, Stage: s.Stage, Platform: s.Platform, Status: StatusGone,
-			State: NeverStarted, Reason: "the newest build of the baseline had it",
-			History: []Point{}, Modes: []Mode{}, Notes: []string{}, P: 1, Q: 1, Usual: Seconds(s.Duration),
+			State: NeverStarted, Reason: Note{KindGone, "the newest build of the baseline had it"},
+			History: []Point{}, Modes: []Mode{}, Notes: []Note{}, P: 1, Q: 1, Usual: Seconds(s.Duration),
 		})
 	}
 }

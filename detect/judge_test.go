@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -137,7 +136,7 @@ func TestHistoryCarriesOver(t *testing.T) {
 			if s.N != 20 || s.Status != StatusSame {
 				t.Errorf("%d samples, %v; want 20, same", s.N, s.Status)
 			}
-			if edited := len(s.Notes) > 0 && strings.HasPrefix(s.Notes[0], "edited"); edited != tt.edited {
+			if edited := len(s.Notes) > 0 && s.Notes[0].Kind == KindEdited; edited != tt.edited {
 				t.Errorf("notes %q, want edited: %v", s.Notes, tt.edited)
 			}
 		})
@@ -238,15 +237,15 @@ func TestUnjudged(t *testing.T) {
 		name    string
 		build   Build
 		history int
-		reason  string
+		reason  Note
 	}{
-		{"failed", failed, 20, "the build failed"},
-		{"cancelled", cancelled, 20, "the build was cancelled"},
-		{"no history", edit("pr", 100, same), 0, "no history: 0 of 8 builds of main"},
-		{"too little history", edit("pr", 100, same), 7, "too little history: 7 of 8 builds of main"},
+		{"failed", failed, 20, Note{KindBuildFailed, "the build failed"}},
+		{"cancelled", cancelled, 20, Note{KindBuildCancelled, "the build was cancelled"}},
+		{"no history", edit("pr", 100, same), 0, Note{KindNoHistory, "no history: 0 of 8 builds of main"}},
+		{"too little history", edit("pr", 100, same), 7, Note{KindTooLittleHistory, "too little history: 7 of 8 builds of main"}},
 		{"another image", newBuild("pr", 100, ran("[x 1/2] RUN a", 9), ran("[x 2/2] RUN b", 9)), 20,
-			"only 0 of its 2 steps occur in the baseline: this looks like another image; give --pipeline"},
-		{"empty", newBuild("pr", 100), 20, "the build has no steps"},
+			Note{KindOtherImage, "only 0 of its 2 steps occur in the baseline: this looks like another image; give --pipeline"}},
+		{"empty", newBuild("pr", 100), 20, Note{KindNoSteps, "the build has no steps"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -255,7 +254,7 @@ func TestUnjudged(t *testing.T) {
 				t.Errorf("%v, %q; want unjudged, %q", r.Verdict, r.Reason, tt.reason)
 			}
 			for i := range r.Steps {
-				if s := &r.Steps[i]; s.Status != StatusUnjudged || s.Reason == "" {
+				if s := &r.Steps[i]; s.Status != StatusUnjudged || s.Reason.Kind != tt.reason.Kind || s.Reason.Text == "" {
 					t.Errorf("%s is %v, reason %q", s.Name, s.Status, s.Reason)
 				}
 			}
@@ -281,7 +280,7 @@ func TestStepTooYoung(t *testing.T) {
 	})
 	b := edit("pr", 100, func(s []stepSpec) []stepSpec { return append(s, ran("[scan 1/1] RUN scan everything", seconds(100))) })
 	r := Judge(&b, h, defaults)
-	if s := stepOf(t, &r, "[scan 1/1] RUN scan everything"); s.Status != StatusUnjudged || s.Reason != "too few builds: 5 of 8" || s.N != 5 {
+	if s := stepOf(t, &r, "[scan 1/1] RUN scan everything"); s.Status != StatusUnjudged || s.Reason != (Note{KindTooLittleHistory, "too few builds: 5 of 8"}) || s.N != 5 {
 		t.Errorf("%v, %q, n %d", s.Status, s.Reason, s.N)
 	}
 }

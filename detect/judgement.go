@@ -124,8 +124,8 @@ func (j *judgement) weigh(contamination, limit float64) {
 	for i := max(0, len(trial.New)-maxEvidence); i < len(trial.New); i++ {
 		o := observation{y: j.log(trial.New[i])}
 		j.raw = append(j.raw, o)
-		if r := trial.runner(i); r != (Runner{}) {
-			o.y -= r.Log
+		if r := trial.runner(i); r != (RunnerReading{}) {
+			o.y -= r.Ln
 			o.sd = r.SD
 		}
 		j.cleared = append(j.cleared, o)
@@ -135,7 +135,7 @@ func (j *judgement) weigh(contamination, limit float64) {
 	j.faster = j.mirrored(contamination)
 	d := &j.decision
 	d.P, d.Usual, d.Low, d.High = j.slower.p, j.usual, j.low, j.high
-	d.Expected = bounded(float64(j.usual) * math.Exp(trial.runner(len(trial.New)-1).Log))
+	d.Expected = bounded(float64(j.usual) * math.Exp(trial.runner(len(trial.New)-1).Ln))
 	d.Evidence = Evidence{Builds: j.slower.run, Slow: j.slow(), Value: j.slower.value}
 	if d.Cut = j.shift.since; d.Cut > 0 {
 		d.Before = j.duration(j.center - j.shift.by)
@@ -175,9 +175,9 @@ func (j *judgement) seek(modes [][]float64) {
 }
 
 // runner is the factor of New[i], zero if it is not known.
-func (t *Trial) runner(i int) Runner {
+func (t *Trial) runner(i int) RunnerReading {
 	if len(t.Runners) != len(t.New) {
-		return Runner{}
+		return RunnerReading{}
 	}
 	return t.Runners[i]
 }

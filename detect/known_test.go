@@ -84,7 +84,7 @@ func TestKnownConstant(t *testing.T) {
 func TestKnownTooFew(t *testing.T) {
 	// Of the build, and of one step.
 	_, r := afterwards(t, historyOf(times(7, 7)), 70)
-	if r.Verdict != Unjudged || r.Reason != "too little history: 7 of 8 builds of main" || stepOf(t, r, only).Status != StatusUnjudged {
+	if r.Verdict != Unjudged || r.Reason != (Note{KindTooLittleHistory, "too little history: 7 of 8 builds of main"}) || stepOf(t, r, only).Status != StatusUnjudged {
 		t.Errorf("%v, %q", r.Verdict, r.Reason)
 	}
 	h := mainHistory(20, func(n int, rng *rand.Rand) []stepSpec {
@@ -96,7 +96,7 @@ func TestKnownTooFew(t *testing.T) {
 	})
 	b := newBuild("pr", 100, append(thirty(rand.New(rand.NewPCG(4, 4)), 1), ran("[late 1/1] RUN late", seconds(100)))...)
 	result := Judge(&b, h, defaults)
-	if s := stepOf(t, &result, "[late 1/1] RUN late"); s.Status != StatusUnjudged || s.Reason != "too few builds: 7 of 8" {
+	if s := stepOf(t, &result, "[late 1/1] RUN late"); s.Status != StatusUnjudged || s.Reason != (Note{KindTooLittleHistory, "too few builds: 7 of 8"}) {
 		t.Errorf("%v, %q", s.Status, s.Reason)
 	}
 }

@@ -81,13 +81,13 @@ func (s *Seconds) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &number); err != nil || number == "" {
 		return fmt.Errorf("%.40q is no number of seconds", b)
 	}
-	d, err := ParseSeconds(number.String())
+	d, err := parseSeconds(number.String())
 	*s = Seconds(d)
 	return err
 }
 
-// ParseSeconds reads a decimal number of seconds, exact to the nanosecond.
-func ParseSeconds(text string) (time.Duration, error) {
+// parseSeconds reads a decimal number of seconds, exact to the nanosecond.
+func parseSeconds(text string) (time.Duration, error) {
 	if !strings.ContainsAny(text, "eE") {
 		if d, err := time.ParseDuration(text + "s"); err == nil {
 			return d, nil

@@ -5,17 +5,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/glob"
 )
 
-// Beginnings of the reasons and notes that tell why a step is judged otherwise than
-// by its whole history under its own name.
-const (
-	Ignored  = "ignored: "
-	Accepted = "accepted since "
-	Edited   = "edited; was "
-)
-
-// A Policy is what a team asks of its builds.
+// A Policy is what a team asks of its builds. The zero Policy asks for nothing of its
+// own: builds are judged by DefaultThresholds.
 type Policy struct {
 	Thresholds
 	Max    Seconds // hard budget of the whole build, 0 for none
@@ -25,7 +20,7 @@ type Policy struct {
 
 // A Rule is what is asked of the steps that it matches.
 type Rule struct {
-	Step        Glob
+	Step        glob.Pattern
 	MinSlowdown float64 // instead of Thresholds.MinSlowdown, 0 to leave it
 	MinDelta    Seconds // instead of Thresholds.MinDelta, 0 to leave it
 	Max         Seconds // hard budget of the step, 0 for none
@@ -35,7 +30,7 @@ type Rule struct {
 
 // An Acceptance starts a new level of the steps that it matches on purpose.
 type Acceptance struct {
-	Step  Glob
+	Step  glob.Pattern
 	Since string // the first revision of the new level, at least 7 digits of it
 	Why   string
 	From  string // where it stands, for people
@@ -80,7 +75,7 @@ func (p *Policy) rulingOf(key string) ruling {
 
 // idle lists the entries of the policy that match no step of the build or its
 // baseline: a step was renamed, or the glob is wrong.
-func (p *Policy) idle(a *arranged) (notes []string) {
+func (p *Policy) idle(a *arranged) (notes []Note) {
 	if len(p.Rules)+len(p.Accept) == 0 {
 		return nil
 	}
@@ -95,7 +90,7 @@ func (p *Policy) idle(a *arranged) (notes []string) {
 			keys[a.base[b].Steps[i].Key] = true
 		}
 	}
-	used := func(g Glob) bool {
+	used := func(g glob.Pattern) bool {
 		for key := range keys {
 			if g.Match(key) {
 				return true
@@ -103,18 +98,21 @@ func (p *Policy) idle(a *arranged) (notes []string) {
 		}
 		return false
 	}
+	note := func(from, format string, args ...any) {
+		notes = append(notes, Note{KindUnmatched, from + ": " + fmt.Sprintf(format, args...)})
+	}
 	for i := range p.Rules {
 		if !used(p.Rules[i].Step) {
-			notes = append(notes, fmt.Sprintf("%s: no step matches `%s`", p.Rules[i].From, p.Rules[i].Step))
+			note(p.Rules[i].From, "no step matches `%s`", p.Rules[i].Step)
 		}
 	}
 	for i := range p.Accept {
 		e := &p.Accept[i]
 		if !used(e.Step) {
-			notes = append(notes, fmt.Sprintf("%s: no step matches `%s`", e.From, e.Step))
+			note(e.From, "no step matches `%s`", e.Step)
 		} else if !slices.ContainsFunc(a.base, func(b Build) bool { return e.begins(&b) }) &&
 			!slices.ContainsFunc(a.branch, func(b *Build) bool { return e.begins(b) }) {
-			notes = append(notes, fmt.Sprintf("%s: none of the builds compared is of revision `%s`", e.From, e.Since))
+			note(e.From, "none of the builds compared is of revision `%s`", e.Since)
 		}
 	}
 	return notes
@@ -155,12 +153,12 @@ func (a *arranged) acceptedLevel(s *series, e *Acceptance) *accepted {
 	return nil
 }
 
-func (x *accepted) String() string {
-	s := Accepted + x.entry.Since
+func (x *accepted) note() Note {
+	text := "accepted since " + x.entry.Since
 	if x.entry.Why != "" {
-		s += ": " + x.entry.Why
+		text += ": " + x.entry.Why
 	}
-	return s
+	return Note{KindAccepted, text}
 }
 
 // enforceBudgets marks the steps that took longer than they may, whatever their
@@ -178,9 +176,9 @@ func (r *Result) enforceBudgets(p *Policy, loads map[int]int) (broken bool) {
 		}
 		broken = true
 		if s.Status == StatusSlower || s.Status == StatusSuspect {
-			s.Notes = append(s.Notes, "it is "+s.Status.String()+" as well")
+			s.Notes = append(s.Notes, Note{KindAlsoSlower, "it is " + s.Status.String() + " as well"})
 		}
-		s.Status, s.Reason = StatusOverBudget, fmt.Sprintf("it may take %s", limit)
+		s.Status, s.Reason = StatusOverBudget, Note{KindBudget, fmt.Sprintf("it may take %s", limit)}
 	}
 	if p.Max > 0 && r.Build.Duration > p.Max {
 		r.OverBudget = fmt.Sprintf("the build took %s and may take %s", r.Build.Duration, p.Max)

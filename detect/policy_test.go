@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -44,7 +45,7 @@ func TestRules(t *testing.T) {
 			if s.Status != tt.status || r.Verdict != tt.verdict {
 				t.Errorf("%v, build %v; want %v, %v", s.Status, r.Verdict, tt.status, tt.verdict)
 			}
-			if (s.Status == StatusUnjudged || s.Status == StatusOverBudget) && s.Reason == "" {
+			if (s.Status == StatusUnjudged || s.Status == StatusOverBudget) && s.Reason == (Note{}) {
 				t.Error("no reason is told")
 			}
 		})
@@ -70,7 +71,7 @@ func TestRules(t *testing.T) {
 			Rules:  []Rule{{Step: "*gone*", MinSlowdown: 1, From: "c.yaml:3"}},
 			Accept: []Acceptance{{Step: "*gone*", Since: "abcdef0", From: "c.yaml:7"}, {Step: "*compile*", Since: "abcdef0", From: "c.yaml:9"}},
 		})
-		notes := strings.Join(r.Notes, "\n")
+		notes := fmt.Sprint(r.Notes)
 		for _, want := range []string{"c.yaml:3: no step matches", "c.yaml:7: no step matches", "c.yaml:9: none of the builds compared is of revision `abcdef0`"} {
 			if !strings.Contains(notes, want) {
 				t.Errorf("notes lack %q:\n%s", want, notes)
@@ -107,7 +108,7 @@ func TestAccept(t *testing.T) {
 			for _, w := range tt.want {
 				ok = ok || s.Status == w
 			}
-			if !ok || len(s.Notes) == 0 || s.Notes[0] != "accepted since main0018: more is compiled" || s.Cut != "main0018" {
+			if !ok || len(s.Notes) == 0 || s.Notes[0] != (Note{KindAccepted, "accepted since main0018: more is compiled"}) || s.Cut != "main0018" {
 				t.Errorf("%v, notes %q, cut %q; want one of %v", s.Status, s.Notes, s.Cut, tt.want)
 			}
 			if o := stepOf(t, &r, makeTest); o.Cut != "" {
@@ -119,7 +120,7 @@ func TestAccept(t *testing.T) {
 		b := edit("pr", 100, slow(compile, 4))
 		b.Revision = "abcdef0123456789"
 		r := Judge(&b, appHistory(20), Policy{Thresholds: DefaultThresholds, Accept: []Acceptance{{Step: "*make compile*", Since: "abcdef01", Why: "more is compiled"}}})
-		if s := stepOf(t, &r, compile); s.Status != StatusUnjudged || s.Reason != "accepted since abcdef01: more is compiled" || r.Verdict != Pass {
+		if s := stepOf(t, &r, compile); s.Status != StatusUnjudged || s.Reason != (Note{KindAccepted, "accepted since abcdef01: more is compiled"}) || r.Verdict != Pass {
 			t.Errorf("%v, %q, build %v", s.Status, s.Reason, r.Verdict)
 		}
 	})

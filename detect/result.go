@@ -1,10 +1,14 @@
 package detect
 
-import "time"
+import (
+	"time"
+
+	"github.com/buildregress/buildregress/detect/dockerfile"
+)
 
 // SchemaVersion is the version of the JSON form of Report. It grows when a
 // field changes its meaning or goes; new fields leave it as it is.
-const SchemaVersion = 1
+const SchemaVersion = 2
 
 // A Report is all that one check found: a Result per build.
 type Report struct {
@@ -13,13 +17,13 @@ type Report struct {
 	ExitCode      int      `json:"exit_code"` // 0 nothing to fail on, 1 something named in FailOn, 3 the build could not be recorded
 	FailOn        []string `json:"fail_on"`   // verdicts and statuses that fail the check
 	Results       []Result `json:"results"`
-	Notes         []string `json:"notes"`
+	Notes         []Note   `json:"notes"`
 }
 
 // A Result is the judgement on one build.
 type Result struct {
 	Verdict      Verdict        `json:"verdict"`
-	Reason       string         `json:"reason"`      // why it is unjudged or unsure, in words; else ""
+	Reason       Note           `json:"reason"`      // why it is unjudged or unsure
 	OverBudget   string         `json:"over_budget"` // in words, if the whole build took longer than it may
 	Build        BuildInfo      `json:"build"`
 	Baseline     BaselineInfo   `json:"baseline"`
@@ -29,7 +33,7 @@ type Result struct {
 	Counts       map[Status]int `json:"counts"`
 	Steps        []StepResult   `json:"steps"` // as the build has them, then those that are gone
 	Thresholds   Thresholds     `json:"thresholds"`
-	Notes        []string       `json:"notes"`
+	Notes        []Note         `json:"notes"`
 }
 
 // BuildInfo is what a report tells of the build itself.
@@ -70,11 +74,11 @@ type RunnerFactor struct {
 	Baseline []float64       `json:"baseline_ln"`
 }
 
-// A RunnerReading is what one step says of the machine.
+// A RunnerReading is what one step, or several together, say of the machine.
 type RunnerReading struct {
-	Step string  `json:"step"` // its key
-	Ln   float64 `json:"ln"`   // natural logarithm of its time over what is usual
-	SD   float64 `json:"sd"`   // of that, in usual builds
+	Step string  `json:"step"` // its key; "" for several
+	Ln   float64 `json:"ln"`   // natural logarithm of the factor by which it was slower than usual
+	SD   float64 `json:"sd"`   // standard deviation of Ln for any one step
 }
 
 // Unusual tells whether the factor lies outside its usual range, its own
@@ -122,7 +126,7 @@ type CacheLoss struct {
 	Step     string   `json:"step"`         // key of the first step of the chain
 	Cost     Seconds  `json:"cost_seconds"` // time that all steps of the chain took
 	Dragged  []string `json:"dragged"`      // keys of the others
-	Cause    string   `json:"cause"`        // in words
+	Cause    Note     `json:"cause"`        // why the first step ran
 	Expected bool     `json:"expected"`     // the author changed this instruction or its input
 	Lasting  bool     `json:"lasting"`      // the build of this branch before had lost it too
 	Share    float64  `json:"share"`        // of the baseline builds that reached it, in how many it was cached
@@ -140,7 +144,7 @@ type StepResult struct {
 	Stage    string `json:"stage"`
 	Platform string `json:"platform"`
 	Status   Status `json:"status"`
-	Reason   string `json:"reason"` // always given where the status is unjudged
+	Reason   Note   `json:"reason"` // always given where the status is unjudged
 	State    State  `json:"state"`
 	Critical bool   `json:"critical"` // on this build's critical path
 
@@ -165,10 +169,14 @@ type StepResult struct {
 	MinDetectable3   float64  `json:"min_detectable_ratio_3"` // … that three builds of a branch would show
 	WallClockSeconds Seconds  `json:"wall_clock_seconds"`     // what the change cost the whole build
 	Slack            Seconds  `json:"slack_seconds"`          // how much longer it could take and cost nothing
-	WaitsFor         []int    `json:"waits_for,omitempty"`    // places in Steps of those that it waited for, where the source tells
-	Source           Position `json:"source"`
-	Links            Links    `json:"links"`
-	Notes            []string `json:"notes"`
+	WaitsFor         []int    `json:"waits_for,omitempty"`    // indices in Steps of those that it waited for, where the source tells
+
+	Source dockerfile.Position `json:"source"`
+	Links  struct {
+		Trace   string `json:"trace"`
+		Compare string `json:"compare"` // beside a usual build
+	} `json:"links"` // addresses where people can see the step
+	Notes []Note `json:"notes"`
 }
 
 // A Point is one sample of a step's history.
@@ -189,12 +197,6 @@ type Evidence struct {
 	Slow   int     `json:"slow"`   // in how many the step was slower than usual
 	Value  float64 `json:"value"`  // log10 of the odds that all of them are slower by one factor
 	Since  string  `json:"since"`  // revision of the first of them, where there are several
-}
-
-// Links are addresses where people can see the step.
-type Links struct {
-	Trace   string `json:"trace"`
-	Compare string `json:"compare"`
 }
 
 // A Verdict is the judgement on a build. The zero value is Unjudged: absence of
@@ -238,7 +240,9 @@ func (s Status) String() string                { return nameOf(statusNames, int(
 func (s Status) MarshalText() ([]byte, error)  { return []byte(s.String()), nil }
 func (s *Status) UnmarshalText(b []byte) error { return parseName(statusNames, b, "status", s) }
 
-// Thresholds say how much of what counts as a finding.
+// Thresholds say how much of what counts as a finding. Zero Thresholds stand for
+// DefaultThresholds; in others, a Window, MinHistory or FDR out of its range is brought
+// into it. A Result tells those that were used.
 type Thresholds struct {
 	Window      int     `json:"window"`            // samples of a step that are looked at, the newest; ≥ MinHistory
 	MinHistory  int     `json:"min_history"`       // fewer samples than this are not judged by; ≥ 3

@@ -228,17 +228,17 @@ func deviation(readings []reading, center float64) float64 {
 }
 
 // forStep returns the factor by which the step at place i is judged: estimated
-// from the other steps. The zero Runner if they are too few.
-func (g *gauge) forStep(m *mood, i int) Runner {
+// from the other steps. The zero reading if they are too few.
+func (g *gauge) forStep(m *mood, i int) RunnerReading {
 	if !m.known {
-		return Runner{}
+		return RunnerReading{}
 	}
 	log, sd, excess := m.log, m.sd, m.spread
 	if at := slices.IndexFunc(m.readings, func(r reading) bool { return r.at == i }); at >= 0 {
 		own, _ := slices.BinarySearch(m.own, m.readings[at].sd)
 		log, sd, excess = g.summarise(without(m.readings, at), median(without(m.own, own)))
 	}
-	return Runner{Log: log, SD: math.Hypot(sd, excess)}
+	return RunnerReading{Ln: log, SD: math.Hypot(sd, excess)}
 }
 
 // without is a copy of a list that leaves out one place.

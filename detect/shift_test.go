@@ -23,7 +23,7 @@ func TestSlowdownNeverBecomesNormalInSilence(t *testing.T) {
 		b := edit("main", n, slow(compile, 1.5))
 		r := Judge(&b, h, defaults)
 		s := stepOf(t, &r, compile)
-		shifted := len(s.Notes) > 0 && strings.HasPrefix(s.Notes[0], "level shifted since main00")
+		shifted := len(s.Notes) > 0 && s.Notes[0].Kind == KindLevelShift && strings.HasPrefix(s.Cut, "main00")
 		switch {
 		case s.Status == StatusSlower:
 			called++

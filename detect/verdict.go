@@ -24,15 +24,15 @@ func (r *Result) conclude(g *gauge, overBudget bool, t Thresholds) {
 		r.Verdict = Regressed
 	case r.Counts[StatusSuspect] > 0:
 		r.Verdict = Unsure
-		r.Reason = "one build cannot prove it: re-run the job to confirm"
+		r.Reason = Note{KindUnconfirmed, "one build cannot prove it: re-run the job to confirm"}
 	case disputed(g, g.newest()):
 		r.Verdict = Unsure
-		r.Reason = "most steps were slower by one factor, and some not at all: a slow runner, or a change that many steps feel; re-run the job to tell"
+		r.Reason = Note{KindRunnerOrChange, "most steps were slower by one factor, and some not at all: a slow runner, or a change that many steps feel; re-run the job to tell"}
 	case slowRunners(g) >= 3:
 		r.Verdict = Unsure
-		r.Reason = "the runner was slower than usual in three builds of this branch running"
+		r.Reason = Note{KindSlowRunnerAgain, "the runner was slower than usual in three builds of this branch running"}
 	case judged == 0 && r.Cache.Executed > 0:
-		r.Reason = "no step that ran has enough history"
+		r.Reason = Note{KindNothingJudged, "no step that ran has enough history"}
 	default:
 		r.Verdict = Pass
 	}
@@ -72,14 +72,14 @@ func slowRunners(g *gauge) int {
 
 // Sum makes the report on several results. failOn holds the verdicts, statuses
 // and "never" for which the exit code is 1.
-func Sum(results []Result, failOn []string, notes []string) Report {
-	rep := Report{SchemaVersion: SchemaVersion, FailOn: append([]string{}, failOn...), Results: results, Notes: append([]string{}, notes...)}
+func Sum(results []Result, failOn []string, notes []Note) Report {
+	rep := Report{SchemaVersion: SchemaVersion, FailOn: append([]string{}, failOn...), Results: results, Notes: append([]Note{}, notes...)}
 	for i := range results {
 		r := &results[i]
 		if severity(r.Verdict) > severity(rep.Verdict) || i == 0 {
 			rep.Verdict = r.Verdict
 		}
-		if r.fails(failOn) {
+		if r.Fails(failOn) {
 			rep.ExitCode = 1
 		}
 	}
@@ -91,9 +91,9 @@ func severity(v Verdict) int {
 	return slices.Index([]Verdict{Pass, Unjudged, Unsure, Regressed}, v)
 }
 
-// fails tells whether the result is named in failOn. A cache loss fails only if
+// Fails tells whether the result is named in failOn. A cache loss fails only if
 // it is one that somebody should look at.
-func (r *Result) fails(failOn []string) bool {
+func (r *Result) Fails(failOn []string) bool {
 	for _, on := range failOn {
 		switch on {
 		case "never":

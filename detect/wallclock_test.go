@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // The parts of the account sum to the difference exactly, whatever happened.
@@ -102,8 +104,8 @@ func TestAccountNamesItsCauses(t *testing.T) {
 // Without inputs, the path follows stages, COPY --from and time.
 func TestCriticalPathWithoutInputs(t *testing.T) {
 	at := func(name string, from, took float64) Step {
-		n := ParseName(name)
-		return Step{Name: name, Key: KeyOf(n.Platform, n.Stage, n.Text), Stage: n.Stage, Index: n.Index, Count: n.Count,
+		n := dockerfile.ParseName(name)
+		return Step{Name: name, Key: dockerfile.Key(n.Platform, n.Stage, n.Text), Stage: n.Stage, Index: n.Index, Count: n.Count,
 			Start: epoch.Add(seconds(from)), Duration: seconds(took)}
 	}
 	g := newGraph(&Build{Start: epoch, Steps: []Step{

@@ -3,7 +3,6 @@
 package fetch
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,7 +11,8 @@ import (
 )
 
 // ErrNoBuilds is returned where a source is readable and holds no build.
-var ErrNoBuilds = errors.New("no build in it")
+var ErrNoBuilds = ErrorWithHint("no build in it",
+	"give a .dockerbuild record, a progress log (docker buildx build --progress=rawjson), an OTLP or Jaeger trace, or a builds file")
 
 // A DecodeError says which input could not be read, and where in it.
 type DecodeError struct {
@@ -65,11 +65,4 @@ func (q *Query) Since() time.Time {
 		return time.Time{}
 	}
 	return q.Build.Start.Add(-q.Lookback)
-}
-
-// Plausible tells whether a build or a step can have begun at t. Nanoseconds since
-// 1970 can tell each such time.
-func Plausible(t time.Time) bool {
-	y := t.Year()
-	return 1970 <= y && y <= 2200
 }

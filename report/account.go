@@ -15,7 +15,7 @@ func facts(r *detect.Result, n *names) []line {
 		lines = append(lines, runner(r.RunnerFactor))
 	}
 	if r.Cache.Cached+r.Cache.Executed > 0 {
-		lines = append(lines, say(fmt.Sprintf("Cache: %s cached, %d ran.", count(r.Cache.Cached, "step"), r.Cache.Executed)))
+		lines = append(lines, say(fmt.Sprintf("Cache: %s cached, %d ran.", Count(r.Cache.Cached, "step"), r.Cache.Executed)))
 	}
 	return lines
 }
@@ -145,7 +145,7 @@ func runner(f *detect.RunnerFactor) line {
 	if number(f.UsualLow) != "" && number(f.UsualHigh) != "" {
 		l = say(l, ", normal is ", signed(f.UsualLow), " to ", signed(f.UsualHigh), " %")
 	}
-	return say(l, " (from ", count(f.Steps, "step"), ").")
+	return say(l, " (from ", Count(f.Steps, "step"), ").")
 }
 
 // unusualRunner is the notice on a runner that explains much of what is seen.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // A Level is how an annotation is to be shown.
@@ -54,7 +55,7 @@ func Annotations(r *detect.Report, failing bool) []Annotation {
 				continue
 			}
 			at := *s
-			at.Source = detect.Position{} // it is where the annotation stands
+			at.Source = dockerfile.Position{} // it is where the annotation stands
 			a := Annotation{File: file, Line: s.Source.Line, Level: Notice, Title: title, Message: plain(slow(&at, n), maxSentenceName)}
 			if x := ratio(s.Ratio); x != "" {
 				a.Title += " " + x

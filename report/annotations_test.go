@@ -10,14 +10,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 func TestAnnotations(t *testing.T) {
 	r := branchEvidenceResult()
-	r.Steps[4].Source = detect.Position{File: "./docker/Dockerfile", Line: 3} // over its budget
+	r.Steps[4].Source = dockerfile.Position{File: "./docker/Dockerfile", Line: 3} // over its budget
 	r.Steps[2].Status = detect.StatusSuspect
-	r.Steps[2].Source = detect.Position{File: `docker\Dockerfile`, Line: 9}
-	r.Steps[5].Source = detect.Position{File: "Dockerfile", Line: 30} // nothing is the matter with it
+	r.Steps[2].Source = dockerfile.Position{File: `docker\Dockerfile`, Line: 9}
+	r.Steps[5].Source = dockerfile.Position{File: "Dockerfile", Line: 30} // nothing is the matter with it
 	got := Annotations(reportOf(r), true)
 	want := []Annotation{
 		{File: "Dockerfile", Line: 14, Level: Failure, Title: "Slower ×1.5"},
@@ -95,7 +96,7 @@ func FuzzCommands(f *testing.F) {
 		r := hostileReport(text)
 		for i := range r.Results {
 			for j := range r.Results[i].Steps {
-				r.Results[i].Steps[j].Source = detect.Position{File: "Dockerfile", Line: 3}
+				r.Results[i].Steps[j].Source = dockerfile.Position{File: "Dockerfile", Line: 3}
 				r.Results[i].Steps[j].Status = detect.StatusSlower
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/backtest"
 )
 
 // maxStopped is how many of the builds that would have been stopped are listed for
@@ -18,7 +19,7 @@ import (
 const maxStopped = 40
 
 // BacktestJSON writes a backtest for machines, as JSON writes a report.
-func BacktestJSON(w io.Writer, b *detect.Backtest) error {
+func BacktestJSON(w io.Writer, b *backtest.Report) error {
 	c := *b
 	c.FailOn, c.Notes, c.Results = list(c.FailOn), list(c.Notes), list(c.Results)
 	for i := range c.Results {
@@ -42,7 +43,7 @@ func BacktestJSON(w io.Writer, b *detect.Backtest) error {
 
 // BacktestText writes a backtest for a terminal or the log of a CI job, under the
 // rules of Text.
-func BacktestText(w io.Writer, b *detect.Backtest, o TextOptions) error {
+func BacktestText(w io.Writer, b *backtest.Report, o TextOptions) error {
 	out := bufio.NewWriter(w)
 	t := &textWriter{out: out, TextOptions: o.settled(), rows: maxRows}
 	for i := range b.Results {
@@ -53,16 +54,16 @@ func BacktestText(w io.Writer, b *detect.Backtest, o TextOptions) error {
 	}
 	var notes []line
 	for _, n := range b.Notes {
-		notes = append(notes, sentence(n))
+		notes = append(notes, sentence(n.Text))
 	}
 	t.block(notes)
 	return out.Flush() // holds the first error of all writes
 }
 
-func (t *textWriter) backtest(r *detect.BacktestResult, failOn []string) {
-	t.styled(bold, say(code(r.Pipeline), fmt.Sprintf(": %s replayed, %s to %s", count(r.Builds, "build"), day(r.First), day(r.Last))))
+func (t *textWriter) backtest(r *backtest.Result, failOn []string) {
+	t.styled(bold, say(code(r.Pipeline), fmt.Sprintf(": %s replayed, %s to %s", Count(r.Builds, "build"), day(r.First), day(r.Last))))
 	if r.Judged > 0 {
-		t.line(say(fmt.Sprintf("Judged %s: %d regressed (%s), %d unsure (%s).", count(r.Judged, "build"),
+		t.line(say(fmt.Sprintf("Judged %s: %d regressed (%s), %d unsure (%s).", Count(r.Judged, "build"),
 			r.Verdicts[detect.Regressed], share(r.RegressedShare), r.Verdicts[detect.Unsure], share(r.UnsureShare))))
 	}
 	if not := r.Builds - r.Judged; not > 0 {
@@ -70,10 +71,10 @@ func (t *textWriter) backtest(r *detect.BacktestResult, failOn []string) {
 		for _, reason := range r.Reasons {
 			reasons = append(reasons, fmt.Sprintf("%d %s", reason.Builds, reason.Reason))
 		}
-		t.line(say(fmt.Sprintf("Not judged: %s (", count(not, "build")), prose(strings.Join(reasons, "; ")), ")."))
+		t.line(say(fmt.Sprintf("Not judged: %s (", Count(not, "build")), prose(strings.Join(reasons, "; ")), ")."))
 	}
 	if r.Checks > 0 {
-		t.line(say(fmt.Sprintf("Of %s, called slower %s, suspect %s, faster %s.", count(r.Checks, "step-check"),
+		t.line(say(fmt.Sprintf("Of %s, called slower %s, suspect %s, faster %s.", Count(r.Checks, "step-check"),
 			calls(r.Calls.Slower, r.Rates.Slower), calls(r.Calls.Suspect, r.Rates.Suspect), calls(r.Calls.Faster, r.Rates.Faster))))
 	}
 	t.stopped(r, failOn)
@@ -82,23 +83,23 @@ func (t *textWriter) backtest(r *detect.BacktestResult, failOn []string) {
 }
 
 // stopped lists the builds that would have been stopped, newest first.
-func (t *textWriter) stopped(r *detect.BacktestResult, failOn []string) {
+func (t *textWriter) stopped(r *backtest.Result, failOn []string) {
 	t.out.WriteString("\n")
 	on := strings.Join(failOn, ", ")
 	if len(r.Stopped) == 0 {
 		t.line(say(fmt.Sprintf("No build would have been stopped (--fail-on %s).", on)))
 		return
 	}
-	t.line(say(fmt.Sprintf("%s would have been stopped (--fail-on %s):", count(len(r.Stopped), "build"), on)))
+	t.line(say(fmt.Sprintf("%s would have been stopped (--fail-on %s):", Count(len(r.Stopped), "build"), on)))
 	for i := len(r.Stopped) - 1; i >= max(0, len(r.Stopped)-maxStopped); i-- {
 		t.bullet(stoppedLine(&r.Stopped[i]))
 	}
 	if more := len(r.Stopped) - maxStopped; more > 0 {
-		t.line(say(fmt.Sprintf("… and %s before these; --format json lists all.", count(more, "build"))))
+		t.line(say(fmt.Sprintf("… and %s before these; --format json lists all.", Count(more, "build"))))
 	}
 }
 
-func stoppedLine(b *detect.StoppedBuild) line {
+func stoppedLine(b *backtest.StoppedBuild) line {
 	l := say(b.Start.UTC().Format("2006-01-02 15:04"), " ")
 	if b.Revision != "" {
 		l = say(l, code(shortRevision(b.Revision)), " ")
@@ -128,14 +129,14 @@ func stoppedLine(b *detect.StoppedBuild) line {
 }
 
 // couldShow lists from which slowdown on each step would have been called.
-func (t *textWriter) couldShow(r *detect.BacktestResult) {
+func (t *textWriter) couldShow(r *backtest.Result) {
 	if len(r.Steps) == 0 {
 		return
 	}
 	// Those that were called first, then the longest.
 	order := slices.Clone(r.Steps)
-	loud := func(s *detect.StepRecord) int { return min(1, s.Calls.Slower+s.Calls.Suspect) }
-	slices.SortStableFunc(order, func(x, y detect.StepRecord) int { return cmp.Compare(loud(&y), loud(&x)) })
+	loud := func(s *backtest.StepRecord) int { return min(1, s.Calls.Slower+s.Calls.Suspect) }
+	slices.SortStableFunc(order, func(x, y backtest.StepRecord) int { return cmp.Compare(loud(&y), loud(&x)) })
 	shown := map[string]bool{}
 	for i := range order[:min(len(order), t.rows)] {
 		shown[order[i].Key] = true
@@ -150,7 +151,7 @@ func (t *textWriter) couldShow(r *detect.BacktestResult) {
 	t.out.WriteString("\n")
 	t.grid(rows)
 	if left := len(r.Steps) - len(shown); left > 0 {
-		t.line(say("… and ", count(left, "more step"), "; --format json lists all."))
+		t.line(say("… and ", Count(left, "more step"), "; --format json lists all."))
 	}
 	t.line(say("In one build, in three: the slowdown that would have been called in four of five cases (median over the builds)."))
 }
@@ -192,7 +193,7 @@ func columnWidth(rows [][]string, c int) (width int) {
 }
 
 // injection tells how often an injected slowdown was found.
-func (t *textWriter) injection(j *detect.Injection) {
+func (t *textWriter) injection(j *backtest.Injection) {
 	if j == nil {
 		return
 	}
@@ -205,7 +206,7 @@ func (t *textWriter) injection(j *detect.Injection) {
 	if j.Seed != 0 {
 		drawn = fmt.Sprintf("drawn of %d with seed %d: steps of builds of the base branch that were judged and are long enough", j.Possible, j.Seed)
 	}
-	t.line(say(fmt.Sprintf("Slowed down ×%.3g in %s (%s), the step was called:", j.Factor, count(j.Cases, "case"), drawn)))
+	t.line(say(fmt.Sprintf("Slowed down ×%.3g in %s (%s), the step was called:", j.Factor, Count(j.Cases, "case"), drawn)))
 	for _, l := range j.Looks {
 		if l.Cases == 0 {
 			continue
@@ -213,7 +214,7 @@ func (t *textWriter) injection(j *detect.Injection) {
 		nth := []string{"first", "second", "third"}[l.Builds-1]
 		of := func(n int) string { return share(float64(n) / float64(l.Cases)) }
 		t.bullet(say(fmt.Sprintf("at the %s build of a branch: slower in %s, suspect in %s; the build regressed in %s (%s)",
-			nth, of(l.Slower), of(l.Suspect), of(l.Regressed), count(l.Cases, "case"))))
+			nth, of(l.Slower), of(l.Suspect), of(l.Regressed), Count(l.Cases, "case"))))
 	}
 }
 

@@ -26,7 +26,7 @@ func Commands(w io.Writer, annotations []Annotation) error {
 			[]string{"notice", "warning", "error"}[a.Level], propertyText.Replace(a.File), a.Line, propertyText.Replace(a.Title), messageText.Replace(a.Message))
 	}
 	if left > 0 {
-		fmt.Fprintf(&b, "%s not annotated: GitHub takes %d of a kind. See the report.\n", count(left, "more finding"), maxCommands)
+		fmt.Fprintf(&b, "%s not annotated: GitHub takes %d of a kind. See the report.\n", Count(left, "more finding"), maxCommands)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // findings says what somebody should look at, dearest in wall clock first, and
@@ -73,8 +73,8 @@ func slow(s *detect.StepResult, n *names) line {
 		l = say(l, " is slower: ")
 	}
 	l = say(l, measured(s), costs(s), ".")
-	if s.Reason != "" && s.Status == detect.StatusOverBudget {
-		l = say(l, " ", sentence(upper(s.Reason)))
+	if s.Reason.Text != "" && s.Status == detect.StatusOverBudget {
+		l = say(l, " ", sentence(upper(s.Reason.Text)))
 	}
 	if s.Evidence.Builds > 1 {
 		l = say(l, fmt.Sprintf(" Seen in %d of %d builds of this branch", s.Evidence.Slow, s.Evidence.Builds))
@@ -91,7 +91,7 @@ func slow(s *detect.StepResult, n *names) line {
 		l = say(l, ".")
 	}
 	for _, note := range s.Notes[:min(len(s.Notes), maxStepNotes)] {
-		l = say(l, " ", sentence(upper(note)))
+		l = say(l, " ", sentence(upper(note.Text)))
 	}
 	return at(l, s.Source)
 }
@@ -107,16 +107,16 @@ func changedRules(r *detect.Result, n *names) (notices []line) {
 		switch {
 		case s.Status == detect.StatusSlower || s.Status == detect.StatusSuspect || s.Status == detect.StatusOverBudget:
 			// Its notes stand with the finding.
-		case s.Status == detect.StatusUnjudged && (strings.HasPrefix(s.Reason, detect.Ignored) || strings.HasPrefix(s.Reason, detect.Accepted)):
-			notices = append(notices, say(code(n.of(s)), ": ", sentence(s.Reason)))
+		case s.Status == detect.StatusUnjudged && (s.Reason.Kind == detect.KindIgnored || s.Reason.Kind == detect.KindAccepted):
+			notices = append(notices, say(code(n.of(s)), ": ", sentence(s.Reason.Text)))
 		case s.Cut == "" && len(s.Notes) > 0 && s.State == detect.Executed:
-			if strings.HasPrefix(s.Notes[0], detect.Edited) {
+			if s.Notes[0].Kind == detect.KindEdited {
 				notices = append(notices, say(code(n.of(s)), " was edited, and is compared with what it was before."))
 			}
 		case s.Cut != "":
 			for _, note := range s.Notes {
-				if onBase || strings.HasPrefix(note, detect.Accepted) {
-					notices = append(notices, say(code(n.of(s)), ": ", sentence(note)))
+				if onBase || note.Kind == detect.KindAccepted {
+					notices = append(notices, say(code(n.of(s)), ": ", sentence(note.Text)))
 				}
 			}
 		}
@@ -139,7 +139,7 @@ func faster(s *detect.StepResult, n *names) line {
 func measured(s *detect.StepResult) line {
 	l := say(s.Current.String())
 	if u := usual(s); u != "" {
-		l = say(l, ", usually ", u, " (", count(s.N, "build"), ")")
+		l = say(l, ", usually ", u, " (", Count(s.N, "build"), ")")
 	}
 	if x := ratio(s.Ratio); x != "" {
 		l = say(l, ", ", x)
@@ -159,7 +159,7 @@ func costs(s *detect.StepResult) line {
 }
 
 // at adds where the step stands in the Dockerfile.
-func at(l line, p detect.Position) line {
+func at(l line, p dockerfile.Position) line {
 	switch {
 	case p.File == "":
 		return l
@@ -185,7 +185,7 @@ func cacheLoss(loss *detect.CacheLoss, n *names) line {
 	step := code(n.ofKey(loss.Step))
 	dragged := ""
 	if len(loss.Dragged) > 0 {
-		dragged = " with " + count(len(loss.Dragged), "step") + " after it"
+		dragged = " with " + Count(len(loss.Dragged), "step") + " after it"
 	}
 	var l line
 	switch {
@@ -196,8 +196,8 @@ func cacheLoss(loss *detect.CacheLoss, n *names) line {
 		}
 	case loss.Expected:
 		l = say(step, " ran", dragged, " for ", loss.Cost.String(), " instead of coming from the cache")
-		if loss.Cause != "" {
-			l = say(l, ": ", sentence(loss.Cause))
+		if loss.Cause.Text != "" {
+			l = say(l, ": ", sentence(loss.Cause.Text))
 		}
 		return l
 	default:
@@ -206,15 +206,15 @@ func cacheLoss(loss *detect.CacheLoss, n *names) line {
 	if loss.Share > 0 && loss.Share <= 1 && !loss.Expected {
 		l = say(l, "; ", percent(loss.Share), " of builds find it cached")
 	}
-	if l = say(l, "."); loss.Cause != "" {
-		l = say(l, " Cause: ", sentence(loss.Cause))
+	if l = say(l, "."); loss.Cause.Text != "" {
+		l = say(l, " Cause: ", sentence(loss.Cause.Text))
 	}
 	return l
 }
 
 // coldCache is the one line in place of a loss per chain.
 func coldCache(r *detect.Result, loss *detect.CacheLoss) line {
-	l := say("Cold cache: nothing that is usually cached was found in it, and ", count(r.Cache.Executed, "step"), " ran")
+	l := say("Cold cache: nothing that is usually cached was found in it, and ", Count(r.Cache.Executed, "step"), " ran")
 	if cost := lossCost(r, loss); cost > 0 {
 		l = say(l, "; it costs the build ", cost.String(), " of wall clock")
 	}

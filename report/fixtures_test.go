@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 func sec(s float64) detect.Seconds { return detect.Seconds(time.Duration(s * 1e9)) }
@@ -54,9 +55,9 @@ func reportOf(results ...detect.Result) *detect.Report {
 
 // step is a step with a history of 20 builds of about usual seconds.
 func step(name string, start, took, usual float64) detect.StepResult {
-	n := detect.ParseName(name)
+	n := dockerfile.ParseName(name)
 	s := detect.StepResult{
-		Key: detect.KeyOf(n.Platform, n.Stage, n.Text), Name: name, Stage: n.Stage, Platform: n.Platform,
+		Key: dockerfile.Key(n.Platform, n.Stage, n.Text), Name: name, Stage: n.Stage, Platform: n.Platform,
 		Status: detect.StatusSame, Start: sec(start), Current: sec(took), Usual: sec(usual), Low: sec(usual * 0.94),
 		High: sec(usual * 1.11), Expected: sec(usual), Delta: sec(took - usual), Ratio: took / usual, P: 0.4, Q: 0.7,
 		N: 20, Modes: []detect.Mode{{Seconds: sec(usual), Share: 1}}, MinDetectable: 1.62, MinDetectable3: 1.24,
@@ -115,7 +116,7 @@ func regressedResult() detect.Result {
 	npm := &r.Steps[3]
 	npm.Status, npm.Current, npm.Delta, npm.Ratio = detect.StatusSlower, sec(61), sec(20), 61.0/41
 	npm.P, npm.Q, npm.WallClockSeconds = 0.0002, 0.003, sec(18.2)
-	npm.Source = detect.Position{File: "Dockerfile", Line: 14}
+	npm.Source = dockerfile.Position{File: "Dockerfile", Line: 14}
 	npm.Evidence = detect.Evidence{Builds: 1, Slow: 1, Value: 3.1}
 	for i := 5; i < 7; i++ {
 		r.Steps[i].Start += sec(19)
@@ -128,7 +129,7 @@ func regressedResult() detect.Result {
 	}}
 	r.Steps = append(r.Steps[:5:5], append([]detect.StepResult{
 		with(step("[build 4/5] RUN ./warm-up", 63, 0.4, 0.4), func(s *detect.StepResult) {
-			*s = detect.StepResult{Key: s.Key, Name: s.Name, Stage: s.Stage, Status: detect.StatusUnjudged, Reason: "too few builds", Current: s.Current, Start: s.Start, N: 2, Usual: sec(0.4)}
+			*s = detect.StepResult{Key: s.Key, Name: s.Name, Stage: s.Stage, Status: detect.StatusUnjudged, Reason: detect.Note{Kind: detect.KindTooLittleHistory, Text: "too few builds"}, Current: s.Current, Start: s.Start, N: 2, Usual: sec(0.4)}
 		}),
 		with(step("[build 5/6] RUN ./scan --all", 63, 6.3, 6), func(s *detect.StepResult) {
 			*s = detect.StepResult{Key: s.Key, Name: s.Name, Stage: s.Stage, Status: detect.StatusNew, Current: s.Current, Start: s.Start, Slack: sec(20)}
@@ -144,13 +145,13 @@ func steeredResult() detect.Result {
 	r.Build.Branch, r.Build.PullRequest = "main", ""
 	r.OverBudget = "the build took 1m21s and may take 1m15s"
 	lint, build, export := &r.Steps[4], &r.Steps[5], &r.Steps[6]
-	lint.Status, lint.Reason = detect.StatusUnjudged, detect.Ignored+"waits for a service"
-	build.Status, build.Reason = detect.StatusOverBudget, "it may take 20s"
-	export.Cut, export.Notes = "77b0c2ab41d0e8857c1f0a9b2d3e4f5061728394", []string{"level shifted since 77b0c2ab41: 8s → 12s"}
+	lint.Status, lint.Reason = detect.StatusUnjudged, detect.Note{Kind: detect.KindIgnored, Text: "ignored: waits for a service"}
+	build.Status, build.Reason = detect.StatusOverBudget, detect.Note{Kind: detect.KindBudget, Text: "it may take 20s"}
+	export.Cut, export.Notes = "77b0c2ab41d0e8857c1f0a9b2d3e4f5061728394", []detect.Note{{Kind: detect.KindLevelShift, Text: "level shifted since 77b0c2ab41: 8s → 12s"}}
 	npm := &r.Steps[3]
 	npm.Status, npm.Current, npm.Delta, npm.Ratio, npm.WallClockSeconds = detect.StatusSlower, sec(61), sec(20), 61.0/41, sec(18.2)
 	npm.Evidence = detect.Evidence{Builds: 3, Slow: 3, Value: 5.2, Since: "3f9c2ab41d0e8857c1f0a9b2d3e4f50617283940"}
-	r.Notes = []string{".buildregress.yaml:12: no step matches `*RUN yarn*`"}
+	r.Notes = []detect.Note{{Kind: detect.KindUnmatched, Text: ".buildregress.yaml:12: no step matches `*RUN yarn*`"}}
 	return r
 }
 
@@ -166,10 +167,10 @@ func suspectResult() detect.Result {
 func branchEvidenceResult() detect.Result {
 	r := regressedResult()
 	r.Steps[3].Evidence = detect.Evidence{Builds: 2, Slow: 2, Value: 4.2}
-	r.Steps[3].Notes = []string{"edited: was `RUN npm ci --no-audit`", "3 of 20 builds of main were as slow"}
+	r.Steps[3].Notes = []detect.Note{{Kind: detect.KindEdited, Text: "edited: was `RUN npm ci --no-audit`"}, {Text: "3 of 20 builds of main were as slow"}}
 	lint := &r.Steps[4]
 	lint.Status, lint.Current, lint.Ratio, lint.Delta = detect.StatusOverBudget, sec(70), 70.0/12, sec(58)
-	lint.Reason = "its budget is 60 s"
+	lint.Reason = detect.Note{Kind: detect.KindBudget, Text: "its budget is 60 s"}
 	r.Baseline.Filled = 3
 	return r
 }
@@ -197,7 +198,7 @@ func slowRunnerResult() detect.Result {
 
 func noHistoryResult() detect.Result {
 	r := passResult()
-	r.Verdict, r.Reason = detect.Unjudged, "too little history: 3 of 8 builds of main"
+	r.Verdict, r.Reason = detect.Unjudged, detect.Note{Kind: detect.KindTooLittleHistory, Text: "too little history: 3 of 8 builds of main"}
 	r.RunnerFactor = nil
 	r.Baseline.Builds, r.Baseline.IDs = 3, []string{"main-3", "main-2", "main-1"}
 	r.WallClock = detect.WallClock{}
@@ -213,7 +214,7 @@ func noHistoryResult() detect.Result {
 func failedResult() detect.Result {
 	r := noHistoryResult()
 	r.Build.Outcome = detect.Failed
-	r.Reason = "the build failed"
+	r.Reason = detect.Note{Kind: detect.KindBuildFailed, Text: "the build failed"}
 	r.Baseline = detect.BaselineInfo{Source: "sqlite:.buildregress/history.db"}
 	r.Build.Error = `process "/bin/sh -c npm run build" did not complete successfully: exit code: 1`
 	r.Build.FailedStep = "[build 5/5] RUN npm run build"
@@ -237,9 +238,9 @@ func cacheLossResult() detect.Result {
 	}
 	r.Build.Duration = sec(142)
 	r.Cache.Losses = []detect.CacheLoss{
-		{Step: r.Steps[4].Key, Cost: sec(12.5), Cause: "an input of the COPY before it changed", Expected: true, Share: 0.9},
-		{Step: r.Steps[2].Key, Cost: sec(68.2), Dragged: []string{r.Steps[3].Key, r.Steps[5].Key}, Cause: "neither the instruction nor its input changed: the cache has lost it", Share: 0.95},
-		{Step: r.Steps[6].Key, Cost: sec(11.9), Cause: "instruction edited", Expected: true, Lasting: true, Share: 0.85},
+		{Step: r.Steps[4].Key, Cost: sec(12.5), Cause: detect.Note{Kind: detect.KindChangedAbove, Text: "an input of the COPY before it changed"}, Expected: true, Share: 0.9},
+		{Step: r.Steps[2].Key, Cost: sec(68.2), Dragged: []string{r.Steps[3].Key, r.Steps[5].Key}, Cause: detect.Note{Kind: detect.KindUnexplained, Text: "neither the instruction nor its input changed: the cache has lost it"}, Share: 0.95},
+		{Step: r.Steps[6].Key, Cost: sec(11.9), Cause: detect.Note{Kind: detect.KindEdited, Text: "instruction edited"}, Expected: true, Lasting: true, Share: 0.85},
 	}
 	r.WallClock = detect.WallClock{Usual: sec(80), Delta: sec(62), Parts: []detect.WallClockPart{
 		{Cause: detect.CauseCacheLoss, Step: r.Steps[2].Key, Seconds: sec(50.4)},
@@ -255,9 +256,9 @@ func coldCacheResult() detect.Result {
 	r := cacheLossResult()
 	r.Cache.Cold, r.Cache.Cached, r.Cache.Executed = true, 0, 7
 	npm := r.Cache.Losses[0]
-	npm.Expected, npm.Lasting, npm.Cause = true, false, "nothing that is usually cached was found in the cache"
+	npm.Expected, npm.Lasting, npm.Cause = true, false, detect.Note{Kind: detect.KindColdCache, Text: "nothing that is usually cached was found in the cache"}
 	r.Cache.Losses = []detect.CacheLoss{npm}
-	r.Notes = []string{"the branch is not known: counted as `main`"}
+	r.Notes = []detect.Note{{Kind: detect.KindUnknownBranch, Text: "the branch is not known: counted as `main`"}}
 	return r
 }
 
@@ -286,29 +287,29 @@ const hostileName = "[build 1/2] RUN `` ` ::error::x ##[error] ##vso[task.x] | a
 
 // hostileReport has the same text wherever a build's author can put one.
 func hostileReport(text string) *detect.Report {
-	r := branchEvidenceResult()
+	r, note := branchEvidenceResult(), detect.Note{Kind: detect.Kind(text), Text: text}
 	for _, i := range []int{2, 3} {
 		s := &r.Steps[i]
-		s.Name, s.Key, s.Reason, s.Notes = text, "[-] "+text, text, []string{text}
-		s.Source = detect.Position{File: text, Line: 3}
+		s.Name, s.Key, s.Reason, s.Notes = text, "[-] "+text, note, []detect.Note{note}
+		s.Source = dockerfile.Position{File: text, Line: 3}
 	}
-	r.Steps[5].Reason = text
+	r.Steps[5].Reason = note
 	b := &r.Build
 	b.Pipeline, b.Branch, b.PullRequest, b.Revision, b.Runner, b.URL = text, text, text, text, text, text
 	r.Baseline.Source, r.Baseline.Branch = text, text
 	r.WallClock.Parts[0].Step = r.Steps[3].Key
-	r.Cache.Losses = []detect.CacheLoss{{Step: r.Steps[3].Key, Cost: sec(3), Cause: text, Share: 0.9}}
-	r.Notes = []string{text}
+	r.Cache.Losses = []detect.CacheLoss{{Step: r.Steps[3].Key, Cost: sec(3), Cause: note, Share: 0.9}}
+	r.Notes = []detect.Note{note}
 
 	failed := failedResult()
 	failed.Build.Pipeline, failed.Build.Error, failed.Build.FailedStep = text, text, text
 	failed.Build.Log = []string{text, "x", text}
-	failed.Notes = []string{text}
+	failed.Notes = []detect.Note{note}
 
 	unjudged := noHistoryResult()
-	unjudged.Baseline.Builds, unjudged.Reason, unjudged.Build.Pipeline = 20, text, text
+	unjudged.Baseline.Builds, unjudged.Reason, unjudged.Build.Pipeline = 20, note, text
 
 	all := reportOf(r, failed, unjudged)
-	all.Notes = []string{text}
+	all.Notes = []detect.Note{note}
 	return all
 }

@@ -159,7 +159,7 @@ func TestReadJSONErrors(t *testing.T) {
 		{"empty", "", "no JSON report of buildregress"},
 		{"no object", "[]", "no JSON report of buildregress"},
 		{"something else", `{"results":[]}`, "it has no schema_version"},
-		{"newer", `{"schema_version":2}`, "report of schema version 2: this buildregress reads version 1"},
+		{"newer", `{"schema_version":3}`, "report of schema version 3: this buildregress reads versions 1 and 2"},
 		{"wrong verdict", `{"schema_version":1,"verdict":"great"}`, "verdict"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -33,7 +33,8 @@ func encode(w io.Writer, document any, what string) error {
 	return err
 }
 
-// ReadJSON reads what JSON wrote, to be rendered again.
+// ReadJSON reads what JSON wrote, to be rendered again: in this version of the schema
+// or, as upgrade reads it, in version 1.
 func ReadJSON(in io.Reader) (*detect.Report, error) {
 	data, err := io.ReadAll(in)
 	if err != nil {
@@ -47,8 +48,12 @@ func ReadJSON(in io.Reader) (*detect.Report, error) {
 		return nil, fmt.Errorf("no JSON report of buildregress: %w", err)
 	case version.SchemaVersion == nil:
 		return nil, fmt.Errorf("no JSON report of buildregress: it has no schema_version")
+	case *version.SchemaVersion == 1:
+		if data, err = upgrade(data); err != nil {
+			return nil, fmt.Errorf("JSON report of buildregress: %w", err)
+		}
 	case *version.SchemaVersion != detect.SchemaVersion:
-		return nil, fmt.Errorf("report of schema version %d: this buildregress reads version %d",
+		return nil, fmt.Errorf("report of schema version %d: this buildregress reads versions 1 and %d",
 			*version.SchemaVersion, detect.SchemaVersion)
 	}
 	r := new(detect.Report)

@@ -13,20 +13,19 @@ import (
 func TestLinks(t *testing.T) {
 	const trace, compare = "https://jaeger.example/trace/0a?uiFind=7f", "https://jaeger.example/trace/0b...0a?cohort=0b&cohort=0a"
 	for _, test := range []struct {
-		name  string
-		links detect.Links
-		shown []string
+		name           string
+		trace, compare string
+		shown          []string
 	}{
-		{"both", detect.Links{Trace: trace, Compare: compare}, []string{trace, compare}},
-		{"none", detect.Links{}, nil},
-		{"script", detect.Links{Trace: "javascript:alert(1)", Compare: "https://x.example/)[a](b"}, nil},
-		{"markup", detect.Links{Trace: "https://x.example/><b>", Compare: "https://x.example/::error::x"}, nil},
+		{"both", trace, compare, []string{trace, compare}},
+		{"none", "", "", nil},
+		{"script", "javascript:alert(1)", "https://x.example/)[a](b", nil},
+		{"markup", "https://x.example/><b>", "https://x.example/::error::x", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := detect.Report{Verdict: detect.Regressed, Results: []detect.Result{{
-				Verdict: detect.Regressed,
-				Steps:   []detect.StepResult{{Key: "RUN a", Name: "RUN a", Status: detect.StatusSlower, Current: 2, Links: test.links}},
-			}}}
+			step := detect.StepResult{Key: "RUN a", Name: "RUN a", Status: detect.StatusSlower, Current: 2}
+			step.Links.Trace, step.Links.Compare = test.trace, test.compare
+			r := detect.Report{Verdict: detect.Regressed, Results: []detect.Result{{Verdict: detect.Regressed, Steps: []detect.StepResult{step}}}}
 			var text, markdown bytes.Buffer
 			if err := Text(&text, &r, TextOptions{}); err != nil {
 				t.Fatal(err)

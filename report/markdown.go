@@ -74,7 +74,7 @@ func (v *view) markdown(limit room, n int) string {
 		m.result(&v.results[i])
 	}
 	if left := len(v.results) - n; left > 0 {
-		m.paragraph(count(left, "more build") + " left out here: a comment is limited in size. See the JSON report.")
+		m.paragraph(Count(left, "more build") + " left out here: a comment is limited in size. See the JSON report.")
 	}
 	m.list(v.notes)
 	return m.String()
@@ -134,10 +134,10 @@ func (m *markdownWriter) table(rows []row) {
 	}
 	shown, left := mostTelling(rows, m.limit.rows)
 	if len(shown) == 0 {
-		m.paragraph(fmt.Sprintf("The list of %s is left out here: a comment is limited in size. See the JSON report.", count(len(rows), "step")))
+		m.paragraph(fmt.Sprintf("The list of %s is left out here: a comment is limited in size. See the JSON report.", Count(len(rows), "step")))
 		return
 	}
-	fmt.Fprintf(m, "<details><summary>%s</summary>\n\n", upper(count(len(rows), "step")))
+	fmt.Fprintf(m, "<details><summary>%s</summary>\n\n", upper(Count(len(rows), "step")))
 	m.WriteString("| Step | Took | Usually | | Smallest slowdown that one build, three builds prove |\n|:--|--:|--:|:--|:--|\n")
 	for i := range shown {
 		r := &shown[i]
@@ -153,7 +153,7 @@ func (m *markdownWriter) table(rows []row) {
 	}
 	m.WriteString("\n")
 	if left > 0 {
-		m.paragraph(fmt.Sprintf("%s left out here: a comment is limited in size. See the JSON report.", count(left, "step")))
+		m.paragraph(fmt.Sprintf("%s left out here: a comment is limited in size. See the JSON report.", Count(left, "step")))
 	}
 	m.paragraph("◆ is on the critical path: what it takes longer, the build takes longer.")
 	m.WriteString("</details>\n\n")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // names knows how the steps of one build are called in its report: by their
@@ -44,7 +45,7 @@ func instruction(name string) string {
 	if len(name) > maxClean { // nobody reads on, and it takes time
 		name = name[:maxClean]
 	}
-	return inTheWay.ReplaceAllString(detect.ParseName(name).Text, "$1")
+	return inTheWay.ReplaceAllString(dockerfile.ParseName(name).Text, "$1")
 }
 
 var inTheWay = regexp.MustCompile(`@sha256:[0-9a-f]{64}|^(RUN )(?:--mount=\S+ +)+`)
@@ -135,7 +136,7 @@ func verdictOf(s *detect.StepResult) string {
 // reasonOf says why a step was not judged, "" where its verdict tells.
 func reasonOf(s *detect.StepResult) string {
 	if s.Status == detect.StatusUnjudged {
-		return Clean(s.Reason)
+		return Clean(s.Reason.Text)
 	}
 	return ""
 }
@@ -187,7 +188,7 @@ func coverage(r *detect.Result) line {
 	if r.Verdict == detect.Unjudged && told == steps {
 		return nil // the headline has it
 	}
-	l := say(fmt.Sprintf("Judged %d of %s", judged, count(steps, "step")))
+	l := say(fmt.Sprintf("Judged %d of %s", judged, Count(steps, "step")))
 	if judged < steps {
 		l = say(l, fmt.Sprintf("; %d not: ", steps-judged), reasons(why))
 	}

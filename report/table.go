@@ -55,7 +55,7 @@ func (t *textWriter) table(v *resultView) {
 		t.row(&shown[i], c, v.total, mark)
 	}
 	if left > 0 {
-		t.line(say("… and ", count(left, "step"), " that took less or were cached."))
+		t.line(say("… and ", Count(left, "step"), " that took less or were cached."))
 	}
 	if c.bars > 0 && path {
 		t.line(say("█ on the critical path, ░ beside it"))

@@ -74,7 +74,7 @@ func overall(r *detect.Report) line {
 			}
 		}
 		if n > 0 {
-			parts = append(parts, count(n, "build")+" "+verdictWords[verdict])
+			parts = append(parts, Count(n, "build")+" "+verdictWords[verdict])
 		}
 	}
 	return say(strings.Join(parts, ", "))
@@ -106,10 +106,10 @@ func viewOfResult(r *detect.Result) resultView {
 	return v
 }
 
-func noted(notes []string) []line {
+func noted(notes []detect.Note) []line {
 	var lines []line
 	for _, note := range notes {
-		if l := sentence(startOf(note)); len(l) > 0 {
+		if l := sentence(startOf(note.Text)); len(l) > 0 {
 			lines = append(lines, l)
 		}
 	}
@@ -139,15 +139,15 @@ func headline(r *detect.Result, n *names) line {
 		return regressed(r)
 	case r.Verdict == detect.Unsure:
 		if n := countOf(r, detect.StatusSuspect); n > 0 {
-			return say("Unsure: " + count(n, "step") + verb(n, " looks", " look") + " slower")
+			return say("Unsure: " + Count(n, "step") + verb(n, " looks", " look") + " slower")
 		}
-		return because("Unsure", r.Reason)
+		return because("Unsure", r.Reason.Text)
 	case r.Verdict == detect.Pass:
 		return passed(r)
-	case tooFew(r) && (r.Reason == "" || strings.Contains(r.Reason, haveOf(r))):
+	case tooFew(r) && isAboutHistory(r.Reason):
 		return say("Not judged yet: too few builds to compare with")
 	}
-	return because("Not judged", r.Reason)
+	return because("Not judged", r.Reason.Text)
 }
 
 // because puts a reason behind a verdict, if there is one.
@@ -162,10 +162,10 @@ func regressed(r *detect.Result) line {
 	var parts []string
 	slower, over := countOf(r, detect.StatusSlower), countOf(r, detect.StatusOverBudget)
 	if slower > 0 {
-		parts = append(parts, count(slower, "step")+verb(slower, " is", " are")+" slower")
+		parts = append(parts, Count(slower, "step")+verb(slower, " is", " are")+" slower")
 	}
 	if over > 0 {
-		parts = append(parts, count(over, "step")+verb(over, " is", " are")+" over budget")
+		parts = append(parts, Count(over, "step")+verb(over, " is", " are")+" over budget")
 	}
 	if r.OverBudget != "" {
 		parts = append(parts, "the build is over budget")
@@ -183,16 +183,16 @@ func regressed(r *detect.Result) line {
 func passed(r *detect.Result) line {
 	text := "Passed: no step is slower"
 	if n := countOf(r, detect.StatusSlower); n > 0 {
-		text = "Passed: " + count(n, "step") + verb(n, " is", " are") + " slower, at little cost to the build"
+		text = "Passed: " + Count(n, "step") + verb(n, " is", " are") + " slower, at little cost to the build"
 	}
 	if lastingLosses(r) {
 		return say(text + ", but a lost cache now costs every build")
 	}
 	if n := countOf(r, detect.StatusSuspect); n > 0 {
-		return say("Passed; " + count(n, "step") + " to watch")
+		return say("Passed; " + Count(n, "step") + " to watch")
 	}
 	if n := countOf(r, detect.StatusFaster); n > 0 {
-		text += ", " + count(n, "step") + verb(n, " is", " are") + " faster"
+		text += ", " + Count(n, "step") + verb(n, " is", " are") + " faster"
 	}
 	if !r.Cache.Cold && slices.ContainsFunc(r.Cache.Losses, isFinding) {
 		text += ", but cache was lost"
@@ -250,6 +250,16 @@ func tooFew(r *detect.Result) bool {
 	return r.Build.Outcome == detect.OK && r.Verdict == detect.Unjudged && r.Baseline.Builds < r.Thresholds.MinHistory
 }
 
+// isAboutHistory tells whether a reason says no more than that there is too little
+// history, or nothing at all.
+func isAboutHistory(reason detect.Note) bool {
+	switch reason.Kind {
+	case detect.KindNoHistory, detect.KindTooLittleHistory:
+		return true
+	}
+	return reason == detect.Note{}
+}
+
 func historyLine(r *detect.Result) line {
 	if !tooFew(r) {
 		return nil
@@ -258,12 +268,8 @@ func historyLine(r *detect.Result) line {
 	if r.Baseline.Branch != "" {
 		branch = say(code(r.Baseline.Branch))
 	}
-	missing := count(r.Thresholds.MinHistory-r.Baseline.Builds, "more build")
-	return say("History: ", haveOf(r), "; judged from about ", missing, " of ", branch, ".")
-}
-
-func haveOf(r *detect.Result) string {
-	return fmt.Sprintf("%d of %d builds", r.Baseline.Builds, r.Thresholds.MinHistory)
+	missing := Count(r.Thresholds.MinHistory-r.Baseline.Builds, "more build")
+	return say(fmt.Sprintf("History: %d of %d builds", r.Baseline.Builds, r.Thresholds.MinHistory), "; judged from about ", missing, " of ", branch, ".")
 }
 
 func failureOf(r *detect.Result) *failure {
@@ -312,7 +318,7 @@ func baseline(r *detect.Result) line {
 	} else {
 		l = say(l, "; compared with ")
 	}
-	l = say(l, count(r.Baseline.Builds, "build"))
+	l = say(l, Count(r.Baseline.Builds, "build"))
 	if r.Baseline.Branch != "" {
 		l = say(l, " of ", code(r.Baseline.Branch))
 	}

@@ -53,10 +53,10 @@ func TestHeadlines(t *testing.T) {
 		{"cancelled", noHistoryResult(), func(r *detect.Result) { r.Build.Outcome = detect.Cancelled }, []string{"Not judged: the build was cancelled\n"}},
 		{"failed without a step", failedResult(), func(r *detect.Result) { r.Build.FailedStep = "" }, []string{"Not judged: the build failed\n"}},
 		{"another image", noHistoryResult(), func(r *detect.Result) {
-			r.Baseline.Builds, r.Reason = 20, "looks like another image: give --pipeline."
+			r.Baseline.Builds, r.Reason = 20, detect.Note{Kind: detect.KindOtherImage, Text: "looks like another image: give --pipeline."}
 		}, []string{"Not judged: looks like another image: give --pipeline\n"}},
 		{"unsure for the runner", slowRunnerResult(), func(r *detect.Result) {
-			r.Verdict, r.Reason = detect.Unsure, "3 builds of this branch ran on slow runners"
+			r.Verdict, r.Reason = detect.Unsure, detect.Note{Kind: detect.KindSlowRunnerAgain, Text: "3 builds of this branch ran on slow runners"}
 		}, []string{"Unsure: 3 builds of this branch ran on slow runners\n"}},
 		{"one more build", noHistoryResult(), func(r *detect.Result) { r.Baseline.Builds, r.Baseline.Branch = 7, "" },
 			[]string{"History: 7 of 8 builds; judged from about 1 more build of the base branch."}},
@@ -67,7 +67,9 @@ func TestHeadlines(t *testing.T) {
 			[]string{"Seen in 2 of 3 builds of this branch.", "Next: re-run the job to confirm"}},
 		{"suspect that does not matter", suspectResult(), func(r *detect.Result) { r.Verdict = detect.Pass }, []string{"Passed; 1 step to watch\n"}},
 		{"slower at no cost", regressedResult(), func(r *detect.Result) { r.Verdict = detect.Pass }, []string{"Passed: 1 step is slower, at little cost to the build\n"}},
-		{"another image and too few builds", noHistoryResult(), func(r *detect.Result) { r.Reason = "looks like another image" },
+		{"another image and too few builds", noHistoryResult(), func(r *detect.Result) {
+			r.Reason = detect.Note{Kind: detect.KindOtherImage, Text: "looks like another image"}
+		},
 			[]string{"Not judged: looks like another image\n", "History: 3 of 8 builds"}},
 		{"only a budget", branchEvidenceResult(), func(r *detect.Result) { r.Steps[3].Status = detect.StatusSame },
 			[]string{"Regressed: 1 step is over budget\n", "or raise its budget on purpose."}},

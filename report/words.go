@@ -65,8 +65,8 @@ func signed(factor float64) string {
 	return strings.Replace(text, "-", minus, 1)
 }
 
-// count writes "1 step", "2 steps".
-func count(n int, noun string) string {
+// Count writes "1 step", "2 steps".
+func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

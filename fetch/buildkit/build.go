@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // brokeOffError is the error of a build whose progress just ends.
@@ -84,7 +86,7 @@ func worse(v, w *vertex) bool {
 
 // addStep adds the step, or the two, that a vertex is, and returns the id of
 // the one that others may wait for.
-func (p *Progress) addStep(s *steps, v *vertex, l label, at detect.Position) string {
+func (p *Progress) addStep(s *steps, v *vertex, l label, at dockerfile.Position) string {
 	step := detect.Step{Start: v.started, Source: at, Bytes: v.moved(), Error: stepError(v.err)}
 	id := shortID(v.digest)
 	switch l.kind {
@@ -147,16 +149,16 @@ func (a *Account) outcome(failed, brokeOff *vertex) (detect.Outcome, string) {
 	}
 	switch {
 	case message != "" && failed != nil && !cancelledText(failed.err):
-		return detect.Failed, Clean(message, MaxName)
+		return detect.Failed, fetch.Clean(message, MaxName)
 	case a.Cancelled:
 		if message == "" {
 			message = "cancelled"
 		}
-		return detect.Cancelled, Clean(message, MaxName)
+		return detect.Cancelled, fetch.Clean(message, MaxName)
 	case message != "":
-		return outcomeOf(message), Clean(message, MaxName)
+		return outcomeOf(message), fetch.Clean(message, MaxName)
 	case brokeOff != nil && !a.Ended:
-		return detect.Cancelled, brokeOffError + "; it was at " + Clean(brokeOff.name, 200)
+		return detect.Cancelled, brokeOffError + "; it was at " + fetch.Clean(brokeOff.name, 200)
 	}
 	return detect.OK, ""
 }
@@ -165,17 +167,17 @@ func (a *Account) outcome(failed, brokeOff *vertex) (detect.Outcome, string) {
 func (a *Account) describe(b *detect.Build) {
 	apply(b, a.Resource)
 	if b.Repository == "" {
-		b.Repository = Clean(repository(a.Repository), MaxName)
+		b.Repository = fetch.Clean(repository(a.Repository), MaxName)
 	}
 	if b.Revision == "" {
-		b.Revision = Clean(a.Revision, MaxName)
+		b.Revision = fetch.Clean(a.Revision, MaxName)
 	}
 	words := []string{b.Pipeline, a.BakeTarget}
 	if b.Pipeline == "" && b.Repository != "" {
 		words = []string{b.Repository, a.Dockerfile, orElse(a.BakeTarget, a.Target)}
 	}
 	words = slices.DeleteFunc(words, func(word string) bool { return word == "" })
-	b.Pipeline = Clean(strings.Join(words, " "), MaxName)
+	b.Pipeline = fetch.Clean(strings.Join(words, " "), MaxName)
 }
 
 // Complete turns a build that was read from the spans in a record into the

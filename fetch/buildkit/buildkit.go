@@ -11,7 +11,7 @@ package buildkit
 import (
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // What one build may hold. Real builds stay far below: a build for eight
@@ -52,6 +52,6 @@ type Account struct {
 
 // An Instruction is where a vertex comes from.
 type Instruction struct {
-	Position detect.Position
+	Position dockerfile.Position
 	Text     string // as the Dockerfile has it, variables unexpanded; "" if unknown
 }

@@ -6,7 +6,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // A kind is what sort of work a vertex is.
@@ -65,7 +66,7 @@ func kindOf(name string) kind {
 	case strings.HasPrefix(name, "docker-image://"), strings.HasPrefix(name, "resolve image config for "):
 		return internal
 	}
-	if stage := detect.ParseName(name).Stage; stage == internalStage || strings.HasPrefix(stage, "context ") {
+	if stage := dockerfile.ParseName(name).Stage; stage == internalStage || strings.HasPrefix(stage, "context ") {
 		return internal
 	}
 	return instruction
@@ -76,7 +77,7 @@ type label struct {
 	kind       kind
 	name       string
 	key        string
-	parsed     detect.Name
+	parsed     dockerfile.Name
 	dockerfile bool // an instruction of a Dockerfile, "[stage i/n]"
 }
 
@@ -88,16 +89,16 @@ var (
 // labelOf reads a vertex name. text is the instruction as the Dockerfile has
 // it, "" if that is not known.
 func labelOf(name, text string) label {
-	name = Clean(name, MaxName)
+	name = fetch.Clean(name, MaxName)
 	if strings.TrimSpace(name) == "" {
 		name = "unnamed"
 	}
-	l := label{kind: kindOf(name), name: name, parsed: detect.ParseName(name)}
+	l := label{kind: kindOf(name), name: name, parsed: dockerfile.ParseName(name)}
 	l.dockerfile = l.parsed.Count > 0
 	keyText := l.parsed.Text
 	switch l.kind {
 	case instruction:
-		keyText = unexpanded(Clean(text, MaxName), keyText)
+		keyText = unexpanded(fetch.Clean(text, MaxName), keyText)
 	case internal:
 		if l.parsed.Stage == "" {
 			l.parsed.Stage = internalStage
@@ -115,7 +116,7 @@ func labelOf(name, text string) label {
 	case cacheExport:
 		l.parsed.Stage = cacheExportStage
 	}
-	l.key = cut(detect.KeyOf(l.parsed.Platform, l.parsed.Stage, keyText), MaxName)
+	l.key = fetch.Cut(dockerfile.Key(l.parsed.Platform, l.parsed.Stage, keyText), MaxName)
 	return l
 }
 

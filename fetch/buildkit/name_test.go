@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 func TestLabels(t *testing.T) {
@@ -71,8 +72,8 @@ func TestClean(t *testing.T) {
 		{token, 100, "*****"},
 		{"12345 " + token, 20, "12345 *****"}, // masked before it is cut
 	} {
-		if got := Clean(tt.text, tt.limit); got != tt.want {
-			t.Errorf("Clean(%q, %d) = %q, want %q", tt.text, tt.limit, got, tt.want)
+		if got := fetch.Clean(tt.text, tt.limit); got != tt.want {
+			t.Errorf("fetch.Clean(%q, %d) = %q, want %q", tt.text, tt.limit, got, tt.want)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // cancelledText tells whether an error says that the build was called off,
@@ -22,7 +23,7 @@ func stepError(message string) string {
 	if cancelledText(message) {
 		message = didNotEnd + ": " + message
 	}
-	return Clean(message, MaxName)
+	return fetch.Clean(message, MaxName)
 }
 
 // outcomeOf is how a build ended that ended with this error.

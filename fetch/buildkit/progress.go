@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // A Vertex is one message on a vertex. BuildKit sends several for each: it is
@@ -92,7 +94,7 @@ func (p *Progress) Vertex(m Vertex) error {
 		p.order = append(p.order, v)
 	}
 	if m.Name != "" {
-		v.name = cut(m.Name, 4*MaxName)
+		v.name = fetch.Cut(m.Name, 4*MaxName)
 	}
 	if n := len(m.Inputs); n > 0 {
 		if p.inputs += n - len(v.inputs); p.inputs > MaxInputs {
@@ -104,7 +106,7 @@ func (p *Progress) Vertex(m Vertex) error {
 	if m.Error != "" {
 		v.err = m.Error
 	}
-	m.Started, m.Completed = instant(m.Started), instant(m.Completed)
+	m.Started, m.Completed = fetch.PlausibleOrZero(m.Started), fetch.PlausibleOrZero(m.Completed)
 	p.see(m.Started, m.Completed)
 	switch {
 	case m.Started.IsZero():
@@ -122,8 +124,8 @@ func (p *Progress) Status(m Status) {
 	if v == nil {
 		return
 	}
-	m.Started, m.Completed = instant(m.Started), instant(m.Completed)
-	p.see(instant(m.Timestamp), m.Completed)
+	m.Started, m.Completed = fetch.PlausibleOrZero(m.Started), fetch.PlausibleOrZero(m.Completed)
+	p.see(fetch.PlausibleOrZero(m.Timestamp), m.Completed)
 	switch {
 	case strings.HasPrefix(m.ID, "pushing "):
 		if v.pushStart.IsZero() || m.Started.Before(v.pushStart) && !m.Started.IsZero() {
@@ -133,7 +135,7 @@ func (p *Progress) Status(m Status) {
 			v.pushEnd = m.Completed
 		}
 		if ref, ok := strings.CutPrefix(m.ID, "pushing manifest for "); ok {
-			v.pushRef = cut(ref, MaxName)
+			v.pushRef = fetch.Cut(ref, MaxName)
 		}
 	case strings.HasPrefix(m.ID, "transferring "), strings.HasPrefix(m.ID, "sha256:"):
 		if v.bytes == nil {
@@ -156,7 +158,7 @@ func (p *Progress) Log(m Log) {
 	if v == nil {
 		return
 	}
-	p.see(instant(m.Timestamp))
+	p.see(fetch.PlausibleOrZero(m.Timestamp))
 	v.log = append(v.log, m.Data...)
 	if len(v.log) > 2*enough {
 		v.log = append(v.log[:0], v.log[len(v.log)-enough:]...)

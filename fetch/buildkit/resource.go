@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // apply fills in what the resource attributes of OpenTelemetry's conventions
@@ -16,7 +17,7 @@ func apply(b *detect.Build, attributes map[string]string) {
 	set := func(field *string, values ...string) {
 		for _, v := range values {
 			if *field == "" {
-				*field = Clean(v, MaxName)
+				*field = fetch.Clean(v, MaxName)
 			}
 		}
 	}

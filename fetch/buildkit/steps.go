@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // steps gathers the steps of one build, from progress or from spans.
@@ -59,10 +61,10 @@ func (s *steps) took(start, end time.Time, what string) time.Duration {
 	d := end.Sub(start)
 	switch {
 	case d < 0:
-		s.warnings = append(s.warnings, fmt.Errorf("%q ends %v before it starts; counted as 0 s", cut(what, 80), -d))
+		s.warnings = append(s.warnings, fmt.Errorf("%q ends %v before it starts; counted as 0 s", fetch.Cut(what, 80), -d))
 		return 0
 	case d > MaxDuration:
-		s.warnings = append(s.warnings, fmt.Errorf("%q takes more than a year; counted as 0 s", cut(what, 80)))
+		s.warnings = append(s.warnings, fmt.Errorf("%q takes more than a year; counted as 0 s", fetch.Cut(what, 80)))
 		return 0
 	}
 	return d
@@ -110,9 +112,9 @@ func (s *steps) addPush(exported *detect.Step, repository string, start, end tim
 		// What the exporter did last is what failed.
 		failed, exported.Error, exported.State = exported.Error, "", detect.Executed
 	}
-	l := label{kind: push, name: pushText, key: detect.KeyOf("", pushStage, pushText)}
+	l := label{kind: push, name: pushText, key: dockerfile.Key("", pushStage, pushText)}
 	if repository != "" {
-		l.name = "pushing " + Clean(repository, MaxName)
+		l.name = "pushing " + fetch.Clean(repository, MaxName)
 	}
 	l.parsed.Stage = pushStage
 	s.add(l, pushStage, detect.Step{

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // What the spans of vertices begin with that were not executed.
@@ -112,7 +113,7 @@ func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Bu
 	}
 	apply(&b, attributes)
 	if s.target != "" {
-		b.Pipeline = strings.TrimSpace(b.Pipeline + " " + Clean(s.target, MaxName))
+		b.Pipeline = strings.TrimSpace(b.Pipeline + " " + fetch.Clean(s.target, MaxName))
 	}
 	return b, made.warnings
 }
@@ -121,19 +122,19 @@ func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Bu
 func (s *solve) outcome(failed *node) (detect.Outcome, string) {
 	call := s.failure()
 	if failed != nil && !cancelledText(failed.Message) {
-		return detect.Failed, Clean(orElse(failed.Message, "failed"), MaxName)
+		return detect.Failed, fetch.Clean(orElse(failed.Message, "failed"), MaxName)
 	}
 	const grpcCanceled = 1
 	switch {
 	case call == nil && failed == nil:
 		return detect.OK, ""
 	case failed != nil:
-		return detect.Cancelled, Clean(failed.Message, MaxName)
+		return detect.Cancelled, fetch.Clean(failed.Message, MaxName)
 	case call.Code == grpcCanceled:
-		return detect.Cancelled, Clean(orElse(call.Message, "context canceled"), MaxName)
+		return detect.Cancelled, fetch.Clean(orElse(call.Message, "context canceled"), MaxName)
 	}
 	message := orElse(call.Message, "failed")
-	return outcomeOf(message), Clean(message, MaxName)
+	return outcomeOf(message), fetch.Clean(message, MaxName)
 }
 
 func orElse(text, other string) string {

@@ -3,6 +3,8 @@ package buildkit
 import (
 	"iter"
 	"maps"
+
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // A Trace is the tree of its spans.
@@ -33,7 +35,7 @@ func NewTrace(id string, spans []Span) *Trace {
 		if n == nil {
 			n = &room[len(t.nodes)]
 			n.Span = *s
-			n.Start, n.End = instant(s.Start), instant(s.End)
+			n.Start, n.End = fetch.PlausibleOrZero(s.Start), fetch.PlausibleOrZero(s.End)
 			byID[s.ID] = n
 			t.nodes = append(t.nodes, n)
 			continue

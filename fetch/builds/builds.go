@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // What a builds file may hold. What lies behind the bounds on all of it is left
@@ -66,18 +67,18 @@ type origin struct {
 
 // A step is a step of a build. What stands in its name need not stand beside it.
 type step struct {
-	Name     string           `json:"name"`
-	Duration *detect.Seconds  `json:"duration_seconds"`
-	Start    *time.Time       `json:"start,omitempty"`
-	State    detect.State     `json:"state"`
-	ID       string           `json:"id,omitempty"`
-	Key      *string          `json:"key,omitempty"`
-	Platform *string          `json:"platform,omitempty"`
-	Stage    *string          `json:"stage,omitempty"`
-	Index    *int             `json:"index,omitempty"`
-	Count    *int             `json:"count,omitempty"`
-	Inputs   []string         `json:"inputs,omitempty"`
-	Source   *detect.Position `json:"source,omitempty"`
-	Bytes    int64            `json:"bytes,omitempty"`
-	Error    string           `json:"error,omitempty"`
+	Name     string               `json:"name"`
+	Duration *detect.Seconds      `json:"duration_seconds"`
+	Start    *time.Time           `json:"start,omitempty"`
+	State    detect.State         `json:"state"`
+	ID       string               `json:"id,omitempty"`
+	Key      *string              `json:"key,omitempty"`
+	Platform *string              `json:"platform,omitempty"`
+	Stage    *string              `json:"stage,omitempty"`
+	Index    *int                 `json:"index,omitempty"`
+	Count    *int                 `json:"count,omitempty"`
+	Inputs   []string             `json:"inputs,omitempty"`
+	Source   *dockerfile.Position `json:"source,omitempty"`
+	Bytes    int64                `json:"bytes,omitempty"`
+	Error    string               `json:"error,omitempty"`
 }

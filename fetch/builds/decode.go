@@ -7,9 +7,9 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
@@ -103,7 +103,7 @@ func (b *build) build() (detect.Build, error) {
 	}
 	texts := append(out.Origin.Texts(), &out.ID, &out.Trace, &out.Content, &out.Pipeline, &out.Error)
 	for _, text := range texts {
-		*text = clean(*text)
+		*text = fetch.Clean(*text, MaxName)
 	}
 	if len(out.Log) == 0 { // "log":[] says no more than no log
 		out.Log = nil
@@ -113,7 +113,7 @@ func (b *build) build() (detect.Build, error) {
 		out.Log = strings.Split(redact.Text(log), "\n")
 	}
 	for i := range out.Log {
-		out.Log[i] = clean(out.Log[i])
+		out.Log[i] = fetch.Clean(out.Log[i], MaxName)
 	}
 	out.ID = b.id(&out)
 	return out, nil
@@ -142,7 +142,8 @@ func span(b *detect.Build) time.Duration {
 // step checks a step, and fills in what its name tells.
 func (s *step) step() (detect.Step, error) {
 	out := detect.Step{
-		ID: clean(s.ID), Name: clean(s.Name), State: s.State, Inputs: s.Inputs, Bytes: s.Bytes, Error: clean(s.Error),
+		ID: fetch.Clean(s.ID, MaxName), Name: fetch.Clean(s.Name, MaxName), Error: fetch.Clean(s.Error, MaxName),
+		State: s.State, Inputs: s.Inputs, Bytes: s.Bytes,
 	}
 	switch {
 	case s.Name == "":
@@ -168,19 +169,19 @@ func (s *step) step() (detect.Step, error) {
 		if s.Source.Line < 0 {
 			return out, fmt.Errorf("source line is %d, less than none", s.Source.Line)
 		}
-		out.Source = detect.Position{File: clean(s.Source.File), Line: s.Source.Line}
+		out.Source = dockerfile.Position{File: fetch.Clean(s.Source.File, MaxName), Line: s.Source.Line}
 	}
 	if len(out.Inputs) == 0 {
 		out.Inputs = nil
 	}
 	for i := range out.Inputs {
-		out.Inputs[i] = clean(out.Inputs[i])
+		out.Inputs[i] = fetch.Clean(out.Inputs[i], MaxName)
 	}
-	name := detect.ParseName(out.Name)
+	name := dockerfile.ParseName(out.Name)
 	out.Platform, out.Stage, out.Index, out.Count = name.Platform, name.Stage, name.Index, name.Count
 	for _, f := range []struct{ to, from *string }{{&out.Platform, s.Platform}, {&out.Stage, s.Stage}} {
 		if f.from != nil {
-			*f.to = clean(*f.from)
+			*f.to = fetch.Clean(*f.from, MaxName)
 		}
 	}
 	for _, f := range []struct{ to, from *int }{{&out.Index, s.Index}, {&out.Count, s.Count}} {
@@ -188,11 +189,11 @@ func (s *step) step() (detect.Step, error) {
 			*f.to = *f.from
 		}
 	}
-	out.Key = detect.KeyOf(out.Platform, out.Stage, name.Text)
+	out.Key = dockerfile.Key(out.Platform, out.Stage, name.Text)
 	if s.Key != nil && *s.Key != "" {
 		out.Key = *s.Key
 	}
-	out.Key = clean(out.Key)
+	out.Key = fetch.Clean(out.Key, MaxName)
 	return out, nil
 }
 
@@ -211,22 +212,6 @@ func checkDuration(d time.Duration) error {
 		return fmt.Errorf("a duration is %v, more than a year", d)
 	}
 	return nil
-}
-
-// clean makes text fit to be stored: valid, of bounded length, masked. Text
-// that Encode wrote comes out as it went in.
-func clean(text string) string {
-	const mark = "…"
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	text = redact.Text(text[:min(len(text), 4*MaxName)])
-	if len(text) <= MaxName {
-		return strings.ToValidUTF8(text, "")
-	}
-	end := MaxName - len(mark)
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + mark
 }
 
 // isBlank tells a line without anything in it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // Encode writes builds, a line each, in which nothing comes alive on a terminal
@@ -16,7 +17,7 @@ func Encode(w io.Writer, list []detect.Build) error { return new(Encoder).Encode
 
 // An Encoder writes builds again and again. It reads the names that are in many of
 // them once.
-type Encoder struct{ names map[string]detect.Name }
+type Encoder struct{ names map[string]dockerfile.Name }
 
 // maxNames bounds the names that are remembered.
 const maxNames = 10_000
@@ -40,14 +41,14 @@ func (e *Encoder) Encode(w io.Writer, list []detect.Build) error {
 }
 
 // name is what the name of a step says.
-func (e *Encoder) name(of string) detect.Name {
+func (e *Encoder) name(of string) dockerfile.Name {
 	n, known := e.names[of]
 	if known {
 		return n
 	}
-	n = detect.ParseName(of)
+	n = dockerfile.ParseName(of)
 	if e.names == nil {
-		e.names = map[string]detect.Name{}
+		e.names = map[string]dockerfile.Name{}
 	}
 	if len(e.names) < maxNames {
 		e.names[of] = n
@@ -88,7 +89,7 @@ func (e *Encoder) step(s *detect.Step) step {
 	if s.Count != name.Count {
 		out.Count = &s.Count
 	}
-	if s.Source != (detect.Position{}) {
+	if s.Source != (dockerfile.Position{}) {
 		out.Source = &s.Source
 	}
 	return out

@@ -17,10 +17,14 @@ import (
 
 // What can be wrong with the command, the builder or the record.
 var (
-	ErrNoCommand = errors.New("no docker buildx on this machine: neither docker with its Buildx plugin nor buildx is on the PATH")
-	ErrOld       = errors.New("this Buildx is too old: it knows no history export --finalize")
-	ErrNoRecord  = errors.New("no such build record")
-	ErrBuilder   = errors.New("the builder gave no record")
+	ErrNoCommand = fetch.ErrorWithHint("no docker buildx on this machine: neither docker with its Buildx plugin nor buildx is on the PATH",
+		"install Docker with Buildx 0.24 or newer; or give a SOURCE: a build record, a progress log (docker buildx build --progress=rawjson), a trace or a builds file")
+	ErrOld = fetch.ErrorWithHint("this Buildx is too old: it knows no history export --finalize",
+		"update Buildx to 0.24 or newer; or build with --progress=rawjson, and give that log")
+	ErrNoRecord = fetch.ErrorWithHint("no such build record",
+		"docker buildx history ls lists the records of the builder in use, and buildx:BUILDER/ takes the newest of another; a builder keeps about fifty, for two days")
+	ErrBuilder = fetch.ErrorWithHint("the builder gave no record",
+		"docker buildx ls lists the builders and whether they run; buildx:BUILDER/ names another; or give a SOURCE: a build record, a progress log, a trace or a builds file")
 )
 
 // A Source finds the records of a place.
@@ -111,8 +115,5 @@ func lastLine(said []byte) string {
 	const most = 500
 	lines := bytes.Split(bytes.TrimSpace(said), []byte("\n"))
 	line := bytes.TrimPrefix(bytes.TrimSpace(lines[len(lines)-1]), []byte("ERROR: "))
-	if len(line) > most {
-		line = append(bytes.Clone(line[:most]), "…"...)
-	}
-	return strings.ToValidUTF8(string(line), "\uFFFD")
+	return fetch.Cut(strings.ToValidUTF8(string(line), "\uFFFD"), most)
 }

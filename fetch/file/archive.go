@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
+
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // Archives are unpacked in memory only: no name in them ever becomes a path.
@@ -59,32 +62,38 @@ func (d *decoder) unzip(name string, data []byte, depth int) error {
 	if len(z.File) > MaxMembers {
 		return wrong(name, fmt.Errorf("more than %d members", MaxMembers))
 	}
-	read, bad := 0, []error(nil)
-	for _, f := range z.File {
-		if f.FileInfo().IsDir() {
-			continue
-		}
-		member := name + "/" + printable(f.Name)
-		err := d.unzipMember(member, f, depth)
+	files := slices.DeleteFunc(z.File, func(f *zip.File) bool { return f.FileInfo().IsDir() })
+	_, err = d.members(name, len(files), func(i int) error { return d.unzipMember(name, files[i], depth) })
+	return err
+}
+
+// members reads the n members of an archive, or records of a layout, that is called
+// name, and returns how many could be read. What is wrong with others is a warning
+// then, and an error if none could.
+func (d *decoder) members(name string, n int, read func(i int) error) (good int, err error) {
+	var bad []error
+	for i := range n {
+		err := read(i)
 		if d.stops(err) {
-			return err
+			return good, err
 		}
 		if err != nil {
 			bad = append(bad, err)
 			continue
 		}
-		read++
+		good++
 	}
-	if read == 0 {
-		return errors.Join(bad...)
+	if good == 0 && len(bad) > 0 {
+		return 0, wrong(name, errors.Join(bad...))
 	}
 	for _, err := range bad {
 		d.warn(name, err)
 	}
-	return nil
+	return good, nil
 }
 
-func (d *decoder) unzipMember(member string, f *zip.File, depth int) error {
+func (d *decoder) unzipMember(name string, f *zip.File, depth int) error {
+	member := name + "/" + printable(f.Name)
 	content, err := d.unpack(f.Open)
 	if err != nil {
 		return wrong(member, cutOff(err))
@@ -138,8 +147,5 @@ func printable(name string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(name, "\uFFFD"))
-	if len(name) > 200 {
-		name = strings.ToValidUTF8(name[:200], "") + "…"
-	}
-	return name
+	return fetch.Cut(name, 200)
 }

@@ -7,7 +7,6 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,25 +17,6 @@ import (
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 )
-
-// recording reads a recorded file, unpacked.
-func recording(tb testing.TB, path string) []byte {
-	tb.Helper()
-	data, err := os.ReadFile(filepath.Join(recordings, path))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if strings.HasSuffix(path, ".gz") {
-		r, err := gzip.NewReader(bytes.NewReader(data))
-		if err != nil {
-			tb.Fatal(err)
-		}
-		if data, err = io.ReadAll(r); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	return data
-}
 
 func gzipOf(data []byte) []byte {
 	var b bytes.Buffer
@@ -69,9 +49,9 @@ func tarOf(members map[string][]byte) []byte {
 }
 
 func TestWrongInput(t *testing.T) {
-	record := recording(t, "alpha/dockerbuild/001.dockerbuild")
-	otlp := recording(t, "alpha/otlp/001.json.gz")
-	progress := recording(t, "alpha/rawjson/001.jsonl.gz")
+	record := buildtest.Recording(t, "alpha/dockerbuild/001.dockerbuild")
+	otlp := buildtest.Recording(t, "alpha/otlp/001.json.gz")
+	progress := buildtest.Recording(t, "alpha/rawjson/001.jsonl.gz")
 	digest := "sha256:" + strings.Repeat("a", 64)
 	vertex := func(fields string) string {
 		return `{"vertexes":[{"digest":"` + digest + `","name":"n"` + fields + `}]}`
@@ -147,7 +127,7 @@ func TestTruncated(t *testing.T) {
 	for _, path := range []string{
 		"alpha/dockerbuild/049.dockerbuild", "alpha/rawjson/049.jsonl.gz", "alpha/otlp/049.json.gz", "alpha/jaeger/049.json.gz",
 	} {
-		data := recording(t, path)
+		data := buildtest.Recording(t, path)
 		for _, in := range [][]byte{data, zipOf(map[string][]byte{"a": data})} {
 			for end := 0; end < len(in); end += 1 + len(in)/67 {
 				builds, _, err := Decode(t.Context(), "f", in[:end])
@@ -254,10 +234,10 @@ func TestManySteps(t *testing.T) {
 func TestFolder(t *testing.T) {
 	dir := t.TempDir()
 	for name, data := range map[string][]byte{
-		"b.txt":      recording(t, "alpha/dockerbuild/001.dockerbuild"),
-		"a":          recording(t, "alpha/rawjson/000.jsonl.gz"),
+		"b.txt":      buildtest.Recording(t, "alpha/dockerbuild/001.dockerbuild"),
+		"a":          buildtest.Recording(t, "alpha/rawjson/000.jsonl.gz"),
 		"c.json":     []byte("no build"),
-		"d.zip":      zipOf(map[string][]byte{"x.dockerbuild": recording(t, "beta/dockerbuild/bake-two-both.dockerbuild"), "y": []byte("?")}),
+		"d.zip":      zipOf(map[string][]byte{"x.dockerbuild": buildtest.Recording(t, "beta/dockerbuild/bake-two-both.dockerbuild"), "y": []byte("?")}),
 		"deeper/e":   []byte("not read"),
 		"f.json.log": nil,
 	} {
@@ -279,7 +259,7 @@ func TestFolder(t *testing.T) {
 	if _, _, err := Open(t.Context(), filepath.Join(dir, "none"), Options{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v, want that it does not exist", err)
 	}
-	builds, _, err = Open(t.Context(), "-", Options{Stdin: bytes.NewReader(recording(t, "alpha/otlp/000.json.gz"))})
+	builds, _, err = Open(t.Context(), "-", Options{Stdin: bytes.NewReader(buildtest.Recording(t, "alpha/otlp/000.json.gz"))})
 	if err != nil || len(builds) != 1 {
 		t.Errorf("standard input: %d builds, error %v", len(builds), err)
 	}

@@ -207,7 +207,7 @@ func TestSourcePositions(t *testing.T) {
 	}
 	failed := open(t, "beta/dockerbuild/failed.dockerbuild")[0]
 	for _, s := range failed.Steps {
-		if s.State == detect.StepFailed && s.Source != (detect.Position{File: "Dockerfile", Line: 18}) {
+		if s.State == detect.StepFailed && (s.Source.File != "Dockerfile" || s.Source.Line != 18) {
 			t.Errorf("failed at %v, want line 18", s.Source)
 		}
 	}

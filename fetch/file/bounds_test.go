@@ -14,13 +14,15 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/buildregress/buildregress/fetch/builds/buildtest"
+	"github.com/buildregress/buildregress/fetch/spans"
 )
 
 // TestManyInOne gives each decoder more than it may decode at once: two bytes
 // of JSON can stand for some hundred bytes of memory.
 func TestManyInOne(t *testing.T) {
 	objects := strings.Repeat("{},", boundjson.MaxObjects) + "{}"
-	spans := strings.Repeat("{},", MaxSpans) + "{}"
+	spans := strings.Repeat("{},", spans.Max) + "{}"
 	message := strings.Repeat("\x0a\x00", boundjson.MaxObjects+1) // field 1, empty
 	for _, tt := range []struct{ name, data, want string }{
 		{"steps", `{"id":"x","steps":[` + objects + `]}`, "line 1: more than 1000000 objects"},
@@ -143,19 +145,19 @@ func (c endsAfter) Err() error {
 
 // TestTimeout checks that no decoder goes on when its time is over.
 func TestTimeout(t *testing.T) {
-	progress := recording(t, "alpha/rawjson/001.jsonl.gz")
+	progress := buildtest.Recording(t, "alpha/rawjson/001.jsonl.gz")
 	var jaeger struct{ Data []json.RawMessage }
-	if err := json.Unmarshal(recording(t, "alpha/jaeger/001.json.gz"), &jaeger); err != nil {
+	if err := json.Unmarshal(buildtest.Recording(t, "alpha/jaeger/001.json.gz"), &jaeger); err != nil {
 		t.Fatal(err)
 	}
 	for name, data := range map[string][]byte{
-		"record":   recording(t, "alpha/dockerbuild/001.dockerbuild"),
+		"record":   buildtest.Recording(t, "alpha/dockerbuild/001.dockerbuild"),
 		"zip":      zipOf(map[string][]byte{"a": progress, "b": progress}),
 		"progress": progress,
-		"OTLP":     recording(t, "alpha/otlp/001.json.gz"),
-		"protobuf": protoOf(t, recording(t, "alpha/otlp/001.json.gz")),
-		"Jaeger":   recording(t, "alpha/jaeger/001.json.gz"),
-		"stubs":    traceIn(t, "alpha/dockerbuild/001.dockerbuild"),
+		"OTLP":     buildtest.Recording(t, "alpha/otlp/001.json.gz"),
+		"protobuf": buildtest.OTLPProto(t, buildtest.Recording(t, "alpha/otlp/001.json.gz")),
+		"Jaeger":   buildtest.Recording(t, "alpha/jaeger/001.json.gz"),
+		"stubs":    buildtest.SpanStubs(t, "alpha/dockerbuild/001.dockerbuild"),
 		"builds":   []byte(`{"id":"x","steps":[]}`),
 	} {
 		for _, n := range []int{0, 1, 2, 5} {

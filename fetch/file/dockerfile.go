@@ -4,6 +4,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
@@ -18,7 +19,7 @@ const maxDockerfileLines = 100_000
 
 func newDockerfile(info sourceInfo, folder string) dockerfile {
 	f := dockerfile{
-		name:   buildkit.Clean(path.Join(folder, info.Filename), buildkit.MaxName),
+		name:   fetch.Clean(path.Join(folder, info.Filename), buildkit.MaxName),
 		lines:  strings.SplitN(string(info.Data), "\n", maxDockerfileLines),
 		escape: `\`,
 	}

@@ -15,13 +15,12 @@ import (
 	"github.com/buildregress/buildregress/fetch"
 )
 
-// What is read at most, besides what boundjson, buildkit and builds say. Files
+// What is read at most, besides what boundjson, buildkit, builds and spans say. Files
 // come from anywhere, artifacts of forks included; real ones stay far below.
 // With all bounds together no input takes more than about 1.5 GB of memory.
 const (
 	MaxFile    = 128 << 20 // bytes of a file, and of all that it unpacks to
 	MaxMembers = 10_000    // of an archive or a folder
-	MaxSpans   = 200_000   // of a file
 	maxPacked  = 4         // archives in archives
 )
 

@@ -1,14 +1,11 @@
 package file
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"context"
-	"encoding/json"
 	"io"
 	"testing"
-
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
@@ -26,43 +23,8 @@ func fuzz(f *testing.F, decode func(d *decoder, data []byte) error, seeds ...[]b
 			if err := buildtest.Check(&d.builds[i]); err != nil {
 				t.Error(err)
 			}
-			if err := roundTrip(d.builds[i]); err != nil {
-				t.Error(err)
-			}
 		}
 	})
-}
-
-// thin leaves the last n spans of each list of a recording: a fuzzer gets
-// nowhere with a hundred thousand bytes.
-func thin(tb testing.TB, data []byte, n int) []byte {
-	tb.Helper()
-	var value any
-	if err := json.Unmarshal(data, &value); err != nil {
-		tb.Fatal(err)
-	}
-	var walk func(any)
-	walk = func(value any) {
-		switch v := value.(type) {
-		case map[string]any:
-			if spans, ok := v["spans"].([]any); ok {
-				v["spans"] = spans[max(0, len(spans)-n):]
-			}
-			for _, inner := range v {
-				walk(inner)
-			}
-		case []any:
-			for _, inner := range v {
-				walk(inner)
-			}
-		}
-	}
-	walk(value)
-	out, err := json.Marshal(value)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return out
 }
 
 // lines are some of the lines of a recording.
@@ -71,22 +33,17 @@ func lines(data []byte, from, to int) []byte {
 	return bytes.Join(all[min(from, len(all)):min(to, len(all))], nil)
 }
 
-// spansFuzz is a decoder of spans, for fuzz.
-func spansFuzz(decode func(context.Context, []byte) ([]buildkit.Span, error)) func(*decoder, []byte) error {
-	return func(d *decoder, data []byte) error { return d.spans("f", data, decode) }
-}
-
 func FuzzRawJSON(f *testing.F) {
 	fuzz(f, func(d *decoder, data []byte) error { return d.progressLog("f", data) },
-		lines(recording(f, "alpha/rawjson/049.jsonl.gz"), 20, 30), lines(recording(f, "beta/rawjson/bake-two.jsonl.gz"), 0, 10),
-		lines(recording(f, "beta/rawjson/push.jsonl.gz"), 40, 60), []byte("{}\nERROR: target a: failed to solve: b"))
+		lines(buildtest.Recording(f, "alpha/rawjson/049.jsonl.gz"), 20, 30), lines(buildtest.Recording(f, "beta/rawjson/bake-two.jsonl.gz"), 0, 10),
+		lines(buildtest.Recording(f, "beta/rawjson/push.jsonl.gz"), 40, 60), []byte("{}\nERROR: target a: failed to solve: b"))
 }
 
 // FuzzDockerbuild fuzzes what is in the compression, which no fuzzer gets through.
 func FuzzDockerbuild(f *testing.F) {
 	var seeds [][]byte
 	for _, path := range []string{"alpha/dockerbuild/049.dockerbuild", "beta/dockerbuild/bake-two-both.dockerbuild"} {
-		r, err := gzip.NewReader(bytes.NewReader(recording(f, path)))
+		r, err := gzip.NewReader(bytes.NewReader(buildtest.Recording(f, path)))
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -126,46 +83,43 @@ func FuzzProvenance(f *testing.F) {
 	})
 }
 
-func FuzzOTLPJSON(f *testing.F) {
-	fuzz(f, spansFuzz(Spans{}.OTLPJSON), thin(f, recording(f, "alpha/otlp/049.json.gz"), 3), thin(f, recording(f, "beta/otlp/push.json.gz"), 2))
-}
-
-func FuzzOTLPProto(f *testing.F) {
-	fuzz(f, spansFuzz(Spans{}.OTLPProto), protoOf(f, thin(f, recording(f, "alpha/otlp/049.json.gz"), 3)), protoOf(f, thin(f, recording(f, "beta/otlp/push.json.gz"), 2)))
-}
-
-func FuzzJaeger(f *testing.F) {
-	fuzz(f, spansFuzz(Spans{}.Jaeger), thin(f, recording(f, "alpha/jaeger/049.json.gz"), 4), thin(f, recording(f, "beta/jaeger/bake-two.json.gz"), 3))
-}
-
-func FuzzStubs(f *testing.F) {
-	fuzz(f, spansFuzz(SpanStubs), lines(traceIn(f, "alpha/dockerbuild/049.dockerbuild"), 0, 200))
-}
-
 func FuzzOpen(f *testing.F) {
-	record := recording(f, "alpha/dockerbuild/001.dockerbuild")
+	record := buildtest.Recording(f, "alpha/dockerbuild/001.dockerbuild")
 	fuzz(f, func(d *decoder, data []byte) error { return d.decode("f", data, 0) },
-		record, zipOf(map[string][]byte{"a": record}), recording(f, "alpha/otlp/001.json.gz"), recording(f, "alpha/jaeger/001.json.gz"),
-		recording(f, "alpha/rawjson/001.jsonl.gz"), protoOf(f, recording(f, "alpha/otlp/001.json.gz")),
+		record, zipOf(map[string][]byte{"a": record}), buildtest.Recording(f, "alpha/otlp/001.json.gz"), buildtest.Recording(f, "alpha/jaeger/001.json.gz"),
+		buildtest.Recording(f, "alpha/rawjson/001.jsonl.gz"), buildtest.OTLPProto(f, buildtest.Recording(f, "alpha/otlp/001.json.gz")),
 		[]byte(`{"id":"x","steps":[{"name":"a","duration_seconds":1}]}`), []byte("<html>"))
 }
 
-// protoOf is a trace in protobuf that was recorded in JSON.
-func protoOf(tb testing.TB, recorded []byte) []byte {
+// statusIn is the progress that a record keeps.
+func statusIn(tb testing.TB, path string) []byte { return layerOf(tb, path, typeStatus) }
+
+func layerOf(tb testing.TB, path, mediaType string) []byte {
 	tb.Helper()
-	list, err := unwrap(bytes.TrimSpace(recorded), 0)
+	r, err := gzip.NewReader(bytes.NewReader(buildtest.Recording(tb, path)))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces([]byte(`{"resourceSpans":` + string(list) + `}`))
-	if err != nil {
+	l := newLayoutReader(map[string][]byte{})
+	for archive := tar.NewReader(r); ; {
+		h, err := archive.Next()
+		if err == io.EOF {
+			break
+		}
+		data, readErr := io.ReadAll(archive)
+		if err != nil || readErr != nil {
+			tb.Fatal(err, readErr)
+		}
+		l.members[h.Name] = data
+	}
+	if err := l.walkIndex(l.members["index.json"], 0); err != nil {
 		tb.Fatal(err)
 	}
-	data, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(traces)
-	if err != nil {
-		tb.Fatal(err)
+	blob, err := l.layer(l.records[0], mediaType)
+	if err != nil || blob == nil {
+		tb.Fatalf("%s: no %s: %v", path, mediaType, err)
 	}
-	return data
+	return blob
 }
 
 func BenchmarkDecode(b *testing.B) {
@@ -173,12 +127,12 @@ func BenchmarkDecode(b *testing.B) {
 		name string
 		data []byte
 	}{
-		{"progress", recording(b, "alpha/rawjson/001.jsonl.gz")},
-		{"record", recording(b, "alpha/dockerbuild/001.dockerbuild")},
-		{"otlp-json", recording(b, "alpha/otlp/001.json.gz")},
-		{"otlp-proto", protoOf(b, recording(b, "alpha/otlp/001.json.gz"))},
-		{"jaeger", recording(b, "alpha/jaeger/001.json.gz")},
-		{"stubs", traceIn(b, "alpha/dockerbuild/001.dockerbuild")},
+		{"progress", buildtest.Recording(b, "alpha/rawjson/001.jsonl.gz")},
+		{"record", buildtest.Recording(b, "alpha/dockerbuild/001.dockerbuild")},
+		{"otlp-json", buildtest.Recording(b, "alpha/otlp/001.json.gz")},
+		{"otlp-proto", buildtest.OTLPProto(b, buildtest.Recording(b, "alpha/otlp/001.json.gz"))},
+		{"jaeger", buildtest.Recording(b, "alpha/jaeger/001.json.gz")},
+		{"stubs", buildtest.SpanStubs(b, "alpha/dockerbuild/001.dockerbuild")},
 		{"progress-10k-steps", progressOf(10_000)},
 	} {
 		b.Run(bench.name, func(b *testing.B) {

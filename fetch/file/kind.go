@@ -7,8 +7,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
-	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/spans"
 )
 
 // A format is what a file holds.
@@ -50,13 +51,13 @@ func (d *decoder) decode(name string, data []byte, depth int) error {
 	case progressLog:
 		err = d.progressLog(name, data)
 	case otlpJSON:
-		err = d.spans(name, data, Spans{}.OTLPJSON)
+		err = d.trace(name, data, spans.Decoder{}.OTLPJSON)
 	case otlpProto:
-		err = d.spans(name, data, Spans{}.OTLPProto)
+		err = d.trace(name, data, spans.Decoder{}.OTLPProto)
 	case jaegerJSON:
-		err = d.spans(name, data, Spans{}.Jaeger)
+		err = d.trace(name, data, spans.Decoder{}.Jaeger)
 	case spanStubs:
-		err = d.spans(name, data, SpanStubs)
+		err = d.trace(name, data, spans.Stubs)
 	case buildsFile:
 		err = d.buildsFile(name, data)
 	default:
@@ -85,7 +86,7 @@ func formatOf(data []byte) format {
 			return f
 		}
 	}
-	if data[0] == '\n' && checkTraces(data) == nil {
+	if spans.IsOTLPProto(data) {
 		return otlpProto
 	}
 	if isProgress(data) {
@@ -156,7 +157,7 @@ func toldError(data []byte) string {
 	if len(data) > most || boundjson.Unmarshal(data, &answer) != nil {
 		return ""
 	}
-	return buildkit.Clean(answer.Error.Message, 200)
+	return fetch.Clean(answer.Error.Message, 200)
 }
 
 // unsupported says what the data looks like, and what to do about it.

@@ -33,29 +33,11 @@ func (d *decoder) layout(name string, members map[string][]byte) error {
 	if err := l.walkIndex(index, 0); err != nil {
 		return wrong(name, err)
 	}
-	var bad []error
-	read := 0
-	for _, m := range l.records {
-		err := d.record(name, l, m)
-		if d.stops(err) {
-			return err
-		}
-		if err != nil {
-			bad = append(bad, err)
-			continue
-		}
-		read++
-	}
-	switch {
-	case read == 0 && len(bad) > 0:
-		return wrong(name, errors.Join(bad...))
-	case read == 0:
+	good, err := d.members(name, len(l.records), func(i int) error { return d.record(name, l, l.records[i]) })
+	if err == nil && good == 0 {
 		return wrong(name, errors.New("holds no build record: an image, perhaps?"))
 	}
-	for _, err := range bad {
-		d.warn(name, err)
-	}
-	return nil
+	return err
 }
 
 // A layoutReader finds blobs by their digest, and checks it.

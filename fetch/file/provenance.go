@@ -6,7 +6,6 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
@@ -123,8 +122,7 @@ func (f dockerfile) instruction(ranges []sourceRange) (buildkit.Instruction, boo
 	if first < 1 {
 		return buildkit.Instruction{}, false
 	}
-	return buildkit.Instruction{
-		Position: detect.Position{File: f.name, Line: first},
-		Text:     f.text(first, last),
-	}, true
+	found := buildkit.Instruction{Text: f.text(first, last)}
+	found.Position.File, found.Position.Line = f.name, first
+	return found, true
 }

@@ -10,8 +10,10 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/spans"
 )
 
 // A historyRecord is what BuildKit keeps of a build, as far as it is used. The
@@ -40,7 +42,7 @@ type recordTime struct{ time.Time }
 func (t *recordTime) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '"' {
 		err := t.Time.UnmarshalJSON(b)
-		t.Time = unixTime(t.Unix(), int64(t.Nanosecond()))
+		t.Time = fetch.PlausibleOrZero(t.Time)
 		return err
 	}
 	var parts *struct {
@@ -56,11 +58,10 @@ func (t *recordTime) UnmarshalJSON(b []byte) error {
 
 // unixTime is a time if it can be one of a build, else the zero time.
 func unixTime(seconds, nanos int64) time.Time {
-	const y2200 = 7258118400
-	if seconds <= 0 || seconds >= y2200 || nanos < 0 || nanos >= 1e9 {
+	if nanos < 0 || nanos >= 1e9 {
 		return time.Time{}
 	}
-	return time.Unix(seconds, nanos).UTC()
+	return fetch.PlausibleOrZero(time.Unix(seconds, nanos))
 }
 
 // record reads one build record.
@@ -81,7 +82,7 @@ func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error
 	d.provenance(name, l, m, &a)
 	d.failure(name, l, m, &r, &a)
 	progress := d.status(name, l, m)
-	spans := d.trace(name, l, m)
+	spans := d.recordSpans(name, l, m)
 	if progress.Empty() && len(spans) > 0 {
 		builds, warnings := fromTrace(a, spans)
 		return d.add(name, builds, warnings)
@@ -98,7 +99,7 @@ func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error
 func (r *historyRecord) account() buildkit.Account {
 	const grpcCanceled = 1
 	a := buildkit.Account{
-		Ref:        buildkit.Clean(r.Ref, 200),
+		Ref:        fetch.Clean(r.Ref, 200),
 		Start:      r.CreatedAt.Time,
 		End:        r.CompletedAt.Time,
 		Ended:      !r.CompletedAt.IsZero(),
@@ -146,9 +147,9 @@ func (d *decoder) status(name string, l *layoutReader, m ocispec.Manifest) *buil
 	return p
 }
 
-// trace reads the spans that the record keeps, none if it has none that can be
+// recordSpans reads the spans that the record keeps, none if it has none that can be
 // read.
-func (d *decoder) trace(name string, l *layoutReader, m ocispec.Manifest) []buildkit.Span {
+func (d *decoder) recordSpans(name string, l *layoutReader, m ocispec.Manifest) []buildkit.Span {
 	blob, err := l.layer(m, typeTrace)
 	if err != nil || blob == nil {
 		if err != nil {
@@ -156,11 +157,11 @@ func (d *decoder) trace(name string, l *layoutReader, m ocispec.Manifest) []buil
 		}
 		return nil
 	}
-	spans, err := SpanStubs(d.ctx, blob)
+	list, err := spans.Stubs(d.ctx, blob)
 	if err != nil {
 		d.warn(name, fmt.Errorf("trace: %w", err))
 	}
-	return spans
+	return list
 }
 
 // traceOf is the trace of a build whose progress is known: that of the spans of

@@ -68,7 +68,7 @@ func TestSlowServer(t *testing.T) {
 		return true
 	}
 	h, err := r.History(t.Context(), q)
-	if err != nil || len(h.Base) != 5 || !strings.Contains(strings.Join(h.Notes, "\n"), "the time for it was over (15 artifacts not read)") {
+	if err != nil || len(h.Base) != 5 || !strings.Contains(fmt.Sprint(h.Notes), "the time for it was over (15 artifacts not read)") {
 		t.Fatalf("%v, %+v", err, h)
 	}
 	ended, end := context.WithCancel(t.Context())
@@ -115,7 +115,7 @@ func TestStalledDownload(t *testing.T) {
 		return true
 	}
 	h, err := r.History(t.Context(), q)
-	if err != nil || len(h.Base) != 9 || !strings.Contains(strings.Join(h.Notes, "\n"), "1 could not be had (not there after 30s)") {
+	if err != nil || len(h.Base) != 9 || !strings.Contains(fmt.Sprint(h.Notes), "1 could not be had (not there after 30s)") {
 		t.Errorf("%v, %+v", err, h)
 	}
 }

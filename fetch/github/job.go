@@ -8,6 +8,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
@@ -22,7 +23,7 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 	b = detect.Build{
 		ID:       strconv.FormatInt(job.GetID(), 10),
 		Pipeline: strings.Join([]string{run.GetRepository().GetFullName(), clean(run.GetName()), clean(job.GetName())}, "/"),
-		Origin:   detect.Origin{URL: buildkit.Clean(job.GetHTMLURL(), buildkit.MaxName), Runner: clean(strings.Join(job.Labels, ","))},
+		Origin:   detect.Origin{URL: fetch.Clean(job.GetHTMLURL(), buildkit.MaxName), Runner: clean(strings.Join(job.Labels, ","))},
 		Start:    job.GetStartedAt().UTC(), Resolution: time.Second,
 	}
 	switch job.GetConclusion() {
@@ -52,7 +53,7 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 		seen[task.GetNumber()] = true
 		name := clean(task.GetName())
 		step := detect.Step{
-			ID: strconv.FormatInt(task.GetNumber(), 10), Key: detect.KeyOf("", stage, name), Name: name, Stage: stage,
+			ID: strconv.FormatInt(task.GetNumber(), 10), Key: dockerfile.Key("", stage, name), Name: name, Stage: stage,
 			Start: start, Duration: end.Sub(start),
 		}
 		if c := task.GetConclusion(); c == "failure" || c == "cancelled" {
@@ -80,7 +81,7 @@ func counts(task *gh.TaskStep) bool {
 // clean makes text that a pull request may have written fit to be stored and
 // shown.
 func clean(text string) string {
-	if text = buildkit.Clean(text, 200); strings.TrimSpace(text) == "" {
+	if text = fetch.Clean(text, 200); strings.TrimSpace(text) == "" {
 		return "unnamed"
 	}
 	return text

@@ -209,7 +209,7 @@ func TestManyOfAPullRequest(t *testing.T) {
 		}
 	}
 	h, err := history(t, options(t, s, pull(t, s).GetID()))
-	if err != nil || len(h.Base) != 10 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "99 no build record, ") || !strings.Contains(h.Notes[0], "221 beyond the first 300") {
+	if err != nil || len(h.Base) != 10 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0].Text, "99 no build record, ") || !strings.Contains(h.Notes[0].Text, "221 beyond the first 300") {
 		t.Errorf("%d builds, %v, %v", len(h.Base), h.Notes, err)
 	}
 }

@@ -250,7 +250,7 @@ func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, er
 	h := fetch.Select(all, q)
 	h.Notes = t.notes(q.BaseBranch)
 	if odd > 0 {
-		h.Notes = append(h.Notes, oddTimes(odd))
+		h.Notes = append(h.Notes, detect.Note{Kind: detect.KindHistory, Text: oddTimes(odd)})
 	}
 	return h, nil
 }

@@ -248,7 +248,7 @@ func TestStepsLimit(t *testing.T) {
 	} {
 		s.Fault = test.fault
 		h, err := steps.History(t.Context(), q)
-		if err != nil || len(h.Base) > 0 || !strings.Contains(strings.Join(h.Notes, "\n"), test.note) {
+		if err != nil || len(h.Base) > 0 || !strings.Contains(fmt.Sprint(h.Notes), test.note) {
 			t.Errorf("%v, %+v", err, h)
 		}
 	}

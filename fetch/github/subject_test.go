@@ -131,7 +131,7 @@ func TestNothingYet(t *testing.T) {
 	o := options(t, s, pull(t, s).GetID())
 	for _, want := range []string{"no successful run of the workflow on main", "no build record is among the artifacts of the newest 1 successful runs on main"} {
 		h, err := history(t, o)
-		if err != nil || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], want) {
+		if err != nil || len(h.Notes) != 1 || !strings.Contains(h.Notes[0].Text, want) {
 			t.Errorf("%v, %+v, want %s", err, h, want)
 		}
 		s.AddArtifact(s.AddRun(githubtest.Run{Created: began}), "coverage", []byte("x"))

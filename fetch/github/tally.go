@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/buildregress/buildregress/detect"
 )
 
 // A tally counts what became of the artifacts that were to be read.
@@ -55,13 +57,14 @@ func (t *tally) count(r result) {
 }
 
 // notes say what of the history could not be had.
-func (t *tally) notes(branch string) (notes []string) {
+func (t *tally) notes(branch string) (notes []detect.Note) {
+	note := func(text string) { notes = append(notes, detect.Note{Kind: detect.KindHistory, Text: text}) }
 	switch {
 	case t.ended != nil:
 	case t.runs == 0:
-		notes = append(notes, fmt.Sprintf("GitHub knows no successful run of the workflow on %s yet", branch))
+		note(fmt.Sprintf("GitHub knows no successful run of the workflow on %s yet", branch))
 	case t.none:
-		notes = append(notes, fmt.Sprintf("no build record is among the artifacts of the newest %d successful runs on %s: their names end in .dockerbuild, or begin with buildregress", t.runs, branch))
+		note(fmt.Sprintf("no build record is among the artifacts of the newest %d successful runs on %s: their names end in .dockerbuild, or begin with buildregress", t.runs, branch))
 	}
 	var parts []string
 	for _, p := range []struct {
@@ -79,11 +82,11 @@ func (t *tally) notes(branch string) (notes []string) {
 		}
 	}
 	if len(parts) > 0 {
-		note := cmp.Or(t.what, "artifacts") + " left out: " + strings.Join(parts, ", ")
+		text := cmp.Or(t.what, "artifacts") + " left out: " + strings.Join(parts, ", ")
 		if t.failure != nil {
-			note += fmt.Sprintf(" (%v)", t.failure)
+			text += fmt.Sprintf(" (%v)", t.failure)
 		}
-		notes = append(notes, note)
+		note(text)
 	}
 	if t.ended != nil {
 		why := "the time for it was over"
@@ -94,10 +97,10 @@ func (t *tally) notes(branch string) (notes []string) {
 		if t.unread > 0 {
 			why += fmt.Sprintf(" (%d %s not read)", t.unread, cmp.Or(t.what, "artifacts"))
 		}
-		notes = append(notes, "the history is smaller than it could be: "+why)
+		note("the history is smaller than it could be: " + why)
 	}
 	if t.shelf != nil {
-		notes = append(notes, fmt.Sprintf("what was fetched is fetched again: %v", t.shelf))
+		note(fmt.Sprintf("what was fetched is fetched again: %v", t.shelf))
 	}
 	return notes
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -37,11 +39,18 @@ func NewClient(base *url.URL, o Options) (*Client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = tls
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &Conn{Conn: conn}, nil
+	}
 	c := retryablehttp.NewClient()
 	c.Logger = nil
 	c.RetryMax = maxRetries
-	c.RetryWaitMin, c.RetryWaitMax = 200*time.Millisecond, 2*time.Second
-	c.CheckRetry = retry
+	c.RetryWaitMin, c.RetryWaitMax = o.FirstBackoff(), 10*o.FirstBackoff()
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	c.HTTPClient = &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, before []*http.Request) error {
 		if len(before) >= maxRedirects {
@@ -52,43 +61,37 @@ func NewClient(base *url.URL, o Options) (*Client, error) {
 		}
 		return nil
 	}}
-	return &Client{base: base, options: o, http: c}, nil
+	client := &Client{base: base, options: o, http: c}
+	c.CheckRetry, c.Backoff = client.retry, client.backoff
+	return client, nil
 }
 
 var errRedirected = errors.New("the server sends us elsewhere")
 
 // retry tells whether to ask once more: after what passes by itself, if there is
 // time for it.
-func retry(ctx context.Context, r *http.Response, err error) (bool, error) {
+func (c *Client) retry(ctx context.Context, r *http.Response, err error) (bool, error) {
 	switch {
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
 	case err != nil:
-		refused := strings.Contains(err.Error(), "connection refused") || strings.Contains(err.Error(), "connection reset")
-		return refused, nil
+		return errors.Is(err, errnoRefused) || errors.Is(err, errnoReset), nil
 	case r.StatusCode == http.StatusTooManyRequests, r.StatusCode == http.StatusBadGateway,
 		r.StatusCode == http.StatusServiceUnavailable, r.StatusCode == http.StatusGatewayTimeout:
-		return retryAfter(r) <= longestRetry, nil
+		wait, _ := RetryAfter(r.Header, c.options.now())
+		return wait <= longestRetry, nil
 	}
 	return false, nil
 }
 
-// retryAfter is how long the server asks to wait, 0 if it says nothing. A date is
-// one by the server's own clock.
-func retryAfter(r *http.Response) time.Duration {
-	said := r.Header.Get("Retry-After")
-	if date, err := http.ParseTime(said); err == nil {
-		now, err := http.ParseTime(r.Header.Get("Date"))
-		if err != nil {
-			return longestRetry + time.Second // who knows
+// backoff is how long to wait before asking once more.
+func (c *Client) backoff(least, most time.Duration, attempt int, r *http.Response) time.Duration {
+	if r != nil {
+		if wait, ok := RetryAfter(r.Header, c.options.now()); ok {
+			return wait
 		}
-		return max(0, date.Sub(now))
 	}
-	seconds, err := strconv.Atoi(said)
-	if err != nil || seconds < 0 {
-		return 0
-	}
-	return time.Duration(min(seconds, 1<<20)) * time.Second
+	return retryablehttp.DefaultBackoff(least, most, attempt, nil)
 }
 
 // A StatusError is an answer that is none.
@@ -141,7 +144,12 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, accept 
 	u := *c.base
 	u.Path = strings.TrimSuffix(u.Path, "/") + path
 	u.RawQuery = query.Encode()
-	request, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	var conn atomic.Pointer[Conn]
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+		plain, _ := got.Conn.(*Conn) // of TLS it is another
+		conn.Store(plain)
+	}})
+	request, err := retryablehttp.NewRequestWithContext(traced, http.MethodGet, u.String(), nil)
 	if err != nil {
 		watch.Stop()
 		return nil, err
@@ -152,14 +160,8 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, accept 
 	request.Header.Set("Accept", accept)
 	response, err := c.http.Do(request)
 	if err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
+		err = bareError(ctx, err, conn.Load())
 		watch.Stop()
-		var u *url.Error
-		if errors.As(err, &u) { // its URL has the whole question
-			err = u.Err
-		}
 		return nil, err
 	}
 	watch.Touch()
@@ -172,5 +174,20 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, accept 
 	const most = 2 << 10
 	text, _ := io.ReadAll(io.LimitReader(a, most))
 	said := c.options.Redact(strings.Join(strings.Fields(string(text)), " "))
-	return nil, &StatusError{response.StatusCode, said, retryAfter(response)}
+	wait, _ := RetryAfter(response.Header, c.options.now())
+	return nil, &StatusError{response.StatusCode, said, wait}
+}
+
+// bareError is why a request failed, without its URL, which has the whole question.
+func bareError(ctx context.Context, err error, conn *Conn) error {
+	var u *url.Error
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case conn != nil && len(conn.First()) > 0 && !conn.SpeaksHTTP():
+		return ErrNotHTTP
+	case errors.As(err, &u):
+		return u.Err
+	}
+	return err
 }

@@ -2,10 +2,15 @@ package httpclient_test
 
 import (
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -55,18 +60,64 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// How long to wait may be said as a date.
-func TestRetryAfterDate(t *testing.T) {
+// How long to wait is said in seconds, or as a date by the server's clock.
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+	at := func(d time.Duration) string { return now.Add(d).Format(http.TimeFormat) }
+	for _, tt := range []struct {
+		after, date string
+		want        time.Duration
+		ok          bool
+	}{
+		{"", "", 0, false},
+		{"0", "", 0, true},
+		{"90", "", 90 * time.Second, true},
+		{"90", at(-time.Hour), 90 * time.Second, true},
+		{"-1", "", 0, false},
+		{"soon", "", 0, false},
+		{"99999999999", "", 1 << 20 * time.Second, true},
+		{"999999999999999999999999", "", 0, false},
+		{at(time.Hour), "", time.Hour, true},
+		{at(-time.Hour), "", 0, true},
+		{at(time.Hour), at(59 * time.Minute), time.Minute, true},
+		{at(-23 * time.Hour), at(-24 * time.Hour), time.Hour, true},
+		{at(time.Hour), "today", time.Hour, true},
+		{at(100_000 * time.Hour), "", 1 << 20 * time.Second, true},
+	} {
+		h := http.Header{}
+		h.Set("Retry-After", tt.after)
+		h.Set("Date", tt.date)
+		if got, ok := httpclient.RetryAfter(h, now); got != tt.want || ok != tt.ok {
+			t.Errorf("Retry-After %q, Date %q: %v, %v; want %v, %v", tt.after, tt.date, got, ok, tt.want, tt.ok)
+		}
+	}
+}
+
+// A server that asks for more patience than there is, is not asked again.
+func TestLongRetryAfter(t *testing.T) {
 	times, err := asked(t, nil, func(w http.ResponseWriter, _ *http.Request) {
-		now := time.Now().Add(-24 * time.Hour).UTC() // by the server's clock
+		now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC) // by the server's clock
 		w.Header().Set("Date", now.Format(http.TimeFormat))
 		w.Header().Set("Retry-After", now.Add(time.Hour).Format(http.TimeFormat))
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
 	var status *httpclient.StatusError
-	if !errors.As(err, &status) || times != 1 || status.RetryAfter < 50*time.Minute || status.RetryAfter > time.Hour {
+	if !errors.As(err, &status) || times != 1 || status.RetryAfter != time.Hour {
 		t.Errorf("asked %d times, error %v", times, err)
 	}
+}
+
+// quiet takes what servers say of clients that go away.
+var quiet = log.New(io.Discard, "", 0)
+
+// caOf writes what a client must trust to trust s.
+func caOf(t *testing.T, s *httptest.Server) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // A server that repeats what it was sent does not have it shown.

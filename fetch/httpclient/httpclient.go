@@ -3,6 +3,7 @@
 package httpclient
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -23,6 +24,21 @@ type Options struct {
 	Header            http.Header
 	// IdleTimeout is how long a server may send nothing; 0 is the default.
 	IdleTimeout time.Duration
+	Backoff     time.Duration    // before a request is first repeated; 0 is the default
+	Now         func() time.Time // nil is time.Now
+}
+
+// DefaultBackoff is how long to wait before a request is first repeated.
+const DefaultBackoff = 200 * time.Millisecond
+
+// FirstBackoff is how long to wait before a request is first repeated.
+func (o *Options) FirstBackoff() time.Duration { return cmp.Or(o.Backoff, DefaultBackoff) }
+
+func (o *Options) now() time.Time {
+	if o.Now == nil {
+		return time.Now()
+	}
+	return o.Now()
 }
 
 // DefaultIdleTimeout is how long a server may send nothing while it is asked.
@@ -54,7 +70,7 @@ func (o *Options) TLS() (*tls.Config, error) {
 // ErrIdle is why a request ended on which nothing came for too long.
 var ErrIdle = errors.New("no answer")
 
-// A IdleTimer ends a request when nothing is heard for too long.
+// An IdleTimer ends a request when nothing is heard for too long.
 type IdleTimer struct {
 	timer *time.Timer
 	limit time.Duration

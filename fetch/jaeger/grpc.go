@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jaegertracing/jaeger-idl/model/v1"
@@ -22,9 +23,10 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/fetch/httpclient"
+	"github.com/buildregress/buildregress/fetch/spans"
 	"github.com/buildregress/buildregress/fetch/traces"
 )
 
@@ -37,11 +39,14 @@ const window = 4 << 20
 
 // retries are for what was not answered at all. A stream that began is not begun
 // again: its traces may have been taken.
-const retries = `{"methodConfig": [{
-	"name": [{"service": "jaeger.api_v2.QueryService"}],
-	"retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.3s", "maxBackoff": "3s", "backoffMultiplier": 3,
-		"retryableStatusCodes": ["UNAVAILABLE"]}
-}]}`
+func retries(o *httpclient.Options) string {
+	first := o.FirstBackoff().Seconds()
+	return fmt.Sprintf(`{"methodConfig": [{
+		"name": [{"service": "jaeger.api_v2.QueryService"}],
+		"retryPolicy": {"maxAttempts": 3, "initialBackoff": "%fs", "maxBackoff": "%fs", "backoffMultiplier": 3,
+			"retryableStatusCodes": ["UNAVAILABLE"]}
+	}]}`, first, 10*first)
+}
 
 // GRPC asks over gRPC.
 type GRPC struct {
@@ -50,6 +55,7 @@ type GRPC struct {
 	dial    httpclient.Options
 	keep    buildkit.Keep
 	conn    *grpc.ClientConn
+	last    *atomic.Pointer[handshake]
 }
 
 // NewGRPC asks the server at address, "host:port", with TLS if secure. keep names
@@ -63,9 +69,10 @@ func NewGRPC(address string, secure bool, o httpclient.Options, keep buildkit.Ke
 		}
 		creds = credentials.NewTLS(c)
 	}
+	last := new(atomic.Pointer[handshake])
 	conn, err := grpc.NewClient(address,
-		grpc.WithTransportCredentials(creds),
-		grpc.WithDefaultServiceConfig(retries),
+		grpc.WithTransportCredentials(observed{creds, last}),
+		grpc.WithDefaultServiceConfig(retries(&o)),
 		grpc.WithDisableServiceConfig(), // what DNS says of it
 		// So that the server need not wait for us after each few spans.
 		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window), grpc.WithReadBufferSize(256<<10),
@@ -74,7 +81,7 @@ func NewGRPC(address string, secure bool, o httpclient.Options, keep buildkit.Ke
 	if err != nil {
 		return nil, err
 	}
-	return &GRPC{address: address, secure: secure, dial: o, keep: keep, conn: conn}, nil
+	return &GRPC{address: address, secure: secure, dial: o, keep: keep, conn: conn, last: last}, nil
 }
 
 // Bounds: a server says itself how many traces it gives.
@@ -101,12 +108,12 @@ func (g *GRPC) Trace(ctx context.Context, id string) ([]buildkit.Span, error) {
 	if err != nil {
 		return nil, fmt.Errorf("trace id %.40q is not 32 digits of hex", id)
 	}
-	var spans []buildkit.Span
+	var found []buildkit.Span
 	gather := traces.Gatherer{Take: func(_ string, more []buildkit.Span) error {
-		if len(spans)+len(more) > file.MaxSpans {
-			return fmt.Errorf("trace %s: %w", id, file.ErrTooManySpans)
+		if len(found)+len(more) > spans.Max {
+			return fmt.Errorf("trace %s: %w", id, spans.ErrTooMany)
 		}
-		spans = append(spans, more...)
+		found = append(found, more...)
 		return nil
 	}}
 	err = g.stream(ctx, func(ctx context.Context) (receiver, error) {
@@ -115,13 +122,13 @@ func (g *GRPC) Trace(ctx context.Context, id string) ([]buildkit.Span, error) {
 	if err == nil {
 		err = gather.End()
 	}
-	if status.Code(err) == codes.NotFound || err == nil && len(spans) == 0 {
+	if status.Code(err) == codes.NotFound || err == nil && len(found) == 0 {
 		return nil, traces.ErrNoTrace
 	}
 	if err != nil {
 		return nil, g.explain(ctx, "get trace", err)
 	}
-	return spans, nil
+	return found, nil
 }
 
 // Search finds traces.
@@ -163,28 +170,39 @@ func (g *GRPC) explain(ctx context.Context, doing string, err error) error {
 			return context.DeadlineExceeded
 		}
 	case codes.Unavailable:
-		switch {
-		case strings.Contains(text, "first record does not look like a TLS handshake"):
-			t.Err, t.Hint = errors.New("the server speaks no TLS there"), "without TLS it is jaeger://"+g.address
-		case strings.Contains(text, "certificate"), strings.Contains(text, "x509:"):
-			t.Hint = traces.HintCertificate
-		case strings.Contains(text, "frame header looked like an HTTP/1.1 header"), strings.Contains(text, "frame too large"):
-			t.Err, t.Hint = errors.New("the server speaks HTTP there, not gRPC"), "give jaeger+http://"+g.address+", or the port of gRPC, usually 16685"
-		case strings.Contains(text, "error reading server preface"), strings.Contains(text, "EOF"), strings.Contains(text, "connection reset"), strings.Contains(text, "closed"):
-			t.Hint = "is this the port of Jaeger's gRPC queries, usually 16685? With TLS it is jaegers://"
-		default:
-			t.Hint = "is Jaeger running, and is this the port of its gRPC queries, usually 16685?"
-		}
+		g.unavailable(t)
 	case codes.Unauthenticated, codes.PermissionDenied:
-		t.Hint = traces.HintAuth
+		t.Advice = traces.HintAuth
 	case codes.Unimplemented:
-		t.Err, t.Hint = fmt.Errorf("%s: the server speaks gRPC, and is no query service of Jaeger: %s", doing, plain(text)), "the port of Jaeger's gRPC queries is usually 16685; that of OTLP, 4317, only takes traces"
+		t.Err, t.Advice = fmt.Errorf("%s: the server speaks gRPC, and is no query service of Jaeger: %s", doing, plain(text)), "the port of Jaeger's gRPC queries is usually 16685; that of OTLP, 4317, only takes traces"
 	case codes.ResourceExhausted, codes.InvalidArgument, codes.Unknown, codes.Internal, codes.OutOfRange:
 		if depth.MatchString(text) {
 			return &traces.LimitError{Err: t}
 		}
 	}
 	return t
+}
+
+// unavailable says more of an error without an answer.
+func (g *GRPC) unavailable(t *traces.ServerError) {
+	last := g.last.Load()
+	if last == nil {
+		last = &handshake{}
+	}
+	switch fault := last.fault(); {
+	case fault == httpclient.NoTLS:
+		t.Err, t.Advice = errors.New("the server speaks no TLS there"), "without TLS it is jaeger://"+g.address
+	case fault == httpclient.Untrusted:
+		t.Advice = traces.HintCertificate
+	case last.conn == nil:
+		t.Advice = "is Jaeger running, and is this the port of its gRPC queries, usually 16685?"
+	case last.conn.SpeaksHTTP():
+		t.Err, t.Advice = errors.New("the server speaks HTTP there, not gRPC"), "give jaeger+http://"+g.address+", or the port of gRPC, usually 16685"
+	case !last.speaksHTTP2():
+		t.Advice = "is this the port of Jaeger's gRPC queries, usually 16685? With TLS it is jaegers://"
+	default:
+		t.Advice = "is Jaeger running, and is this the port of its gRPC queries, usually 16685?"
+	}
 }
 
 func (g *GRPC) name() string {
@@ -200,7 +218,7 @@ func plain(text string) string {
 	if i := strings.LastIndex(text, around); i >= 0 {
 		text = strings.Trim(text[i+len(around):], `"`)
 	}
-	return buildkit.Clean(text, 300)
+	return fetch.Clean(text, 300)
 }
 
 // A translator makes spans as BuildKit's builds are made of. Spans that follow each

@@ -14,8 +14,8 @@ import (
 
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/fetch/httpclient"
+	"github.com/buildregress/buildregress/fetch/spans"
 	"github.com/buildregress/buildregress/fetch/traces"
 )
 
@@ -24,11 +24,11 @@ import (
 // tags in all versions that have it; where a server no longer has that, by the
 // stable one.
 type HTTP struct {
-	name   string
-	client *httpclient.Client
-	spans  file.Spans
-	newer  bool // the server has no search but that of the stable API
-	older  bool // the server has no stable API
+	name    string
+	client  *httpclient.Client
+	decoder spans.Decoder
+	newer   bool // the server has no search but that of the stable API
+	older   bool // the server has no stable API
 }
 
 // NewHTTP asks the server at base, named so to people. keep names attributes to
@@ -38,7 +38,7 @@ func NewHTTP(name string, base *url.URL, o httpclient.Options, keep buildkit.Kee
 	if err != nil {
 		return nil, err
 	}
-	return &HTTP{name: name, client: client, spans: file.Spans{Keep: keep}}, nil
+	return &HTTP{name: name, client: client, decoder: spans.Decoder{Keep: keep}}, nil
 }
 
 // Bounds: a server says itself how many traces it gives.
@@ -46,16 +46,16 @@ func (h *HTTP) Bounds() traces.Bounds { return traces.Bounds{} }
 
 const (
 	asJSON     = "application/json"
-	maxElement = file.MaxFile // bytes of a trace
+	maxElement = spans.MaxBytes // bytes of a trace
 )
 
 // Trace returns the spans of a trace.
-func (h *HTTP) Trace(ctx context.Context, id string) (spans []buildkit.Span, err error) {
+func (h *HTTP) Trace(ctx context.Context, id string) (found []buildkit.Span, err error) {
 	take := func(_ string, more []buildkit.Span) error {
-		if len(spans)+len(more) > file.MaxSpans {
-			return fmt.Errorf("trace %s: %w", id, file.ErrTooManySpans)
+		if len(found)+len(more) > spans.Max {
+			return fmt.Errorf("trace %s: %w", id, spans.ErrTooMany)
 		}
-		spans = append(spans, more...)
+		found = append(found, more...)
 		return nil
 	}
 	if !h.older {
@@ -65,10 +65,10 @@ func (h *HTTP) Trace(ctx context.Context, id string) (spans []buildkit.Span, err
 	if h.older {
 		_, err = h.own(ctx, "/api/traces/"+id, url.Values{"raw": {"true"}}, take, nil)
 	}
-	if err == nil && len(spans) == 0 {
+	if err == nil && len(found) == 0 {
 		err = traces.ErrNoTrace
 	}
-	return spans, h.explain(ctx, "get trace", err)
+	return found, h.explain(ctx, "get trace", err)
 }
 
 // Search finds traces.
@@ -119,16 +119,16 @@ func (h *HTTP) own(ctx context.Context, path string, query url.Values, take func
 		if err != nil {
 			return n, err
 		}
-		spans, err := h.spans.Jaeger(ctx, trace)
+		decoded, err := h.decoder.Jaeger(ctx, trace)
 		n++
-		if errors.Is(err, file.ErrTooManySpans) && warn != nil {
+		if errors.Is(err, spans.ErrTooMany) && warn != nil {
 			warn(fmt.Errorf("a trace of %w", err))
 			continue
 		}
 		if err != nil {
 			return n, err
 		}
-		for id, spans := range byTrace(spans) {
+		for id, spans := range byTrace(decoded) {
 			if err := take(id, spans); err != nil {
 				return n, err
 			}
@@ -164,7 +164,7 @@ func (h *HTTP) stable(ctx context.Context, path string, query url.Values, take f
 		if err != nil {
 			return gather.Traces, err
 		}
-		spans, err := h.spans.OTLPJSON(ctx, slices.Concat([]byte(`{"resourceSpans":[`), element, []byte(`]}`)))
+		spans, err := h.decoder.OTLPJSON(ctx, slices.Concat([]byte(`{"resourceSpans":[`), element, []byte(`]}`)))
 		if err != nil {
 			return gather.Traces, err
 		}
@@ -216,11 +216,9 @@ func (h *HTTP) explain(ctx context.Context, doing string, err error) error {
 	switch {
 	case errors.Is(err, errNoSuchAPI):
 		t.Err = fmt.Errorf("%s: it is no API of Jaeger that answers there", doing)
-		t.Hint = "give the address of Jaeger's pages, with the path that they are under"
-	case strings.Contains(err.Error(), "malformed HTTP response"),
-		// It spoke first, as HTTP/2 does: no error of reading, which is what <nil> says.
-		strings.Contains(err.Error(), "readLoopPeekFailLocked: %!w(<nil>)"):
-		t.Err, t.Hint = errors.New("the server does not speak HTTP there"), "gRPC is written jaeger://, and HTTP has another port, usually 16686"
+		t.Advice = "give the address of Jaeger's pages, with the path that they are under"
+	case errors.Is(err, httpclient.ErrNotHTTP):
+		t.Err, t.Advice = err, "gRPC is written jaeger://, and HTTP has another port, usually 16686"
 	}
 	return t
 }

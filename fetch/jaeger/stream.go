@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/fetch/httpclient"
+	"github.com/buildregress/buildregress/fetch/spans"
 )
 
 // Messages are read before they are taken: so many, and of so many bytes as they are
@@ -130,8 +130,8 @@ func (f *frame) decode(keep buildkit.Keep) decoded {
 			d.err = status.Errorf(codes.Internal, "not a message of spans: %v", err)
 			return d
 		case j == nil:
-		case len(d.spans) == file.MaxSpans:
-			d.err = status.Errorf(codes.Internal, "one message: %v", file.ErrTooManySpans)
+		case len(d.spans) == spans.Max:
+			d.err = status.Errorf(codes.Internal, "one message: %v", spans.ErrTooMany)
 			return d
 		default:
 			d.spans = append(d.spans, t.span(j))

@@ -12,13 +12,13 @@ import (
 	"google.golang.org/grpc/mem"
 
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/fetch/spans"
 )
 
 // One message has as many spans as a trace may have, and not one more.
 func TestSpansOfOneMessage(t *testing.T) {
 	span, unknown := []byte{0x0a, 0}, []byte{0x5a, 1, 'x'}
-	most := slices.Clip(append(bytes.Repeat(span, file.MaxSpans), unknown...))
+	most := slices.Clip(append(bytes.Repeat(span, spans.Max), unknown...))
 	for _, tt := range []struct {
 		data []byte
 		err  string
@@ -29,8 +29,8 @@ func TestSpansOfOneMessage(t *testing.T) {
 	} {
 		f := frame{mem.BufferSlice{mem.SliceBuffer(tt.data)}}
 		d := f.decode(nil)
-		if len(d.spans) != file.MaxSpans || (d.err == nil) != (tt.err == "") || d.err != nil && !strings.Contains(d.err.Error(), tt.err) {
-			t.Errorf("%d spans, %v; want %d, %q", len(d.spans), d.err, file.MaxSpans, tt.err)
+		if len(d.spans) != spans.Max || (d.err == nil) != (tt.err == "") || d.err != nil && !strings.Contains(d.err.Error(), tt.err) {
+			t.Errorf("%d spans, %v; want %d, %q", len(d.spans), d.err, spans.Max, tt.err)
 		}
 	}
 }

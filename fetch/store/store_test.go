@@ -376,7 +376,7 @@ func TestImplausible(t *testing.T) {
 func TestOldStart(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "s.db"))
 	b := numbered(1)
-	b.Start = time.Date(1970, 6, 1, 0, 0, 0, 0, time.UTC)
+	b.Start = time.Date(1971, 6, 1, 0, 0, 0, 0, time.UTC)
 	put(t, s, b)
 	if h := history(t, s, 50); len(h.Base) != 1 || !h.Base[0].Start.Equal(b.Start) {
 		t.Errorf("read back %v", h.Base)

@@ -18,20 +18,21 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/fetch/httpclient"
+	"github.com/buildregress/buildregress/fetch/spans"
 	"github.com/buildregress/buildregress/fetch/traces"
 )
 
 // A Server is a Tempo, asked over HTTP, see
 // https://grafana.com/docs/tempo/latest/api_docs/.
 type Server struct {
-	name   string
-	client *httpclient.Client
-	spans  file.Spans
-	older  bool // it has no second version of the way to single traces
+	name    string
+	client  *httpclient.Client
+	decoder spans.Decoder
+	older   bool // it has no second version of the way to single traces
 }
 
 // New asks the server at base, named so to people. keep names attributes to keep
@@ -41,7 +42,7 @@ func New(name string, base *url.URL, o httpclient.Options, keep buildkit.Keep) (
 	if err != nil {
 		return nil, err
 	}
-	return &Server{name: name, client: client, spans: file.Spans{Keep: keep}}, nil
+	return &Server{name: name, client: client, decoder: spans.Decoder{Keep: keep}}, nil
 }
 
 // Bounds: Tempo refuses to search more than a week unless it is told otherwise.
@@ -81,26 +82,26 @@ func (s *Server) trace(ctx context.Context, path string) ([]buildkit.Span, error
 		return nil, err
 	}
 	defer a.Close()
-	data, err := io.ReadAll(io.LimitReader(a, file.MaxFile+1))
+	data, err := io.ReadAll(io.LimitReader(a, spans.MaxBytes+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > file.MaxFile {
-		return nil, fmt.Errorf("%w, or of %d MiB", file.ErrTooManySpans, file.MaxFile>>20)
+	if len(data) > spans.MaxBytes {
+		return nil, fmt.Errorf("%w, or of %d MiB", spans.ErrTooMany, spans.MaxBytes>>20)
 	}
 	var spans []buildkit.Span
 	if a.Type == asJSON || len(data) > 0 && data[0] == '{' {
 		if err := wholeJSON(data); err != nil {
 			return nil, err
 		}
-		spans, err = s.spans.OTLPJSON(ctx, data)
+		spans, err = s.decoder.OTLPJSON(ctx, data)
 	} else {
 		if strings.HasPrefix(path, "/api/v2/") {
 			if data, err = unwrap(data); err != nil {
 				return nil, err
 			}
 		}
-		spans, err = s.spans.OTLPProto(ctx, data)
+		spans, err = s.decoder.OTLPProto(ctx, data)
 	}
 	if err == nil && len(spans) == 0 {
 		err = traces.ErrNoTrace
@@ -131,7 +132,7 @@ func wholeJSON(data []byte) error {
 		}
 	}
 	if answer.Status == "PARTIAL" {
-		return fmt.Errorf("%w: %s", errPartial, buildkit.Clean(answer.Message, 200))
+		return fmt.Errorf("%w: %s", errPartial, fetch.Clean(answer.Message, 200))
 	}
 	return nil
 }
@@ -193,17 +194,17 @@ func (s *Server) Search(ctx context.Context, q traces.Question, take func(string
 		if q.Has != nil && q.Has(id) {
 			continue
 		}
-		spans, err := s.Trace(ctx, id)
+		found, err := s.Trace(ctx, id)
 		switch {
 		case errors.Is(err, traces.ErrNoTrace): // it is gone by now
 			continue
-		case (errors.Is(err, errPartial) || errors.Is(err, file.ErrTooManySpans)) && q.Warn != nil:
+		case (errors.Is(err, errPartial) || errors.Is(err, spans.ErrTooMany)) && q.Warn != nil:
 			q.Warn(fmt.Errorf("trace %s: %w", id, err))
 			continue
 		case err != nil:
 			return len(hits), err
 		}
-		if err := take(id, spans); err != nil {
+		if err := take(id, found); err != nil {
 			return len(hits), err
 		}
 	}
@@ -268,14 +269,14 @@ func traceID(id string) string {
 // explain says what an error means, and what to do.
 func (s *Server) explain(ctx context.Context, doing string, err error) error {
 	switch {
-	case errors.Is(err, traces.ErrNoTrace), errors.Is(err, errPartial), errors.Is(err, file.ErrTooManySpans):
+	case errors.Is(err, traces.ErrNoTrace), errors.Is(err, errPartial), errors.Is(err, spans.ErrTooMany):
 		return err
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
 	t := traces.WrapError(s.name, doing, err)
 	if status := new(httpclient.StatusError); errors.Is(err, errPage) || errors.As(err, &status) && status.Code == http.StatusNotFound {
-		t.Hint = "give the address of Tempo's API, usually on port 3200, with the path that it is under"
+		t.Advice = "give the address of Tempo's API, usually on port 3200, with the path that it is under"
 	}
 	return t
 }

@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/fetch/spans"
 	"github.com/buildregress/buildregress/fetch/traces"
 )
 
@@ -38,7 +38,7 @@ func FuzzAnswer(f *testing.F) {
 			if len(trace) > len(data) {
 				t.Errorf("%d bytes out of %d", len(trace), len(data))
 			}
-			_, _ = file.Spans{}.OTLPProto(t.Context(), trace)
+			_, _ = spans.Decoder{}.OTLPProto(t.Context(), trace)
 		}
 		if bytes.HasPrefix(data, []byte("{")) {
 			_ = wholeJSON(data)

@@ -13,9 +13,9 @@ import (
 
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/jaeger"
+	"github.com/buildregress/buildregress/fetch/spans"
 	"github.com/buildregress/buildregress/fetch/traces"
 	"github.com/buildregress/buildregress/fetch/traces/tracetest"
 )
@@ -51,7 +51,7 @@ func TestEndlessAnswer(t *testing.T) {
 func TestTooLargeTrace(t *testing.T) {
 	for name, add := range map[string]func(func(buildkit.Span) error) error{
 		"spans": func(add func(buildkit.Span) error) error {
-			for range file.MaxSpans + 1 {
+			for range spans.Max + 1 {
 				if err := add(buildkit.Span{Trace: "b"}); err != nil {
 					return err
 				}
@@ -60,7 +60,7 @@ func TestTooLargeTrace(t *testing.T) {
 		},
 		"text": func(add func(buildkit.Span) error) error {
 			long := strings.Repeat("x", 8<<20)
-			for range file.MaxFile>>23 + 1 {
+			for range spans.MaxBytes>>23 + 1 {
 				if err := add(buildkit.Span{Trace: "b", Name: long}); err != nil {
 					return err
 				}
@@ -79,7 +79,7 @@ func TestTooLargeTrace(t *testing.T) {
 			t.Errorf("%s: took %q of %d, warned %v, error %v", name, took, g.Traces, warned, err)
 		}
 		alone := traces.Gatherer{Take: g.Take}
-		if err := add(alone.Add); !errors.Is(err, file.ErrTooManySpans) {
+		if err := add(alone.Add); !errors.Is(err, spans.ErrTooMany) {
 			t.Errorf("%s: error %v where nobody is warned", name, err)
 		}
 	}
@@ -93,7 +93,7 @@ func TestTooLargeTraceOverHTTP(t *testing.T) {
 			`],"processes":{"p":{"serviceName":"buildx","tags":[]}}}`
 	}
 	first, last := strings.Repeat("a", 32), strings.Repeat("c", 32)
-	body := `{"data":[` + trace(first, 1) + "," + trace(strings.Repeat("b", 32), file.MaxSpans+1) + "," + trace(last, 1) + `]}`
+	body := `{"data":[` + trace(first, 1) + "," + trace(strings.Repeat("b", 32), spans.Max+1) + "," + trace(last, 1) + `]}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(body))

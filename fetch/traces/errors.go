@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/httpclient"
 )
 
@@ -17,11 +17,20 @@ var ErrNoTrace = errors.New("no such trace")
 type ServerError struct {
 	Server string // its URL, without credentials
 	Err    error
-	Hint   string // what to do about it, may be ""
+	Advice string // what to do about it, "" if only Err may know
 }
 
 func (t *ServerError) Error() string { return fmt.Sprintf("%s: %v", t.Server, t.Err) }
 func (t *ServerError) Unwrap() error { return t.Err }
+
+// Hint is what people can do about it, "" if that is not known.
+func (t *ServerError) Hint() string {
+	var inner interface{ Hint() string }
+	if t.Advice == "" && errors.As(t.Err, &inner) {
+		return inner.Hint()
+	}
+	return t.Advice
+}
 
 // What is to be done where nothing is found.
 const (
@@ -38,24 +47,23 @@ func WrapError(server, doing string, err error) *ServerError {
 	t := &ServerError{Server: server, Err: fmt.Errorf("%s: %w", doing, err)}
 	var status *httpclient.StatusError
 	if errors.As(err, &status) {
-		t.Err = fmt.Errorf("%s: %s", doing, buildkit.Clean(status.Error(), 300))
+		t.Err = fmt.Errorf("%s: %s", doing, fetch.Clean(status.Error(), 300))
 		switch status.Code {
 		case http.StatusUnauthorized, http.StatusForbidden:
-			t.Hint = HintAuth
+			t.Advice = HintAuth
 		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-			t.Hint = "the server is busy: try again later"
+			t.Advice = "the server is busy: try again later"
 		}
 		return t
 	}
-	text := err.Error()
-	t.Err = fmt.Errorf("%s: %s", doing, buildkit.Clean(text, 300))
-	switch {
-	case strings.Contains(text, "server gave HTTP response to HTTPS client"), strings.Contains(text, "first record does not look like a TLS handshake"):
-		t.Err, t.Hint = errors.New("the server speaks no TLS there"), "without TLS the address begins with "+strings.Replace(server[:strings.Index(server, ":")], "+https", "+http", 1)+"://"
-	case strings.Contains(text, "x509:"), strings.Contains(text, "certificate"):
-		t.Hint = HintCertificate
-	case strings.Contains(text, "connection refused"), strings.Contains(text, "no such host"):
-		t.Hint = "is the server running, and is this its address?"
+	t.Err = fmt.Errorf("%s: %s", doing, fetch.Clean(err.Error(), 300))
+	switch httpclient.FaultOf(err) {
+	case httpclient.NoTLS:
+		t.Err, t.Advice = errors.New("the server speaks no TLS there"), "without TLS the address begins with "+strings.Replace(server[:strings.Index(server, ":")], "+https", "+http", 1)+"://"
+	case httpclient.Untrusted:
+		t.Advice = HintCertificate
+	case httpclient.Refused, httpclient.NoSuchHost:
+		t.Advice = "is the server running, and is this its address?"
 	}
 	return t
 }

@@ -133,7 +133,7 @@ func TestCutOff(t *testing.T) {
 		if n := len(h.Base); n < 8 || n >= 50 {
 			t.Errorf("%d builds of a broken answer", n)
 		}
-		if len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "incomplete") {
+		if len(h.Notes) != 1 || !strings.Contains(h.Notes[0].Text, "incomplete") {
 			t.Errorf("notes %q", h.Notes)
 		}
 
@@ -205,7 +205,9 @@ func TestWrongPorts(t *testing.T) {
 	overGRPC := j.ServeGRPC(t)
 	plain := httptest.NewServer(j)
 	t.Cleanup(plain.Close)
-	secure := httptest.NewTLSServer(j)
+	secure := httptest.NewUnstartedServer(j)
+	secure.EnableHTTP2 = true
+	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -241,6 +243,7 @@ func TestWrongPorts(t *testing.T) {
 		{"TLS to gRPC without", asGRPC(overGRPC, true), "without TLS it is jaeger://"},
 		{"TLS to HTTP without", asHTTP("https://" + host(plain)), "speaks no TLS"},
 		{"HTTP to unknown TLS", asHTTP(secure.URL), "--ca-file"},
+		{"gRPC to unknown TLS", asGRPC(host(secure), true), "--ca-file"},
 		{"gRPC to TLS without", asGRPC(host(secure), false), "jaegers://"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/fetch/spans"
 )
 
 // A Gatherer puts the traces of a stream of spans together. Servers send one
@@ -36,11 +36,11 @@ func (g *Gatherer) Add(s buildkit.Span) error {
 		return nil
 	}
 	g.bytes += textOf(&s)
-	if len(g.spans) < file.MaxSpans && g.bytes <= file.MaxFile {
+	if len(g.spans) < spans.Max && g.bytes <= spans.MaxBytes {
 		g.spans = append(g.spans, s)
 		return nil
 	}
-	err := fmt.Errorf("trace %s: %w, or of %d MiB", g.id, file.ErrTooManySpans, file.MaxFile>>20)
+	err := fmt.Errorf("trace %s: %w, or of %d MiB", g.id, spans.ErrTooMany, spans.MaxBytes>>20)
 	if g.Warn == nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (p *past) explain() {
 	switch _, own := p.o.known[p.q.Build.ID]; {
 	case p.found > 0 || len(p.o.Tags) > 0:
 	case !own:
-		p.o.note("no build in %s says %s=%s: --pipeline is what they say instead", p.o.Name, attributePipeline, buildkit.Clean(p.pipeline, buildkit.MaxName))
+		p.o.note("no build in %s says %s=%s: --pipeline is what they say instead", p.o.Name, attributePipeline, fetch.Clean(p.pipeline, buildkit.MaxName))
 	case p.pipeline == "":
 		p.o.note("the build does not say its pipeline, and is compared only with builds that do not: OTEL_RESOURCE_ATTRIBUTES=%s=NAME", attributePipeline)
 	}

@@ -52,7 +52,7 @@ type Source struct {
 	Options
 	server Server
 	known  map[string]*summary // by the id of a build that was found in it
-	notes  []string
+	notes  []detect.Note
 	unkept []fetch.Search // what was found and is yet to be kept
 	reader buildkit.Reader
 }
@@ -123,7 +123,7 @@ func (o *Source) trouble(err error) error {
 // note adds a note to the next history, once.
 func (o *Source) note(format string, args ...any) {
 	const most = 10
-	if n := fmt.Sprintf(format, args...); len(o.notes) < most && !slices.Contains(o.notes, n) {
+	if n := (detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf(format, args...)}); len(o.notes) < most && !slices.Contains(o.notes, n) {
 		o.notes = append(o.notes, n)
 	}
 }

@@ -66,7 +66,7 @@ func TestTempoPartial(t *testing.T) {
 		server.Add(list...)
 		server.Add(b)
 		_, h := judge(t, traces.New(openTempo(t, server, httpclient.Options{}), quick()), fetch.Selector{TraceID: b.ID()})
-		if len(h.Base) != 9 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], list[5].ID()) {
+		if len(h.Base) != 9 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0].Text, list[5].ID()) {
 			t.Errorf("JSON %v: %d builds, notes %q", asJSON, len(h.Base), h.Notes)
 		}
 	}

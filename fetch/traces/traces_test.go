@@ -316,7 +316,7 @@ func idsOf(builds []detect.Build) (ids []string) {
 func hintOf(err error) string {
 	var t *traces.ServerError
 	if errors.As(err, &t) {
-		return t.Hint
+		return t.Hint()
 	}
 	return ""
 }
@@ -379,7 +379,7 @@ func TestAnotherRunOfTheCommit(t *testing.T) {
 		options := quick()
 		options.Own = []fetch.Selector{{RunID: "7", Revision: b.Says["vcs.ref.head.revision"]}, {Revision: b.Says["vcs.ref.head.revision"]}}
 		got, h := judge(t, traces.New(s, options), fetch.Selector{})
-		if got.Trace != b.ID() || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "of run `run-1000` at the same commit") {
+		if got.Trace != b.ID() || len(h.Notes) != 1 || !strings.Contains(h.Notes[0].Text, "of run `run-1000` at the same commit") {
 			t.Errorf("build %s, notes %q", got.Trace, h.Notes)
 		}
 	})
@@ -411,13 +411,13 @@ func TestNothingOfThePipeline(t *testing.T) {
 		j.Add(mains(10)...)
 		elsewhere := detect.Build{ID: "x", Pipeline: "o/shop Dockerfile", Origin: detect.Origin{Branch: "main"}, Start: noon}
 		h, err := traces.New(s, quick()).History(t.Context(), query(&elsewhere, 50))
-		if err != nil || len(h.Base) != 0 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "says cicd.pipeline.name=o/shop Dockerfile: --pipeline") {
+		if err != nil || len(h.Base) != 0 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0].Text, "says cicd.pipeline.name=o/shop Dockerfile: --pipeline") {
 			t.Errorf("%d builds, notes %q, error %v", len(h.Base), h.Notes, err)
 		}
 		b := subject()
 		delete(b.Says, "cicd.pipeline.name")
 		j.Add(b)
-		if _, h := judge(t, traces.New(s, quick()), fetch.Selector{TraceID: b.ID()}); len(h.Base) != 0 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0], "does not say its pipeline") {
+		if _, h := judge(t, traces.New(s, quick()), fetch.Selector{TraceID: b.ID()}); len(h.Base) != 0 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0].Text, "does not say its pipeline") {
 			t.Errorf("%d builds, notes %q", len(h.Base), h.Notes)
 		}
 		// The first of a pipeline needs no explanation.

@@ -12,19 +12,13 @@ import (
 	"time"
 
 	"github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/report"
 )
 
-// MaxComment is the most that a comment's text may take, in bytes. GitHub takes
+// maxComment is the most that a comment's text may take, in bytes. GitHub takes
 // 65,536 characters, of which the marker needs some.
-const MaxComment = 63_000
-
-// A Comment is what a pull request is to be told.
-type Comment struct {
-	Pipelines []string  // of the builds it is about: each has one comment
-	Began     time.Time // start of the newest of them: what began later has the last word
-	Body      string    // Markdown, at most MaxComment
-	Create    bool      // make a comment where there is none; else only one that is there is edited
-}
+const maxComment = 63_000
 
 // Comment makes or edits the comment on a pull request, and returns its address,
 // "" if there is none.
@@ -32,7 +26,7 @@ type Comment struct {
 // Note: GitHub cannot make a comment only if there is none. Whoever made one looks
 // again: of several, the oldest stays, whoever else is looking at the same time. Of
 // builds that post within the same moment, any may have the last word.
-func (p *Poster) Comment(ctx context.Context, pullRequest int, c Comment) (address string, err error) {
+func (p *Poster) Comment(ctx context.Context, pullRequest int, c report.Comment) (address string, err error) {
 	mark := marker{keysOf(c.Pipelines), c.Began.UTC().Truncate(time.Second)}
 	body := mark.String() + "\n" + c.Body
 	for range tries {

@@ -29,6 +29,10 @@ type Poster struct {
 	login string // whose comments are ours, "" until asked
 }
 
+// Limits are the most that GitHub takes, in bytes: of a comment's text and of a check
+// run's summary.
+func (p *Poster) Limits() (comment, summary int) { return maxComment, maxSummary }
+
 // An Error is GitHub's answer to a request that it does not grant.
 type Error struct {
 	What    string // "comment on the pull request"

@@ -45,8 +45,8 @@ func posterTo(t *testing.T, address, token string, transport http.RoundTripper) 
 	}}, &waits
 }
 
-func finding(pipelines ...string) Comment {
-	return Comment{Pipelines: pipelines, Began: began, Body: "slower", Create: true}
+func finding(pipelines ...string) report.Comment {
+	return report.Comment{Pipelines: pipelines, Began: began, Body: "slower", Create: true}
 }
 
 // bodies are the comments on pull request 7, without their markers.
@@ -63,7 +63,7 @@ func bodies(s *githubtest.Server) (list []string) {
 	return list
 }
 
-func post(t *testing.T, p *Poster, c Comment) string {
+func post(t *testing.T, p *Poster, c report.Comment) string {
 	t.Helper()
 	address, err := p.Comment(t.Context(), 7, c)
 	if err != nil {
@@ -385,9 +385,9 @@ func annotations(n int) (list []report.Annotation) {
 	return list
 }
 
-func check(n int) CheckRun {
-	return CheckRun{
-		Name: "buildregress (app)", Commit: strings.Repeat("a", 40), Conclusion: Failure, Title: "Regressed", Summary: "### Regressed",
+func check(n int) report.CheckRun {
+	return report.CheckRun{
+		Name: "buildregress (app)", Commit: strings.Repeat("a", 40), Conclusion: report.ConclusionFailure, Title: "Regressed", Summary: "### Regressed",
 		Address: "https://github.com/shop/app/actions/runs/1", Began: began, Annotations: annotations(n),
 	}
 }
@@ -421,12 +421,12 @@ func TestCheckRunWithoutItsAnnotations(t *testing.T) {
 	c := check(3)
 	c.Annotations[1].Line = 0
 	address, err := p.CheckRun(t.Context(), c)
-	if part := new(PartError); !errors.As(err, &part) || address == "" || len(s.Checks) != 1 || len(s.Checks[0].Annotations) != 0 {
+	if part := new(report.PartError); !errors.As(err, &part) || address == "" || len(s.Checks) != 1 || len(s.Checks[0].Annotations) != 0 {
 		t.Errorf("%q, %v, %d check runs", address, err, len(s.Checks))
 	}
 	s.Fault = once(http.MethodPatch, func(w http.ResponseWriter) { githubtest.Refuse(w, http.StatusNotFound, "gone") })
 	address, err = p.CheckRun(t.Context(), check(60))
-	if part := new(PartError); !errors.As(err, &part) || address == "" || len(s.Checks[1].Annotations) != 50 {
+	if part := new(report.PartError); !errors.As(err, &part) || address == "" || len(s.Checks[1].Annotations) != 50 {
 		t.Errorf("%q, %v", address, err)
 	}
 }

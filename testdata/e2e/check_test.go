@@ -13,9 +13,9 @@ import (
 type report struct {
 	Verdict  string
 	ExitCode int `json:"exit_code"`
-	Notes    []string
+	Notes    []note
 	Results  []struct {
-		Reason string
+		Reason note
 		Build  struct {
 			Outcome    string
 			FailedStep string `json:"failed_step"`
@@ -25,14 +25,17 @@ type report struct {
 			Losses []struct{ Step string }
 		}
 		Steps []struct {
-			Key, Status, Reason string
-			Current             float64 `json:"current_seconds"`
-			Usual               float64 `json:"usual_seconds"`
-			Source              struct{ Line int }
+			Key, Status string
+			Reason      note
+			Current     float64 `json:"current_seconds"`
+			Usual       float64 `json:"usual_seconds"`
+			Source      struct{ Line int }
 		}
-		Notes []string
+		Notes []note
 	}
 }
+
+type note struct{ Kind, Text string }
 
 // A source is a way to judge a build.
 type source struct {
@@ -116,11 +119,11 @@ func (s *stack) check(t *testing.T, from source, b *build, flags ...string) repo
 // String is what there is to say of a report, for messages.
 func (r report) String() string {
 	one := r.Results[0]
-	text := fmt.Sprintf("%s %s against %d builds (%d of other branches), %s\n", one.Build.Outcome, r.Verdict, one.Baseline.Builds, one.Baseline.Filled, one.Reason)
+	text := fmt.Sprintf("%s %s against %d builds (%d of other branches), %s\n", one.Build.Outcome, r.Verdict, one.Baseline.Builds, one.Baseline.Filled, one.Reason.Text)
 	for _, step := range one.Steps {
-		text += fmt.Sprintf("%-10s %6.2f s, usually %6.2f s  %s  %s\n", step.Status, step.Current, step.Usual, step.Key, step.Reason)
+		text += fmt.Sprintf("%-10s %6.2f s, usually %6.2f s  %s  %s\n", step.Status, step.Current, step.Usual, step.Key, step.Reason.Text)
 	}
-	return text + strings.Join(append(r.Notes, one.Notes...), "\n")
+	return text + fmt.Sprint(append(r.Notes, one.Notes...))
 }
 
 // A finding is what was found of a build, in steps as the sources call them alike.

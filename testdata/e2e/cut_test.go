@@ -103,11 +103,11 @@ func (s *stack) testBreak(t *testing.T, b *build, from source, address string, s
 		}
 		t.Logf("broken off after %d of %d bytes: exit 3: %s", cut.passed.Load(), whole.passed.Load(), stderr)
 	default:
-		said := slices.DeleteFunc(notes(r), func(note string) bool { return slices.Contains(notes(all), note) })
+		said := slices.DeleteFunc(notes(r), func(n note) bool { return slices.Contains(notes(all), n) })
 		if len(said) == 0 {
 			t.Errorf("exit %d, and nothing says that the baseline is partial: %v", code, r)
 		}
-		t.Logf("broken off after %d of %d bytes: %s against %d builds; %s", cut.passed.Load(), whole.passed.Load(), r.Verdict, r.Results[0].Baseline.Builds, strings.Join(said, "; "))
+		t.Logf("broken off after %d of %d bytes: %s against %d builds; %v", cut.passed.Load(), whole.passed.Load(), r.Verdict, r.Results[0].Baseline.Builds, said)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0") // there was one, and is none
 	if err != nil {
@@ -120,4 +120,4 @@ func (s *stack) testBreak(t *testing.T, b *build, from source, address string, s
 }
 
 // notes are all notes of a report.
-func notes(r report) []string { return slices.Concat(r.Notes, r.Results[0].Notes) }
+func notes(r report) []note { return slices.Concat(r.Notes, r.Results[0].Notes) }

@@ -21,7 +21,7 @@ type tool struct {
 	ldflags         string
 }
 
-// The versions are those that README names. Newer ones of BuildKit and Buildx
+// The versions are those that docs/sources.md names. Newer ones of BuildKit and Buildx
 // need a Go module that is not on every proxy.
 var (
 	jaegerTool   = tool{"github.com/jaegertracing/jaeger", "v1.76.0", "cmd/jaeger", ""} // this is Jaeger 2.13.0

@@ -1,21 +1,43 @@
 // Package buildtest says what holds for every Build that a reader returns,
-// whatever it was given to read.
+// whatever it was given to read, and finds the recordings that readers are tested on.
 package buildtest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/builds"
 )
 
 // MaxText is the longest name or message that a reader may return, in bytes.
 const MaxText = 4 << 10
 
 // Check returns what is wrong with b, nil if nothing is.
-func Check(b *detect.Build) error {
+func Check(b *detect.Build) error { return errors.Join(checkFields(b), checkRoundTrip(b)) }
+
+// checkRoundTrip checks that a builds file loses nothing of b.
+func checkRoundTrip(b *detect.Build) error {
+	var text bytes.Buffer
+	if err := builds.Encode(&text, []detect.Build{*b}); err != nil {
+		return err
+	}
+	back, err := builds.Decode(&text, "builds")
+	if err != nil {
+		return err
+	}
+	if diff := cmp.Diff([]detect.Build{*b}, back); diff != "" {
+		return fmt.Errorf("a builds file changes it (-before +after):\n%s", diff)
+	}
+	return nil
+}
+
+func checkFields(b *detect.Build) error {
 	var wrong []error
 	bad := func(format string, values ...any) {
 		if len(wrong) < 10 {

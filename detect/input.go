@@ -1,0 +1,56 @@
+package detect
+
+import "slices"
+
+// This file brings what callers hand in into the form that the judgement counts on.
+
+// leastHistory is the fewest samples of which a spread can be told.
+const leastHistory = 3
+
+// orDefaults are the thresholds that are used: DefaultThresholds for zero ones, else
+// those given, brought into their ranges. Window, MinHistory and FDR that are 0 are the
+// default's, as they mean nothing; MinSlowdown and MinDelta of 0 ask for every change.
+func (t Thresholds) orDefaults() Thresholds {
+	d := DefaultThresholds
+	if t == (Thresholds{}) {
+		return d
+	}
+	if t.Window <= 0 {
+		t.Window = d.Window
+	}
+	if t.MinHistory <= 0 {
+		t.MinHistory = d.MinHistory
+	}
+	if !(t.FDR > 0 && t.FDR < 1) {
+		t.FDR = d.FDR
+	}
+	if !(t.MinSlowdown >= 0) { // NaN as well
+		t.MinSlowdown = 0
+	}
+	t.MinHistory, t.MinDelta = max(t.MinHistory, leastHistory), max(t.MinDelta, 0)
+	t.Window = max(t.Window, t.MinHistory)
+	return t
+}
+
+// orEmpty is the history with each list newest first; nil is no history. h stays as it is.
+func (h *History) orEmpty() *History {
+	if h == nil {
+		return &History{}
+	}
+	out := *h
+	for _, builds := range []*[]Build{&out.Base, &out.Sparse, &out.Other, &out.Branch} {
+		*builds = newestFirst(*builds)
+	}
+	return &out
+}
+
+// newestFirst are the builds by their start; a copy of them if they are not yet.
+func newestFirst(builds []Build) []Build {
+	order := func(x, y Build) int { return y.Start.Compare(x.Start) }
+	if slices.IsSortedFunc(builds, order) {
+		return builds
+	}
+	builds = slices.Clone(builds)
+	slices.SortStableFunc(builds, order)
+	return builds
+}

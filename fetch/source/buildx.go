@@ -1,0 +1,51 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildx"
+)
+
+// LocalBuilder is the newest build of the builder in use, the SOURCE of a check that
+// names none.
+const LocalBuilder = "buildx:"
+
+// openBuildx opens buildx:[BUILDER/][REF].
+func openBuildx(o *Options, address string) (Source, error) {
+	ref, err := buildx.Parse(strings.TrimPrefix(address, LocalBuilder))
+	if errors.As(err, new(*fs.PathError)) {
+		return Source{}, err
+	}
+	if err != nil {
+		return Source{}, &AddressError{"buildx: " + err.Error(), "it is written buildx:[BUILDER/][REF], buildx:REF,REF or buildx:@METADATA-FILE"}
+	}
+	return Source{Source: localBuilds{o.Debugf, buildx.New(ref)}, Name: address}, nil
+}
+
+// localBuilds are those of a local builder.
+type localBuilds struct {
+	debugf  func(format string, args ...any)
+	records *buildx.Source
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// Builds runs a command, which an interrupt has to end as well as us.
+func (l localBuilds) Builds(ctx context.Context, wanted fetch.Selector) ([]detect.Build, []error, error) {
+	l.debugf("asking the local builder")
+	interruptible, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	builds, problems, err := l.records.Builds(interruptible, wanted)
+	if err != nil && interruptible.Err() != nil && ctx.Err() == nil {
+		err = errInterrupted
+	}
+	return builds, problems, err
+}

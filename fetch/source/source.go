@@ -1,0 +1,154 @@
+// Package source opens what a SOURCE or a baseline names: one table says which
+// schemes there are. It is the only place that knows them.
+package source
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/fetch/store"
+	"github.com/buildregress/buildregress/fetch/traces"
+)
+
+// A Source has builds to judge, and, if it is a server, those to judge them against as
+// well.
+type Source struct {
+	fetch.Source
+	Name    string              // as it is shown, without credentials
+	History fetch.HistorySource // nil if it is no history by itself
+	UI      traces.UI           // where people see its builds, "" if that is not known
+}
+
+// Options are all that any source is opened with.
+type Options struct {
+	Stdin io.Reader
+	Now   func() time.Time
+	// Timeout is how long the whole command may take, 0 for as long as it takes.
+	Timeout time.Duration
+	// Lookback is how far back builds are searched.
+	Lookback time.Duration
+	// Pipeline replaces what the builds of a server say, if it is not "".
+	Pipeline string
+	Cache    fetch.Cache // keeps what was fetched; nil for none
+	Traces   TracesOptions
+	GitHub   GitHubOptions
+
+	// Debugf is told what is being done, Waiting what is being waited for ("" for
+	// nothing more), and Progress that so many things are to be read: it returns what
+	// is to be called after each of them, by several at a time, and at the end.
+	Debugf   func(format string, args ...any)
+	Waiting  func(text string)
+	Progress func(what string, n int) (read, done func())
+}
+
+// An AddressError tells that an address cannot be one of a source.
+type AddressError struct {
+	Problem string
+	Advice  string // what to write instead, may be ""
+}
+
+func (e *AddressError) Error() string { return e.Problem }
+
+// Hint says what to write instead.
+func (e *AddressError) Hint() string { return e.Advice }
+
+// A Scheme is a kind of source that is asked for builds.
+type Scheme struct {
+	Prefix string // of the address, with what ends it: "buildx:", "jaeger://"
+	// Form is how an address is written, and Help what it names, in a few words; ""
+	// where another scheme's help tells of it.
+	Form, Help string
+	open       func(o *Options, address string) (Source, error)
+	check      func(address string) error // nil where only opening it tells
+	// isTraceServer is set where TracesOptions, and the secrets in them, go to the
+	// host in the address.
+	isTraceServer bool
+}
+
+// Schemes are those that are known.
+func Schemes() []Scheme {
+	return []Scheme{
+		{Prefix: "buildx:", Form: "buildx:[BUILDER/][REF]", Help: "a build record of the local builder", open: openBuildx},
+		{Prefix: "github://", Form: "github://OWNER/NAME", Help: "build records among the artifacts of runs", open: openGitHub, check: checkGitHub},
+		{Prefix: "github-steps://", Form: "github-steps://OWNER/NAME", Help: "times of jobs and their steps, in seconds", open: openGitHubSteps, check: checkGitHub},
+		{Prefix: "jaeger://", Form: "jaeger://HOST[:16685]", Help: "Jaeger's gRPC; jaegers:// with TLS", open: openJaeger, check: checkServer, isTraceServer: true},
+		{Prefix: "jaegers://", open: openJaeger, check: checkServer, isTraceServer: true},
+		{Prefix: "jaeger+http://", Form: "jaeger+http://HOST[:16686][/PATH]", Help: "Jaeger's HTTP; jaeger+https:// with TLS", open: openJaegerHTTP, check: checkServer, isTraceServer: true},
+		{Prefix: "jaeger+https://", open: openJaegerHTTP, check: checkServer, isTraceServer: true},
+		{Prefix: "tempo+http://", Form: "tempo+http://HOST[:3200][/PATH]", Help: "Grafana Tempo; tempo+https:// with TLS", open: openTempo, check: checkServer, isTraceServer: true},
+		{Prefix: "tempo+https://", open: openTempo, check: checkServer, isTraceServer: true},
+	}
+}
+
+// schemeOf is the scheme of an address, nil for a path or a scheme that is not known.
+func schemeOf(address string) *Scheme {
+	for _, known := range Schemes() {
+		if strings.HasPrefix(address, known.Prefix) {
+			return &known
+		}
+	}
+	return nil
+}
+
+// Check tells what is wrong with an address as far as reading it tells: an
+// *AddressError, or nil.
+func Check(address string) error {
+	known := schemeOf(address)
+	if known != nil && known.check != nil {
+		return known.check(address)
+	}
+	if known != nil {
+		return nil
+	}
+	if store.Is(address) {
+		return &AddressError{address + " is a store, not builds to read", "give it with --store or --baseline"}
+	}
+	if scheme, _, isURL := strings.Cut(address, "://"); isURL {
+		return &AddressError{fmt.Sprintf("%s: no source is known as %s://", address, scheme), "give a file, a folder, github://OWNER/NAME, or - for standard input"}
+	}
+	return nil
+}
+
+// Open opens what an address names: a server, a local builder, files at a path, or
+// standard input ("-"). What it uses stays open until the process ends. A wrong
+// address is an *AddressError.
+func Open(address string, o Options) (Source, error) {
+	if err := Check(address); err != nil {
+		return Source{}, err
+	}
+	if known := schemeOf(address); known != nil {
+		return known.open(&o, address)
+	}
+	return Source{Source: files{address, o.Stdin}, Name: address}, nil
+}
+
+// TraceHost is the host that TracesOptions go to for an address, "" if they go
+// nowhere.
+func TraceHost(address string) string {
+	if known := schemeOf(address); known == nil || !known.isTraceServer {
+		return ""
+	}
+	u, err := serverURL(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// files are those at a path.
+type files struct {
+	path  string
+	stdin io.Reader
+}
+
+// Builds reads the builds at the path. All of them are wanted: who asks for one
+// names it by what the CI system and the checkout add as well.
+func (f files) Builds(ctx context.Context, _ fetch.Selector) ([]detect.Build, []error, error) {
+	return file.Open(ctx, f.path, file.Options{Stdin: f.stdin})
+}

@@ -1,0 +1,165 @@
+package spans
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/buildregress/buildregress/fetch/boundjson"
+	"github.com/buildregress/buildregress/fetch/buildkit"
+)
+
+// OTLPProto reads the spans of an OTLP message TracesData, or of Tempo's Trace,
+// which is the same on the wire.
+func (d Decoder) OTLPProto(ctx context.Context, data []byte) ([]buildkit.Span, error) {
+	if err := checkTraces(data); err != nil {
+		return nil, err
+	}
+	var spans []buildkit.Span
+	for len(data) > 0 {
+		if err := ctx.Err(); err != nil {
+			return spans, err
+		}
+		// A message with one of the elements is one with a list of them.
+		one := data[:protowire.ConsumeFieldValue(1, protowire.BytesType, data[1:])+1]
+		data = data[len(one):]
+		traces, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(one)
+		if err != nil {
+			return spans, fmt.Errorf("bad OTLP: %w", err)
+		}
+		spans = d.fromOTLP(traces, spans)
+	}
+	return spans, nil
+}
+
+// OTLPJSON reads the spans of OTLP JSON as the collector, Jaeger and Tempo write
+// it; several documents may follow each other. If a later one is bad, the spans
+// of what stands before it are returned with the error.
+func (d Decoder) OTLPJSON(ctx context.Context, data []byte) ([]buildkit.Span, error) {
+	var spans []buildkit.Span
+	err := eachJSON(ctx, data, func(document []byte) error {
+		list, err := unwrap(document, 0)
+		if err != nil {
+			return err
+		}
+		for element := range boundjson.Elements(list) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			traces, err := resourceSpansJSON(element)
+			if err != nil {
+				return err
+			}
+			if len(spans)+traces.SpanCount() > Max {
+				return ErrTooMany
+			}
+			spans = d.fromOTLP(traces, spans)
+		}
+		return nil
+	})
+	return spans, err
+}
+
+// resourceSpansJSON decodes one element of a list of resource spans: all of a
+// large document at once would take many times its size.
+func resourceSpansJSON(element []byte) (ptrace.Traces, error) {
+	if err := boundjson.Check(element); err != nil {
+		return ptrace.Traces{}, err
+	}
+	document := slices.Concat([]byte(`{"resourceSpans":[`), hexIDs(element), []byte(`]}`))
+	traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(document)
+	if err != nil {
+		return traces, fmt.Errorf("bad OTLP: %w", err)
+	}
+	return traces, nil
+}
+
+// unwrap finds the list of resource spans, which Jaeger wraps in "result" and
+// Tempo in "trace", or calls "batches".
+func unwrap(document []byte, depth int) ([]byte, error) {
+	var inner []byte
+	for name, value := range boundjson.Fields(document) {
+		switch name {
+		case "resourceSpans", "resource_spans", "batches":
+			if value[0] == '[' {
+				return value, nil
+			}
+			if string(value) != "null" {
+				return nil, errors.New("resourceSpans is no list")
+			}
+		case "result", "trace":
+			if value[0] == '{' {
+				inner = value
+			}
+		}
+	}
+	if inner == nil || depth == 3 {
+		return nil, nil
+	}
+	return unwrap(inner, depth+1)
+}
+
+// fromOTLP appends the spans of traces to spans.
+func (d Decoder) fromOTLP(traces ptrace.Traces, spans []buildkit.Span) []buildkit.Span {
+	for _, rs := range traces.ResourceSpans().All() {
+		resource := buildkit.Resource{Keep: d.Keep}
+		for key, value := range rs.Resource().Attributes().All() {
+			if resource.Wants(key) {
+				resource.Set(key, value.AsString())
+			}
+		}
+		for _, scope := range rs.ScopeSpans().All() {
+			for _, s := range scope.Spans().All() {
+				spans = append(spans, fromOTLPSpan(s, &resource))
+			}
+		}
+	}
+	return spans
+}
+
+func fromOTLPSpan(s ptrace.Span, resource *buildkit.Resource) buildkit.Span {
+	span := buildkit.Span{
+		Trace:   traceID(s.TraceID().String()),
+		ID:      hexID(s.SpanID().String()),
+		Parent:  hexID(s.ParentSpanID().String()),
+		Name:    s.Name(),
+		Start:   s.StartTimestamp().AsTime(),
+		End:     s.EndTimestamp().AsTime(),
+		Failed:  s.Status().Code() == ptrace.StatusCodeError,
+		Message: s.Status().Message(),
+	}
+	resource.Of(&span)
+	switch s.Kind() {
+	case ptrace.SpanKindInternal:
+		span.Kind = buildkit.KindInternal
+	case ptrace.SpanKindServer:
+		span.Kind = buildkit.KindServer
+	case ptrace.SpanKindClient:
+		span.Kind = buildkit.KindClient
+	}
+	for key, value := range s.Attributes().All() {
+		if resource.Keep[key] {
+			span.Tag(key, value.AsString())
+		}
+		switch {
+		case key == "rpc.grpc.status_code":
+			span.Code = int(value.Int())
+		case value.Type() == pcommon.ValueTypeStr:
+			span.Set(key, value.Str())
+		}
+	}
+	if span.Failed && span.Message == "" {
+		for _, e := range s.Events().All() {
+			if text, ok := e.Attributes().Get("exception.message"); ok {
+				span.Message = strings.TrimSpace(text.AsString())
+			}
+		}
+	}
+	return span
+}

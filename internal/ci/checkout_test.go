@@ -1,0 +1,66 @@
+package ci
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+func TestCheckout(t *testing.T) {
+	id := strings.Repeat("0123456789", 4)
+	for _, test := range []struct {
+		name  string
+		files map[string]string
+		dir   string
+		want  Identity
+	}{
+		{"none", map[string]string{"a": ""}, ".", Identity{}},
+		{"branch", map[string]string{".git/HEAD": "ref: refs/heads/a/b\n", ".git/refs/heads/a/b": id + "\n"}, ".", Identity{Origin: detect.Origin{Branch: "a/b", Revision: id}}},
+		{"below", map[string]string{".git/HEAD": "ref: refs/heads/x\n", "sub/deep/f": ""}, "sub/deep", Identity{Origin: detect.Origin{Branch: "x"}}},
+		{
+			"default branch of the origin",
+			map[string]string{".git/HEAD": "ref: refs/heads/x\n", ".git/refs/remotes/origin/HEAD": "ref: refs/remotes/origin/release/2\n"},
+			".", Identity{Origin: detect.Origin{Branch: "x"}, BaseBranch: "release/2"},
+		},
+		{"origin without one", map[string]string{".git/HEAD": id + "\n", ".git/refs/remotes/origin/HEAD": id + "\n"}, ".", Identity{Origin: detect.Origin{Revision: id}}},
+		{"detached", map[string]string{".git/HEAD": id + "\n"}, ".", Identity{Origin: detect.Origin{Revision: id}}},
+		{"no commit yet", map[string]string{".git/HEAD": "ref: refs/heads/main\n"}, ".", Identity{Origin: detect.Origin{Branch: "main"}}},
+		{
+			"packed",
+			map[string]string{".git/HEAD": "ref: refs/heads/x\n", ".git/packed-refs": "# pack-refs with: peeled\n" + strings.Repeat("1", 40) + " refs/heads/xx\n" + id + " refs/heads/x\n^" + id + "\n"},
+			".", Identity{Origin: detect.Origin{Branch: "x", Revision: id}},
+		},
+		{
+			"worktree",
+			map[string]string{
+				"tree/.git": "gitdir: ../repo/.git/worktrees/tree\n", "repo/.git/worktrees/tree/HEAD": "ref: refs/heads/x\n",
+				"repo/.git/worktrees/tree/commondir": "../..\n", "repo/.git/refs/heads/x": id + "\n",
+				"repo/.git/refs/remotes/origin/HEAD": "ref: refs/remotes/origin/trunk\n",
+			},
+			"tree", Identity{Origin: detect.Origin{Branch: "x", Revision: id}, BaseBranch: "trunk"},
+		},
+		{"hostile ref", map[string]string{".git/HEAD": "ref: ../../secret\n", "secret": id}, ".", Identity{}},
+		{"garbage", map[string]string{".git/HEAD": "\x00\x01"}, ".", Identity{}},
+		{"empty", map[string]string{".git/HEAD": ""}, ".", Identity{}},
+		{"submodule that is nowhere", map[string]string{".git": "gitdir: ../nowhere\n"}, ".", Identity{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			root := t.TempDir()
+			for name, text := range test.files {
+				path := filepath.Join(root, name)
+				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := Checkout(filepath.Join(root, test.dir)); got != test.want {
+				t.Errorf("%+v, want %+v", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,182 @@
+package ci
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// An Identity is what somebody other than the build itself says about it: a flag,
+// the CI system, the checkout. Empty fields are unknown.
+type Identity struct {
+	Pipeline       string
+	detect.Origin         // of the head
+	Merge          string // what the CI system made of Revision and the pull request's target, if anything
+	BaseBranch     string // the pull request's target, else the default branch
+	BaseRepository string
+}
+
+// A Voice is somebody who says something about a build.
+type Voice string
+
+// Voices, in the words of the documentation.
+const (
+	Flag     Voice = "flag"
+	Build    Voice = "build"    // the build itself
+	Job      Voice = "CI"       // the CI system, about each build that was just made
+	Head     Voice = "CI, head" // the CI system, about a just made build of the commit that it runs for
+	Tree     Voice = "checkout" // the git checkout, about a just made build of its commit
+	Fallback Voice = "main"
+)
+
+// Precedence says of each field who is believed: the first voice that knows it.
+var Precedence = []struct {
+	Field  string
+	Voices []Voice
+	of     func(*Identity) *string
+}{
+	{"pipeline", []Voice{Flag, Build, Job}, func(id *Identity) *string { return &id.Pipeline }},
+	{"repository", []Voice{Build, Job}, func(id *Identity) *string { return &id.Repository }},
+	{"revision", []Voice{Flag, Build, Head, Tree}, func(id *Identity) *string { return &id.Revision }},
+	{"branch", []Voice{Flag, Build, Head, Tree}, func(id *Identity) *string { return &id.Branch }},
+	{"pull request", []Voice{Build, Head}, func(id *Identity) *string { return &id.PullRequest }},
+	{"url", []Voice{Build, Head}, func(id *Identity) *string { return &id.URL }},
+	{"runner", []Voice{Flag, Build, Job}, func(id *Identity) *string { return &id.Runner }},
+}
+
+// BasePrecedence says the same of the branch whose builds are the baseline.
+var BasePrecedence = []Voice{Flag, Job, Tree, Fallback}
+
+// recent is how long after its end a build counts as just made: what the CI system
+// and the checkout say now is then true of it.
+const recent = 24 * time.Hour
+
+// IsJustMade tells whether b ended within a day of now.
+func IsJustMade(b *detect.Build, now time.Time) bool {
+	return now.Sub(b.Start.Add(b.Duration)).Abs() < recent
+}
+
+// A Resolver completes what builds say about themselves.
+type Resolver struct {
+	given    Identity // by flags and the like
+	CI       Identity // what the CI system says
+	checkout Identity
+	now      time.Time
+	newest   time.Time // start of the newest of all builds observed
+}
+
+// NewResolver returns a resolver that believes given before all, and for builds made
+// shortly before now the CI system and then the checkout around dir.
+func NewResolver(given Identity, env Env, dir string, now time.Time) *Resolver {
+	return &Resolver{given: given, CI: System(env), checkout: Checkout(dir), now: now}
+}
+
+// Observe takes notice of builds that stand beside each other: of several, the CI
+// system and the checkout speak of the newest.
+func (r *Resolver) Observe(builds []detect.Build) {
+	for i := range builds {
+		if builds[i].Start.After(r.newest) {
+			r.newest = builds[i].Start
+		}
+	}
+}
+
+// Resolve completes b, one of the builds observed, as Precedence says.
+//
+// The CI system and the checkout each speak of one revision, and of the builds made
+// of it: of those observed, that is the newest, with all that ran beside it, and
+// those that say that revision.
+func (r *Resolver) Resolve(b *detect.Build) {
+	given := r.given
+	// A revision that is given may be the merge as well, which useHead replaces.
+	b.Revision, given.Revision = cmp.Or(given.Revision, b.Revision), ""
+	said := map[Voice]Identity{Flag: given}
+	if IsJustMade(b, r.now) {
+		newest := !b.Start.Add(b.Duration).Before(r.newest)
+		said[Job] = r.CI
+		if newest || isRevision(b, r.CI.Revision) || isRevision(b, r.CI.Merge) {
+			useHead(b, r.CI)
+			said[Head] = r.CI
+		}
+		revision := cmp.Or(b.Revision, said[Head].Revision)
+		if newest && revision == "" || r.checkout.Revision != "" && revisionOf(revision) == r.checkout.Revision {
+			said[Tree] = r.checkout
+		}
+	}
+	said[Build] = Identity{Pipeline: b.Pipeline, Origin: b.Origin}
+	var out Identity
+	for _, field := range Precedence {
+		for _, voice := range field.Voices {
+			from := said[voice]
+			if text := *field.of(&from); text != "" {
+				*field.of(&out) = text
+				break
+			}
+		}
+	}
+	b.Pipeline, b.Origin = out.Pipeline, out.Origin
+	fetch.Normalize(b)
+}
+
+// Override replaces the pipeline that b says by one that was given, and normalizes
+// the rest: of flags, only the pipeline holds for builds to compare with.
+func Override(b *detect.Build, pipeline string) {
+	b.Pipeline = cmp.Or(pipeline, b.Pipeline)
+	fetch.Normalize(b)
+}
+
+// isRevision tells whether b was made of a commit, as it says itself.
+func isRevision(b *detect.Build, commit string) bool {
+	return commit != "" && revisionOf(b.Revision) == commit
+}
+
+// revisionOf is a commit without Buildx's mark of a checkout with changes.
+func revisionOf(said string) string { return strings.TrimSuffix(said, "-dirty") }
+
+// useHead makes a build of a pull request one of its head. It was checked out of the
+// repository that the pull request is for, often as a merge, and says so.
+func useHead(b *detect.Build, ci Identity) {
+	if ci.PullRequest == "" || b.PullRequest != "" && b.PullRequest != ci.PullRequest {
+		return
+	}
+	if isRevision(b, ci.Merge) {
+		b.Revision = ci.Revision + strings.TrimPrefix(b.Revision, ci.Merge)
+	}
+	if strings.EqualFold(fetch.RepositoryName(b.Repository), ci.BaseRepository) {
+		b.Repository = ci.Repository
+	}
+}
+
+// Base is the branch, and its repository, whose builds a build is compared with.
+// repository is "" where any will do.
+func (r *Resolver) Base(b *detect.Build) (branch, repository string) {
+	said := map[Voice]string{Flag: r.given.BaseBranch, Job: r.CI.BaseBranch, Tree: r.checkout.BaseBranch, Fallback: string(Fallback)}
+	for _, voice := range BasePrecedence {
+		if branch = redact.Text(said[voice]); branch != "" {
+			break
+		}
+	}
+	switch {
+	case b.Repository == r.CI.Repository, b.Repository == r.CI.BaseRepository:
+		return branch, r.CI.BaseRepository
+	case b.PullRequest == "":
+		return branch, b.Repository
+	}
+	// The build calls its repository something that the CI system does not: a
+	// mirror, say. Base builds will, too; and those of pull requests are told by
+	// their number.
+	return branch, ""
+}
+
+// branchName is a git ref as people say it: "main" for "refs/heads/main", and
+// "tags/v1" for a tag, which is no branch of that name.
+func branchName(ref string) string {
+	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
+		return branch
+	}
+	return strings.TrimPrefix(ref, "refs/")
+}

@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// A subcommand is what the program can be told to do.
+type subcommand struct {
+	name string
+	taker
+	// run makes typed options of what was given, and does it. It returns the exit code
+	// where there is no error.
+	run func(ctx context.Context, p *Process, s *settings, args []string) (code int, err error)
+	// check looks for faults in what was given that no option has by itself.
+	check func(p *Process, s *settings, args []string) []error
+}
+
+// commands are those that there are.
+func commands() []subcommand {
+	return []subcommand{
+		{"check", check, runCheck, checkFaults},
+		{"record", record, runRecord, recordFaults},
+		{"backtest", backtest, runBacktest, backtestFaults},
+		{"version", 0, runVersion, versionFaults},
+		{"help", 0, runHelp, helpFaults},
+	}
+}
+
+// commandNamed is the command of a name, nil if there is none.
+func commandNamed(name string) *subcommand {
+	for _, c := range commands() {
+		if c.name == name {
+			return &c
+		}
+	}
+	return nil
+}
+
+// flag is the option of a name that is a flag of c, nil if there is none.
+func (c *subcommand) flag(name string) *option {
+	for _, o := range optionsOf(c.taker) {
+		if o.name == name && !o.secret {
+			return &o
+		}
+	}
+	return nil
+}
+
+// dispatch reads the command line and runs the command it names.
+//
+// Note: all that is known of urfave/cli is in this file. Its own help, version, error
+// handler (which exits) and environment lookup (which takes an empty variable for a
+// value) are not used.
+func dispatch(ctx context.Context, p *Process) (code int, err error) {
+	args, faults := reorder(p.Args)
+	app := &cli.App{
+		Name:                      "buildregress",
+		HideHelp:                  true,
+		HideVersion:               true,
+		Writer:                    io.Discard,
+		ErrWriter:                 io.Discard,
+		ExitErrHandler:            func(*cli.Context, error) {},
+		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return misused(nil, err) },
+		DisableSliceFlagSeparator: true, // values hold commas
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return unknownCommand(c.Args().First())
+			}
+			return usageError{"no command given", "buildregress help shows how it is used"}
+		},
+	}
+	for _, known := range commands() {
+		app.Commands = append(app.Commands, &cli.Command{
+			Name:     known.name,
+			HideHelp: true,
+			Flags:    known.flags(),
+			// What it may tell was told by reorder.
+			OnUsageError: func(_ *cli.Context, err error, _ bool) error { return faultsOr(faults, misused(&known, err)) },
+			Action: func(c *cli.Context) error {
+				args := c.Args().Slice()
+				s, err := known.parse(p, flagsGiven(c, known.taker))
+				err = errors.Join(append([]error{faults, err}, known.check(p, s, args)...)...)
+				if err != nil {
+					return err
+				}
+				code, err = withTimeout(c.Context, p, s, func(ctx context.Context) (int, error) {
+					return known.run(ctx, p, s, args)
+				})
+				return err
+			},
+		})
+	}
+	err = app.RunContext(ctx, append([]string{app.Name}, args...))
+	return code, err
+}
+
+// faultsOr returns the faults that are known, else err.
+func faultsOr(faults, err error) error {
+	if faults != nil {
+		return faults
+	}
+	return err
+}
+
+// flagsGiven are the flags on a command line, by the options' names.
+func flagsGiven(c *cli.Context, on taker) map[string]given {
+	flags := map[string]given{}
+	for _, o := range optionsOf(on) {
+		if o.secret || !c.IsSet(o.name) {
+			continue
+		}
+		values := []string{fmt.Sprint(c.Value(o.name))}
+		if o.many {
+			values = c.StringSlice(o.name)
+		}
+		flags[o.name] = given{values, "--" + o.name}
+	}
+	return flags
+}
+
+// flags are the options of c as the parser knows them.
+func (c *subcommand) flags() (flags []cli.Flag) {
+	for _, o := range optionsOf(c.taker) {
+		switch {
+		case o.secret:
+		case o.toggle:
+			flags = append(flags, &cli.BoolFlag{Name: o.name})
+		case o.many:
+			flags = append(flags, &cli.StringSliceFlag{Name: o.name})
+		default:
+			flags = append(flags, &cli.StringFlag{Name: o.name})
+		}
+	}
+	return flags
+}
+
+// unknownCommand says what was perhaps meant.
+func unknownCommand(name string) error {
+	e := usageError{fmt.Sprintf("unknown command %q", name), "buildregress help lists the commands"}
+	if _, err := os.Stat(name); err == nil {
+		e.hint = "to judge the build in it: buildregress check " + name
+	}
+	return e
+}
+
+// misused turns what the flag parser says into our words.
+func misused(c *subcommand, err error) error {
+	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
+		return c.unknownFlag(name)
+	}
+	return usageError{message: err.Error()}
+}
+
+// unknownFlag says what was perhaps meant. c may be nil: no command was named.
+func (c *subcommand) unknownFlag(name string) error {
+	e := usageError{message: "unknown flag --" + name, hint: "buildregress help lists the commands"}
+	switch {
+	case name == "v":
+		e.hint = "--verbose says what is being done, and buildregress version prints the version"
+	case c != nil && c.taker != 0:
+		e.hint = "did you mean " + cli.SuggestFlag(c.flags(), name, true) + "?"
+	}
+	return e
+}

@@ -1,0 +1,277 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/buildregress/buildregress/fetch/source"
+)
+
+// runHelp prints how buildregress is used, or one of its commands.
+func runHelp(_ context.Context, p *Process, _ *settings, args []string) (code int, err error) {
+	text := helpText()
+	if len(args) > 0 {
+		text = helpOn(args[0])
+	}
+	_, err = io.WriteString(p.Stdout, text)
+	return 0, err
+}
+
+func helpFaults(_ *Process, _ *settings, args []string) []error {
+	if len(args) > 0 && helpOn(args[0]) == "" {
+		return []error{usageError{fmt.Sprintf("no help on %q", args[0]), "buildregress help lists the commands"}}
+	}
+	return surplus(args[min(len(args), 1):])
+}
+
+// helpOn is the help on a command, or on servers; "" if there is none.
+func helpOn(topic string) string {
+	switch topic {
+	case "help":
+		return helpText()
+	case "servers":
+		return serversHelp()
+	case "check":
+		return checkHelp()
+	case "record":
+		return recordHelp()
+	case "backtest":
+		return backtestHelp()
+	case "version":
+		return versionHelp
+	}
+	return ""
+}
+
+// helpColumn is where the help on a flag begins.
+const helpColumn = 26
+
+// flagsHelp are the lines on the options of a section that a command takes.
+func flagsHelp(on taker, s *section) string {
+	var b strings.Builder
+	for _, o := range optionsOf(on) {
+		if o.section != s {
+			continue
+		}
+		flag := "  --" + o.name
+		if !o.toggle {
+			flag += " " + o.shown()
+		}
+		for i, line := range strings.Split(o.help, "\n") {
+			if i > 0 {
+				flag = ""
+			}
+			fmt.Fprintf(&b, "%-*s%s\n", helpColumn, flag, line)
+		}
+	}
+	return b.String()
+}
+
+// shown is what stands for the option's value in the help.
+func (o *option) shown() string {
+	if o.value != "" {
+		return o.value
+	}
+	return o.fallback
+}
+
+// sectionHelp is a section of the help of a command, with its title.
+func sectionHelp(on taker, s *section) string {
+	return s.title + ":\n" + flagsHelp(on, s)
+}
+
+// schemesHelp are the lines on the schemes of sources that a test holds for.
+func schemesHelp(test func(source.Scheme) bool) string {
+	const column = 36
+	var b strings.Builder
+	for _, scheme := range source.Schemes() {
+		if scheme.Form != "" && test(scheme) {
+			fmt.Fprintf(&b, "%-*s%s\n", column, "  "+scheme.Form, scheme.Help)
+		}
+	}
+	return b.String()
+}
+
+func isGitHub(s source.Scheme) bool { return strings.HasPrefix(s.Prefix, "github") }
+func isTraces(s source.Scheme) bool { return source.TraceHost(s.Prefix+"host") != "" }
+
+// inWords lists names as a sentence does, in lines of a width. The first line has so
+// many characters already.
+func inWords(names []string, line, width int) string {
+	var b strings.Builder
+	for i, name := range names {
+		switch {
+		case i == 0:
+		case i == len(names)-1:
+			name = "and " + name
+		}
+		if i < len(names)-2 {
+			name += ","
+		}
+		if line+len(name)+1 > width {
+			b.WriteString("\n")
+			line = 0
+		} else if i > 0 {
+			b.WriteString(" ")
+			line++
+		}
+		b.WriteString(name)
+		line += len(name)
+	}
+	return b.String()
+}
+
+func helpText() string {
+	keys := slices.Concat(configKeys(), []string{"budgets (max)", "rules for single steps (steps)", "changes that were accepted (accept)"})
+	return helpIntro + inWords(keys, len("file .buildregress.yaml, which holds "), 78) + helpExit
+}
+
+const helpIntro = `buildregress tells which step of a container build got slower, by how much,
+and whether that is real or the machine's mood.
+
+Usage:
+  buildregress check [flags] [SOURCE]   judge a build against the history
+  buildregress record [flags] SOURCE…   add builds to the history
+  buildregress backtest [flags]         replay the history: what would have been
+                                        called, and what could have been seen
+  buildregress version                  print the version
+  buildregress help [COMMAND]           print this, or the flags of a command
+
+SOURCE is a file, a folder of files, or - for standard input. Files are
+recognised by their content: build records of docker buildx (.dockerbuild),
+progress logs (--progress=rawjson), OTLP and Jaeger traces, builds files.
+buildx:[BUILDER/][REF] is a record of the local builder, the newest without REF;
+buildx:REF,REF are several, and buildx:@FILE those that docker buildx build
+--metadata-file wrote to FILE. Check without SOURCE takes buildx: itself.
+github://OWNER/NAME are the build records that the workflow runs of a repository
+keep as artifacts, and github-steps://OWNER/NAME the times of their jobs' steps.
+jaeger://HOST and tempo+https://HOST are servers of traces, which hold the build
+and its history: buildregress help servers.
+
+Examples:
+  # judge the build that was just made
+  docker buildx build . && buildregress check
+
+  # judge a build from its progress log, and remember it
+  docker buildx build --progress=rawjson . 2>build.log
+  buildregress check build.log
+
+  # fill the history with earlier builds of main
+  buildregress record --branch main records/
+
+  # judge a record against others, and keep a comment and the numbers
+  buildregress check --baseline main/ --output markdown=comment.md \
+      --output json=result.json new.dockerbuild
+
+  # turn any of these into a builds file, which people and tools can read
+  buildregress record --format builds new.dockerbuild
+
+Every flag may be given in the environment: --min-delta is
+BUILDREGRESS_MIN_DELTA. Flags go before the environment, and that before the
+file .buildregress.yaml, which holds `
+
+const helpExit = `.
+
+Exit status:
+  0  nothing to fail on; also if there is too little history to judge by
+  1  the verdict, or a step's status, is one that --fail-on names
+  2  bad usage or configuration
+  3  the job could not be done: source unreadable, build not found, store broken
+`
+
+func checkHelp() string {
+	return `Usage: buildregress check [flags] [SOURCE]
+
+Judges the builds in SOURCE, reports, and adds those just made to the history.
+Without SOURCE that is the newest build of the local builder, buildx:.
+
+` + sectionHelp(check, theBuild) + `What is not given is taken from the build, from the CI system's variables and
+from the git checkout, the last two for builds that ended within a day: of
+several, for the newest and for those of the same commit.
+
+` + sectionHelp(check, theHistory) + `
+Flags on builds in servers of traces, such as --trace-id and --run-id, and on
+how to reach these: buildregress help servers
+
+` + sectionHelp(check, theJudgement) + `
+` + sectionHelp(check, theReport) + `
+` + sectionHelp(check, onGitHub) + `GITHUB_TOKEN needs pull-requests: write and checks: write. What it may not post
+is a warning. Elsewhere, --output markdown=PATH is for the CI system to post.
+
+Exit status: 0 nothing to fail on, 1 --fail-on, 2 usage, 3 trouble.
+`
+}
+
+func recordHelp() string {
+	return `Usage: buildregress record [flags] SOURCE…
+
+Adds the builds in all SOURCEs to the history and judges nothing. A build that
+the history holds already is not added again, but completed by what is new.
+
+` + flagsHelp(record, theHistory) + flagsHelp(record, theBuild) + `Flags on builds in servers of traces: buildregress help servers
+
+` + flagsHelp(record, theReport) + `
+Examples:
+  buildregress record --branch main records/
+  buildregress record --format builds trace.json | jq .duration_seconds
+
+Exit status: 0 all recorded, 2 usage, 3 a SOURCE or the store is in trouble; the
+builds of the other SOURCEs are recorded then, too.
+`
+}
+
+func backtestHelp() string {
+	return `Usage: buildregress backtest [flags] [SOURCE…]
+
+Judges each build of the history as if it were new, by the builds before it, in
+order of their start. Tells how many steps would have been called slower,
+suspect or faster, which builds would have been stopped, and from which slowdown
+on each step would have been called. SOURCEs are files or folders of builds;
+without any, it is the store. Nothing is recorded.
+
+` + flagsHelp(backtest, theReplay) + `
+` + sectionHelp(backtest, theHistory) + `
+The judgement, as for check:
+` + flagsHelp(backtest, theJudgement) + `
+` + sectionHelp(backtest, theReport) + `
+Examples:
+  buildregress backtest --inject 1.5
+  buildregress backtest --min-slowdown 30% --format json | jq .results[0]
+  buildregress backtest --branch main records/
+
+Exit status: 0 done, whatever was found; 2 usage, 3 trouble.
+`
+}
+
+func serversHelp() string {
+	return `Servers, as SOURCE or --baseline
+
+GitHub:
+` + schemesHelp(isGitHub) + `
+The build is that of the workflow run that runs us, or that started ours
+(workflow_run), or of --run-id ID. Its history are the newest successful runs of
+the same workflow on the base branch, and the earlier ones of its pull request.
+GITHUB_TOKEN (or GH_TOKEN, BUILDREGRESS_GITHUB_TOKEN) is to be one that may read
+actions; GITHUB_API_URL names a GitHub other than github.com.
+
+Traces:
+` + schemesHelp(isTraces) + `
+The build is waited for until its trace is whole. Its history are the builds
+with the same cicd.pipeline.name, and of the base branch by vcs.ref.head.name.
+Builds say so if they are made with
+  OTEL_RESOURCE_ATTRIBUTES=cicd.pipeline.name=NAME,cicd.pipeline.run.id=ID,\
+  vcs.ref.head.name=BRANCH,vcs.ref.head.revision=COMMIT docker buildx build …
+
+` + sectionHelp(check, serverBuild) + `
+` + sectionHelp(check, serverReach) + `Secrets are no flags: BUILDREGRESS_TOKEN, BUILDREGRESS_PASSWORD or
+BUILDREGRESS_HEADER (a line each) hold them, or those files.
+`
+}
+
+const versionHelp = `Usage: buildregress version
+
+Prints the version of buildregress and of Go, and the platform.
+`

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// A usageError is a mistake in the command line, the environment or the configuration.
+// It exits 2.
+type usageError struct {
+	message string
+	hint    string // what to do instead, may be ""
+}
+
+func (e usageError) Error() string { return e.message }
+func (e usageError) Hint() string  { return e.hint }
+
+// usagef is a usageError without a hint.
+func usagef(format string, args ...any) error {
+	return usageError{message: fmt.Sprintf(format, args...)}
+}
+
+// tell writes an error to the console: each of several that were joined, with what
+// people can do about it.
+func (p *Process) tell(err error) {
+	var hints []string
+	for _, e := range flatten(err) {
+		p.console.Error(e)
+		if hint := hintOf(e); hint != "" && !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
+			p.console.Hint(hint)
+		}
+	}
+}
+
+// flatten are the errors that were joined to one.
+func flatten(err error) (all []error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	for _, e := range joined.Unwrap() {
+		all = append(all, flatten(e)...)
+	}
+	return all
+}
+
+// hintOf says what people can do about err, "" if they know as much as we do. Errors
+// say it themselves, by a method Hint.
+func hintOf(err error) string {
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) && hinted.Hint() != "" {
+		return hinted.Hint()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return timeoutError{}.Hint()
+	}
+	return ""
+}

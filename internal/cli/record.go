@@ -1,0 +1,20 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/buildregress/buildregress/internal/command"
+)
+
+func runRecord(ctx context.Context, p *Process, s *settings, args []string) (code int, err error) {
+	return 0, command.Record(ctx, p.env(s), &command.RecordOptions{
+		Sources: args, Store: s.store, Print: s.printBuilds, Wanted: s.wanted(), Given: s.given(),
+	})
+}
+
+func recordFaults(_ *Process, s *settings, args []string) []error {
+	if len(args) > 0 {
+		return s.addressFaults(args...)
+	}
+	return []error{usageError{"no SOURCE given", "give build records, progress logs, traces or builds files, folders of them, or - for standard input"}}
+}

@@ -1,0 +1,240 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/traces/tracetest"
+)
+
+// A traced is a Jaeger with builds of main until noon, and what runs us beside it.
+type traced struct {
+	*tracetest.Jaeger
+	grpc, http string // addresses
+	noon       time.Time
+}
+
+func newTraced(t *testing.T, builds ...tracetest.Build) *traced {
+	j := &tracetest.Jaeger{}
+	server := httptest.NewServer(j)
+	t.Cleanup(server.Close)
+	s := &traced{j, "jaeger://" + j.ServeGRPC(t), "jaeger+" + server.URL, time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
+	for i := range 20 {
+		j.Add(tracetest.Usual(i, s.noon.Add(time.Duration(i-20)*30*time.Minute)))
+	}
+	j.Add(builds...)
+	t.Chdir(t.TempDir())
+	return s
+}
+
+// at is a build that begins at noon.
+func (s *traced) at() tracetest.Build { return tracetest.Usual(1000, s.noon) }
+
+// run runs the program 75 seconds after noon, with variables "NAME=value".
+func (s *traced) run(vars []string, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	env := map[string]string{}
+	for _, v := range vars {
+		name, value, _ := strings.Cut(v, "=")
+		env[name] = value
+	}
+	code = run(context.Background(), &world{
+		args: args, env: func(name string) string { return env[name] },
+		stdout: &out, stderr: &errs, now: s.noon.Add(75 * time.Second),
+	})
+	return code, out.String(), errs.String()
+}
+
+// A slow build in a trace store is told as such, with links, through each of its
+// protocols.
+func TestCheckTraces(t *testing.T) {
+	s := newTraced(t)
+	s.Add(s.at().Slow(1, 4).On("feature"))
+	b := s.at().On("feature")
+	for _, source := range []string{s.grpc, s.http} {
+		code, stdout, stderr := s.run(nil, "check", source, "--run-id", "run-1000", "--ui-url", "https://jaeger.example/ui", "--format", "json")
+		if code != exitVerdict {
+			t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+		}
+		var r detect.Report
+		if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Results[0]; got.Baseline.Builds != 20 || got.Baseline.Source != source || got.Build.Branch != "feature" {
+			t.Errorf("compared %+v with %+v", got.Build, got.Baseline)
+		}
+		if n := r.Results[0].Counts[detect.StatusSlower]; n != 1 {
+			t.Errorf("%d steps are slower, want 1", n)
+		}
+		for _, step := range r.Results[0].Steps {
+			if step.Status != detect.StatusSlower {
+				continue
+			}
+			if !strings.HasSuffix(step.Name, "RUN make compile") || !strings.HasPrefix(step.Links.Trace, "https://jaeger.example/ui/trace/"+b.ID()+"?uiFind=") ||
+				!strings.HasPrefix(step.Links.Compare, "https://jaeger.example/ui/trace/") || !strings.Contains(step.Links.Compare, "..."+b.ID()+"?cohort=") {
+				t.Errorf("%s with %+v", step.Name, step.Links)
+			}
+		}
+	}
+	if _, stdout, _ := s.run(nil, "check", s.http, "--run-id", "run-1000"); !strings.Contains(stdout, strings.TrimPrefix(s.http, "jaeger+")+"/trace/") {
+		t.Errorf("no link guessed from the address:\n%s", stdout)
+	}
+}
+
+// The build of this run is found by what a CI job's environment holds.
+func TestOwnBuild(t *testing.T) {
+	s := newTraced(t)
+	b := s.at()
+	delete(b.Says, "cicd.pipeline.run.id")
+	named := tracetest.Usual(2000, s.noon.Add(10*time.Second))
+	s.Add(b, named)
+	commit, later := b.Says["vcs.ref.head.revision"], named.Says["vcs.ref.head.revision"]
+	for name, test := range map[string]struct {
+		vars []string
+		want string // revision
+	}{
+		"TRACEPARENT":              {[]string{"TRACEPARENT=00-" + b.ID() + "-00f067aa0ba902b7-01"}, commit},
+		"OTEL_RESOURCE_ATTRIBUTES": {[]string{"OTEL_RESOURCE_ATTRIBUTES=a=b,cicd.pipeline.run.id=run%2D2000"}, later},
+		"a run's id":               {[]string{"GITLAB_CI=true", "CI_JOB_ID=run-2000"}, later},
+		"a run's id and attempt":   {[]string{"GITHUB_ACTIONS=true", "GITHUB_RUN_ID=run", "GITHUB_RUN_ATTEMPT=2000"}, later},
+		"a commit":                 {[]string{"GITHUB_ACTIONS=true", "GITHUB_RUN_ID=7", "GITHUB_SHA=" + commit}, commit},
+	} {
+		code, stdout, stderr := s.run(test.vars, "check", s.grpc, "--format", "json", "--record", "never")
+		if code != exitOK || !strings.Contains(stdout, `"revision": "`+test.want+`"`) {
+			t.Errorf("%s: exit code %d, %.300s%s", name, code, stdout, stderr)
+		}
+	}
+	// On a laptop, it is the newest.
+	if code, stdout, stderr := s.run(nil, "check", s.grpc, "--record", "never"); code != exitOK || !strings.Contains(stdout, "The newest build in") {
+		t.Errorf("no variables: exit code %d, %s%s", code, stdout, stderr)
+	}
+	// Where many run, it never is.
+	if code, _, stderr := s.run([]string{"GITHUB_ACTIONS=true"}, "check", s.grpc); code != exitTrouble || !strings.Contains(stderr, "--trace-id, --run-id or --revision") {
+		t.Errorf("CI without ids: exit code %d, %s", code, stderr)
+	}
+	// A run of the same number of another commit is another.
+	if code, stdout, _ := s.run([]string{"JENKINS_URL=x", "BUILD_ID=1", "BUILD_TAG=run-3", "GIT_COMMIT=" + commit}, "check", s.grpc, "--format", "json"); code != exitOK || !strings.Contains(stdout, commit) {
+		t.Errorf("a run id of another commit was believed: exit code %d, %.300s", code, stdout)
+	}
+}
+
+// A trace store without branches exits 3, and says how to set them.
+func TestTracesWithoutBranch(t *testing.T) {
+	s := newTraced(t)
+	list := []tracetest.Build{s.at()}
+	for i := range 10 {
+		list = append(list, tracetest.Usual(i, s.noon.Add(-time.Duration(i+1)*time.Hour)))
+	}
+	for i := range list {
+		delete(list[i].Says, "vcs.ref.head.name")
+	}
+	s.Set(list...)
+	code, stdout, stderr := s.run(nil, "check", s.grpc, "--run-id", "run-1000", "--branch", "main")
+	if code != exitTrouble || stdout != "" || !strings.Contains(stderr, "hint: say it when building: OTEL_RESOURCE_ATTRIBUTES=vcs.ref.head.name=") {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+}
+
+// Builds of files are judged against a trace store, and recorded out of one.
+func TestTracesMixed(t *testing.T) {
+	s := newTraced(t)
+	s.Add(s.at().Slow(3, 4))
+	if code, stdout, stderr := s.run(nil, "record", s.http, "--run-id", "run-1000", "--store", "sqlite:h.db"); code != exitOK || !strings.Contains(stdout, "1 build read, 1 new") {
+		t.Fatalf("exit code %d, %s%s", code, stdout, stderr)
+	}
+	code, stdout, stderr := s.run(nil, "record", "--format", "builds", s.grpc, "--run-id", "run-1000")
+	if code != exitOK {
+		t.Fatal(stderr)
+	}
+	if err := os.WriteFile("new.jsonl", []byte(stdout), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr = s.run(nil, "check", "new.jsonl", "--baseline", s.grpc, "--store", "sqlite:h2.db")
+	if code != exitVerdict || !strings.Contains(stdout, "`RUN make test` is slower") || !strings.Contains(stdout, "from `"+s.grpc+"`") {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+// Secrets reach the server, and neither a flag nor a file of the repository gives
+// them, nor does anything show them.
+func TestSecrets(t *testing.T) {
+	s := newTraced(t)
+	s.Add(s.at())
+	const secret = "hunter2hunter2"
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		vars, args []string
+		want       string // of the header Authorization
+	}{
+		{[]string{"BUILDREGRESS_TOKEN=" + secret}, []string{"--header", "X-Team: a"}, "Bearer " + secret},
+		{nil, []string{"--token-file", file, "--header", "X-Team: a"}, "Bearer " + secret},
+		{[]string{"BUILDREGRESS_PASSWORD=" + secret}, []string{"--user", "me", "--header=X-Team: a"}, "Basic bWU6aHVudGVyMmh1bnRlcjI="},
+		{[]string{"BUILDREGRESS_HEADER=X-Team: a\nAuthorization: Key " + secret}, nil, "Key " + secret},
+	} {
+		args := append([]string{"check", s.http, "--run-id", "run-1000", "--record", "never", "--verbose", "--tenant", "blue"}, test.args...)
+		code, stdout, stderr := s.run(test.vars, args...)
+		if h := s.Header(); code != exitOK || h.Get("Authorization") != test.want || h.Get("X-Tenant") != "blue" || h.Get("X-Team") != "a" {
+			t.Errorf("%q: exit code %d, headers %v, %s", args, code, h, stderr)
+		}
+		s.Break(tracetest.Faults{Code: 401})
+		_, _, more := s.run(test.vars, args...)
+		s.Break(tracetest.Faults{})
+		if strings.Contains(stdout+stderr+more, secret) {
+			t.Errorf("%q: the secret is shown:\n%s%s%s", args, stdout, stderr, more)
+		}
+	}
+	for _, args := range [][]string{
+		{"check", "--token", secret, s.grpc},
+		{"check", "--header", "Authorization: " + secret, s.grpc},
+		{"check", "jaeger://me:" + secret + "@localhost"},
+		{"check", "jaeger+http://localhost?token=" + secret},
+		{"check", "--user", "me", s.grpc},
+		{"check", "--cert-file", "x", s.grpc},
+		{"check", "--tag", "team", s.grpc},
+		{"check", "--trace-id", "xyz", s.grpc},
+		{"check", s.grpc + "/path"},
+	} {
+		if code, stdout, stderr := s.run(nil, args...); code != exitUsage || strings.Contains(stdout+stderr, secret) {
+			t.Errorf("%q: exit code %d, %s%s", args, code, stdout, stderr)
+		}
+	}
+	if err := os.WriteFile(".buildregress.yaml", []byte("token: "+secret+"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := s.run(nil, "check", s.grpc); code != exitUsage || strings.Contains(stderr, secret) || !strings.Contains(stderr, "BUILDREGRESS_TOKEN in the environment") {
+		t.Errorf("a token in the repository: exit code %d, %s", code, stderr)
+	}
+}
+
+// A server that says nothing, and one that refuses, end in time with exit code 3.
+func TestTracesTrouble(t *testing.T) {
+	s := newTraced(t)
+	for _, source := range []string{s.grpc, s.http} {
+		s.Break(tracetest.Faults{Silent: true})
+		began := time.Now()
+		code, stdout, stderr := s.run(nil, "check", source, "--run-id", "7", "--timeout", "300ms")
+		if code != exitTrouble || stdout != "" || !strings.Contains(stderr, "hint: ") {
+			t.Errorf("%s: exit code %d, %s%s", source, code, stdout, stderr)
+		}
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("%s: took %v", source, took)
+		}
+	}
+	s.Break(tracetest.Faults{Code: int(codes.PermissionDenied)})
+	if code, _, stderr := s.run(nil, "check", s.grpc, "--run-id", "7"); code != exitTrouble || !strings.Contains(stderr, "hint: BUILDREGRESS_TOKEN") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+}

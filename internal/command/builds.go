@@ -1,0 +1,162 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/github"
+	"github.com/buildregress/buildregress/fetch/source"
+	"github.com/buildregress/buildregress/internal/ci"
+	"github.com/buildregress/buildregress/internal/console"
+)
+
+// defaultPipeline is that of builds of which nothing tells it.
+const defaultPipeline = "default"
+
+// A target is a build that a command is about.
+type target struct {
+	detect.Build
+	justMade  bool // as far as it says
+	unstarted bool // it does not say when it began
+}
+
+// readBuilds reads the builds of a source, each once, and returns what was wrong with
+// the rest as warnings, which it says.
+func readBuilds(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []detect.Build, warnings []detect.Note, err error) {
+	builds, problems, err := from.Builds(ctx, wanted)
+	builds, clashes := fetch.Distinct(builds)
+	warnings = append(summarize(clashes, "more builds share an id"), summarize(problems, "more files could not be read")...)
+	for _, p := range slices.Concat(problems, clashes) {
+		env.Console.Warn(p.Error())
+	}
+	return builds, warnings, err
+}
+
+// summarize returns the first few problems as notes, and how many more there are, with
+// the words for those.
+func summarize(problems []error, words string) (notes []detect.Note) {
+	const most = 3
+	for _, p := range problems[:min(len(problems), most)] {
+		first, rest, several := strings.Cut(p.Error(), "\n")
+		if several {
+			first += fmt.Sprintf(" (and %d more)", strings.Count(rest, "\n")+1)
+		}
+		notes = append(notes, detect.Note{Kind: detect.KindUnread, Text: console.Printable(first)})
+	}
+	if more := len(problems) - most; more > 0 {
+		notes = append(notes, detect.Note{Kind: detect.KindUnread, Text: fmt.Sprintf("… and %d %s", more, words)})
+	}
+	return notes
+}
+
+// readTargets reads the builds of a source, and keeps those that are wanted. They are
+// yet to be completed by names, which has observed them all.
+func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.Source, wanted fetch.Selector) (targets []target, warnings []detect.Note, err error) {
+	builds, warnings, err := readBuilds(ctx, env, from, wanted)
+	if err != nil {
+		return nil, warnings, err
+	}
+	names.Observe(builds)
+	var ids []string
+	for i := range builds {
+		b := &builds[i]
+		ids = append(ids, b.ID)
+		if (wanted.Ref == "" || isBuild(b, wanted.Ref)) && (wanted.TraceID == "" || b.Trace == wanted.TraceID) {
+			targets = append(targets, target{*b, ci.IsJustMade(b, env.Now), b.Start.IsZero()})
+		}
+	}
+	if len(targets) == 0 {
+		return nil, warnings, fmt.Errorf("%s: no build %q in it, but %s", from.Name, cmp.Or(wanted.Ref, wanted.TraceID), strings.Join(ids[:min(len(ids), 10)], ", "))
+	}
+	return targets, warnings, nil
+}
+
+// isBuild tells whether ref means b: its id, the last part of it, its pipeline or the
+// target at the end of that.
+func isBuild(b *detect.Build, ref string) bool {
+	return b.ID == ref || strings.HasSuffix(b.ID, "/"+ref) ||
+		b.Pipeline == ref || strings.HasSuffix(b.Pipeline, " "+ref)
+}
+
+// completeAll completes the builds, gives them what a history cannot do without, a
+// pipeline and a start, and orders them by that. Builds that say no start are taken to
+// have begun one after the other, until now.
+func completeAll(targets []target, names *ci.Resolver, now time.Time) {
+	for i := range targets {
+		b := &targets[i].Build
+		names.Resolve(b)
+		if b.Pipeline == "" {
+			b.Pipeline = defaultPipeline
+		}
+		if b.Start.IsZero() {
+			b.Start = now.Add(time.Duration(i-len(targets)+1) * time.Microsecond)
+		}
+	}
+	slices.SortStableFunc(targets, func(a, b target) int { return a.Start.Compare(b.Start) })
+}
+
+// buildsOf are the builds of targets, in their order.
+func buildsOf(targets []target) (list []detect.Build) {
+	for i := range targets {
+		list = append(list, targets[i].Build)
+	}
+	return list
+}
+
+// readBaseline reads the builds that were given as a baseline. Of flags, only the
+// pipeline holds for them; the others are those of the build to be judged. Builds that
+// say no pipeline were given to compare with: they are of any.
+func readBaseline(ctx context.Context, env *Env, from source.Source, pipeline string) (*fetch.Memory, []detect.Note, error) {
+	builds, warnings, err := readBuilds(ctx, env, from, fetch.Selector{})
+	memory := new(fetch.Memory)
+	for i := range builds {
+		b := &builds[i]
+		ci.Override(b, pipeline)
+		if b.Start.IsZero() { // in the order of the file, and before any build to be judged
+			b.Start = env.Now.Add(-time.Hour + time.Duration(i)*time.Microsecond)
+		}
+		memory.Add(*b)
+	}
+	return memory, warnings, err
+}
+
+// newResolver returns what completes the builds, with all that the event left out of a
+// run of a fork's pull request: which one that is, and its target.
+func newResolver(ctx context.Context, env *Env, given ci.Identity) *ci.Resolver {
+	names := ci.NewResolver(given, env.Variables, ".", env.Now)
+	head, ok := ci.UnknownPull(env.Variables, names.CI)
+	if !ok {
+		return names
+	}
+	pull, err := findPull(ctx, env, head)
+	if err != nil {
+		env.Console.Warn(err.Error())
+		return names
+	}
+	names.CI.PullRequest, names.CI.BaseBranch = strconv.Itoa(pull.Number), cmp.Or(pull.BaseBranch, names.CI.BaseBranch)
+	return names
+}
+
+// findPull asks GitHub for the open pull request that has a head.
+func findPull(ctx context.Context, env *Env, head ci.PullHead) (pull github.Pull, err error) {
+	hub, err := env.GitHub()
+	if err != nil {
+		return pull, err
+	}
+	pull, err = github.PullOf(ctx, hub.Client, head.Owner, head.Name, head.Repository, head.Branch, head.Commit)
+	if err == nil && pull.Number == 0 {
+		err = errors.New("no open one, or several, have its commit as their head")
+	}
+	if err != nil {
+		return pull, fmt.Errorf("the pull request of the run: %w", err)
+	}
+	return pull, nil
+}

@@ -1,0 +1,249 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/source"
+	"github.com/buildregress/buildregress/fetch/store"
+	"github.com/buildregress/buildregress/fetch/traces"
+	"github.com/buildregress/buildregress/internal/ci"
+	"github.com/buildregress/buildregress/internal/console"
+	"github.com/buildregress/buildregress/report"
+)
+
+// CheckOptions are what the check command is asked to do.
+type CheckOptions struct {
+	Source   string
+	Baseline string // what to compare with; "" for the source, if it is a server, else the store
+	Store    string
+	Wanted   fetch.Selector
+	Given    ci.Identity
+	Policy   detect.Policy
+	Lookback time.Duration
+	FailOn   []string
+	Record   When
+	UI       traces.UI // where people see the builds, "" for what the source says
+	Output   OutputOptions
+	Post     PostOptions
+}
+
+// cache is where what servers answer is kept: in the store, if anything is.
+func (o *CheckOptions) cache(st *store.Store) fetch.Cache {
+	if o.Record == Never {
+		return nil
+	}
+	return st
+}
+
+// Check judges the builds of a source, reports, and records them. It returns the exit
+// code that the report names.
+func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error) {
+	names := newResolver(ctx, env, o.Given)
+	st, err := store.Open(ctx, o.Store)
+	if err != nil {
+		return 0, err
+	}
+	defer st.Close()
+	from, err := env.Open(o.Source, o.cache(st))
+	if err != nil {
+		return 0, err
+	}
+	targets, notes, err := readTargets(ctx, env, names, from, o.Wanted)
+	if err != nil {
+		return 0, err
+	}
+	completeAll(targets, names, env.Now)
+	history, warnings, err := openHistory(ctx, env, o, from, st)
+	if err != nil {
+		return 0, err
+	}
+
+	c := checker{env: env, options: o, names: names, history: history, store: st, served: from.History != nil}
+	c.notes = append(notes, warnings...)
+	var results []detect.Result
+	for i := range targets {
+		r, err := c.judge(ctx, &targets[i])
+		if err != nil {
+			return 0, err
+		}
+		results = append(results, r)
+	}
+	report := detect.Sum(results, o.FailOn, distinct(c.notes))
+	failing := report.ExitCode == ExitVerdict
+	if len(c.troubles) > 0 {
+		report.ExitCode = ExitTrouble
+	}
+	// A report on builds that could not be recorded is still one.
+	errs := []error{o.Output.write(env.Stdout, &report)}
+	errs = append(errs, o.Post.post(ctx, env, names.CI, &report, failing, o.Output.Files))
+	return report.ExitCode, errors.Join(append(errs, c.troubles...)...)
+}
+
+// A history is what builds are compared with.
+type history struct {
+	fetch.HistorySource
+	name string    // as it is shown
+	ui   traces.UI // where people see its builds
+}
+
+// openHistory opens what to compare with: what was given as a baseline; else the
+// server that the build comes from; else the store.
+func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Source, st *store.Store) (h history, notes []detect.Note, err error) {
+	ui := cmp.Or(o.UI, from.UI)
+	switch {
+	case o.Baseline == "" && from.History == nil:
+		return history{st, o.Store, ui}, nil, nil
+	case o.Baseline == "":
+		return history{from.History, from.Name, ui}, nil, nil
+	case store.Is(o.Baseline):
+		// It stays open until the process ends, and is only read.
+		other, err := store.Open(ctx, o.Baseline)
+		return history{other, o.Baseline, ui}, nil, err
+	}
+	baseline, err := env.Open(o.Baseline, o.cache(st))
+	if err != nil || baseline.History != nil {
+		return history{baseline.History, baseline.Name, cmp.Or(ui, baseline.UI)}, nil, err
+	}
+	memory, notes, err := readBaseline(ctx, env, baseline, o.Given.Pipeline)
+	return history{memory, o.Baseline, ui}, notes, err
+}
+
+// A checker judges one build after the other.
+type checker struct {
+	env     *Env
+	options *CheckOptions
+	names   *ci.Resolver
+	history history
+	store   *store.Store
+	// judged holds the builds that history does not: a build has those before it in
+	// its source as evidence, whether they are recorded or not.
+	judged fetch.Memory
+	served bool // the builds come from a server that keeps them: no store has to
+
+	notes    []detect.Note
+	troubles []error // with what follows a verdict
+}
+
+// judge judges a build, and then records it.
+func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
+	branch, repository := c.names.Base(&b.Build)
+	if b.Branch == "" && b.PullRequest == "" {
+		c.note(detect.KindUnknownBranch, "nothing says the branch of the build: it counts as one of %s (--branch says another)", branch)
+	}
+	q := fetch.Query{
+		Build: &b.Build, BaseBranch: branch, BaseRepository: repository,
+		Window: c.options.Policy.Window, Lookback: c.options.Lookback, Enough: c.options.Policy.MinHistory,
+	}
+	past, err := c.history.History(ctx, q)
+	if err != nil {
+		return detect.Result{}, err
+	}
+	judged, err := c.judged.History(ctx, q)
+	if err != nil {
+		return detect.Result{}, err
+	}
+	history := fetch.Join(past, judged, q)
+	history.Source = redact.Text(c.history.name)
+	c.env.Console.Debugf("%s: %d builds of %s, %d of other branches, %d of its own", b.ID, len(history.Base), branch, len(history.Other), len(history.Branch))
+	if err := c.noteEmpty(ctx, &b.Build, history); err != nil {
+		return detect.Result{}, err
+	}
+	result := detect.Judge(&b.Build, history, c.options.Policy)
+	addTraceLinks(&result, &b.Build, history, c.history.ui)
+
+	switch files, isMemory := c.history.HistorySource.(*fetch.Memory); {
+	case isMemory:
+		files.Add(b.Build)
+		c.record(ctx, b)
+	case !c.record(ctx, b) || c.history.HistorySource != c.store:
+		c.judged.Add(b.Build)
+	}
+	return result, nil
+}
+
+// record puts a build into the store if it is to be there, and tells whether it
+// is.
+func (c *checker) record(ctx context.Context, b *target) bool {
+	switch {
+	case c.options.Record == Always, c.options.Record == Auto && b.justMade && !c.served:
+	case c.options.Record == Auto && b.unstarted && !c.served:
+		c.note(detect.KindNotRecorded, "not recorded: its start is unknown; --record always")
+		return false
+	default:
+		return false
+	}
+	sum, err := c.store.Record(ctx, []detect.Build{b.Build})
+	for _, clash := range sum.Clashes {
+		c.env.Console.Warn(clash.Error())
+		c.note(detect.KindNotRecorded, "%s", console.Printable(clash.Error()))
+	}
+	if err != nil {
+		c.troubles = append(c.troubles, err)
+		c.note(detect.KindNotRecorded, "not recorded: %s", console.Printable(err.Error()))
+	}
+	return err == nil
+}
+
+// note adds a note to the report. What others wrote is masked before.
+func (c *checker) note(kind detect.Kind, format string, args ...any) {
+	c.notes = append(c.notes, detect.Note{Kind: kind, Text: fmt.Sprintf(format, args...)})
+}
+
+// noteEmpty says why a history may hold nothing to compare with, where it
+// holds something else.
+func (c *checker) noteEmpty(ctx context.Context, b *detect.Build, h *detect.History) error {
+	const most = 3 // names
+	if len(h.Base) > 0 {
+		return nil
+	}
+	if len(h.Other)+len(h.Branch) > 0 {
+		var branches []string
+		for _, other := range slices.Concat(h.Branch, h.Other) {
+			if other.PullRequest == "" && other.Branch != "" && other.Branch != h.BaseBranch {
+				branches = append(branches, "`"+other.Branch+"`")
+			}
+		}
+		if branches = distinct(branches); len(branches) > 0 {
+			c.note(detect.KindHistory, "no build of `%s` is known, but builds of %s are: --base-branch says which is the base",
+				h.BaseBranch, strings.Join(branches[:min(len(branches), most)], ", "))
+		}
+		return nil
+	}
+	pipelines, err := c.history.Pipelines(ctx)
+	if err != nil {
+		return err
+	}
+	var known []string
+	for _, p := range pipelines {
+		if p.Name == b.Pipeline || p.Name == "" {
+			return nil
+		}
+		known = append(known, fmt.Sprintf("%s (%s)", p.Name, report.Count(p.Builds, "build")))
+	}
+	if more := len(known) - most; more > 0 {
+		known = append(known[:most], "…")
+	}
+	if len(known) > 0 {
+		c.note(detect.KindHistory, "no build of pipeline %s is known; the history holds %s: give --pipeline", b.Pipeline, strings.Join(known, ", "))
+	}
+	return nil
+}
+
+// distinct keeps the first of equal values.
+func distinct[T comparable](values []T) (list []T) {
+	for _, v := range values {
+		if !slices.Contains(list, v) {
+			list = append(list, v)
+		}
+	}
+	return list
+}

@@ -1,0 +1,209 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/internal/ci"
+	"github.com/buildregress/buildregress/report"
+	"github.com/buildregress/buildregress/report/github"
+)
+
+// PostOptions say what is told to the CI system, besides the report.
+type PostOptions struct {
+	Comment     When // on the pull request
+	CheckRun    When // on the commit
+	Summary     When // of the job
+	Annotations When // in the job's log
+}
+
+// post tells the CI system of a report, and returns what must not be left undone. What
+// Auto asks for and cannot be had is a warning: the verdict alone decides how the
+// process ends.
+func (o *PostOptions) post(ctx context.Context, env *Env, said ci.Identity, r *detect.Report, failing bool, files []OutputFile) error {
+	ctx, cancel := withReserve(ctx, 3*time.Second)
+	defer cancel()
+	p := poster{env: env, options: o, report: r, failing: failing, to: destinationOf(env.Variables, said)}
+	if o.Comment != Never || o.CheckRun != Never {
+		p.forge, p.missing = openForge(env, p.to)
+	}
+	address := p.comment(ctx)
+	checked := p.checkRun(ctx)
+	p.annotate(checked)
+	p.summarize()
+	p.setOutputs(address, files)
+	return errors.Join(p.errs...)
+}
+
+// withReserve returns a context that ends some time before ctx does, so that there is
+// time left to say how it went.
+func withReserve(ctx context.Context, reserve time.Duration) (context.Context, context.CancelFunc) {
+	if end, limited := ctx.Deadline(); limited {
+		return context.WithDeadline(ctx, end.Add(-min(reserve, time.Until(end)/4)))
+	}
+	return context.WithCancel(ctx)
+}
+
+// A poster posts one report.
+type poster struct {
+	env     *Env
+	options *PostOptions
+	report  *detect.Report
+	failing bool
+	to      destination
+	forge   forge  // nil if nothing can be posted
+	missing string // forge is nil because of it
+	errs    []error
+	hinted  bool
+}
+
+// skipOrFail tells why something was not posted: an error where it must be, else a
+// warning. That a token may only read is no error of the build.
+func (p *poster) skipOrFail(when When, what string, err error) {
+	var refused report.RefusedError
+	isRefused := errors.As(err, &refused) && refused.Refused()
+	if when == Always && !isRefused {
+		p.errs = append(p.errs, postError{what, err})
+		return
+	}
+	p.env.Console.Warn(fmt.Sprintf("%s: %v", what, err))
+	if isRefused && !p.hinted {
+		p.hinted = true
+		p.env.Console.Hint("the job needs permissions: pull-requests: write, checks: write; a pull request from a fork cannot have them, unless another workflow judges it")
+	}
+}
+
+// A postError tells that something could not be posted.
+type postError struct {
+	what string
+	err  error
+}
+
+func (e postError) Error() string { return e.what + ": " + e.err.Error() }
+func (e postError) Unwrap() error { return e.err }
+
+// Hint says how it need not be posted.
+func (e postError) Hint() string {
+	return "with auto instead of always, what cannot be posted is a warning"
+}
+
+// comment makes, edits or resolves the comment on the pull request, and returns its
+// address.
+func (p *poster) comment(ctx context.Context) (address string) {
+	const what = "no comment"
+	when := p.options.Comment
+	if when == Never || when == Auto && !p.to.isWorkflow {
+		return ""
+	}
+	if p.forge == nil {
+		p.skipOrFail(when, what, errors.New(p.missing))
+		return ""
+	}
+	if p.to.pullRequest == 0 {
+		if when == Always {
+			p.env.Console.Warn("no comment: there is no open pull request of which " + p.to.commit + " is the head")
+		}
+		return ""
+	}
+	const footer = 500
+	limit, _ := p.forge.Limits()
+	c, ok := report.CommentOn(p.report, when == Always, limit-footer)
+	if !ok {
+		return ""
+	}
+	if c.Began.IsZero() || c.Began.After(p.env.Now) {
+		// It says no start, or one that cannot be: no comment after this one would
+		// count as newer.
+		c.Began = p.env.Now
+	}
+	if p.to.run != "" {
+		c.Body += fmt.Sprintf("\n<sub>[The whole report](%s) is the summary of the job that posted this.</sub>\n", p.to.run)
+	}
+	address, err := p.forge.Comment(ctx, p.to.pullRequest, c)
+	if err != nil {
+		p.skipOrFail(when, what, err)
+	}
+	return address
+}
+
+// checkRun makes the check run, and tells whether there is one.
+func (p *poster) checkRun(ctx context.Context) bool {
+	const what = "no check run"
+	when := p.options.CheckRun
+	if when == Never || when == Auto && !p.to.isWorkflow || len(p.report.Results) == 0 {
+		return false
+	}
+	if p.forge == nil {
+		if when == Always || p.options.Comment == Never { // else it was said already
+			p.skipOrFail(when, what, errors.New(p.missing))
+		}
+		return false
+	}
+	_, limit := p.forge.Limits()
+	c := report.NewCheckRun(p.report, p.failing, limit)
+	c.Commit, c.Address = p.to.commit, p.to.run
+	_, err := p.forge.CheckRun(ctx, c)
+	if part := new(report.PartError); errors.As(err, &part) {
+		p.skipOrFail(Auto, "the check run is not whole", err)
+		return true
+	}
+	if err != nil {
+		p.skipOrFail(when, what, err)
+	}
+	return err == nil
+}
+
+// annotate writes annotations as commands into the log of the job. The runner takes
+// them from standard error as well, where they are in nobody's way.
+func (p *poster) annotate(checked bool) {
+	switch when := p.options.Annotations; {
+	case when == Never, when == Auto && (checked || !ci.OnGithub(p.env.Variables)):
+		return
+	}
+	if err := report.Commands(p.env.Console, report.Annotations(p.report, p.failing)); err != nil {
+		p.errs = append(p.errs, err)
+	}
+}
+
+// summarize adds the report to the summary of the job.
+func (p *poster) summarize() {
+	const what = "no job summary"
+	path := p.env.Variables("GITHUB_STEP_SUMMARY")
+	switch when := p.options.Summary; {
+	case when == Never, when == Auto && path == "":
+		return
+	case path == "":
+		p.skipOrFail(when, what, errors.New("GITHUB_STEP_SUMMARY is not set"))
+		return
+	}
+	render := func(room int) string { return report.MarkdownWithin(p.report, room) }
+	if err := github.AddSummary(path, render); err != nil {
+		p.skipOrFail(p.options.Summary, what, err)
+	}
+}
+
+// setOutputs sets the outputs of the step, for the steps after it.
+func (p *poster) setOutputs(comment string, files []OutputFile) {
+	path := p.env.Variables("GITHUB_OUTPUT")
+	if path == "" {
+		return
+	}
+	var document string
+	for _, f := range files {
+		if f.Format == "json" {
+			document = f.Path
+		}
+	}
+	err := github.AddOutputs(path, []github.Output{
+		{Name: "verdict", Value: p.report.Verdict.String()},
+		{Name: "regressions", Value: fmt.Sprint(report.Regressions(p.report))},
+		{Name: "report-json", Value: document},
+		{Name: "comment-url", Value: comment},
+	})
+	if err != nil {
+		p.env.Console.Warn(fmt.Sprintf("no outputs of the step: %v", outputError{path, err}))
+	}
+}

@@ -1,0 +1,63 @@
+// Package console tells people, on standard error, what is no result: errors,
+// warnings, what is being done, and how far it is.
+package console
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/report"
+)
+
+// An Output is a stream that may be a terminal.
+type Output struct {
+	io.Writer
+	Terminal bool
+	Width    int // of the terminal in columns, 0 if unknown
+}
+
+// A Console writes to standard error. Text may come from anywhere, see Printable.
+type Console struct {
+	Output
+	Verbose bool // debug lines are written, too
+}
+
+// Error writes an error, each line of several as a line of its own.
+func (c *Console) Error(err error) {
+	for line := range strings.Lines(err.Error()) {
+		c.write("error", line)
+	}
+}
+
+// Warn writes a warning.
+func (c *Console) Warn(text string) { c.write("warning", text) }
+
+// Hint writes what people can do about the error or warning before it.
+func (c *Console) Hint(text string) { c.write("hint", text) }
+
+// Debugf writes what only --verbose asks for.
+func (c *Console) Debugf(format string, args ...any) {
+	if c.Verbose {
+		c.write("debug", fmt.Sprintf(format, args...))
+	}
+}
+
+func (c *Console) write(kind, text string) {
+	fmt.Fprintf(c.Writer, "buildregress: %s: %s\n", kind, Printable(text))
+}
+
+// Printable is text as one line that neither a terminal nor a CI system obeys,
+// credentials cut out.
+//
+// Note: messages are written "NAME: what is wrong". Name and rest are redacted each
+// by itself, as together "/etc/passwd: permission denied" reads as a password.
+func Printable(text string) string {
+	name, rest, both := strings.Cut(text, ": ")
+	text = redact.Text(name)
+	if both {
+		text += ": " + redact.Text(rest)
+	}
+	return report.Clean(text)
+}

@@ -1,0 +1,39 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// A Format is a form in which a report is written.
+type Format string
+
+// writers has each format with what writes it; Formats names them.
+var writers = []struct {
+	format Format
+	write  func(io.Writer, *detect.Report, TextOptions) error
+}{
+	{"text", Text},
+	{"markdown", func(w io.Writer, r *detect.Report, _ TextOptions) error { return Markdown(w, r) }},
+	{"json", func(w io.Writer, r *detect.Report, _ TextOptions) error { return JSON(w, r) }},
+}
+
+// Formats are the names of all formats, the usual one first.
+func Formats() (names []string) {
+	for _, f := range writers {
+		names = append(names, string(f.format))
+	}
+	return names
+}
+
+// Write writes a report. Only text has options.
+func (f Format) Write(w io.Writer, r *detect.Report, o TextOptions) error {
+	for _, known := range writers {
+		if known.format == f {
+			return known.write(w, r, o)
+		}
+	}
+	return fmt.Errorf("format %q is not one of %q", string(f), Formats())
+}
