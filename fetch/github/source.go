@@ -34,6 +34,7 @@ type Options struct {
 	Download    *http.Client     // for addresses that carry their own signature
 	Now         func() time.Time // the clock
 	Cache       fetch.Cache      // keeps what was fetched; nil for none
+	Pulls       *Pulls           // of the same client; nil to find them anew
 
 	// Workflow is the name of the file of the workflow whose runs are compared, ""
 	// for all of the repository.
@@ -75,6 +76,9 @@ type source struct {
 // set makes s a source.
 func (s *source) set(o Options) {
 	s.Options, s.most = o, maxHeld
+	if s.Pulls == nil {
+		s.Pulls = NewPulls(o.Client, o.Now)
+	}
 	s.limitDownload = func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithTimeout(ctx, patience)
 	}

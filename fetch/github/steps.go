@@ -56,6 +56,11 @@ func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, [
 	if err != nil {
 		return nil, nil, err
 	}
+	var problems []error
+	pull, err := s.pullOf(ctx, run)
+	if err != nil {
+		problems = append(problems, err)
+	}
 	live := s.live(list)
 	var builds []detect.Build
 	odd := 0
@@ -68,7 +73,7 @@ func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, [
 			continue
 		}
 		odd += n
-		s.identifyJob(&b, run, "")
+		s.identifyJob(&b, run, pull)
 		if job == live {
 			own := ownStep{before: len(b.Steps)}
 			for _, step := range job.Steps {
@@ -81,7 +86,6 @@ func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, [
 		}
 		builds = append(builds, s.trimmed(b))
 	}
-	var problems []error
 	if odd > 0 {
 		problems = append(problems, fmt.Errorf("%s: run %d: %s", s.shown(), run.GetID(), oddTimes(odd)))
 	}

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -167,5 +168,69 @@ func TestPullOfARun(t *testing.T) {
 		if err != nil || len(builds) != 1 || builds[0].PullRequest != test.want {
 			t.Errorf("%s: %+v, %v, want pull request %q", test.name, builds, err, test.want)
 		}
+	}
+}
+
+// A run of a fork's pull request does not say it: GitHub is asked, however long ago
+// the run was.
+func TestPullOfAForksRun(t *testing.T) {
+	open := githubtest.Pull{Number: 7, Base: "main", Head: "eve/app", Branch: "patch", SHA: "feed"}
+	moved := open
+	moved.Number, moved.SHA = 8, "another"
+	elsewhere := open
+	elsewhere.Number, elsewhere.Head = 9, "eve/other"
+	twin := open
+	twin.Number, twin.Base = 10, "next"
+	for _, test := range []struct {
+		name  string
+		edit  func(*githubtest.Run)
+		pulls []githubtest.Pull
+		want  string
+		calls int // of the list of pull requests
+	}{
+		{"its head", nil, []githubtest.Pull{moved, open, elsewhere}, "7", 1},
+		{"moved on", nil, []githubtest.Pull{moved}, "", 1},
+		{"several", nil, []githubtest.Pull{open, twin}, "", 1},
+		{"a push", func(r *githubtest.Run) { r.Event = "push" }, []githubtest.Pull{open}, "", 0},
+		{"no fork", func(r *githubtest.Run) { r.Head, r.HeadID = "shop/app", 0 }, []githubtest.Pull{open}, "", 0},
+	} {
+		s := githubtest.New(t, clock)
+		s.Pulls = test.pulls
+		run := githubtest.Run{Event: "pull_request", Branch: "patch", SHA: "feed", Head: "eve/app", HeadID: 666, Created: clock().Add(-72 * time.Hour)}
+		if test.edit != nil {
+			test.edit(&run)
+		}
+		made := s.AddRun(run)
+		line := fmt.Appendf(nil, `{"id":"x","repository":"shop/app","branch":"main","pull_request":"1","start":%q,"steps":[{"name":"RUN a","duration_seconds":1}]}`,
+			clock().Add(-72*time.Hour).Format(time.RFC3339))
+		s.AddArtifact(made, "buildregress", line)
+		s.AddJob(made, "image", 3, 60)
+		o := options(t, s, made.GetID())
+		o.Pulls = NewPulls(o.Client, clock)
+		for _, source := range []fetch.Source{OpenRecords(o), OpenSteps(o)} {
+			builds, problems, err := source.Builds(t.Context(), fetch.Selector{})
+			if err != nil || len(builds) != 1 || len(problems) > 0 {
+				t.Fatal(test.name, builds, problems, err)
+			}
+			b := &builds[0]
+			if b.PullRequest != test.want || b.Repository != run.Head || b.Revision != "feed" || b.Branch != "patch" || !strings.HasPrefix(b.URL, made.GetHTMLURL()) {
+				t.Errorf("%s: it is taken for %+v", test.name, b.Origin)
+			}
+		}
+		if n := s.Asked("GET", "/pulls"); n != test.calls {
+			t.Errorf("%s: asked for pull requests %d times, want %d", test.name, n, test.calls)
+		}
+	}
+}
+
+// A pull request that cannot be asked for costs no build.
+func TestPullThatIsNotTold(t *testing.T) {
+	s := githubtest.New(t, clock)
+	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "patch", Head: "eve/app", HeadID: 666, Created: began})
+	s.AddArtifact(run, "shop~app~AAAAAA.dockerbuild", recording(t, 0))
+	s.Fault = refusing("/pulls", 403)
+	builds, problems, err := OpenRecords(options(t, s, run.GetID())).Builds(t.Context(), fetch.Selector{})
+	if err != nil || len(builds) != 1 || len(problems) != 1 || !errors.Is(problems[0], ErrDenied) {
+		t.Fatal(builds, problems, err)
 	}
 }
