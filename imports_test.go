@@ -32,7 +32,7 @@ func mayImport(folder, path string) bool {
 }
 
 // knowGitHub are the folders that may know how GitHub is talked to.
-var knowGitHub = []string{".", "fetch/github", "fetch/github/githubtest", "report/github"}
+var knowGitHub = []string{".", "fetch/github", "report/github"}
 
 // ambient is what only the root package takes from the system.
 var ambient = map[string][]string{

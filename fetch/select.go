@@ -34,5 +34,5 @@ func Join(a, b *detect.History, q Query) *detect.History {
 // pull request.
 type Branch struct{ Repository, Branch, PullRequest string }
 
-// BranchOf is the line that b is on.
+// BranchOf is what b was built on.
 func BranchOf(b *detect.Build) Branch { return Branch{b.Repository, b.Branch, b.PullRequest} }

@@ -206,11 +206,11 @@ func (s *source) download(ctx context.Context, a *gh.Artifact) ([]byte, error) {
 // get gets what is at a signed address. One that takes for ever is not worth the
 // time of all the others.
 func (s *source) get(all context.Context, address string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(all, s.patience)
+	ctx, cancel := s.limitDownload(all)
 	defer cancel()
 	data, err := s.getWithin(ctx, address)
 	if err != nil && ctx.Err() != nil && all.Err() == nil {
-		return nil, fmt.Errorf("not there after %v", s.patience)
+		return nil, fmt.Errorf("not there after %v", patience)
 	}
 	return data, err
 }

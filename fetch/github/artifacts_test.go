@@ -10,12 +10,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/buildregress/buildregress/fetch"
-	"github.com/buildregress/buildregress/fetch/github/githubtest"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // What an artifact holds can be anything.
@@ -58,7 +57,7 @@ func TestArtifacts(t *testing.T) {
 		{name: "of another name", content: recording(t, 0), edit: func(a *gh.Artifact) { a.Name = gh.String("coverage") }, note: "no build record is among"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := githubtest.New(t)
+			s := githubtest.New(t, clock)
 			run := s.AddRun(githubtest.Run{Created: began})
 			a := s.AddArtifact(run, "shop~app~AAAAAA.dockerbuild", test.content)
 			if test.edit != nil {
@@ -85,7 +84,7 @@ func TestArtifacts(t *testing.T) {
 // An artifact of 200 MB that passes for a small one is not read to its end.
 func TestLargerThanItSays(t *testing.T) {
 	for _, header := range []string{"Content-Length", "X-Nothing"} {
-		s := githubtest.New(t)
+		s := githubtest.New(t, clock)
 		run := s.AddRun(githubtest.Run{Created: began})
 		s.AddArtifact(run, "shop~app~AAAAAA.dockerbuild", []byte("x"))
 		r := OpenRecords(options(t, s, pull(t, s).GetID()))
@@ -115,7 +114,7 @@ func TestLargerThanItSays(t *testing.T) {
 // Artifacts that are each as large as one may be are not all held, and those of a
 // pull request do not take the room of the base's.
 func TestTooMuchInAll(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 3)
 	run := pull(t, s)
 	steps := strings.Repeat(`{"name":"RUN a","duration_seconds":1},`, 99) + `{"name":"RUN b","duration_seconds":1}`
@@ -129,7 +128,7 @@ func TestTooMuchInAll(t *testing.T) {
 		t.Errorf("%d builds, %v, %v", len(builds), problems, err)
 	}
 	q := fetch.Query{Build: &builds[0], BaseBranch: "main", BaseRepository: "shop/app", Window: 50, Enough: 8}
-	q.Build.PullRequest, q.Build.Start = "7", time.Now()
+	q.Build.PullRequest, q.Build.Start = "7", clock()
 	r.Pipeline = "named by hand" // so that nothing is left out for its name
 	h, err := r.History(t.Context(), q)
 	if err != nil || !strings.Contains(fmt.Sprint(h.Notes), errTooMany.Error()) || strings.Contains(fmt.Sprint(h.Notes), "not read") {

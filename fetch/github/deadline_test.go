@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
-	"github.com/buildregress/buildregress/fetch/github/githubtest"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // A timed context is one whose time is over when over is closed.
@@ -48,12 +48,12 @@ func (c *countdown) Put(ctx context.Context, origin, id string, list []detect.Bu
 // When the time is up, there is a smaller history and no error; the caller's own
 // end is one.
 func TestSlowServer(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 20)
 	r := OpenRecords(options(t, s, pull(t, s).GetID()))
 	q := query(t, r)
 	over := make(chan struct{})
-	r.limit = func(ctx context.Context) (context.Context, context.CancelFunc) {
+	r.limitHistory = func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithCancel(timed{ctx, over})
 	}
 	kept := &countdown{over: over}
@@ -83,7 +83,7 @@ func TestReserve(t *testing.T) {
 	r := OpenRecords(Options{Reserve: time.Minute})
 	outer, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
-	inner, cancel := r.limit(outer)
+	inner, cancel := r.limitHistory(outer)
 	defer cancel()
 	end, _ := outer.Deadline()
 	if early, ends := inner.Deadline(); !ends || end.Sub(early) != time.Minute {
@@ -93,12 +93,17 @@ func TestReserve(t *testing.T) {
 
 // A download that never ends is left out, and the others are had.
 func TestStalledDownload(t *testing.T) {
-	t.Parallel()
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 10)
 	r := OpenRecords(options(t, s, pull(t, s).GetID()))
 	q := query(t, r)
-	r.patience = 5 * time.Second
+	over := make(chan struct{})
+	r.limitDownload = func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithCancel(timed{ctx, over})
+	}
+	others := &countdown{over: over}
+	others.left.Store(9)
+	r.Cache = others
 	stalled := fmt.Sprint("/", s.Artifacts[3].GetID())
 	s.BlobFault = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path != stalled {
@@ -110,7 +115,7 @@ func TestStalledDownload(t *testing.T) {
 		return true
 	}
 	h, err := r.History(t.Context(), q)
-	if err != nil || len(h.Base) != 9 || !strings.Contains(fmt.Sprint(h.Notes), "1 could not be had (not there after 5s)") {
+	if err != nil || len(h.Base) != 9 || !strings.Contains(fmt.Sprint(h.Notes), "1 could not be had (not there after 30s)") {
 		t.Errorf("%v, %+v", err, h)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
-	"github.com/buildregress/buildregress/fetch/github/githubtest"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // refusing refuses requests whose path holds a text.
@@ -60,7 +60,7 @@ func cut(w http.ResponseWriter, r *http.Request) bool {
 // Whatever GitHub answers, the check goes on with what could be had and says so,
 // or says what to do about it; it neither hangs nor tells secrets.
 func TestFaults(t *testing.T) {
-	later := fmt.Sprint(time.Now().Add(30 * time.Minute).Unix())
+	later := fmt.Sprint(clock().Add(30 * time.Minute).Unix())
 	for _, test := range []struct {
 		name      string
 		fault     func(http.ResponseWriter, *http.Request) bool // of the API
@@ -171,7 +171,7 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := githubtest.New(t)
+			s := githubtest.New(t, clock)
 			addMain(t, s, 0, 10)
 			r := OpenRecords(options(t, s, pull(t, s).GetID()))
 			q := query(t, r)
@@ -208,7 +208,7 @@ func (*full) Put(context.Context, string, string, []detect.Build) error {
 
 // A shelf in trouble costs time, and no builds.
 func TestBrokenShelf(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 10)
 	o := options(t, s, pull(t, s).GetID())
 	r := OpenRecords(o)
@@ -226,7 +226,7 @@ func TestBrokenShelf(t *testing.T) {
 // A request that changes something is not made twice because nobody knows whether
 // it was done.
 func TestDeedsAreNotRepeated(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	for _, test := range []struct {
 		method string
 		status int
@@ -240,7 +240,7 @@ func TestDeedsAreNotRepeated(t *testing.T) {
 		{"POST", 403, nil, 1},
 	} {
 		s.Fault = refusing("", test.status, test.header...)
-		s.Calls()
+		s.Requests()
 		c := options(t, s, 0).Client
 		r, err := c.NewRequest(test.method, "repos/shop/app/issues/1/comments", map[string]string{"body": "x"})
 		if err != nil {
@@ -249,7 +249,7 @@ func TestDeedsAreNotRepeated(t *testing.T) {
 		if _, err := c.Do(t.Context(), r, nil); err == nil {
 			t.Errorf("%s, %d: no error", test.method, test.status)
 		}
-		if n := len(s.Calls()); n != test.want {
+		if n := len(s.Requests()); n != test.want {
 			t.Errorf("%s, %d: %d requests, want %d", test.method, test.status, n, test.want)
 		}
 	}
@@ -257,14 +257,14 @@ func TestDeedsAreNotRepeated(t *testing.T) {
 
 // A repository that is gone, or was never there, is told as such.
 func TestNoRepository(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	o := options(t, s, 5)
 	o.Name = "gone"
 	_, _, err := OpenRecords(o).Builds(t.Context(), fetch.Selector{})
 	if !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), "shop/gone: run 5") {
 		t.Errorf("%v", err)
 	}
-	_, err = OpenRecords(o).History(t.Context(), fetch.Query{Build: &detect.Build{Start: time.Now()}, BaseBranch: "main", Window: 5})
+	_, err = OpenRecords(o).History(t.Context(), fetch.Query{Build: &detect.Build{Start: clock()}, BaseBranch: "main", Window: 5})
 	if !errors.Is(err, ErrDenied) {
 		t.Errorf("%v", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/buildregress/buildregress/fetch/httpclient"
 )
 
 // A policy says which requests are made again, and when.
@@ -62,23 +64,18 @@ func (p policy) limit(resp *http.Response) (wait time.Duration, limited bool) {
 	default:
 		return 0, false
 	}
-	now := p.now()
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		now = date // the server's clock is the one that its times are by
-	}
-	if after := resp.Header.Get("Retry-After"); after != "" {
-		if seconds, err := strconv.Atoi(after); err == nil && seconds >= 0 {
-			return time.Duration(min(seconds, 1<<30)) * time.Second, true
-		}
-		if at, err := http.ParseTime(after); err == nil {
-			return max(at.Sub(now), 0), true
-		}
+	if wait, told := httpclient.RetryAfter(resp.Header, p.now()); told {
+		return wait, true
 	}
 	if resp.StatusCode == http.StatusServiceUnavailable {
 		return 0, false
 	}
 	if resp.Header.Get("X-RateLimit-Remaining") == "0" {
 		if reset, err := strconv.ParseInt(resp.Header.Get("X-RateLimit-Reset"), 10, 64); err == nil {
+			now := p.now()
+			if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+				now = date // the server's clock is the one that its times are by
+			}
 			return max(time.Unix(reset, 0).Sub(now), 0), true
 		}
 		return longestWait + 1, true

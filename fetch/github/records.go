@@ -30,7 +30,7 @@ func OpenRecords(o Options) *Records {
 // and the newest of the build's own branch or pull request. Where a rate limit or
 // the time ends that early, the history is smaller, and says so.
 func (s *Records) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
-	inner, cancel := s.limit(ctx)
+	inner, cancel := s.limitHistory(ctx)
 	defer cancel()
 	tally := &tally{}
 	l, err := s.list(inner, q)

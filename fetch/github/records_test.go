@@ -12,13 +12,13 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/buildregress/buildregress/fetch"
-	"github.com/buildregress/buildregress/fetch/github/githubtest"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // The history is the same wherever it comes from, and what was fetched before is
 // not fetched again.
 func TestHistory(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 30)
 	o := options(t, s, pull(t, s).GetID())
 	o.Cache = &shelf{}
@@ -26,7 +26,7 @@ func TestHistory(t *testing.T) {
 		name        string
 		calls, gets int
 	}{{"cold", 37, 31}, {"warm", 6, 0}} {
-		s.Calls()
+		s.Requests()
 		gets := s.Gets()
 		h, err := history(t, o)
 		if err != nil {
@@ -40,7 +40,7 @@ func TestHistory(t *testing.T) {
 				t.Errorf("%s: build %d is of %s, %s, %s, %s", kind.name, i, b.Branch, b.Repository, b.Revision, b.URL)
 			}
 		}
-		if calls := s.Calls(); len(calls) != kind.calls || s.Gets()-gets != kind.gets {
+		if calls := s.Requests(); len(calls) != kind.calls || s.Gets()-gets != kind.gets {
 			t.Errorf("%s: %d requests and %d downloads, want %d and %d\n%s", kind.name, len(calls), s.Gets()-gets, kind.calls, kind.gets, strings.Join(calls, "\n"))
 		}
 	}
@@ -55,7 +55,7 @@ func TestPages(t *testing.T) {
 		most   int // requests
 	}{{"none beside", 0, 31 + 2 + 5 + 5}, {"many beside", 9, 31 + 2 + 5 + 32}} {
 		t.Run(test.name, func(t *testing.T) {
-			s := githubtest.New(t)
+			s := githubtest.New(t, clock)
 			s.PerPage = 10
 			for n := range 30 {
 				run := s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)})
@@ -68,7 +68,7 @@ func TestPages(t *testing.T) {
 			if err != nil || len(h.Base) != 30 {
 				t.Fatalf("%d builds, %v", len(h.Base), err)
 			}
-			if n := len(s.Calls()); n > test.most {
+			if n := len(s.Requests()); n > test.most {
 				t.Errorf("%d requests, want at most %d", n, test.most)
 			}
 		})
@@ -77,7 +77,7 @@ func TestPages(t *testing.T) {
 
 // A window of builds is enough, and it is always the same.
 func TestWindow(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 30)
 	o := options(t, s, pull(t, s).GetID())
 	var first []string
@@ -115,6 +115,8 @@ func TestWhoIsBase(t *testing.T) {
 		{name: "by hand", run: githubtest.Run{Event: "workflow_dispatch"}, want: 1},
 		{name: "merge queue", run: githubtest.Run{Event: "merge_group", Branch: "gh-readonly-queue/main/pr-3-abc"}, want: 1},
 		{name: "merge queue of another", run: githubtest.Run{Event: "merge_group", Branch: "gh-readonly-queue/next/pr-3-abc"}},
+		{name: "merge queue of one below", run: githubtest.Run{Event: "merge_group", Branch: "gh-readonly-queue/main/next/pr-3-abc"}},
+		{name: "merge queue of nothing", run: githubtest.Run{Event: "merge_group", Branch: "gh-readonly-queue/main/abc"}},
 		{name: "a fork's main", run: githubtest.Run{Event: "pull_request", Head: "eve/app", HeadID: 666}},
 		{name: "a fork's main, privileged", run: githubtest.Run{Event: "pull_request_target", Head: "eve/app", HeadID: 666}},
 		{name: "a push to a fork", run: githubtest.Run{Head: "eve/app", HeadID: 666}},
@@ -128,7 +130,7 @@ func TestWhoIsBase(t *testing.T) {
 		{name: "later than the build", run: githubtest.Run{Created: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := githubtest.New(t)
+			s := githubtest.New(t, clock)
 			if test.run.Created.IsZero() {
 				test.run.Created = began
 			}
@@ -153,7 +155,7 @@ func TestWhoIsBase(t *testing.T) {
 // The newest five earlier runs of the pull request are evidence, those that a
 // check failed too, and the earlier attempts of this one.
 func TestEvidence(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 10)
 	add := func(n int, r githubtest.Run) *gh.WorkflowRun {
 		if r.Event == "" {
@@ -198,7 +200,7 @@ func TestEvidence(t *testing.T) {
 
 // However much a pull request's runs leave, there is a baseline.
 func TestManyOfAPullRequest(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 10)
 	for n := range 5 {
 		run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "slow", Created: began.Add(time.Duration(20+n) * time.Hour)})
@@ -214,7 +216,7 @@ func TestManyOfAPullRequest(t *testing.T) {
 
 // A run that is deleted between two requests costs no more than itself.
 func TestDeletedRun(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 10)
 	for n := range 300 { // so that each run is asked for
 		s.AddArtifact(s.AddRun(githubtest.Run{Branch: "x", Created: began.Add(time.Duration(20+n) * time.Hour)}), "coverage", nil)
@@ -238,7 +240,7 @@ func TestDeletedRun(t *testing.T) {
 // A record that a pull request copied from main takes nothing from the baseline,
 // and is no evidence.
 func TestCopiedRecord(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 10)
 	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "slow", Created: began.Add(20 * time.Hour)})
 	s.AddArtifact(run, "shop~app~CCCCCC.dockerbuild", recording(t, 9))
@@ -255,7 +257,7 @@ func TestCopiedRecord(t *testing.T) {
 
 // Of a run that was made again, what the superseded attempt built is left out.
 func TestAttempts(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	again := s.AddRun(githubtest.Run{Created: began, Started: began.Add(time.Hour), Attempt: 2})
 	s.AddArtifact(again, "shop~app~AAAAAA.dockerbuild", recording(t, 1)).CreatedAt = &gh.Timestamp{Time: began.Add(time.Minute)}
 	s.AddArtifact(again, "shop~app~BBBBBB.dockerbuild", recording(t, 2))

@@ -31,9 +31,11 @@ func isOwn(r *gh.WorkflowRun) bool {
 
 // isBase tells whether a run is a successful one of the base branch itself.
 func isBase(r *gh.WorkflowRun, branch string) bool {
-	onBranch := r.GetHeadBranch() == branch && r.GetEvent() != mergeGroup ||
-		r.GetEvent() == mergeGroup && strings.HasPrefix(r.GetHeadBranch(), "gh-readonly-queue/"+branch+"/")
-	return isOwn(r) && onBranch && slices.Contains(baseEvents, r.GetEvent()) && r.GetConclusion() == "success"
+	on := r.GetHeadBranch()
+	if r.GetEvent() == mergeGroup {
+		on, _ = fetch.MergeQueueTarget(on)
+	}
+	return isOwn(r) && on == branch && slices.Contains(baseEvents, r.GetEvent()) && r.GetConclusion() == "success"
 }
 
 // baseRuns are the newest of the base branch that began before a time, newest

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/buildregress/buildregress/fetch/github/githubtest"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // tellsNothing checks that no secret is in a text.
@@ -31,7 +31,7 @@ func TestTokenStays(t *testing.T) {
 	defer elsewhere.Close()
 	for _, path := range []string{"/workflows/", "/actions/artifacts", "/zip"} {
 		for _, status := range []int{301, 302, 307, 308} {
-			s := githubtest.New(t)
+			s := githubtest.New(t, clock)
 			addMain(t, s, 0, 2)
 			r := OpenRecords(options(t, s, pull(t, s).GetID()))
 			q := query(t, r)
@@ -59,7 +59,7 @@ func TestSignaturesStay(t *testing.T) {
 		"by the blob store": func(s *githubtest.Server) *func(http.ResponseWriter, *http.Request) bool { return &s.BlobFault },
 	} {
 		for _, to := range []string{broken, "http://127.0.0.1:1/a?sig=secret", "ftp://host.invalid/a?sig=secret", "/\x00?sig=secret"} {
-			s := githubtest.New(t)
+			s := githubtest.New(t, clock)
 			addMain(t, s, 0, 1)
 			r := OpenRecords(options(t, s, pull(t, s).GetID()))
 			q := query(t, r)

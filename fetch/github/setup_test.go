@@ -14,7 +14,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/file"
-	"github.com/buildregress/buildregress/fetch/github/githubtest"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 const recordings = "../../testdata/builds/alpha/dockerbuild"
@@ -36,9 +36,9 @@ func options(t testing.TB, s *githubtest.Server, run int64) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := Access{API: api, Token: githubtest.Token, Agent: "test", Now: time.Now, Pause: time.Millisecond}
+	a := Access{API: api, Token: githubtest.Token, Agent: "test", Now: clock, Pause: time.Millisecond}
 	return Options{
-		Owner: "shop", Name: "app", Client: NewClient(a), Download: NewDownloader(a), Now: time.Now,
+		Owner: "shop", Name: "app", Client: NewClient(a), Download: NewDownloader(a), Now: clock,
 		Workflow: githubtest.Workflow, Run: run,
 	}
 }
@@ -47,7 +47,10 @@ func options(t testing.TB, s *githubtest.Server, run int64) Options {
 // time of theirs; runs are dated before them, as they have to be.
 var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// A shelf is a fetch.Shelf in memory.
+// clock tells a moment after the recordings were made.
+func clock() time.Time { return time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC) }
+
+// A shelf is a fetch.Cache in memory.
 type shelf struct {
 	mu   sync.Mutex
 	held map[string][]detect.Build

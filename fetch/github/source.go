@@ -34,6 +34,7 @@ type Options struct {
 	Download    *http.Client     // for addresses that carry their own signature
 	Now         func() time.Time // the clock
 	Cache       fetch.Cache      // keeps what was fetched; nil for none
+	Pulls       *Pulls           // of the same client; nil to find them anew
 
 	// Workflow is the name of the file of the workflow whose runs are compared, ""
 	// for all of the repository.
@@ -62,10 +63,11 @@ type Options struct {
 // A source is a repository's runs.
 type source struct {
 	Options
-	patience time.Duration // for one download
-	most     int           // steps of a list of artifacts
-	// limit bounds the time that may be spent on a history.
-	limit    func(context.Context) (context.Context, context.CancelFunc)
+	most int // steps of a list of artifacts
+	// limitHistory bounds the time that may be spent on a history, limitDownload that
+	// of one download.
+	limitHistory, limitDownload func(context.Context) (context.Context, context.CancelFunc)
+
 	decoding sync.Mutex // one at a time: a large record takes memory
 	keeping  sync.Mutex // of what is put on the shelf
 	trouble  error      // of the shelf, the first
@@ -73,8 +75,14 @@ type source struct {
 
 // set makes s a source.
 func (s *source) set(o Options) {
-	s.Options, s.patience, s.most = o, patience, maxHeld
-	s.limit = func(ctx context.Context) (context.Context, context.CancelFunc) {
+	s.Options, s.most = o, maxHeld
+	if s.Pulls == nil {
+		s.Pulls = NewPulls(o.Client, o.Now)
+	}
+	s.limitDownload = func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, patience)
+	}
+	s.limitHistory = func(ctx context.Context) (context.Context, context.CancelFunc) {
 		if deadline, ends := ctx.Deadline(); ends {
 			return context.WithDeadline(ctx, deadline.Add(-o.Reserve))
 		}

@@ -56,6 +56,11 @@ func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, [
 	if err != nil {
 		return nil, nil, err
 	}
+	var problems []error
+	pull, err := s.pullOf(ctx, run)
+	if err != nil {
+		problems = append(problems, err)
+	}
 	live := s.live(list)
 	var builds []detect.Build
 	odd := 0
@@ -68,7 +73,7 @@ func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, [
 			continue
 		}
 		odd += n
-		s.identifyJob(&b, run, "")
+		s.identifyJob(&b, run, pull)
 		if job == live {
 			own := ownStep{before: len(b.Steps)}
 			for _, step := range job.Steps {
@@ -81,7 +86,6 @@ func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, [
 		}
 		builds = append(builds, s.trimmed(b))
 	}
-	var problems []error
 	if odd > 0 {
 		problems = append(problems, fmt.Errorf("%s: run %d: %s", s.shown(), run.GetID(), oddTimes(odd)))
 	}
@@ -196,7 +200,7 @@ func runsUs(name string) bool { return strings.Contains(strings.ToLower(name), "
 // History finds the same job in the newest successful runs of the base branch,
 // and in the newest of the build's own branch or pull request.
 func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
-	inner, cancel := s.limit(ctx)
+	inner, cancel := s.limitHistory(ctx)
 	defer cancel()
 	t := &tally{what: "runs"}
 	b := q.Build

@@ -13,7 +13,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
-	"github.com/buildregress/buildregress/fetch/github/githubtest"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // A task is a step of a job: its name, how long it takes in seconds, and what
@@ -60,7 +60,7 @@ func named(b *detect.Build) (out []string) {
 // However an address writes the repository, its builds are of one: those of main
 // are on the same line as the one to be judged.
 func TestStepsOfARepositoryByAnotherName(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	for n := range 12 {
 		addJob(s, s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)}), "image", usual(n)...)
 	}
@@ -82,7 +82,7 @@ func TestStepsOfARepositoryByAnotherName(t *testing.T) {
 // The job that runs us is judged as far as it has come, against the same part of
 // the same job in earlier runs.
 func TestLiveJob(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	for n := range 12 {
 		run := s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)})
 		addJob(s, run, "image", usual(n)...)
@@ -95,7 +95,7 @@ func TestLiveJob(t *testing.T) {
 	o.Job, o.Runner = "build", "runner of image" // the job has a name besides its key
 	o.Cache = &shelf{}
 	for _, calls := range []int{2 + 3 + 12, 2 + 3} { // cold, and with all that was kept
-		s.Calls()
+		s.Requests()
 		steps := OpenSteps(o)
 		builds, problems, err := steps.Builds(t.Context(), fetch.Selector{})
 		if err != nil || len(problems) > 0 || len(builds) != 1 {
@@ -122,7 +122,7 @@ func TestLiveJob(t *testing.T) {
 		if h.Base[0].Duration != 99*time.Second {
 			t.Errorf("a build took %v", h.Base[0].Duration)
 		}
-		if got := len(s.Calls()); got != calls {
+		if got := len(s.Requests()); got != calls {
 			t.Errorf("%d requests, want %d", got, calls)
 		}
 		result := detect.Judge(b, h, detect.Policy{Thresholds: detect.DefaultThresholds})
@@ -134,7 +134,7 @@ func TestLiveJob(t *testing.T) {
 
 // Seconds more or less are no slowdown where the clock counts in them.
 func TestWholeSeconds(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	for n := range 20 {
 		run := s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)})
 		addJob(s, run, "image", task{"Build", 1, ""}, task{"Test", 1, ""}, task{"Scan", 2, ""})
@@ -157,7 +157,7 @@ func TestWholeSeconds(t *testing.T) {
 
 // GitHub's clocks are several, and some steps have no times.
 func TestClockQuirks(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	run := s.AddRun(githubtest.Run{Created: began})
 	job := addJob(s, run, "image", task{"Early", 3, ""}, task{"Build", 60, ""}, task{"Backwards", 1, ""}, task{"Timeless", 1, ""}, task{"Year one", 1, ""}, task{"Twice", 1, ""}, task{"Twice", 5, ""}, task{"Run buildregress/buildregress@v1", 2, ""}, task{"Last", 2, ""})
 	early := job.GetStartedAt().Add(-time.Second)
@@ -189,7 +189,7 @@ func TestClockQuirks(t *testing.T) {
 
 // Jobs that failed are told as such, and are no history.
 func TestFailedJobs(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	run := s.AddRun(githubtest.Run{Created: began, Conclusion: "failure"})
 	for _, conclusion := range []string{"failure", "cancelled", "timed_out", "success", "neutral"} {
 		addJob(s, run, conclusion, task{"Build", 9, ""}, task{"Test", 3, conclusion}).Conclusion = gh.String(conclusion)
@@ -210,7 +210,7 @@ func TestFailedJobs(t *testing.T) {
 
 // A name that a pull request gave a step is shown as text, and without secrets.
 func TestHostileStepNames(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	run := s.AddRun(githubtest.Run{Created: began})
 	addJob(s, run, "\xff"+strings.Repeat("x", 5000), task{"Run curl -H 'Authorization: Bearer " + githubtest.Token + "'", 9, ""}, task{"", 1, ""}, task{strings.Repeat("y", 1<<20), 1, ""})
 	builds, _, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Selector{})
@@ -227,7 +227,7 @@ func TestHostileStepNames(t *testing.T) {
 
 // A limit while runs are asked for leaves a smaller history that says so.
 func TestStepsLimit(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	for n := range 12 {
 		addJob(s, s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)}), "image", usual(n)...)
 	}
@@ -260,7 +260,7 @@ func TestStepsLimit(t *testing.T) {
 
 // Earlier runs of the pull request are evidence, failed ones too.
 func TestStepsEvidence(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	for n := range 12 {
 		addJob(s, s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)}), "image", usual(n)...)
 	}

@@ -34,6 +34,10 @@ func (s *Records) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build,
 		results[i] = s.result(ctx, artifacts[i], kept, &room)
 		return true
 	})
+	pull, err := s.pullOf(ctx, run)
+	if err != nil {
+		problems = append(problems, err)
+	}
 	for i, r := range results {
 		name := artifacts[i].GetName()
 		problems = append(problems, r.warnings...)
@@ -42,7 +46,7 @@ func (s *Records) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build,
 			continue
 		}
 		for _, b := range r.builds {
-			s.identify(&b, run, "")
+			s.identify(&b, run, pull)
 			builds = append(builds, made{b, isOlder(artifacts[i], run)})
 		}
 	}

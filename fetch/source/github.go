@@ -20,6 +20,7 @@ import (
 type GitHub struct {
 	Client   *gh.Client
 	Download *http.Client // for addresses outside of the API
+	Pulls    *github.Pulls
 }
 
 // NewGitHub reaches GitHub, or its like at the address of another API, as the owner of
@@ -33,7 +34,8 @@ func NewGitHub(address, token, tokenName string, now func() time.Time) (*GitHub,
 		return nil, &AddressError{"the token for GitHub holds what no token does", tokenName + " is to hold it and nothing else"}
 	}
 	a := github.Access{API: api, Token: token, Agent: "buildregress", Now: now}
-	return &GitHub{github.NewClient(a), github.NewDownloader(a)}, nil
+	client := github.NewClient(a)
+	return &GitHub{client, github.NewDownloader(a), github.NewPulls(client, now)}, nil
 }
 
 // GitHubOptions say how GitHub is reached, and which run of a workflow is meant.
@@ -79,7 +81,7 @@ func githubOptions(o *Options, address string) (github.Options, error) {
 		return github.Options{}, err
 	}
 	to := github.Options{
-		Owner: owner, Name: name, Client: hub.Client, Download: hub.Download, Now: o.Now, Cache: o.Cache,
+		Owner: owner, Name: name, Client: hub.Client, Download: hub.Download, Pulls: hub.Pulls, Now: o.Now, Cache: o.Cache,
 		Pipeline: o.Pipeline, Normalize: fetch.Normalize, Reserve: min(o.Timeout/4, 15*time.Second),
 	}
 	to.Progress = func(n int) (read, done func()) {

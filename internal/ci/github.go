@@ -61,23 +61,14 @@ func githubIdentity(e Env) Identity {
 		}
 	}
 	if e("GITHUB_EVENT_NAME") == mergeGroup || event.WorkflowRun != nil && event.WorkflowRun.Event == mergeGroup {
-		id.BaseBranch = cmp.Or(id.BaseBranch, queueTarget(id.Branch))
+		target, _ := fetch.MergeQueueTarget(id.Branch)
+		id.BaseBranch = cmp.Or(id.BaseBranch, target)
 	}
 	id.BaseBranch = cmp.Or(id.BaseBranch, event.Repository.DefaultBranch)
 	return id
 }
 
 const mergeGroup = "merge_group" // the event of a merge queue
-
-// queueTarget is the branch that a branch of a merge queue is to be merged into:
-// "main" for "gh-readonly-queue/main/pr-7-3f9c2ab".
-func queueTarget(branch string) string {
-	rest, queued := strings.CutPrefix(branch, "gh-readonly-queue/")
-	if end := strings.LastIndex(rest, "/pr-"); queued && end > 0 {
-		return rest[:end]
-	}
-	return ""
-}
 
 // gitea reads the same variables: its runs are only found elsewhere.
 func gitea(e Env) Identity {

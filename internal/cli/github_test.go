@@ -14,9 +14,9 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/fetch/file"
-	"github.com/buildregress/buildregress/fetch/github/githubtest"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // onGithub runs buildregress in a workflow of a fake GitHub, in an empty folder,
@@ -75,7 +75,7 @@ var recordedAt = time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
 
 // shopWithMain is a GitHub with thirty runs of main.
 func shopWithMain(t *testing.T) *githubtest.Server {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	for n := range 30 {
 		run := s.AddRun(githubtest.Run{Created: firstRun.Add(time.Duration(n) * time.Hour)})
 		_, data := recorded(t, n)
@@ -107,7 +107,7 @@ func TestGithubBaseline(t *testing.T) {
 // out of, and that merge: it is a build of the fork's branch all the same, and the
 // earlier ones of that are its evidence, not those of a branch of the same name here.
 func TestGithubForkInItsOwnRun(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	build := func(id string, ago time.Duration) []byte {
 		return fmt.Appendf(nil, `{"id":%q,"pipeline":"shop/app Dockerfile","repository":"https://github.com/shop/app","revision":"merge","start":%q,"steps":[{"name":"RUN a","duration_seconds":9}]}`,
 			id, recordedAt.Add(-ago).UTC().Format(time.RFC3339))
@@ -147,8 +147,10 @@ func TestGithubWorkflowRun(t *testing.T) {
 		Event: "pull_request", Branch: "main", SHA: "feed", Head: "eve/app", HeadID: 666, Created: firstRun.Add(time.Hour * 100),
 	})
 	s.AddArtifact(run, "shop~app~EEEEEE.dockerbuild", data)
-	s.AddPull(7, "main", "eve/app", "main", "feed")
-	s.AddPull(8, "main", "eve/app", "main", "another")
+	s.Pulls = []githubtest.Pull{
+		{Number: 7, Base: "main", Head: "eve/app", Branch: "main", SHA: "feed"},
+		{Number: 8, Base: "main", Head: "eve/app", Branch: "main", SHA: "another"},
+	}
 	event := eventFile(t, fmt.Sprintf(`{"workflow_run":{"id":%d,"path":".github/workflows/ci.yml","event":"pull_request","head_sha":"feed","head_branch":"main",
 		"head_repository":{"full_name":"eve/app"},"pull_requests":[]},"repository":{"full_name":"shop/app","default_branch":"main"}}`, run.GetID()))
 	code, stdout, stderr := onGithub(t, s, map[string]string{
@@ -173,7 +175,7 @@ func TestGithubWorkflowRun(t *testing.T) {
 //
 //	go test -run TestGithubCost -v .
 func TestGithubCost(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	for n := range 50 {
 		run := s.AddRun(githubtest.Run{Created: firstRun.Add(time.Duration(n) * time.Hour)})
 		_, data := recorded(t, n%44) // 44 is judged
@@ -199,7 +201,7 @@ func TestGithubCost(t *testing.T) {
 	} {
 		wait := func(http.ResponseWriter, *http.Request) bool { time.Sleep(test.latency); return false }
 		s.Fault, s.BlobFault = wait, wait
-		s.Calls()
+		s.Requests()
 		gets, began := s.Gets(), time.Now()
 		_, stdout, stderr := onGithub(t, s, map[string]string{"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event},
 			append([]string{"check", "--baseline", "github://shop/app", "--store", "sqlite:" + filepath.Join(folder, test.store), "--comment", "never", "--check-run", "never", slow}, sensitive...)...)
@@ -208,7 +210,7 @@ func TestGithubCost(t *testing.T) {
 		if err := json.Unmarshal([]byte(stdout), &report); err != nil {
 			t.Fatalf("%v: %s%s", err, stdout, stderr)
 		}
-		calls := len(s.Calls())
+		calls := len(s.Requests())
 		t.Logf("%s: %d requests to the API, %d downloads, %d builds, %.2f s", test.name, calls, s.Gets()-gets, report.Results[0].Baseline.Builds, took.Seconds())
 		if calls != test.calls || s.Gets()-gets != test.downloads || report.Results[0].Baseline.Builds != test.builds {
 			t.Errorf("%s: want %d requests, %d downloads, %d builds\n%s", test.name, test.calls, test.downloads, test.builds, stderr)
@@ -272,7 +274,7 @@ func TestGithubTrouble(t *testing.T) {
 
 // Where GitHub keeps no records, the steps of the job that runs us are judged.
 func TestGithubSteps(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	for n := range 20 {
 		run := s.AddRun(githubtest.Run{Created: firstRun.Add(time.Duration(n) * time.Hour)})
 		s.AddJob(run, "image", 3, 60+n%5, 30+n%3)
@@ -302,7 +304,7 @@ func TestGithubSteps(t *testing.T) {
 
 // Within the job that builds, its record is not there yet.
 func TestGithubTooEarly(t *testing.T) {
-	s := githubtest.New(t)
+	s := githubtest.New(t, clock)
 	run := s.AddRun(githubtest.Run{Status: "in_progress", Created: firstRun})
 	code, _, stderr := onGithub(t, s, map[string]string{"GITHUB_RUN_ID": fmt.Sprint(run.GetID())}, "check", "github://shop/app")
 	if code != command.ExitTrouble || !strings.Contains(stderr, "within the job give buildx:") {

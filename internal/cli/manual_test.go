@@ -15,7 +15,7 @@ import (
 
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
-	"github.com/buildregress/buildregress/testdata/fakegithub"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // pageOf is the text of a page of the manual, and README is one. The test goes on in the
@@ -58,7 +58,7 @@ func TestReadmeShowsTheComment(t *testing.T) {
 	code := Run(t.Context(), Process{
 		Args: []string{
 			"check", record + "/044.dockerbuild", "--baseline", record, "--store", "sqlite:" + filepath.Join(w.dir, "history.db"),
-			"--branch", "naps", "--pipeline", fakegithub.Repository, "--min-delta", "30ms", "--min-slowdown", "10%",
+			"--branch", "naps", "--pipeline", githubtest.Repository, "--min-delta", "30ms", "--min-slowdown", "10%",
 		},
 		Getenv: func(name string) string { return w.vars[name] }, Stdin: strings.NewReader(""), Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs},
 		Now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),

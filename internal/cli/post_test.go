@@ -17,7 +17,7 @@ import (
 	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/command"
-	"github.com/buildregress/buildregress/testdata/fakegithub"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 func TestPostsARegressionAndResolvesIt(t *testing.T) {
@@ -154,8 +154,8 @@ func TestTroubleWithGitHub(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorkflow(t)
-			w.github.Fault = func(_ *fakegithub.Server, rw http.ResponseWriter, r *http.Request) bool {
-				fakegithub.Refuse(rw, test.status, "no ::error::x")
+			w.github.Fault = func(rw http.ResponseWriter, r *http.Request) bool {
+				githubtest.Refuse(rw, test.status, "no ::error::x")
 				return true
 			}
 			stdout, stderr := w.check(test.code, 20, nil, "--comment", test.mode)
@@ -174,8 +174,8 @@ func TestWithoutAToken(t *testing.T) {
 	_, stderr := w.check(command.ExitVerdict, 20, slowCompile)
 	contains(t, "standard error", stderr, "warning: no comment: GITHUB_TOKEN is not set", "::error file=Dockerfile")
 	contains(t, "summary", w.file("GITHUB_STEP_SUMMARY"), "### Regressed")
-	if len(w.github.Journal) > 0 {
-		t.Errorf("asked for %q", w.github.Journal)
+	if asked := w.github.Requests(); len(asked) > 0 {
+		t.Errorf("asked for %q", asked)
 	}
 }
 
@@ -186,8 +186,8 @@ func TestNothingIsPostedElsewhere(t *testing.T) {
 		w := newWorkflow(t)
 		maps.Copy(w.vars, vars)
 		_, stderr := w.check(command.ExitVerdict, 20, slowCompile)
-		if len(w.github.Journal) > 0 || strings.Contains(stderr, "comment") {
-			t.Errorf("%v: asked for %q, said\n%s", vars, w.github.Journal, stderr)
+		if asked := w.github.Requests(); len(asked) > 0 || strings.Contains(stderr, "comment") {
+			t.Errorf("%v: asked for %q, said\n%s", vars, asked, stderr)
 		}
 		_, stderr = w.check(command.ExitTrouble, 20, slowCompile, "--comment", "always")
 		contains(t, "standard error", stderr, "error: no comment: no workflow of GitHub Actions runs this", "hint: with auto instead of always")
@@ -200,19 +200,19 @@ func TestNothingIsPostedElsewhere(t *testing.T) {
 // After the run of a fork, the pull request is that whose head was built, and none
 // that a build names.
 func TestPullRequestOfAnotherRun(t *testing.T) {
-	pull := fakegithub.Pull{Number: 9, HeadRepository: "fork/app", Ref: "main", SHA: headCommit, BaseRef: "main", State: "open"}
+	pull := githubtest.Pull{Number: 9, Base: "main", Head: "fork/app", Branch: "main", SHA: headCommit}
 	moved := pull
 	moved.SHA = strings.Repeat("b", 40)
 	for _, test := range []struct {
 		name  string
 		event string
-		pulls []fakegithub.Pull
+		pulls []githubtest.Pull
 		want  int // pull request, 0 for none
 	}{
-		{"its head", "pull_request", []fakegithub.Pull{moved, pull}, 9},
-		{"it has moved on", "pull_request", []fakegithub.Pull{moved}, 0},
+		{"its head", "pull_request", []githubtest.Pull{moved, pull}, 9},
+		{"it has moved on", "pull_request", []githubtest.Pull{moved}, 0},
 		{"none", "pull_request", nil, 0},
-		{"a push", "push", []fakegithub.Pull{pull}, 0},
+		{"a push", "push", []githubtest.Pull{pull}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorkflow(t)
@@ -372,7 +372,7 @@ func TestPostingWaitsAsAskedTo(t *testing.T) {
 	w := newWorkflow(t)
 	refused := map[string]bool{}
 	var over, early atomic.Bool
-	w.github.Fault = func(_ *fakegithub.Server, rw http.ResponseWriter, r *http.Request) bool {
+	w.github.Fault = func(rw http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPost || r.URL.Path == "/graphql" {
 			return false
 		}
@@ -388,7 +388,7 @@ func TestPostingWaitsAsAskedTo(t *testing.T) {
 		if strings.HasSuffix(r.URL.Path, "/check-runs") { // the other way to say it
 			status = http.StatusForbidden
 		}
-		fakegithub.Refuse(rw, status, "You have exceeded a secondary rate limit.")
+		githubtest.Refuse(rw, status, "You have exceeded a secondary rate limit.")
 		return true
 	}
 	w.check(command.ExitVerdict, 20, slowCompile)
@@ -401,9 +401,9 @@ func TestPostingWaitsAsAskedTo(t *testing.T) {
 // stands.
 func TestPostingDoesNotOutlastTheTimeout(t *testing.T) {
 	w := newWorkflow(t)
-	w.github.Fault = func(_ *fakegithub.Server, rw http.ResponseWriter, r *http.Request) bool {
+	w.github.Fault = func(rw http.ResponseWriter, r *http.Request) bool {
 		rw.Header().Set("Retry-After", "3600")
-		fakegithub.Refuse(rw, http.StatusTooManyRequests, "slow down")
+		githubtest.Refuse(rw, http.StatusTooManyRequests, "slow down")
 		return true
 	}
 	waited := time.AfterFunc(30*time.Second, func() { t.Error("it is waited for") })

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,16 +13,19 @@ import (
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/console"
-	"github.com/buildregress/buildregress/testdata/fakegithub"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // A workflow is a job on a GitHub of our own that judges builds.
 type workflow struct {
 	t      *testing.T
-	github *fakegithub.Server
+	github *githubtest.Server
 	dir    string
 	vars   map[string]string
 }
+
+// clock is that of the fake GitHub: after all builds of scripts and recordings.
+func clock() time.Time { return recordedAt }
 
 const headCommit = "3f9c2ab41d0e8857c1f0a9b2d3e4f50617283940"
 
@@ -31,12 +33,10 @@ const headCommit = "3f9c2ab41d0e8857c1f0a9b2d3e4f50617283940"
 // with ten builds of main behind it.
 func newWorkflow(t *testing.T) *workflow {
 	t.Helper()
-	w := &workflow{t: t, github: fakegithub.New(), dir: t.TempDir()}
-	srv := httptest.NewServer(w.github)
-	t.Cleanup(srv.Close)
+	w := &workflow{t: t, github: githubtest.New(t, clock), dir: t.TempDir()}
 	w.write("main.jsonl", clitest.Builds(0, 10, "main", nil))
 	w.vars = map[string]string{
-		"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": fakegithub.Repository, "GITHUB_API_URL": srv.URL, "GITHUB_TOKEN": "writer",
+		"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": githubtest.Repository, "GITHUB_API_URL": w.github.URL, "GITHUB_TOKEN": "writer",
 		"GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "12", "GITHUB_SHA": "merge", "GITHUB_REF": "refs/pull/7/merge",
 		"GITHUB_EVENT_PATH":   filepath.Join(w.dir, "event.json"),
 		"GITHUB_STEP_SUMMARY": filepath.Join(w.dir, "summary.md"), "GITHUB_OUTPUT": filepath.Join(w.dir, "output"),

@@ -151,7 +151,7 @@ func findPull(ctx context.Context, env *Env, head ci.PullHead) (pull github.Pull
 	if err != nil {
 		return pull, err
 	}
-	pull, err = github.PullOf(ctx, hub.Client, head.Owner, head.Name, head.Repository, head.Branch, head.Commit)
+	pull, err = hub.Pulls.Find(ctx, head.Owner, head.Name, github.Head{Repository: head.Repository, Branch: head.Branch, Commit: head.Commit})
 	if err == nil && pull.Number == 0 {
 		err = errors.New("no open one, or several, have its commit as their head")
 	}

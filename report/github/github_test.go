@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,18 +15,18 @@ import (
 	"github.com/google/go-github/v60/github"
 
 	"github.com/buildregress/buildregress/report"
-	"github.com/buildregress/buildregress/testdata/fakegithub"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 var began = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
-// serve starts a GitHub, and returns who posts to it with a token, and how long he
-// was asked to wait.
-func serve(t *testing.T, s *fakegithub.Server, token string) (*Poster, *[]time.Duration) {
+// clock tells a moment after the builds.
+func clock() time.Time { return began.Add(time.Hour) }
+
+// serve returns who posts to a GitHub with a token, and how long he was asked to wait.
+func serve(t *testing.T, s *githubtest.Server, token string) (*Poster, *[]time.Duration) {
 	t.Helper()
-	srv := httptest.NewServer(s)
-	t.Cleanup(srv.Close)
-	return posterTo(t, srv.URL, token, http.DefaultTransport)
+	return posterTo(t, s.URL, token, http.DefaultTransport)
 }
 
 func posterTo(t *testing.T, address, token string, transport http.RoundTripper) (*Poster, *[]time.Duration) {
@@ -38,9 +37,9 @@ func posterTo(t *testing.T, address, token string, transport http.RoundTripper) 
 	}
 	c := github.NewClient(&http.Client{Transport: transport}).WithAuthToken(token)
 	c.BaseURL = base
-	owner, repo, _ := strings.Cut(fakegithub.Repository, "/")
+	owner, repo, _ := strings.Cut(githubtest.Repository, "/")
 	var waits []time.Duration
-	return &Poster{Client: c, Owner: owner, Repo: repo, Now: time.Now, Wait: func(ctx context.Context, d time.Duration) error {
+	return &Poster{Client: c, Owner: owner, Repo: repo, Now: clock, Wait: func(ctx context.Context, d time.Duration) error {
 		waits = append(waits, d)
 		return ctx.Err()
 	}}, &waits
@@ -51,7 +50,7 @@ func finding(pipelines ...string) report.Comment {
 }
 
 // bodies are the comments on pull request 7, without their markers.
-func bodies(s *fakegithub.Server) (list []string) {
+func bodies(s *githubtest.Server) (list []string) {
 	for _, c := range s.Comments {
 		if c.Number == 7 {
 			_, body, found := strings.Cut(c.Body, " -->\n")
@@ -73,7 +72,7 @@ func post(t *testing.T, p *Poster, c report.Comment) string {
 	return address
 }
 
-func wantBodies(t *testing.T, s *fakegithub.Server, want ...string) {
+func wantBodies(t *testing.T, s *githubtest.Server, want ...string) {
 	t.Helper()
 	if got := bodies(s); !slices.Equal(got, want) {
 		t.Errorf("comments are %q, want %q", got, want)
@@ -83,7 +82,7 @@ func wantBodies(t *testing.T, s *fakegithub.Server, want ...string) {
 const bot = "github-actions[bot]: "
 
 func TestCommentIsMadeOnceAndEdited(t *testing.T) {
-	s := fakegithub.New()
+	s := githubtest.New(t, clock)
 	p, _ := serve(t, s, "writer")
 	quiet := finding("app")
 	quiet.Create = false
@@ -106,7 +105,7 @@ func TestCommentIsMadeOnceAndEdited(t *testing.T) {
 }
 
 func TestEachPipelineHasItsComment(t *testing.T) {
-	s := fakegithub.New()
+	s := githubtest.New(t, clock)
 	p, _ := serve(t, s, "writer")
 	post(t, p, finding("web"))
 	other := finding("api", "worker")
@@ -120,10 +119,10 @@ func TestEachPipelineHasItsComment(t *testing.T) {
 }
 
 func TestCommentOfAnotherPageIsFound(t *testing.T) {
-	s := fakegithub.New()
+	s := githubtest.New(t, clock)
 	s.PerPage = 3
 	for i := range 10 {
-		s.Add(7, "octocat", fmt.Sprint("comment ", i))
+		s.AddComment(7, "octocat", fmt.Sprint("comment ", i))
 	}
 	p, _ := serve(t, s, "writer")
 	post(t, p, finding("app"))
@@ -151,9 +150,9 @@ func TestMarkerOfAnotherAuthorIsNotOurs(t *testing.T) {
 		{"an app's own", "app", "builder[bot]", true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := fakegithub.New()
+			s := githubtest.New(t, clock)
 			s.GraphQL = test.graphQL
-			s.Add(7, test.author, marker+"\nold")
+			s.AddComment(7, test.author, marker+"\nold")
 			p, _ := serve(t, s, test.token)
 			c := finding("app")
 			c.Body = "new"
@@ -167,8 +166,8 @@ func TestMarkerOfAnotherAuthorIsNotOurs(t *testing.T) {
 
 // A marker within a text is a quotation.
 func TestMarkerStandsAtTheStart(t *testing.T) {
-	s := fakegithub.New()
-	s.Add(7, "github-actions[bot]", "> "+marker{keysOf([]string{"app"}), began}.String()+"\nquoted")
+	s := githubtest.New(t, clock)
+	s.AddComment(7, "github-actions[bot]", "> "+marker{keysOf([]string{"app"}), began}.String()+"\nquoted")
 	p, _ := serve(t, s, "writer")
 	post(t, p, finding("app"))
 	if len(s.Comments) != 2 || s.Comments[0].Edits != 0 {
@@ -177,7 +176,7 @@ func TestMarkerStandsAtTheStart(t *testing.T) {
 }
 
 func TestAppThatDoesNotKnowItselfLeavesOneComment(t *testing.T) {
-	s := fakegithub.New()
+	s := githubtest.New(t, clock)
 	for i := range 3 {
 		p, _ := serve(t, s, "app")
 		c := finding("app")
@@ -189,9 +188,9 @@ func TestAppThatDoesNotKnowItselfLeavesOneComment(t *testing.T) {
 
 func TestDeletedCommentIsMadeAnew(t *testing.T) {
 	for _, create := range []bool{true, false} {
-		s := fakegithub.New()
-		s.Add(7, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nold")
-		s.Fault = func(s *fakegithub.Server, _ http.ResponseWriter, r *http.Request) bool {
+		s := githubtest.New(t, clock)
+		s.AddComment(7, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nold")
+		s.Fault = func(_ http.ResponseWriter, r *http.Request) bool {
 			if r.Method == http.MethodPatch {
 				s.Comments = nil
 			}
@@ -210,18 +209,18 @@ func TestDeletedCommentIsMadeAnew(t *testing.T) {
 }
 
 func TestEditConflictIsTriedAgain(t *testing.T) {
-	s := fakegithub.New()
-	s.Add(7, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nold")
-	s.Fault = once(http.MethodPatch, func(w http.ResponseWriter) { fakegithub.Refuse(w, http.StatusConflict, "Conflict") })
+	s := githubtest.New(t, clock)
+	s.AddComment(7, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nold")
+	s.Fault = once(http.MethodPatch, func(w http.ResponseWriter) { githubtest.Refuse(w, http.StatusConflict, "Conflict") })
 	p, _ := serve(t, s, "writer")
 	post(t, p, finding("app"))
 	wantBodies(t, s, bot+"slower")
 }
 
 // once is a fault in the first request of a method.
-func once(method string, fault func(http.ResponseWriter)) func(*fakegithub.Server, http.ResponseWriter, *http.Request) bool {
+func once(method string, fault func(http.ResponseWriter)) func(http.ResponseWriter, *http.Request) bool {
 	done := false
-	return func(_ *fakegithub.Server, w http.ResponseWriter, r *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
 		if done || r.Method != method {
 			return false
 		}
@@ -233,7 +232,7 @@ func once(method string, fault func(http.ResponseWriter)) func(*fakegithub.Serve
 
 // What began later has the last word, however late the other comes.
 func TestOlderBuildDoesNotOverwrite(t *testing.T) {
-	s := fakegithub.New()
+	s := githubtest.New(t, clock)
 	p, _ := serve(t, s, "writer")
 	newer := finding("app")
 	newer.Began, newer.Body = began.Add(time.Minute), "newer"
@@ -244,15 +243,13 @@ func TestOlderBuildDoesNotOverwrite(t *testing.T) {
 
 // All list, then all create: the worst of interleavings.
 func TestPostingAtOnceLeavesOneComment(t *testing.T) {
-	s := fakegithub.New()
-	srv := httptest.NewServer(s)
-	t.Cleanup(srv.Close)
+	s := githubtest.New(t, clock)
 	const jobs = 4
 	listed := new(sync.WaitGroup)
 	listed.Add(jobs)
 	var all sync.WaitGroup
 	for i := range jobs {
-		p, _ := posterTo(t, srv.URL, "writer", &barrier{listed: listed})
+		p, _ := posterTo(t, s.URL, "writer", &barrier{listed: listed})
 		c := finding("app")
 		c.Began, c.Body = began.Add(time.Duration(i)*time.Second), fmt.Sprint("job ", i)
 		all.Go(func() {
@@ -290,13 +287,13 @@ func (b *barrier) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // GitHub made the comment, and its answer got lost.
 func TestCommentWhoseAnswerWasLostIsNotMadeTwice(t *testing.T) {
-	s := fakegithub.New()
-	s.Fault = func(s *fakegithub.Server, w http.ResponseWriter, r *http.Request) bool {
+	s := githubtest.New(t, clock)
+	s.Fault = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/comments") || len(s.Comments) > 0 {
 			return false
 		}
-		s.Add(7, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nslower")
-		fakegithub.Refuse(w, http.StatusBadGateway, "Bad Gateway")
+		s.AddComment(7, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nslower")
+		githubtest.Refuse(w, http.StatusBadGateway, "Bad Gateway")
 		return true
 	}
 	p, _ := serve(t, s, "writer")
@@ -317,9 +314,9 @@ func TestRefusals(t *testing.T) {
 		{"no such repository", "writer", http.StatusNotFound, "list the comments on the pull request: 404 no"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := fakegithub.New()
+			s := githubtest.New(t, clock)
 			if test.status != 0 {
-				s.Fault = once(http.MethodGet, func(w http.ResponseWriter) { fakegithub.Refuse(w, test.status, "no") })
+				s.Fault = once(http.MethodGet, func(w http.ResponseWriter) { githubtest.Refuse(w, test.status, "no") })
 			}
 			p, waits := serve(t, s, test.token)
 			_, err := p.Comment(t.Context(), 7, finding("app"))
@@ -343,9 +340,9 @@ func TestWhatFailedInPassingIsTriedAgain(t *testing.T) {
 		{http.MethodPatch, func(p *Poster) error { _, err := p.Comment(t.Context(), 8, finding("app")); return err }},
 		{http.MethodPost, func(p *Poster) error { _, err := p.CheckRun(t.Context(), check(1)); return err }},
 	} {
-		s := fakegithub.New()
-		s.Add(8, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nold")
-		s.Fault = once(test.method, func(w http.ResponseWriter) { fakegithub.Refuse(w, http.StatusBadGateway, "Bad Gateway") })
+		s := githubtest.New(t, clock)
+		s.AddComment(8, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nold")
+		s.Fault = once(test.method, func(w http.ResponseWriter) { githubtest.Refuse(w, http.StatusBadGateway, "Bad Gateway") })
 		p, waits := serve(t, s, "writer")
 		p.login = "github-actions[bot]"
 		if err := test.post(p); err != nil || !slices.Equal(*waits, []time.Duration{time.Second}) {
@@ -356,12 +353,12 @@ func TestWhatFailedInPassingIsTriedAgain(t *testing.T) {
 
 func TestGivesUp(t *testing.T) {
 	for status, wantWaits := range map[int]int{http.StatusInternalServerError: tries - 1, http.StatusTooManyRequests: 0, http.StatusUnprocessableEntity: 0} {
-		s := fakegithub.New()
-		s.Fault = func(_ *fakegithub.Server, w http.ResponseWriter, r *http.Request) bool {
+		s := githubtest.New(t, clock)
+		s.Fault = func(w http.ResponseWriter, r *http.Request) bool {
 			if r.Method == http.MethodGet {
 				return false
 			}
-			fakegithub.Refuse(w, status, "no")
+			githubtest.Refuse(w, status, "no")
 			return true
 		}
 		p, waits := serve(t, s, "writer")
@@ -397,7 +394,7 @@ func check(n int) report.CheckRun {
 
 func TestCheckRunBatches(t *testing.T) {
 	for n, want := range map[int][]int{0: {0}, 50: {50}, 51: {50, 1}, 120: {50, 50, 20}, 9999: {50, 50, 50, 50, 50}} {
-		s := fakegithub.New()
+		s := githubtest.New(t, clock)
 		p, _ := serve(t, s, "writer")
 		address, err := p.CheckRun(t.Context(), check(n))
 		if err != nil || len(s.Checks) != 1 {
@@ -419,7 +416,7 @@ func TestCheckRunBatches(t *testing.T) {
 }
 
 func TestCheckRunWithoutItsAnnotations(t *testing.T) {
-	s := fakegithub.New()
+	s := githubtest.New(t, clock)
 	p, _ := serve(t, s, "writer")
 	c := check(3)
 	c.Annotations[1].Line = 0
@@ -427,7 +424,7 @@ func TestCheckRunWithoutItsAnnotations(t *testing.T) {
 	if part := new(report.PartError); !errors.As(err, &part) || address == "" || len(s.Checks) != 1 || len(s.Checks[0].Annotations) != 0 {
 		t.Errorf("%q, %v, %d check runs", address, err, len(s.Checks))
 	}
-	s.Fault = once(http.MethodPatch, func(w http.ResponseWriter) { fakegithub.Refuse(w, http.StatusNotFound, "gone") })
+	s.Fault = once(http.MethodPatch, func(w http.ResponseWriter) { githubtest.Refuse(w, http.StatusNotFound, "gone") })
 	address, err = p.CheckRun(t.Context(), check(60))
 	if part := new(report.PartError); !errors.As(err, &part) || address == "" || len(s.Checks[1].Annotations) != 50 {
 		t.Errorf("%q, %v", address, err)

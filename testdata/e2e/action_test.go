@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/fetch/github/githubtest"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // TestAction runs the action as people use it, on a build by a real builder, in
@@ -28,9 +28,9 @@ func TestAction(t *testing.T) {
 		began := time.Now().Add(-time.Second)
 		w.change(t, "main", usual)
 		w.build(t)
-		run := h.past.AddRun(githubtest.Run{SHA: w.commit(t, "HEAD"), Created: began})
+		run := h.github.AddRun(githubtest.Run{SHA: w.commit(t, "HEAD"), Created: began})
 		created := time.Now()
-		h.past.AddArtifact(run, fmt.Sprintf("shop~app~%06d.dockerbuild", i), w.record(t)).CreatedAt.Time = created
+		h.github.AddArtifact(run, fmt.Sprintf("shop~app~%06d.dockerbuild", i), w.record(t)).CreatedAt.Time = created
 	}
 	slow := work{"deps": "1", "compile": "12", "test": "0.2"}
 
@@ -39,12 +39,12 @@ func TestAction(t *testing.T) {
 		head := w.commit(t, "HEAD")
 		r := w.act(t, "pull_request", "main", writer, w.pullRequest(7, "slower", head, githubtest.Repository))
 		r.want(t, 1, "regressed", "1")
-		if n := len(h.posts.Comments); n != 1 || h.posts.Comments[0].Number != 7 || r.outputs["comment-url"] != h.posts.Comments[0].HTMLURL {
+		if n := len(h.github.Comments); n != 1 || h.github.Comments[0].Number != 7 || r.outputs["comment-url"] != h.github.Comments[0].HTMLURL {
 			t.Errorf("%d comments, output comment-url %q", n, r.outputs["comment-url"])
-		} else if body := h.posts.Comments[0].Body; !regexp.MustCompile("`RUN sleep .*` is slower").MatchString(body) {
+		} else if body := h.github.Comments[0].Body; !regexp.MustCompile("`RUN sleep .*` is slower").MatchString(body) {
 			t.Errorf("comment\n%s", body)
 		}
-		check := h.posts.Checks[len(h.posts.Checks)-1]
+		check := h.github.Checks[len(h.github.Checks)-1]
 		if check.HeadSHA != head || check.Conclusion != "failure" || len(check.Annotations) != 1 || check.Annotations[0].Path != "Dockerfile" {
 			t.Errorf("check run %+v", check)
 		}
@@ -57,27 +57,27 @@ func TestAction(t *testing.T) {
 		head = w.commit(t, "HEAD")
 		r = w.act(t, "pull_request", "main", writer, w.pullRequest(7, "slower", head, githubtest.Repository))
 		r.want(t, 0, "pass", "0")
-		if n := len(h.posts.Comments); n != 1 || !strings.Contains(h.posts.Comments[0].Body, "### Resolved") {
+		if n := len(h.github.Comments); n != 1 || !strings.Contains(h.github.Comments[0].Body, "### Resolved") {
 			t.Errorf("%d comments", n)
 		}
 	})
 
 	t.Run("pull request of a fork", func(t *testing.T) {
-		comments, checks := len(h.posts.Comments), len(h.posts.Checks)
+		comments, checks := len(h.github.Comments), len(h.github.Checks)
 		w.change(t, "main", slow) // a fork's main is not main
 		head := w.commit(t, "HEAD")
 		r := w.act(t, "pull_request", "main", reader, w.pullRequest(8, "main", head, "fork/app"))
 		r.want(t, 1, "regressed", "1")
-		if len(h.posts.Comments) != comments || len(h.posts.Checks) != checks {
+		if len(h.github.Comments) != comments || len(h.github.Checks) != checks {
 			t.Error("a token that may only read has written")
 		}
 		r.contains(t, "log", r.log, "403 Resource not accessible by integration", "Dockerfile", "is slower")
 
 		// What the fork's run left is judged by another workflow, which may write.
 		began := time.Now().Add(-time.Minute)
-		run := h.past.AddRun(githubtest.Run{Event: "pull_request", Branch: "main", Head: "fork/app", HeadID: 99, SHA: head, Created: began})
-		h.past.AddArtifact(run, "fork~app~000001.dockerbuild", w.record(t)).CreatedAt.Time = time.Now()
-		h.past.AddPull(8, "main", "fork/app", "main", head)
+		run := h.github.AddRun(githubtest.Run{Event: "pull_request", Branch: "main", Head: "fork/app", HeadID: 99, SHA: head, Created: began})
+		h.github.AddArtifact(run, "fork~app~000001.dockerbuild", w.record(t)).CreatedAt.Time = time.Now()
+		h.github.Pulls = append(h.github.Pulls, githubtest.Pull{Number: 8, Base: "main", Head: "fork/app", Branch: "main", SHA: head})
 		r = w.act(t, "workflow_run", "main", writer, map[string]any{
 			"action": "completed",
 			"workflow_run": map[string]any{
@@ -87,16 +87,16 @@ func TestAction(t *testing.T) {
 			"repository": repository,
 		})
 		r.want(t, 1, "regressed", "1")
-		if n := len(h.posts.Comments); n != comments+1 || h.posts.Comments[n-1].Number != 8 {
+		if n := len(h.github.Comments); n != comments+1 || h.github.Comments[n-1].Number != 8 {
 			t.Errorf("%d comments", n)
 		}
-		if check := h.posts.Checks[len(h.posts.Checks)-1]; check.HeadSHA != head {
+		if check := h.github.Checks[len(h.github.Checks)-1]; check.HeadSHA != head {
 			t.Errorf("check run on %s, want the fork's head %s", check.HeadSHA, head)
 		}
 	})
 
 	t.Run("push, by a release", func(t *testing.T) {
-		comments := len(h.posts.Comments)
+		comments := len(h.github.Comments)
 		h.files = w.release(t, "v9.8.7")
 		w.change(t, "main", usual)
 		head := w.commit(t, "HEAD")
@@ -105,10 +105,10 @@ func TestAction(t *testing.T) {
 		})
 		r.want(t, 0, "pass", "0")
 		r.contains(t, "log", r.log, "buildregress v9.8.7 for ")
-		if len(h.posts.Comments) != comments {
+		if len(h.github.Comments) != comments {
 			t.Error("a push was commented on")
 		}
-		if check := h.posts.Checks[len(h.posts.Checks)-1]; check.HeadSHA != head || check.Conclusion != "success" {
+		if check := h.github.Checks[len(h.github.Checks)-1]; check.HeadSHA != head || check.Conclusion != "success" {
 			t.Errorf("check run %+v", check)
 		}
 	})

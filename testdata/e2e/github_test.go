@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,16 +17,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/fetch/github/githubtest"
-	"github.com/buildregress/buildregress/testdata/fakegithub"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // A hub is a GitHub that keeps what is posted, has what builds left, and lets
 // GitHub's own description of its API look at each request before it is answered.
 type hub struct {
 	address string
-	posts   *fakegithub.Server
-	past    *githubtest.Server
+	github  *githubtest.Server
 	files   http.Handler // of the server beside the API: releases
 
 	api string // where the description answers
@@ -47,21 +43,10 @@ const (
 // in the end.
 func startHub(t *testing.T) *hub {
 	t.Helper()
-	if fakegithub.Repository != githubtest.Repository {
-		t.Fatalf("two repositories: %s and %s", fakegithub.Repository, githubtest.Repository)
-	}
-	h := &hub{posts: fakegithub.New(), past: githubtest.New(t), api: startPrism(t)}
-	h.posts.GraphQL = true
-	h.posts.Tokens[writer] = fakegithub.User{Login: "github-actions[bot]", App: true}
-	h.posts.Tokens[reader] = fakegithub.User{Login: "github-actions[bot]", App: true, ReadOnly: true}
-	past, err := url.Parse(h.past.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(past)
-		r.Out.Header.Set("Authorization", "Bearer "+githubtest.Token)
-	}}
+	h := &hub{github: githubtest.New(t, time.Now), api: startPrism(t)}
+	h.github.GraphQL = true
+	h.github.Tokens[writer] = githubtest.User{Login: "github-actions[bot]", App: true}
+	h.github.Tokens[reader] = githubtest.User{Login: "github-actions[bot]", App: true, ReadOnly: true}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/buildregress/") {
 			h.files.ServeHTTP(w, r)
@@ -74,12 +59,7 @@ func startHub(t *testing.T) *hub {
 		}
 		h.look(r, body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		_, known := h.posts.Tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
-		if known && (strings.Contains(r.URL.Path, "/actions/") || strings.HasSuffix(r.URL.Path, "/pulls")) {
-			proxy.ServeHTTP(w, r)
-			return
-		}
-		h.posts.ServeHTTP(w, r)
+		h.github.ServeHTTP(w, r)
 	}))
 	t.Cleanup(srv.Close)
 	h.address = srv.URL

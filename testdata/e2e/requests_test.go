@@ -14,9 +14,9 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	fetchgithub "github.com/buildregress/buildregress/fetch/github"
-	"github.com/buildregress/buildregress/fetch/github/githubtest"
 	rendered "github.com/buildregress/buildregress/report"
 	"github.com/buildregress/buildregress/report/github"
+	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
 // TestRequests lets GitHub's own description of its API look at what is asked of
@@ -34,18 +34,18 @@ func TestRequests(t *testing.T) {
 
 	began := time.Now().Add(-time.Hour)
 	for i, body := range []string{"first", "edited"} {
-		c := github.Comment{Pipelines: []string{"app"}, Began: began.Add(time.Duration(i) * time.Minute), Body: body, Create: true}
+		c := rendered.Comment{Pipelines: []string{"app"}, Began: began.Add(time.Duration(i) * time.Minute), Body: body, Create: true}
 		if _, err := p.Comment(t.Context(), 7, c); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// Of two that were made at the same time, one is deleted.
-	twin := *h.posts.Comments[0]
-	h.posts.Add(7, twin.User.Login, twin.Body)
-	if _, err := p.Comment(t.Context(), 7, github.Comment{Pipelines: []string{"app"}, Began: time.Now(), Body: "third"}); err != nil {
+	twin := *h.github.Comments[0]
+	h.github.AddComment(7, twin.User.Login, twin.Body)
+	if _, err := p.Comment(t.Context(), 7, rendered.Comment{Pipelines: []string{"app"}, Began: time.Now(), Body: "third"}); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(h.posts.Comments); n != 1 || !strings.HasSuffix(h.posts.Comments[0].Body, "third") {
+	if n := len(h.github.Comments); n != 1 || !strings.HasSuffix(h.github.Comments[0].Body, "third") {
 		t.Errorf("%d comments", n)
 	}
 	for pattern, want := range map[string]int{
@@ -57,8 +57,8 @@ func TestRequests(t *testing.T) {
 	}
 
 	for _, n := range []int{0, 50, 120} {
-		c := github.CheckRun{
-			Name: "buildregress (app)", Commit: strings.Repeat("a", 40), Conclusion: github.Neutral, Title: "Regressed",
+		c := rendered.CheckRun{
+			Name: "buildregress (app)", Commit: strings.Repeat("a", 40), Conclusion: rendered.ConclusionNeutral, Title: "Regressed",
 			Summary: "### Regressed", Address: "https://github.com/shop/app/actions/runs/1", Began: began,
 		}
 		for i := range n {
@@ -69,7 +69,7 @@ func TestRequests(t *testing.T) {
 		if _, err := p.CheckRun(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
-		made := h.posts.Checks[len(h.posts.Checks)-1]
+		made := h.github.Checks[len(h.github.Checks)-1]
 		if len(made.Annotations) != n {
 			t.Errorf("%d annotations, want %d", len(made.Annotations), n)
 		}
@@ -78,8 +78,8 @@ func TestRequests(t *testing.T) {
 	// A check of a recorded build against artifacts lists and downloads them.
 	const records = 10
 	for i := range records {
-		run := h.past.AddRun(githubtest.Run{Created: time.Date(2025, 1, 1, i, 0, 0, 0, time.UTC)})
-		h.past.AddArtifact(run, fmt.Sprintf("shop~app~%06d.dockerbuild", i), recording(t, i))
+		run := h.github.AddRun(githubtest.Run{Created: time.Date(2025, 1, 1, i, 0, 0, 0, time.UTC)})
+		h.github.AddArtifact(run, fmt.Sprintf("shop~app~%06d.dockerbuild", i), recording(t, i))
 	}
 	s := &stack{ctx: t.Context(), dir: t.TempDir(), env: environment(t.TempDir())}
 	s.binary = buildBinary(t)
@@ -98,12 +98,12 @@ func TestRequests(t *testing.T) {
 	}
 	// So does one of a run's jobs, within the workflow that runs them: the fork's run
 	// is that of the event, and its pull request is found.
-	for i, run := range h.past.Runs {
-		h.past.AddJob(run, "image", 3, 60+i%4, 20)
+	for i, run := range h.github.Runs {
+		h.github.AddJob(run, "image", 3, 60+i%4, 20)
 	}
-	fork := h.past.AddRun(githubtest.Run{Event: "pull_request", Branch: "faster", Head: "fork/app", HeadID: 99, Created: time.Date(2025, 2, 1, 0, 0, 0, 0, time.UTC)})
-	h.past.AddJob(fork, "image", 3, 61, 20)
-	h.past.AddPull(9, "main", "fork/app", "faster", fork.GetHeadSHA())
+	fork := h.github.AddRun(githubtest.Run{Event: "pull_request", Branch: "faster", Head: "fork/app", HeadID: 99, Created: time.Date(2025, 2, 1, 0, 0, 0, 0, time.UTC)})
+	h.github.AddJob(fork, "image", 3, 61, 20)
+	h.github.Pulls = append(h.github.Pulls, githubtest.Pull{Number: 9, Base: "main", Head: "fork/app", Branch: "faster", SHA: fork.GetHeadSHA()})
 	event := filepath.Join(s.dir, "event.json")
 	write(t, event, fmt.Sprintf(`{"workflow_run":{"id":%d,"path":".github/workflows/ci.yml","event":"pull_request","head_sha":%q,"head_branch":"faster",
 		"head_repository":{"full_name":"fork/app"},"pull_requests":[]},"repository":{"full_name":%q,"default_branch":"main"}}`,

@@ -1,45 +1,14 @@
-// Package fakegithub is a GitHub for tests, as far as posting goes: it keeps
-// comments and check runs in memory, and is as strict as GitHub is about rights,
-// sizes and counts.
-package fakegithub
+package githubtest
 
 import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
-	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 )
-
-// A Server is one repository, "shop/app".
-type Server struct {
-	mu       sync.Mutex
-	mux      *http.ServeMux
-	next     int64
-	Now      func() time.Time
-	Tokens   map[string]User
-	PerPage  int // most that a page holds, 100 if it is 0
-	GraphQL  bool
-	Comments []*Comment
-	Checks   []*CheckRun
-	Pulls    []Pull
-	// Fault may answer a request in GitHub's place, and tells whether it did. It is
-	// called while nothing else is served.
-	Fault   func(s *Server, w http.ResponseWriter, r *http.Request) bool
-	Journal []string // "GET /repos/shop/app/…", without queries
-}
-
-// A User is who a token stands for.
-type User struct {
-	Login    string
-	App      bool // it cannot ask who it is
-	ReadOnly bool
-}
 
 // A Comment is one on a pull request.
 type Comment struct {
@@ -91,99 +60,32 @@ type Annotation struct {
 	Message   string `json:"message"`
 }
 
-// A Pull is an open pull request.
-type Pull struct {
-	Number                    int
-	HeadRepository, Ref, SHA  string
-	BaseRef, State, BaseOwner string
-}
-
-// Repository is the one there is.
-const Repository = "shop/app"
-
-// New is a server with two tokens: "writer" of a workflow, and "reader", that of a
-// pull request from a fork.
-func New() *Server {
-	s := &Server{
-		next: 1000, Now: time.Now,
-		Tokens: map[string]User{
-			"writer": {"github-actions[bot]", true, false},
-			"reader": {"github-actions[bot]", true, true},
-			"person": {"octocat", false, false},
-			"app":    {"builder[bot]", true, false},
-		},
-	}
-	s.mux = http.NewServeMux()
-	const repo = "/repos/" + Repository
+func (s *Server) handlePosts() {
 	s.mux.HandleFunc("GET "+repo+"/issues/{number}/comments", s.listComments)
 	s.mux.HandleFunc("POST "+repo+"/issues/{number}/comments", s.createComment)
 	s.mux.HandleFunc("PATCH "+repo+"/issues/comments/{id}", s.editComment)
 	s.mux.HandleFunc("DELETE "+repo+"/issues/comments/{id}", s.deleteComment)
 	s.mux.HandleFunc("POST "+repo+"/check-runs", s.createCheckRun)
 	s.mux.HandleFunc("PATCH "+repo+"/check-runs/{id}", s.updateCheckRun)
-	s.mux.HandleFunc("GET "+repo+"/pulls", s.listPulls)
 	s.mux.HandleFunc("GET /user", s.user)
 	s.mux.HandleFunc("POST /graphql", s.graphql)
-	return s
 }
 
-// Add puts a comment there, as somebody wrote it.
-func (s *Server) Add(number int, login, body string) *Comment {
-	s.next++
+// AddComment puts a comment on a pull request, as somebody wrote it.
+func (s *Server) AddComment(number int, login, body string) *Comment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addComment(number, login, body)
+}
+
+func (s *Server) addComment(number int, login, body string) *Comment {
+	id := s.newID()
 	c := &Comment{
-		ID: s.next, Body: body, User: author{login}, Number: number, CreatedAt: s.Now(), UpdatedAt: s.Now(),
-		HTMLURL: fmt.Sprintf("https://github.com/%s/pull/%d#issuecomment-%d", Repository, number, s.next),
+		ID: id, Body: body, User: author{login}, Number: number, CreatedAt: s.now(), UpdatedAt: s.now(),
+		HTMLURL: fmt.Sprintf("https://github.com/%s/pull/%d#issuecomment-%d", Repository, number, id),
 	}
 	s.Comments = append(s.Comments, c)
 	return c
-}
-
-// Asked counts the requests of a method whose path ends in a text.
-func (s *Server) Asked(method, end string) (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, line := range s.Journal {
-		if strings.HasPrefix(line, method+" ") && strings.HasSuffix(line, end) {
-			n++
-		}
-	}
-	return n
-}
-
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.Journal = append(s.Journal, r.Method+" "+r.URL.Path)
-	if s.Fault != nil && s.Fault(s, w, r) {
-		return
-	}
-	user, known := s.Tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
-	switch {
-	case !known:
-		Refuse(w, http.StatusUnauthorized, "Bad credentials")
-		return
-	case user.ReadOnly && r.Method != http.MethodGet && r.URL.Path != "/graphql":
-		Refuse(w, http.StatusForbidden, "Resource not accessible by integration")
-		return
-	}
-	r2 := r.Clone(r.Context())
-	r2.Header.Set("X-Login", user.Login)
-	if _, pattern := s.mux.Handler(r2); pattern == "" {
-		Refuse(w, http.StatusNotFound, "Not Found")
-		return
-	}
-	s.mux.ServeHTTP(w, r2)
-}
-
-// Refuse answers as GitHub does.
-func Refuse(w http.ResponseWriter, status int, message string) {
-	answer(w, status, map[string]string{"message": message, "documentation_url": "https://docs.github.com/rest"})
-}
-
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body)
 }
 
 func (s *Server) read(w http.ResponseWriter, r *http.Request, into any) bool {
@@ -206,28 +108,6 @@ func (s *Server) listComments(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	answer(w, http.StatusOK, page(s, w, r, list))
-}
-
-// page is the part of a list that was asked for, with a link to the next.
-func page[T any](s *Server, w http.ResponseWriter, r *http.Request, list []T) []T {
-	q := r.URL.Query()
-	n, _ := strconv.Atoi(q.Get("page"))
-	size, _ := strconv.Atoi(q.Get("per_page"))
-	if size == 0 {
-		size = 30
-	}
-	most := 100
-	if s.PerPage > 0 {
-		most = s.PerPage
-	}
-	size, n = min(size, most), max(n, 1)
-	from, to := min((n-1)*size, len(list)), min(n*size, len(list))
-	if to < len(list) {
-		q.Set("page", strconv.Itoa(n+1))
-		next := url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path, RawQuery: q.Encode()}
-		w.Header().Set("Link", fmt.Sprintf("<%s>; rel=\"next\"", &next))
-	}
-	return list[from:to]
 }
 
 // tooLong is what GitHub takes of a text.
@@ -255,7 +135,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) (string, bool) {
 func (s *Server) createComment(w http.ResponseWriter, r *http.Request) {
 	number, _ := strconv.Atoi(r.PathValue("number"))
 	if body, ok := s.body(w, r); ok {
-		answer(w, http.StatusCreated, s.Add(number, r.Header.Get("X-Login"), body))
+		answer(w, http.StatusCreated, s.addComment(number, r.Header.Get(login), body))
 	}
 }
 
@@ -275,7 +155,7 @@ func (s *Server) editComment(w http.ResponseWriter, r *http.Request) {
 	}
 	if body, ok := s.body(w, r); ok {
 		c := s.Comments[i]
-		c.Body, c.UpdatedAt, c.Edits = body, s.Now(), c.Edits+1
+		c.Body, c.UpdatedAt, c.Edits = body, s.now(), c.Edits+1
 		answer(w, http.StatusOK, c)
 	}
 }
@@ -292,8 +172,7 @@ func (s *Server) createCheckRun(w http.ResponseWriter, r *http.Request) {
 	if !s.read(w, r, c) || !valid(w, c, c.HeadSHA != "" && c.Name != "") {
 		return
 	}
-	s.next++
-	c.ID = s.next
+	c.ID = s.newID()
 	c.HTMLURL = fmt.Sprintf("https://github.com/%s/runs/%d", Repository, c.ID)
 	c.Annotations, c.Batches, c.Output.Annotations = c.Output.Annotations, []int{len(c.Output.Annotations)}, nil
 	s.Checks = append(s.Checks, c)
@@ -330,25 +209,9 @@ func valid(w http.ResponseWriter, c *CheckRun, ok bool) bool {
 	return ok
 }
 
-func (s *Server) listPulls(w http.ResponseWriter, r *http.Request) {
-	owner, ref, _ := strings.Cut(r.URL.Query().Get("head"), ":")
-	list := []map[string]any{}
-	for _, p := range s.Pulls {
-		if o, _, _ := strings.Cut(p.HeadRepository, "/"); o != owner || p.Ref != ref || p.State != "open" {
-			continue
-		}
-		list = append(list, map[string]any{
-			"number": p.Number, "state": p.State,
-			"head": map[string]any{"ref": p.Ref, "sha": p.SHA, "repo": map[string]any{"full_name": p.HeadRepository}},
-			"base": map[string]any{"ref": p.BaseRef, "repo": map[string]any{"full_name": Repository}},
-		})
-	}
-	answer(w, http.StatusOK, page(s, w, r, list))
-}
-
 func (s *Server) user(w http.ResponseWriter, r *http.Request) {
 	for _, u := range s.Tokens {
-		if u.Login == r.Header.Get("X-Login") && !u.App {
+		if u.Login == r.Header.Get(login) && !u.App {
 			answer(w, http.StatusOK, author{u.Login})
 			return
 		}
@@ -361,5 +224,5 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		Refuse(w, http.StatusNotFound, "Not Found")
 		return
 	}
-	answer(w, http.StatusOK, map[string]any{"data": map[string]any{"viewer": author{r.Header.Get("X-Login")}}})
+	answer(w, http.StatusOK, map[string]any{"data": map[string]any{"viewer": author{r.Header.Get(login)}}})
 }
