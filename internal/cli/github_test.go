@@ -14,6 +14,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/testdata/githubtest"
@@ -33,7 +34,7 @@ func onGithub(t *testing.T, s *githubtest.Server, vars map[string]string, args .
 		all[name] = value
 	}
 	var out, err bytes.Buffer
-	w := Process{Args: args, Getenv: func(name string) string { return all[name] }, Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &err}, Now: recordedAt}
+	w := Process{Args: args, Getenv: func(name string) string { return all[name] }, Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &err}, Clock: clitest.Clock(recordedAt)}
 	code = Run(t.Context(), w)
 	for _, text := range []string{out.String(), err.String()} {
 		if strings.Contains(text, githubtest.Token) || strings.Contains(text, "sig=") {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/traces/tracetest"
+	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
 )
@@ -52,7 +53,7 @@ func (s *traced) run(vars []string, args ...string) (code int, stdout, stderr st
 	}
 	code = Run(context.Background(), Process{
 		Args: args, Getenv: func(name string) string { return env[name] },
-		Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs}, Now: s.noon.Add(75 * time.Second),
+		Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs}, Clock: clitest.Clock(s.noon.Add(75 * time.Second)),
 	})
 	return code, out.String(), errs.String()
 }

@@ -14,6 +14,12 @@ import (
 // Start is when build 0 begins.
 var Start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// Clock is a clock that shows now, and goes on from there.
+func Clock(now time.Time) func() time.Time {
+	began := time.Now()
+	return func() time.Time { return now.Add(time.Since(began)) }
+}
+
 // Builds are count builds of a branch of pipeline "app", the first of which is build
 // number first and begins so many hours after Start. seconds are the times of steps
 // that do not take as long as they usually do; all vary by a few percent.
