@@ -204,13 +204,13 @@ func TestOddInput(t *testing.T) {
 // TestDetailsOfFailure checks that damaged details hide no other.
 func TestDetailsOfFailure(t *testing.T) {
 	for range 10 { // in any order
-		var a buildkit.Account
+		var meta buildkit.Metadata
 		err := readDetails(map[string][]byte{
 			"x/errdefs.Source+json": []byte(`{"info":5}`),
 			"x/errdefs.Vertex+json": []byte(`{"digest":"sha256:a"}`),
-		}, &a)
-		if err == nil || a.FailedAt != "sha256:a" {
-			t.Errorf("failed at %q, error %v", a.FailedAt, err)
+		}, &meta)
+		if err == nil || meta.FailedAt != "sha256:a" {
+			t.Errorf("failed at %q, error %v", meta.FailedAt, err)
 		}
 	}
 }

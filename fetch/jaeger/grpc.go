@@ -53,14 +53,14 @@ type GRPC struct {
 	address string
 	secure  bool
 	dial    httpclient.Options
-	keep    buildkit.Keep
+	extra   buildkit.AttributeSet
 	conn    *grpc.ClientConn
 	last    *atomic.Pointer[handshake]
 }
 
-// NewGRPC asks the server at address, "host:port", with TLS if secure. keep names
+// NewGRPC asks the server at address, "host:port", with TLS if secure. extra names
 // attributes to keep with the spans. It connects when it is first asked.
-func NewGRPC(address string, secure bool, o httpclient.Options, keep buildkit.Keep) (*GRPC, error) {
+func NewGRPC(address string, secure bool, o httpclient.Options, extra buildkit.AttributeSet) (*GRPC, error) {
 	creds := insecure.NewCredentials()
 	if secure {
 		c, err := o.TLS()
@@ -81,7 +81,7 @@ func NewGRPC(address string, secure bool, o httpclient.Options, keep buildkit.Ke
 	if err != nil {
 		return nil, err
 	}
-	return &GRPC{address: address, secure: secure, dial: o, keep: keep, conn: conn, last: last}, nil
+	return &GRPC{address: address, secure: secure, dial: o, extra: extra, conn: conn, last: last}, nil
 }
 
 // Bounds: a server says itself how many traces it gives.
@@ -224,7 +224,7 @@ func plain(text string) string {
 // A translator makes spans as BuildKit's builds are made of. Spans that follow each
 // other are mostly of one trace and one process: what is made of these they share.
 type translator struct {
-	keep     buildkit.Keep
+	extra    buildkit.AttributeSet
 	trace    model.TraceID
 	traceHex string
 	process  *model.Process
@@ -249,7 +249,7 @@ func (t *translator) span(j *model.Span) buildkit.Span {
 	for i := range j.Tags {
 		tag := &j.Tags[i]
 		s.SetJaeger(tag.Key, text(tag))
-		if t.keep[tag.Key] {
+		if t.extra[tag.Key] {
 			s.Tag(tag.Key, text(tag))
 		}
 	}
@@ -268,7 +268,7 @@ func (t *translator) span(j *model.Span) buildkit.Span {
 			if len(p.Tags) <= maxKept {
 				t.process = &model.Process{ServiceName: p.ServiceName, Tags: slices.Clone(p.Tags)}
 			}
-			t.resource = buildkit.Resource{Keep: t.keep}
+			t.resource = buildkit.Resource{Extra: t.extra}
 			t.resource.Set(buildkit.ServiceName, p.ServiceName)
 			for i := range p.Tags {
 				if tag := &p.Tags[i]; t.resource.Wants(tag.Key) {
@@ -276,7 +276,7 @@ func (t *translator) span(j *model.Span) buildkit.Span {
 				}
 			}
 		}
-		t.resource.Of(&s)
+		t.resource.Attach(&s)
 	}
 	return s
 }

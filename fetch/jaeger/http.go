@@ -31,14 +31,14 @@ type HTTP struct {
 	older   bool // the server has no stable API
 }
 
-// NewHTTP asks the server at base, named so to people. keep names attributes to
+// NewHTTP asks the server at base, named so to people. extra names attributes to
 // keep with the spans.
-func NewHTTP(name string, base *url.URL, o httpclient.Options, keep buildkit.Keep) (*HTTP, error) {
+func NewHTTP(name string, base *url.URL, o httpclient.Options, extra buildkit.AttributeSet) (*HTTP, error) {
 	client, err := httpclient.NewClient(base, o)
 	if err != nil {
 		return nil, err
 	}
-	return &HTTP{name: name, client: client, decoder: spans.Decoder{Keep: keep}}, nil
+	return &HTTP{name: name, client: client, decoder: spans.Decoder{Extra: extra}}, nil
 }
 
 // Bounds: a server says itself how many traces it gives.

@@ -65,7 +65,7 @@ func (g *GRPC) stream(ctx context.Context, open func(context.Context) (receiver,
 				return
 			}
 			message := make(chan decoded, 1)
-			go func() { message <- f.decode(g.keep) }()
+			go func() { message <- f.decode(g.extra) }()
 			select {
 			case messages <- message:
 			case <-ctx.Done():
@@ -110,14 +110,14 @@ func (f *frame) weight() int64 { return int64(min(f.data.Len(), aheadBytes)) }
 
 // decode decodes the frame, and lets go of it. One message with more spans than a trace
 // may have is refused, as it is not known what it would take: Jaeger sends ten in each.
-func (f *frame) decode(keep buildkit.Keep) decoded {
+func (f *frame) decode(extra buildkit.AttributeSet) decoded {
 	defer f.data.Free()
 	d := decoded{weight: f.weight(), spans: make([]buildkit.Span, 0, 10)}
 	data := f.data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer data.Free()
 	each := decoders.Get().(*decoder)
 	defer each.leave()
-	t := translator{keep: keep}
+	t := translator{extra: extra}
 	for rest := data.ReadOnlyData(); len(rest) > 0; {
 		span, after, err := nextSpan(rest)
 		rest = after

@@ -35,14 +35,14 @@ type Server struct {
 	older   bool // it has no second version of the way to single traces
 }
 
-// New asks the server at base, named so to people. keep names attributes to keep
+// New asks the server at base, named so to people. extra names attributes to keep
 // with the spans.
-func New(name string, base *url.URL, o httpclient.Options, keep buildkit.Keep) (*Server, error) {
+func New(name string, base *url.URL, o httpclient.Options, extra buildkit.AttributeSet) (*Server, error) {
 	client, err := httpclient.NewClient(base, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Server{name: name, client: client, decoder: spans.Decoder{Keep: keep}}, nil
+	return &Server{name: name, client: client, decoder: spans.Decoder{Extra: extra}}, nil
 }
 
 // Bounds: Tempo refuses to search more than a week unless it is told otherwise.

@@ -53,8 +53,8 @@ const (
 
 // Kept are the attributes by which answers are filtered, tags being those that
 // were asked for in addition. Servers keep them with the spans.
-func Kept(tags map[string]string) buildkit.Keep {
-	keep := buildkit.Keep{attributeRun: true, attributePipeline: true, attributeBranch: true, attributeRevision: true}
+func Kept(tags map[string]string) buildkit.AttributeSet {
+	keep := buildkit.AttributeSet{attributeRun: true, attributePipeline: true, attributeBranch: true, attributeRevision: true}
 	for key := range tags {
 		keep[key] = true
 	}

@@ -179,7 +179,7 @@ func TestBounds(t *testing.T) {
 	for i := range 100_000 {
 		p.Log(Log{Vertex: "v", Data: fmt.Appendf(nil, "\x1b[1mline\x1b[0m %d\rover %d\r\n", i, i)})
 	}
-	b, _ := p.Build(Account{Ref: "r"})
+	b, _ := p.Build(Metadata{Ref: "r"})
 	if n := len(b.Log); n != MaxLogLines || b.Log[n-1] != "over 99999" {
 		t.Errorf("%d lines, the last %q", n, b.Log[n-1])
 	}
