@@ -51,7 +51,7 @@ func (s *source) artifactsOf(ctx context.Context, runs []*gh.WorkflowRun) (map[i
 	for pages := 1; len(rest) > 1 && pages <= maxPages; pages++ {
 		list, resp, err := s.Client.Actions.ListArtifacts(ctx, s.Owner, s.Name, &o)
 		if err != nil {
-			return found, s.explain("artifacts", resp, err)
+			return found, s.wrapError("artifacts", resp, err)
 		}
 		inOrder := slices.IsSortedFunc(list.Artifacts, func(a, b *gh.Artifact) int {
 			return b.GetCreatedAt().Compare(a.GetCreatedAt().Time)
@@ -109,7 +109,7 @@ func (s *source) artifactsOfRun(ctx context.Context, id int64) (artifacts []*gh.
 	for range maxPages {
 		list, resp, err := s.Client.Actions.ListWorkflowRunArtifacts(ctx, s.Owner, s.Name, id, &o)
 		if err != nil {
-			return artifacts, s.explain(fmt.Sprintf("artifacts of run %d", id), resp, err)
+			return artifacts, s.wrapError(fmt.Sprintf("artifacts of run %d", id), resp, err)
 		}
 		artifacts = append(artifacts, list.Artifacts...)
 		if resp.NextPage <= o.Page {
@@ -192,7 +192,7 @@ func (s *source) download(ctx context.Context, a *gh.Artifact) ([]byte, error) {
 		return nil, errExpired
 	}
 	if err != nil {
-		return nil, s.explain(fmt.Sprintf("artifact %d", a.GetID()), resp, err)
+		return nil, s.wrapError(fmt.Sprintf("artifact %d", a.GetID()), resp, err)
 	}
 	const tries = 3
 	for try := 1; ; try++ {

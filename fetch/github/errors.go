@@ -16,10 +16,19 @@ import (
 
 // ErrDenied is returned where GitHub does not let us read, or says that there is
 // nothing, which is how it hides what a token may not see.
-var ErrDenied = errors.New("not allowed")
+var ErrDenied = fetch.ErrorWithHint("not allowed",
+	"give the job permissions: actions: read, and the token in the environment as GITHUB_TOKEN")
 
 // ErrNoRecords is fetch.ErrNoBuilds of runs that keep no build record.
-var ErrNoRecords = fmt.Errorf("%w", fetch.ErrNoBuilds)
+var ErrNoRecords error = noRecordsError{}
+
+type noRecordsError struct{}
+
+func (noRecordsError) Error() string { return fetch.ErrNoBuilds.Error() }
+func (noRecordsError) Unwrap() error { return fetch.ErrNoBuilds }
+func (noRecordsError) Hint() string {
+	return "docker/build-push-action uploads a record when its job is over: within the job give buildx:, later --run-id names the run"
+}
 
 // errNull tells of an answer that holds nothing.
 var errNull = errors.New("GitHub answers null")
@@ -39,15 +48,20 @@ func (e *LimitError) Error() string {
 	return "GitHub's rate limit is used up until " + e.Until.UTC().Format("15:04:05 MST")
 }
 
+// Hint says how to have more requests.
+func (*LimitError) Hint() string {
+	return "a token has more requests an hour than none: GITHUB_TOKEN; a cached .buildregress needs fewer of them"
+}
+
 // spent tells whether an error means that a budget is used up, of requests or of
 // time: what was had until then is all there will be.
 func spent(err error) bool {
 	return errors.As(err, new(*LimitError)) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// explain says what an error of the client's means. what was being read is named
+// wrapError says what an error of the client's means. what was being read is named
 // in it.
-func (s *source) explain(what string, resp *gh.Response, err error) error {
+func (s *source) wrapError(what string, resp *gh.Response, err error) error {
 	var (
 		primary   *gh.RateLimitError
 		secondary *gh.AbuseRateLimitError

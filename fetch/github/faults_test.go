@@ -269,3 +269,23 @@ func TestNoRepository(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// What stands in the way says what people can do about it, however it is wrapped.
+func TestHints(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{errRefused, "permissions: actions: read"},
+		{&LimitError{}, "a token has more requests"},
+		{ErrNoRecords, "within the job give buildx:"},
+	} {
+		var hinted interface{ Hint() string }
+		if err := fmt.Errorf("shop/app: %w", test.err); !errors.As(err, &hinted) || !strings.Contains(hinted.Hint(), test.want) {
+			t.Errorf("%v: no hint with %q", err, test.want)
+		}
+	}
+	if !errors.Is(errRefused, ErrDenied) || !errors.Is(ErrNoRecords, fetch.ErrNoBuilds) {
+		t.Error("an error is not what it was")
+	}
+}

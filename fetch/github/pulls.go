@@ -66,7 +66,7 @@ func (p *Pulls) ask(ctx context.Context, owner, name string, head Head) (Pull, e
 	pulls, resp, err := p.client.PullRequests.List(ctx, owner, name, o)
 	if err != nil {
 		s := source{Options: Options{Owner: owner, Name: name, Now: p.now}}
-		return Pull{}, s.explain("pull requests", resp, err)
+		return Pull{}, s.wrapError("pull requests", resp, err)
 	}
 	var found []Pull
 	for _, one := range pulls {

@@ -102,7 +102,7 @@ func (s *source) listRuns(ctx context.Context, o gh.ListWorkflowRunsOptions, pag
 			list, resp, err = s.Client.Actions.ListWorkflowRunsByFileName(ctx, s.Owner, s.Name, url.PathEscape(s.Workflow), &o)
 		}
 		if err != nil {
-			return runs, s.explain(what, resp, err)
+			return runs, s.wrapError(what, resp, err)
 		}
 		if list == nil {
 			return runs, fmt.Errorf("%s: %s: %w", s.shown(), what, errNull)
@@ -136,5 +136,5 @@ func (s *source) wantedRun(w fetch.Selector) (int64, error) {
 // run is the one with an id.
 func (s *source) run(ctx context.Context, id int64) (*gh.WorkflowRun, error) {
 	r, resp, err := s.Client.Actions.GetWorkflowRunByID(ctx, s.Owner, s.Name, id)
-	return r, s.explain(fmt.Sprintf("run %d", id), resp, err)
+	return r, s.wrapError(fmt.Sprintf("run %d", id), resp, err)
 }

@@ -148,7 +148,7 @@ func (s *Steps) listJobs(ctx context.Context, run int64) (all []*gh.WorkflowJob,
 	for range maxPages {
 		list, resp, err := s.Client.Actions.ListWorkflowJobs(ctx, s.Owner, s.Name, run, &o)
 		if err != nil {
-			return nil, s.explain(fmt.Sprintf("jobs of run %d", run), resp, err)
+			return nil, s.wrapError(fmt.Sprintf("jobs of run %d", run), resp, err)
 		}
 		if list == nil {
 			return nil, fmt.Errorf("%s: jobs of run %d: %w", s.shown(), run, errNull)
@@ -271,7 +271,7 @@ func (s *Steps) readRuns(ctx context.Context, q fetch.Query, runs []*gh.Workflow
 	}
 	progress := newProgress(len(runs), heads, q.Window, func(int) bool { return true })
 	results := make([]jobs, len(runs))
-	s.eachTold(len(runs), func(i int) bool {
+	s.eachShown(len(runs), func(i int) bool {
 		run := runs[i]
 		r, known := s.read[run.GetID()]
 		if !known {

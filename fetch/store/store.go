@@ -19,15 +19,21 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // What can be wrong with a store, beside what the disk does. The file was not
 // changed.
 var (
-	ErrDamaged = errors.New("the store is damaged")
-	ErrForeign = errors.New("the file is no store of buildregress")
-	ErrNewer   = errors.New("the store was made by a newer buildregress")
-	ErrWrite   = errors.New("the store cannot be written")
+	ErrDamaged = fetch.ErrorWithHint("the store is damaged",
+		"move that file away: the next build begins a new history; a copy kept by CI may still be sound")
+	ErrForeign = fetch.ErrorWithHint("the file is no store of buildregress",
+		"name another file with --store sqlite:PATH")
+	ErrNewer = fetch.ErrorWithHint("the store was made by a newer buildregress",
+		"update this buildregress, or name another file with --store sqlite:PATH")
+	ErrWrite = fetch.ErrorWithHint("the store cannot be written",
+		"--store sqlite:PATH names another place, and --record never keeps no history")
 )
 
 // busyTimeout is how long a process waits for another that writes. Writing one

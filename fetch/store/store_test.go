@@ -306,6 +306,9 @@ func TestUnusableFiles(t *testing.T) {
 			if !errors.Is(err, test.want) || !strings.Contains(err.Error(), path) {
 				t.Errorf("%v, want %v that names the file", err, test.want)
 			}
+			if hinted := interface{ Hint() string }(nil); !errors.As(err, &hinted) || hinted.Hint() == "" {
+				t.Errorf("%v has no hint", err)
+			}
 			if after, _ := os.ReadFile(path); !bytes.Equal(after, test.data) {
 				t.Error("the file was changed")
 			}
