@@ -53,7 +53,7 @@ func scriptProcess(args []string) cli.Process {
 	}
 	return cli.Process{
 		Args: args, Getenv: os.Getenv, Environ: os.Environ, Stdin: os.Stdin,
-		Stdout: console.Output{Writer: os.Stdout}, Stderr: console.Output{Writer: os.Stderr}, Clock: clitest.Clock(now),
+		Stdout: console.Output{Writer: os.Stdout}, Stderr: console.Output{Writer: os.Stderr}, Clock: clitest.NewClock(now).Now,
 	}
 }
 

@@ -104,7 +104,7 @@ func (o *Options) traceServer(server traces.Server, name, tenantHeader string, u
 	from := traces.New(server, traces.Options{
 		Name: name, Tenant: strings.Join(tenant, " "), Services: o.Traces.Services, Tags: o.Traces.Tags,
 		Own: o.Traces.Own, Newest: o.Traces.Newest, Lookback: o.Lookback, Pipeline: o.Pipeline,
-		Normalize: fetch.Normalize, Cache: searches, Now: o.Now, Waiting: o.Waiting,
+		Normalize: fetch.Normalize, Cache: searches, Now: o.Now, Sleep: o.Sleep, Waiting: o.Waiting,
 	})
 	return Source{Source: from, Name: name, History: from, UI: ui}
 }

@@ -34,7 +34,7 @@ func onGithub(t *testing.T, s *githubtest.Server, vars map[string]string, args .
 		all[name] = value
 	}
 	var out, err bytes.Buffer
-	w := Process{Args: args, Getenv: func(name string) string { return all[name] }, Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &err}, Clock: clitest.Clock(recordedAt)}
+	w := Process{Args: args, Getenv: func(name string) string { return all[name] }, Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &err}, Clock: clitest.NewClock(recordedAt).Now}
 	code = Run(t.Context(), w)
 	for _, text := range []string{out.String(), err.String()} {
 		if strings.Contains(text, githubtest.Token) || strings.Contains(text, "sig=") {

@@ -26,6 +26,9 @@ type Process struct {
 	Stdout  console.Output
 	Stderr  console.Output
 	Clock   func() time.Time
+	// Sleep waits by that clock, or until ctx ends, which is its error; nil does so by
+	// the system's.
+	Sleep func(ctx context.Context, d time.Duration) error
 
 	now     time.Time // when the program began
 	console *console.Console
@@ -72,7 +75,7 @@ func (p *Process) connectGitHub() (*source.GitHub, error) {
 // env is what a command is surrounded by.
 func (p *Process) env(s *settings) *command.Env {
 	return &command.Env{
-		Stdout: p.Stdout, Console: p.console, Variables: p.Getenv, Now: p.now, Clock: p.Clock,
+		Stdout: p.Stdout, Console: p.console, Variables: p.Getenv, Now: p.now, Clock: p.Clock, Sleep: p.Sleep,
 		Open: p.opener(s), GitHub: p.github,
 	}
 }

@@ -53,7 +53,7 @@ func TestPanic(t *testing.T) {
 		var errs bytes.Buffer
 		p := Process{
 			Args: []string{"check", "-"}, Getenv: func(string) string { return "" }, Stdin: broken{},
-			Stderr: console.Output{Writer: &errs}, Clock: clitest.Clock(clitest.Start),
+			Stderr: console.Output{Writer: &errs}, Clock: clitest.NewClock(clitest.Start).Now,
 		}
 		if verbose {
 			p.Args = append(p.Args, "--verbose")

@@ -2,9 +2,11 @@
 package clitest
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
@@ -14,10 +16,29 @@ import (
 // Start is when build 0 begins.
 var Start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Clock is a clock that shows now, and goes on from there.
-func Clock(now time.Time) func() time.Time {
-	began := time.Now()
-	return func() time.Time { return now.Add(time.Since(began)) }
+// A Clock stands still until somebody sleeps by it, and is then where they wake up, at
+// once. Several goroutines may use it.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock is a clock that shows a time.
+func NewClock(now time.Time) *Clock { return &Clock{now: now} }
+
+// Now is what it shows.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Sleep sets the clock forward. It fails with the error of a context that has ended.
+func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	return ctx.Err()
 }
 
 // Builds are count builds of a branch of pipeline "app", the first of which is build
