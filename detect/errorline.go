@@ -69,9 +69,9 @@ func penalty(n int, late bool) float64 {
 
 // benjaminiHochberg sets q of each judgement: the smallest false discovery rate
 // at which it would be among the discoveries.
-func benjaminiHochberg(family []*judgement) {
+func benjaminiHochberg(family []*stepTest) {
 	byP := slices.Clone(family)
-	slices.SortStableFunc(byP, func(a, b *judgement) int {
+	slices.SortStableFunc(byP, func(a, b *stepTest) int {
 		switch {
 		case a.slower.p < b.slower.p:
 			return -1
@@ -98,7 +98,7 @@ const (
 // estimateContamination returns the share of values that lie far above what the
 // rest of their level says, over all steps together, shrunk towards what is
 // usual. One step's history is too short to tell.
-func estimateContamination(family []*judgement) float64 {
+func estimateContamination(family []*stepTest) float64 {
 	const weight = 50.0 // values that the prior counts for
 	far, all := 0.0, 0.0
 	for _, j := range family {
