@@ -5,6 +5,12 @@ import (
 	"slices"
 )
 
+// How often would an unchanged step show this much evidence? In theory no more often than
+// one in its odds; in practice histories drift and have heavier tails than any model. So
+// the error of believing evidence was measured on real, unchanged durations, and is read
+// off that line. A short history and a late start of the run are charged as penalties on
+// the evidence first; Benjamini and Hochberg's q then accounts for the number of steps.
+
 // errorOf returns the probability that the newest values of an unchanged step
 // reach this evidence for a slowdown at any one look. penalty is taken off it
 // before.

@@ -194,7 +194,7 @@ func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, load
 			step.Status, step.Reason = StatusUnjudged, Note{KindIgnored, "ignored: " + rule.ignore}
 			return
 		}
-		if s.unsure {
+		if s.ambiguous {
 			step.Status, step.Reason = StatusUnjudged, Note{KindEqualSteps, "of several equal steps some came or went: which of them it is cannot be told"}
 			return
 		}
@@ -209,7 +209,7 @@ func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, load
 		trial := Trial{Resolution: resolution, Foreign: foreign}
 		if level != nil {
 			trial.Accepted = level.samples
-			s.forget(a.branch, level.begin)
+			s.dropEvidence(a.branch, level.begin)
 		}
 		if rule.Thresholds != t {
 			own := rule.Thresholds
