@@ -30,7 +30,7 @@ func TestServerIgnoresFilters(t *testing.T) {
 		for i := range 30 {
 			j.Add(tracetest.Usual(100+i, noon.Add(-time.Duration(i)*time.Minute)).On("topic"))
 			other := tracetest.Usual(200+i, noon.Add(-time.Duration(i)*time.Minute))
-			other.Says["cicd.pipeline.name"] = "another"
+			other.Attributes["cicd.pipeline.name"] = "another"
 			j.Add(other)
 		}
 		j.Add(b)
@@ -283,7 +283,7 @@ func TestMutualTLS(t *testing.T) {
 		{"no client", httpclient.Options{CAFile: ca.file(t), ServerName: "jaeger.test"}, "certificate required"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s, err := jaeger.NewHTTP("jaeger+"+server.URL, base, test.dial, traces.Kept(nil))
+			s, err := jaeger.NewHTTP("jaeger+"+server.URL, base, test.dial, traces.FilterAttributes(nil))
 			if err != nil {
 				t.Fatal(err)
 			}

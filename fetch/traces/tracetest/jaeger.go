@@ -193,7 +193,7 @@ func (b *Build) matches(service string, tags map[string]string, from, to time.Ti
 		return false
 	}
 	for key, value := range tags {
-		if b.Says[key] != value {
+		if b.Attributes[key] != value {
 			return false
 		}
 	}
