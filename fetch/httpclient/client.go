@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -130,7 +131,7 @@ func (r *Response) Read(p []byte) (int, error) {
 	if n > 0 {
 		r.idle.Touch()
 	}
-	if err != nil && err != io.EOF && r.ctx.Err() != nil {
+	if err != nil && !errors.Is(err, io.EOF) && r.ctx.Err() != nil {
 		err = context.Cause(r.ctx)
 	}
 	return n, err
@@ -158,11 +159,9 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, accept 
 		idle.Stop()
 		return nil, err
 	}
-	for name, values := range c.options.Header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, c.options.Header)
 	request.Header.Set("Accept", accept)
-	response, err := c.http.Do(request)
+	response, err := c.http.Do(request) //nolint:bodyclose // the Response that is returned closes it
 	if err != nil {
 		err = bareError(ctx, err, conn.Load())
 		idle.Stop()

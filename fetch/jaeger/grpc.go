@@ -84,7 +84,7 @@ func NewGRPC(address string, secure bool, o httpclient.Options, extra buildkit.A
 	return &GRPC{address: address, secure: secure, options: o, extra: extra, conn: conn, last: last}, nil
 }
 
-// Bounds: a server says itself how many traces it gives.
+// Bounds are none: a server says itself how many traces it gives.
 func (g *GRPC) Bounds() traces.Bounds { return traces.Bounds{} }
 
 // outgoing adds the headers. Jaeger hands the token of "bearer.token" on to its

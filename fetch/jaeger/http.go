@@ -41,7 +41,7 @@ func NewHTTP(name string, base *url.URL, o httpclient.Options, extra buildkit.At
 	return &HTTP{name: name, client: client, decoder: spans.Decoder{Extra: extra}}, nil
 }
 
-// Bounds: a server says itself how many traces it gives.
+// Bounds are none: a server says itself how many traces it gives.
 func (h *HTTP) Bounds() traces.Bounds { return traces.Bounds{} }
 
 const (
@@ -194,7 +194,7 @@ func (h *HTTP) get(ctx context.Context, path string, query url.Values) (*httpcli
 	case err != nil:
 		return nil, err
 	case a.Type != asJSON:
-		a.Close()
+		_ = a.Close() // it holds nothing of use
 		return nil, errNoSuchAPI
 	}
 	return a, nil

@@ -45,7 +45,7 @@ func New(name string, base *url.URL, o httpclient.Options, extra buildkit.Attrib
 	return &Server{name: name, client: client, decoder: spans.Decoder{Extra: extra}}, nil
 }
 
-// Bounds: Tempo refuses to search more than a week unless it is told otherwise.
+// Bounds are a week less an hour: Tempo refuses to search more unless it is told to.
 func (s *Server) Bounds() traces.Bounds { return traces.Bounds{Range: 167 * time.Hour} }
 
 const (

@@ -51,8 +51,7 @@ const (
 // to do about it.
 func WrapError(server, doing string, err error) *ServerError {
 	t := &ServerError{Server: server, Err: fmt.Errorf("%s: %w", doing, err)}
-	var status *httpclient.StatusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*httpclient.StatusError](err); ok {
 		t.Err = fmt.Errorf("%s: %s", doing, fetch.Clean(status.Error(), 300))
 		switch status.Code {
 		case http.StatusUnauthorized, http.StatusForbidden:

@@ -52,12 +52,7 @@ func isOf(s *buildkit.Span, services []string) bool {
 	if s.Service == "" {
 		return true
 	}
-	for _, service := range services {
-		if s.Service == service {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(services, s.Service)
 }
 
 // matches tells whether one of the spans has all that q asks for.

@@ -348,8 +348,7 @@ func idsOf(builds []detect.Build) (ids []string) {
 }
 
 func hintOf(err error) string {
-	var t *traces.ServerError
-	if errors.As(err, &t) {
+	if t, ok := errors.AsType[*traces.ServerError](err); ok {
 		return t.Hint()
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -60,9 +61,7 @@ func Usual(i int, start time.Time) Build {
 // On is the build on another branch.
 func (b Build) On(branch string) Build {
 	attributes := map[string]string{}
-	for k, v := range b.Attributes {
-		attributes[k] = v
-	}
+	maps.Copy(attributes, b.Attributes)
 	attributes["vcs.ref.head.name"] = branch
 	b.Attributes, b.Name = attributes, branch+"/"+b.Name
 	return b

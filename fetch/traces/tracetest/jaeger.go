@@ -205,7 +205,8 @@ var errCut = errors.New("cut off")
 // send sends spans in chunks of ten, as Jaeger does.
 func send(stream interface {
 	Send(*api_v2.SpansResponseChunk) error
-}, builds []Build, f Faults) error {
+}, builds []Build, f Faults,
+) error {
 	var spans []model.Span
 	for i := range builds {
 		spans = append(spans, modelOf(builds[i].Spans())...)
