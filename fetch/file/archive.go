@@ -23,12 +23,7 @@ var errUnpacked = fmt.Errorf("unpacks to more than %d MiB", MaxFile>>20)
 // unpacks twice, the first time only to count: a bomb takes no memory, and all
 // else no more than it must. What is unpacked in vain uses up the budget too.
 func (d *decoder) unpack(open func() (io.ReadCloser, error)) ([]byte, error) {
-	r, err := open()
-	if err != nil {
-		return nil, err
-	}
-	size, err := io.Copy(io.Discard, io.LimitReader(canceller{d.ctx, r}, d.left+1))
-	r.Close()
+	size, err := d.unpackedSize(open)
 	if size > d.left {
 		d.left = 0
 		return nil, errUnpacked
@@ -37,13 +32,24 @@ func (d *decoder) unpack(open func() (io.ReadCloser, error)) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r, err = open(); err != nil {
+	r, err := open()
+	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	data := make([]byte, size)
 	_, err = io.ReadFull(canceller{d.ctx, r}, data)
 	return data, err
+}
+
+// unpackedSize counts what open gives, as far as it shows that the budget is spent.
+func (d *decoder) unpackedSize(open func() (io.ReadCloser, error)) (int64, error) {
+	r, err := open()
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	return io.Copy(io.Discard, io.LimitReader(canceller{d.ctx, r}, d.left+1))
 }
 
 func (d *decoder) gunzip(name string, data []byte, depth int) error {

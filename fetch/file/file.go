@@ -110,8 +110,7 @@ func openFolder(d *decoder, path string) (builds []detect.Build, warnings []erro
 
 // decodeError says in what something is wrong, once.
 func decodeError(name string, err error) error {
-	var located *fetch.DecodeError
-	if errors.As(err, &located) {
+	if _, ok := errors.AsType[*fetch.DecodeError](err); ok {
 		return err
 	}
 	return &fetch.DecodeError{Name: name, Offset: -1, Err: err}
@@ -119,8 +118,7 @@ func decodeError(name string, err error) error {
 
 // pathError is err without the name of the system call and with the path, once.
 func pathError(path string, err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
 	return fmt.Errorf("%s: %w", path, err)

@@ -44,7 +44,7 @@ func openJaeger(o *Options, address string) (Source, error) {
 		u.Host += ":16685"
 	}
 	name := u.Scheme + "://" + u.Host
-	server, err := jaeger.NewGRPC(u.Host, u.Scheme == "jaegers", o.connection(jaegerTenant), traces.Kept(o.Traces.Tags))
+	server, err := jaeger.NewGRPC(u.Host, u.Scheme == "jaegers", o.connection(jaegerTenant), traces.FilterAttributes(o.Traces.Tags))
 	if err != nil {
 		return Source{}, fmt.Errorf("%s: %w", name, err)
 	}
@@ -61,7 +61,7 @@ func openJaegerHTTP(o *Options, address string) (Source, error) {
 	if err != nil {
 		return Source{}, err
 	}
-	server, err := jaeger.NewHTTP(name, base, o.connection(jaegerTenant), traces.Kept(o.Traces.Tags))
+	server, err := jaeger.NewHTTP(name, base, o.connection(jaegerTenant), traces.FilterAttributes(o.Traces.Tags))
 	if err != nil {
 		return Source{}, fmt.Errorf("%s: %w", name, err)
 	}
@@ -74,7 +74,7 @@ func openTempo(o *Options, address string) (Source, error) {
 	if err != nil {
 		return Source{}, err
 	}
-	server, err := tempo.New(name, base, o.connection(tempoTenant), traces.Kept(o.Traces.Tags))
+	server, err := tempo.New(name, base, o.connection(tempoTenant), traces.FilterAttributes(o.Traces.Tags))
 	if err != nil {
 		return Source{}, fmt.Errorf("%s: %w", name, err)
 	}

@@ -126,9 +126,7 @@ func answerError(list []byte) error {
 	var errs []struct {
 		Msg string `json:"msg"`
 	}
-	if boundjson.Unmarshal(list, &errs) != nil {
-		return nil // an answer of another shape has no message
-	}
+	_ = boundjson.Unmarshal(list, &errs) // what has another shape has no message
 	for _, e := range errs {
 		if e.Msg != "" {
 			return fmt.Errorf("the answer holds no trace, but an error: %s", fetch.Clean(e.Msg, 200))

@@ -99,10 +99,10 @@ func TestCheckTraces(t *testing.T) {
 func TestOwnBuild(t *testing.T) {
 	s := newTraced(t)
 	b := s.at()
-	delete(b.Says, "cicd.pipeline.run.id")
+	delete(b.Attributes, "cicd.pipeline.run.id")
 	named := tracetest.Usual(2000, s.noon.Add(10*time.Second))
 	s.Add(b, named)
-	commit, later := b.Says["vcs.ref.head.revision"], named.Says["vcs.ref.head.revision"]
+	commit, later := b.Attributes["vcs.ref.head.revision"], named.Attributes["vcs.ref.head.revision"]
 	for name, test := range map[string]struct {
 		vars []string
 		want string // revision
@@ -140,7 +140,7 @@ func TestTracesWithoutBranch(t *testing.T) {
 		list = append(list, tracetest.Usual(i, s.noon.Add(-time.Duration(i+1)*time.Hour)))
 	}
 	for i := range list {
-		delete(list[i].Says, "vcs.ref.head.name")
+		delete(list[i].Attributes, "vcs.ref.head.name")
 	}
 	s.Set(list...)
 	code, stdout, stderr := s.run(nil, "check", s.grpc, "--run-id", "run-1000", "--branch", "main")
