@@ -109,7 +109,7 @@ func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candi
 	})
 	results := make([]result, len(candidates))
 	var own, base room // what a pull request leaves is to cost the base nothing
-	s.eachTold(len(candidates), func(i int) bool {
+	s.eachShown(len(candidates), func(i int) bool {
 		a, room := candidates[i].artifact, &base
 		if i < heads {
 			room = &own

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
@@ -109,47 +110,56 @@ func (s *source) origin(kind string) string {
 	return s.Client.BaseURL.JoinPath("repos", strings.ToLower(s.Owner), strings.ToLower(s.Name), kind).String()
 }
 
-// eachTold is each, and tells how it goes.
-func (s *source) eachTold(n int, f func(i int) bool) {
+// eachShown is each, and shows how it goes.
+func (s *source) eachShown(n int, do func(i int) bool) {
 	if s.Progress == nil {
-		each(n, f)
+		each(n, do)
 		return
 	}
 	read, done := s.Progress(n)
 	defer done()
 	each(n, func(i int) bool {
 		defer read()
-		return f(i)
+		return do(i)
 	})
 }
 
-// each calls f for 0 to n-1, several at a time and in this order, until one
-// returns false. It returns when all calls have.
-func each(n int, f func(i int) bool) {
-	var (
-		wg    sync.WaitGroup
-		mu    sync.Mutex
-		next  int
-		ended bool
-	)
-	for range min(n, parallel) {
-		wg.Go(func() {
-			for {
-				mu.Lock()
-				i := next
-				next++
-				stop := ended || i >= n
-				mu.Unlock()
-				if stop {
-					return
-				}
-				if !f(i) {
-					mu.Lock()
-					ended = true
-					mu.Unlock()
-				}
+// each calls do for 0 to n-1, several at a time and in this order, until one
+// returns false; those before it are called all the same. It returns when all calls
+// have. If one panics, so does each, as a caller can only recover from what is its own.
+func each(n int, do func(i int) bool) {
+	var mu sync.Mutex
+	end := n // what comes from there on is not called
+	var broken any
+	within := func(i int) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return i < end
+	}
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	for i := 0; within(i); i++ {
+		group.Go(func() error {
+			if !within(i) {
+				return nil
 			}
+			goOn := false
+			defer func() {
+				mu.Lock()
+				defer mu.Unlock()
+				if cause := recover(); cause != nil {
+					broken = cause
+				}
+				if !goOn {
+					end = min(end, i)
+				}
+			}()
+			goOn = do(i)
+			return nil
 		})
 	}
-	wg.Wait()
+	_ = group.Wait() // no call returns an error
+	if broken != nil {
+		panic(broken)
+	}
 }

@@ -271,7 +271,7 @@ func (s *Steps) readRuns(ctx context.Context, q fetch.Query, runs []*gh.Workflow
 	}
 	progress := newProgress(len(runs), heads, q.Window, func(int) bool { return true })
 	results := make([]jobs, len(runs))
-	s.eachTold(len(runs), func(i int) bool {
+	s.eachShown(len(runs), func(i int) bool {
 		run := runs[i]
 		r, known := s.read[run.GetID()]
 		if !known {
