@@ -51,7 +51,7 @@ func align(history, rare []Build) *alignment {
 	a := &alignment{tracks: map[trackID]*track{}, fullest: map[string]sequence{}, equals: map[string]map[string]int{}}
 	// Most builds have the shape of the one after them.
 	repeats := make([]bool, len(history))
-	concurrently(max(0, len(history)-1), func(i int) {
+	inParallel(max(0, len(history)-1), enough, func(i int) {
 		repeats[i+1] = alike(&history[i], &history[i+1], true)
 	})
 	for i := range history {

@@ -42,6 +42,8 @@ type Decision struct {
 	P, Q     float64
 	Evidence Evidence
 	Told     bool // the slowdown is large enough to be told, if it is believed
+	// Conditions are what was asked for; none where unjudged.
+	Conditions []Condition
 
 	Usual, Low, High time.Duration
 	Expected         time.Duration // Usual on this runner
@@ -84,7 +86,7 @@ type panel struct {
 // later.
 func newPanel(trials []Trial, t Thresholds) *panel {
 	p := &panel{t: t, judged: make([]*judgement, len(trials)), decisions: make([]Decision, len(trials))}
-	concurrently(len(trials), func(i int) {
+	inParallel(len(trials), enough, func(i int) {
 		trial, t := &trials[i], t
 		if trial.Thresholds != nil {
 			t = trial.Thresholds.orDefaults()
@@ -95,8 +97,8 @@ func newPanel(trials []Trial, t Thresholds) *panel {
 		}
 		sorted := slices.Clone(trial.History[:min(len(trial.History), t.Window)])
 		slices.Sort(sorted)
-		if !matters(trial, sorted, t) {
-			p.decisions[i] = trifle(sorted)
+		if long := longEnough(trial, sorted, t); !long.Met {
+			p.decisions[i] = trifle(trial, sorted, t, long)
 			return
 		}
 		p.judged[i] = newJudgement(trial, sorted, t)
@@ -114,11 +116,15 @@ func (p *panel) decide() []Decision {
 	}
 	contamination := estimateContamination(family)
 	limit := math.Min(SlowerP, p.t.FDR/float64(max(len(family), 1)))
-	concurrently(len(family), func(i int) { family[i].weigh(contamination, limit) })
+	inParallel(len(family), enough, func(i int) { family[i].weigh(contamination, limit) })
 	benjaminiHochberg(family)
+	const most = 9 // conditions of a step, usually
+	room := make([]Condition, 0, most*len(family))
 	for i, j := range p.judged {
 		if j != nil {
-			p.decisions[i] = j.decide(limit)
+			p.decisions[i] = j.decide(limit, room)
+			taken := min(len(p.decisions[i].Conditions), cap(room))
+			room = room[taken:taken]
 		}
 	}
 	return p.decisions
@@ -137,17 +143,21 @@ func unfit(trial *Trial, t Thresholds) Note {
 	return Note{}
 }
 
-// matters tells whether the step is long enough for a change of it to be told.
+// longEnough asks whether the step is long enough for a change of it to be told.
 // Only such steps are tested, and only they count when errors are added up.
-func matters(trial *Trial, sorted []time.Duration, t Thresholds) bool {
-	return max(trial.New[len(trial.New)-1], durationMiddle(sorted)) >= t.MinDelta.D()
+func longEnough(trial *Trial, sorted []time.Duration, t Thresholds) Condition {
+	took := max(trial.New[len(trial.New)-1], durationMiddle(sorted))
+	return Condition{KindLongEnough, took.Seconds(), t.MinDelta.D().Seconds(), took >= t.MinDelta.D()}
 }
 
-// trifle is the decision on a step that does not matter, by its sorted history.
-func trifle(sorted []time.Duration) Decision {
+// trifle is the decision on a step that is not long enough, by its sorted history.
+func trifle(trial *Trial, sorted []time.Duration, t Thresholds, tooShort Condition) Decision {
 	d := Decision{Status: StatusSame, P: 1, Q: 1}
 	d.Usual, d.Low, d.High = rangeOf(sorted)
 	d.Expected = d.Usual
+	now := trial.New[len(trial.New)-1]
+	absolute, relative := sizeOf(float64((now - d.Usual).Abs()), float64(min(now, d.Usual)), t)
+	d.Conditions = []Condition{tooShort, absolute, relative}
 	return d
 }
 

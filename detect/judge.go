@@ -310,7 +310,7 @@ func fill(step *StepResult, s *series, d *Decision, branch []*Build) {
 	step.Usual, step.Low, step.High, step.Expected = Seconds(d.Usual), Seconds(d.Low), Seconds(d.High), Seconds(d.Expected)
 	step.P, step.Q, step.Evidence = d.P, d.Q, d.Evidence
 	step.MinDetectable, step.MinDetectable3 = d.MinDetectable, d.MinDetectable3
-	step.Modes = append(step.Modes, d.Modes...)
+	step.Modes, step.Conditions = append(step.Modes, d.Modes...), d.Conditions
 	if d.Usual > 0 {
 		step.Ratio = float64(step.Current) / float64(d.Usual)
 	}

@@ -26,6 +26,7 @@ type judgement struct {
 	slower   leaning
 	faster   leaning
 	q        float64
+	seen     float64 // share of a slower mode that holds the newest value, 0 for none
 	decision Decision
 }
 
@@ -120,17 +121,17 @@ func (j *judgement) weigh(contamination, limit float64) {
 	model := newPredictive(j.values, contamination, j.grain)
 	defer model.release()
 	trial := j.trial
-	j.raw, j.cleared = make([]observation, 0, maxEvidence), make([]observation, 0, maxEvidence)
-	for i := max(0, len(trial.New)-maxEvidence); i < len(trial.New); i++ {
-		o := observation{y: j.log(trial.New[i])}
-		j.raw = append(j.raw, o)
-		if r := trial.runner(i); r != (RunnerReading{}) {
-			o.y -= r.Ln
-			o.sd = r.SD
-		}
-		j.cleared = append(j.cleared, o)
+	n := min(len(trial.New), maxEvidence)
+	both := make([]observation, 2*n)
+	j.raw, j.cleared = both[:n], both[n:]
+	for k := range n {
+		i := len(trial.New) - n + k
+		j.raw[k].y = j.log(trial.New[i])
+		runner := trial.runner(i) // zero if unknown
+		j.cleared[k] = observation{y: j.raw[k].y - runner.Ln, sd: runner.SD}
 	}
 	j.seek(model.modes)
+	j.seen = j.seenMode(model)
 	j.slower = lean(model, j.raw, j.cleared, j.t, trial.Recent > 0)
 	j.faster = j.mirrored(contamination)
 	d := &j.decision
@@ -250,26 +251,6 @@ func lean(model *predictive, raw, cleared []observation, t Thresholds, rolling b
 	return best
 }
 
-// young tells whether the level is too new to prove anything against.
-func (j *judgement) young() bool {
-	return j.shift.since > 0 && j.shift.since < j.t.MinHistory || len(j.values) < j.t.MinHistory
-}
-
-// decide gives the verdict, once q is known; limit is that of weigh.
-func (j *judgement) decide(limit float64) Decision {
-	d := j.decision
-	d.Status, d.Q = StatusSame, j.q
-	switch {
-	case d.Told && j.q <= j.t.FDR && j.slower.p <= SlowerP && !j.trial.Foreign && !j.young():
-		d.Status = StatusSlower
-	case d.Told && j.slower.p <= SuspectP:
-		d.Status = StatusSuspect
-	case j.told(j.faster, -1) && j.faster.p <= limit:
-		d.Status = StatusFaster
-	}
-	return d
-}
-
 // bar is the time that a change is measured from: of what is usual and the middle of all
 // modes, what is the farther in its direction.
 func (j *judgement) bar(direction float64) time.Duration {
@@ -277,26 +258,6 @@ func (j *judgement) bar(direction float64) time.Duration {
 		return min(j.usual, durationMiddle(j.level))
 	}
 	return max(j.usual, durationMiddle(j.level))
-}
-
-// told tells whether the change is large enough to be told, absolutely and
-// relatively, with and without the runner's factor. Of several builds of a branch it
-// is their mean that counts.
-func (j *judgement) told(l leaning, direction float64) bool {
-	usual := j.bar(direction)
-	for _, values := range [][]observation{j.raw, j.cleared} {
-		mean := 0.0
-		for _, o := range values[len(values)-l.run:] {
-			mean += o.y / float64(l.run)
-		}
-		now := j.duration(mean)
-		// Speed-ups are measured by what the faster of the two took, as slowdowns are.
-		delta, from := time.Duration(direction)*(now-usual), min(now, usual)
-		if delta <= 0 || delta < j.t.MinDelta.D() || float64(delta) < j.t.MinSlowdown*float64(from) {
-			return false
-		}
-	}
-	return true
 }
 
 // slow counts the values of the run that are slow enough to be told.

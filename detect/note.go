@@ -11,7 +11,7 @@ type Note struct {
 // String is the text alone.
 func (n Note) String() string { return n.Text }
 
-// A Kind says what a Note is about. There may be new ones in any version.
+// A Kind says what a Note or a Condition is about. There may be new ones in any version.
 type Kind string
 
 // Why a build has no verdict, and its steps have no status, or why its verdict is

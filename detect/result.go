@@ -159,10 +159,12 @@ type StepResult struct {
 	P        float64 `json:"p"`                // probability of a value as slow as this if nothing changed
 	Q        float64 `json:"q"`                // smallest false discovery rate at which the step counts as slower
 	N        int     `json:"n"`                // executed samples in the history
-	Basis    *Basis  `json:"basis,omitempty"`  // what else it was judged by; nil if it was not put to the test
-	History  []Point `json:"history"`          // those samples, newest first
-	Cut      string  `json:"cut"`              // revision since which the history counts, "" for all of it
-	Modes    []Mode  `json:"modes"`            // clusters of the history, fastest first; one for most steps
+	// Conditions are what was asked of it; none if it was not put to the test.
+	Conditions []Condition `json:"conditions,omitempty"`
+	Basis      *Basis      `json:"basis,omitempty"` // what else it was judged by; nil if it was not put to the test
+	History    []Point     `json:"history"`         // those samples, newest first
+	Cut        string      `json:"cut"`             // revision since which the history counts, "" for all of it
+	Modes      []Mode      `json:"modes"`           // clusters of the history, fastest first; one for most steps
 
 	Evidence         Evidence `json:"evidence"`
 	MinDetectable    float64  `json:"min_detectable_ratio"`   // smallest slowdown that one build would show

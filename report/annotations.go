@@ -29,8 +29,8 @@ type Annotation struct {
 	Message string
 }
 
-// maxMessage bounds an annotation's text, in bytes. GitHub takes 64 KB; nobody
-// reads as much beside a line of code.
+// maxMessage bounds an annotation's text, in cells of at most 16 bytes. GitHub takes
+// 64 KB; nobody reads as much beside a line of code.
 const maxMessage = 4000
 
 // Annotations are the findings whose line in a Dockerfile is known, dearest in
@@ -66,9 +66,7 @@ func Annotations(r *detect.Report, failing bool) []Annotation {
 					a.Level = Failure
 				}
 			}
-			if len(a.Message) > maxMessage {
-				a.Message = strings.ToValidUTF8(a.Message[:maxMessage], "") + "…"
-			}
+			a.Message = cut(a.Message, maxMessage)
 			all = append(all, costly{a, s.WallClockSeconds})
 		}
 	}

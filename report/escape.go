@@ -31,10 +31,7 @@ var (
 // UTF-8, no control, formatting or invisible characters, no command that a CI
 // system would obey in a log. It leaves markup alone.
 func Clean(text string) string {
-	if len(text) > maxClean {
-		text = text[:maxClean*3/4] + "…" + text[len(text)-maxClean/4:]
-	}
-	text = strings.ToValidUTF8(text, "\uFFFD")
+	text = strings.ToValidUTF8(bounded(text), "\uFFFD")
 	if strings.Contains(text, "\x1b") {
 		text = ansi.ReplaceAllString(text, "")
 	}
@@ -51,6 +48,15 @@ func Clean(text string) string {
 	return colonCommand.ReplaceAllStringFunc(text, func(m string) string {
 		return strings.TrimSuffix(strings.ReplaceAll(m, ":", ": "), " ")
 	})
+}
+
+// bounded leaves out the middle of a text that is longer than maxClean: to look at all
+// of it takes time, and cut leaves less of it to be shown.
+func bounded(text string) string {
+	if len(text) <= maxClean {
+		return text
+	}
+	return text[:maxClean*3/4] + "…" + text[len(text)-maxClean/4:]
 }
 
 // stackedMarks is more combining marks than any script needs: they would paint

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +13,11 @@ import (
 	"github.com/buildregress/buildregress/detect/glob"
 )
 
-// Explain writes how the judgement on the steps that a glob means came about: all
-// numbers of it, in the words of the JSON report.
+// An explanation tells how the judgement on a step came about: all numbers of it, and
+// the conditions that package detect asked for and whether they held. It works nothing
+// out anew: what it says is in the JSON report as well.
+
+// Explain writes how the judgement on the steps that a glob means came about.
 func Explain(w io.Writer, r *detect.Report, pattern string) error {
 	out := bufio.NewWriter(w) // holds the first error of all writes
 	found := false
@@ -21,7 +25,7 @@ func Explain(w io.Writer, r *detect.Report, pattern string) error {
 		for j := range r.Results[i].Steps {
 			if s := &r.Results[i].Steps[j]; means(glob.Pattern(pattern), s) {
 				found = true
-				explainStep(out, &r.Results[i], s)
+				(&explainer{out, &r.Results[i], s}).step()
 			}
 		}
 	}
@@ -48,152 +52,179 @@ func means(pattern glob.Pattern, s *detect.StepResult) bool {
 	return false
 }
 
-func explainStep(out io.Writer, r *detect.Result, s *detect.StepResult) {
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(out, "  %-14s %s\n", name, Clean(fmt.Sprintf(format, args...)))
+// An explainer writes the rows on one step.
+type explainer struct {
+	out    io.Writer
+	result *detect.Result
+	*detect.StepResult
+}
+
+func (e *explainer) row(name, format string, args ...any) {
+	fmt.Fprintf(e.out, "  %-14s %s\n", name, Clean(fmt.Sprintf(format, args...)))
+}
+
+func (e *explainer) step() {
+	fmt.Fprintf(e.out, "\n%s\n", Clean(e.Key))
+	e.row("status", "%s", e.Status)
+	if e.Reason.Text != "" {
+		e.row("because", "%s", e.Reason)
 	}
-	fmt.Fprintf(out, "\n%s\n", Clean(s.Key))
-	row("status", "%s", s.Status)
-	if s.Reason.Text != "" {
-		row("because", "%s", s.Reason)
+	e.row("state", "%s", e.State)
+	e.row("now", "%s", brief(e.Current))
+	if e.N > 0 {
+		e.test()
 	}
-	row("state", "%s", s.State)
-	row("now", "%s", brief(s.Current))
-	if s.N > 0 {
-		row("usually", "%s, in %s", brief(s.Usual), Count(s.N, "sample"))
-		if s.High > 0 {
-			row("spread", "nine of ten lie between %s and %s%s", brief(s.Low), brief(s.High), around(s))
-		}
-		row("change", "%s, ×%.3g", brief(s.Delta), s.Ratio)
-		row("floors", "%s", floors(r, s))
-		if tested := len(s.Modes) > 0; tested {
-			row("p", "%.3g: chance of a value as slow as this if nothing changed; slower takes at most %g, suspect %g", s.P, detect.SlowerP, detect.SuspectP)
-			row("q", "%.3g: false discovery rate at which it counts as slower; slower takes at most %g (--fdr)", s.Q, r.Thresholds.FDR)
-		}
-		if why := conclusion(r, s); why != "" {
-			row("so", "%s", why)
-		}
+	e.runner()
+	if e.Evidence.Builds > 0 {
+		e.row("branch", "slow in %d of its newest %s; %s", e.Evidence.Slow, Count(e.Evidence.Builds, "build"), odds(e.Evidence.Value))
 	}
-	if r.RunnerFactor != nil {
-		row("runner", "×%.3g (%.3g to %.3g, usually %.3g to %.3g) from %s: %s would be usual on it", r.RunnerFactor.Value, r.RunnerFactor.Low, r.RunnerFactor.High,
-			r.RunnerFactor.UsualLow, r.RunnerFactor.UsualHigh, Count(r.RunnerFactor.Steps, "step"), brief(s.Expected))
-	} else if s.N > 0 {
-		row("runner", "no factor: too few steps that are long enough and have a history ran, to tell the machine's mood from theirs")
+	if e.MinDetectable > 0 {
+		e.row("could show", "×%.3g in one build, ×%.3g in three", e.MinDetectable, e.MinDetectable3)
 	}
-	if s.Evidence.Builds > 0 {
-		row("branch", "slow in %d of its newest %s; %s", s.Evidence.Slow, Count(s.Evidence.Builds, "build"), odds(s.Evidence.Value))
+	for _, m := range e.Modes {
+		e.row("mode", "%s in %.0f %% of the samples", brief(m.Seconds), 100*m.Share)
 	}
-	if s.MinDetectable > 0 {
-		row("could show", "×%.3g in one build, ×%.3g in three", s.MinDetectable, s.MinDetectable3)
+	if e.Cut != "" {
+		e.row("since", "%s: the samples before do not count", e.Cut)
 	}
-	for _, m := range s.Modes {
-		row("mode", "%s in %.0f %% of the samples", brief(m.Seconds), 100*m.Share)
-	}
-	if s.Cut != "" {
-		row("since", "%s: the samples before do not count", s.Cut)
-	}
-	row("wall clock", "%s; slack %s; on the critical path: %t", brief(s.WallClockSeconds), brief(s.Slack), s.Critical)
-	if len(s.History) > 0 {
+	e.row("wall clock", "%s; slack %s; on the critical path: %t", brief(e.WallClockSeconds), brief(e.Slack), e.Critical)
+	if len(e.History) > 0 {
 		var points []string
-		for _, p := range s.History {
+		for _, p := range e.History {
 			points = append(points, brief(p.Seconds))
 		}
-		row("history", "%s (executed times in builds of %s, newest first)", strings.Join(points, " "), r.Baseline.Branch)
+		e.row("history", "%s (executed times in builds of %s, newest first)", strings.Join(points, " "), e.result.Baseline.Branch)
 	}
-	for _, note := range s.Notes {
-		row("note", "%s", note)
+	for _, note := range e.Notes {
+		e.row("note", "%s", note)
+	}
+}
+
+// test tells what the step is compared with, and what the test of it came to.
+func (e *explainer) test() {
+	e.row("usually", "%s, in %s", brief(e.Usual), Count(e.N, "sample"))
+	if e.High > 0 {
+		e.row("spread", "nine of ten lie between %s and %s%s", brief(e.Low), brief(e.High), e.around())
+	}
+	e.row("change", "%s, ×%.3g", brief(e.Delta), e.Ratio)
+	if text := e.floors(); text != "" {
+		e.row("floors", "%s", text)
+	}
+	if tested := len(e.Modes) > 0; tested {
+		e.row("p", "%.3g: chance of a value as slow as this if nothing changed; slower takes at most %g, suspect %g", e.P, detect.SlowerP, detect.SuspectP)
+		e.row("q", "%.3g: false discovery rate at which it counts as slower; slower takes at most %g (--fdr)", e.Q, e.result.Thresholds.FDR)
+	}
+	if why := e.conclusion(); why != "" {
+		e.row("so", "%s", why)
+	}
+}
+
+func (e *explainer) runner() {
+	if f := e.result.RunnerFactor; f != nil {
+		e.row("runner", "×%.3g (%.3g to %.3g, usually %.3g to %.3g) from %s: %s would be usual on it", f.Value, f.Low, f.High,
+			f.UsualLow, f.UsualHigh, Count(f.Steps, "step"), brief(e.Expected))
+	} else if e.N > 0 {
+		e.row("runner", "no factor: too few steps that are long enough and have a history ran, to tell the machine's mood from theirs")
 	}
 }
 
 // around is the range in which a step usually lies, relative to what is usual.
-func around(s *detect.StepResult) string {
-	if s.Usual <= 0 {
+func (e *explainer) around() string {
+	if e.Usual <= 0 {
 		return ""
 	}
-	part := func(x detect.Seconds) float64 { return 100 * (float64(x)/float64(s.Usual) - 1) }
-	return fmt.Sprintf(" (%+.0f to %+.0f %%)", part(s.Low), part(s.High))
+	part := func(x detect.Seconds) float64 { return 100 * (float64(x)/float64(e.Usual) - 1) }
+	return fmt.Sprintf(" (%+.0f to %+.0f %%)", part(e.Low), part(e.High))
 }
 
-// floors says whether the change is large enough to be told.
-func floors(r *detect.Result, s *detect.StepResult) string {
-	least, relative := r.Thresholds.MinDelta, r.Thresholds.MinSlowdown
-	for _, note := range s.Notes {
-		if note.Kind == detect.KindOwnThresholds && s.Basis != nil {
-			return fmt.Sprintf("at least %s and %.3g %% are asked for by a rule of its own", s.Basis.MinDelta, 100*s.Basis.MinSlowdown)
-		}
+// condition is the one of a kind, nil if none was asked for.
+func (e *explainer) condition(kind detect.Kind) *detect.Condition {
+	if i := slices.IndexFunc(e.Conditions, func(c detect.Condition) bool { return c.Kind == kind }); i >= 0 {
+		return &e.Conditions[i]
 	}
-	asked := fmt.Sprintf("at least %s and %.3g %% are asked for: ", brief(least), 100*relative)
-	if s.Evidence.Builds > 1 {
-		asked = fmt.Sprintf("at least %s and %.3g %% are asked for, of the builds below together: by itself, ", brief(least), 100*relative)
+	return nil
+}
+
+// unmet tells whether something was asked for that did not hold.
+func (e *explainer) unmet(kinds ...detect.Kind) bool {
+	return slices.ContainsFunc(e.Conditions, func(c detect.Condition) bool { return !c.Met && slices.Contains(kinds, c.Kind) })
+}
+
+// floors says how large a change had to be, and whether it was; "" if that was not
+// asked.
+func (e *explainer) floors() string {
+	least, relative := e.condition(detect.KindMinDelta), e.condition(detect.KindMinSlowdown)
+	if least == nil || relative == nil {
+		return ""
 	}
-	if len(s.Modes) > 1 {
-		asked += "from the usual of its mode, "
+	asked := fmt.Sprintf("at least %s and %.3g %% are asked for", brief(detect.Seconds(least.Limit*float64(time.Second))), 100*relative.Limit)
+	if slices.ContainsFunc(e.Notes, func(n detect.Note) bool { return n.Kind == detect.KindOwnThresholds }) {
+		asked += " by a rule of its own"
 	}
-	by := max(s.Delta, -s.Delta)
-	from := min(s.Current, s.Usual)
+	if builds := e.condition(detect.KindBuilds); builds != nil {
+		asked += fmt.Sprintf(", of its newest %.0f builds together", builds.Value)
+	}
 	switch {
-	case by < least && float64(by) < relative*float64(from):
-		return asked + "it changed by less than either"
-	case by < least:
-		return asked + "it changed by less time"
-	case float64(by) < relative*float64(from):
-		return asked + "it changed by less of its time"
+	case !least.Met && !relative.Met:
+		return asked + ": it changed by less than either"
+	case !least.Met:
+		return asked + ": it changed by less time"
+	case !relative.Met:
+		return asked + ": it changed by less of its time"
+	case e.unmet(detect.KindMinDeltaCleared, detect.KindMinSlowdownCleared):
+		return asked + ": it changed by more, but not without the runner's factor"
 	}
-	return asked + "it changed by more"
+	return asked + ": it changed by more"
 }
 
-// conclusion says what test and floors come to together; "" where the status does
-// not come from them.
-func conclusion(r *detect.Result, s *detect.StepResult) string {
-	likely := s.P > detect.SuspectP
-	if len(s.Modes) == 0 && s.Status == detect.StatusSame {
-		return "it is too short for a change to be told, and was not tested: same"
-	}
-	switch s.Status {
+// missing says what keeps a suspect from being slower.
+var missing = []struct {
+	kind detect.Kind
+	text string
+}{
+	{detect.KindSlowerP, "p is not low enough for slower"},
+	{detect.KindFDR, "q is not, with so many steps tested"},
+	{detect.KindOwnHistory, "builds of other branches fill the history up, and prove nothing"},
+	{detect.KindMatureLevel, "the level is too young to prove anything by"},
+}
+
+// conclusion says what the conditions come to together; "" where the status does not
+// come from them.
+func (e *explainer) conclusion() string {
+	switch e.Status {
 	case detect.StatusSlower:
 		return "p and q are low enough and the change is large enough, with and without the runner's factor: slower"
 	case detect.StatusSuspect:
-		var missing []string
-		if s.P > detect.SlowerP {
-			missing = append(missing, "p is not low enough for slower")
+		var parts []string
+		for _, m := range missing {
+			if e.unmet(m.kind) {
+				parts = append(parts, m.text)
+			}
 		}
-		if s.Q > r.Thresholds.FDR {
-			missing = append(missing, "q is not, with so many steps tested")
-		}
-		if r.Baseline.Filled > 0 {
-			missing = append(missing, "builds of other branches fill the history up, and prove nothing")
-		}
-		if len(missing) == 0 {
-			missing = append(missing, "the level is too young to prove anything by")
-		}
-		return strings.Join(missing, "; ") + ": suspect"
+		return strings.Join(parts, "; ") + ": suspect"
 	case detect.StatusFaster:
 		return "the same test of the inverse times found it: faster"
 	case detect.StatusSame:
-		if m := modeOf(s); m != nil && likely && s.Delta >= r.Thresholds.MinDelta {
-			return fmt.Sprintf("%.0f %% of the samples are like it: same", 100*m.Share)
-		}
-		if likely {
-			return "a value like this is no surprise: same"
-		}
-		if len(s.Modes) > 1 {
-			return "it would be a surprise, but the change is too small to be told from the middle of all modes as well: same"
-		}
-		return "it would be a surprise, but the change is too small to be told, with or without the runner's factor: same"
+		return e.same()
 	}
 	return ""
 }
 
-// modeOf is the mode of the step's history that this value is nearest to, if there
-// are several and it is not the fastest.
-func modeOf(s *detect.StepResult) *detect.Mode {
-	const like = 1.25 // modes are further apart
-	for i := len(s.Modes) - 1; i > 0; i-- {
-		if m := &s.Modes[i]; float64(s.Current) < like*float64(m.Seconds) && float64(m.Seconds) < like*float64(s.Current) {
-			return m
-		}
+// same says why a step that was tested, or that could not be, is the same.
+func (e *explainer) same() string {
+	switch mode := e.condition(detect.KindSeenMode); {
+	case len(e.Conditions) == 0:
+		return ""
+	case e.unmet(detect.KindLongEnough):
+		return "it is too short for a change to be told, and was not tested: same"
+	case e.unmet(detect.KindSuspectP, detect.KindFasterP) && mode != nil:
+		return fmt.Sprintf("%.0f %% of the samples are like it: same", 100*mode.Value)
+	case e.unmet(detect.KindSuspectP, detect.KindFasterP):
+		return "a value like this is no surprise: same"
+	case e.unmet(detect.KindMinDelta, detect.KindMinSlowdown):
+		return "it would be a surprise, but the change is too small to be told: same"
 	}
-	return nil
+	return "it would be a surprise, but the change is too small to be told without the runner's factor: same"
 }
 
 // odds says in words what evidence is worth that is the logarithm of odds.

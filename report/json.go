@@ -29,7 +29,7 @@ func encode(w io.Writer, document any, what string) error {
 	if err := e.Encode(document); err != nil {
 		return fmt.Errorf("%s as JSON: %w", what, err)
 	}
-	_, err := w.Write(printable(b.Bytes()))
+	_, err := w.Write(escapeUnprintable(b.Bytes()))
 	return err
 }
 
@@ -63,11 +63,11 @@ func ReadJSON(in io.Reader) (*detect.Report, error) {
 	return r, nil
 }
 
-// printable escapes what encoding/json leaves as it is and a terminal or a CI
+// escapeUnprintable escapes what encoding/json leaves as it is and a terminal or a CI
 // system would obey when the report is printed: control and formatting
 // characters, and the "##" that starts a command in a log. All of it stands in
 // strings.
-func printable(document []byte) []byte {
+func escapeUnprintable(document []byte) []byte {
 	var b bytes.Buffer
 	b.Grow(len(document))
 	for _, r := range string(bytes.ReplaceAll(document, []byte("##"), []byte(`#\u0023`))) {
@@ -134,6 +134,11 @@ func encodableStep(s detect.StepResult) detect.StepResult {
 	s.Modes = list(s.Modes)
 	for i := range s.Modes {
 		s.Modes[i].Share = finite(s.Modes[i].Share, 0)
+	}
+	s.Conditions = slices.Clone(s.Conditions)
+	for i := range s.Conditions {
+		c := &s.Conditions[i]
+		c.Value, c.Limit = finite(c.Value, 0), finite(c.Limit, 0)
 	}
 	s.Notes = list(s.Notes)
 	return s

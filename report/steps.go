@@ -42,10 +42,7 @@ func newNames(r *detect.Result) *names {
 // instruction is a step's name without its place, and without the mounts and
 // the digest of an image that push all else out of sight.
 func instruction(name string) string {
-	if len(name) > maxClean { // nobody reads on, and it takes time
-		name = name[:maxClean]
-	}
-	return inTheWay.ReplaceAllString(dockerfile.ParseName(name).Text, "$1")
+	return inTheWay.ReplaceAllString(dockerfile.ParseName(bounded(name)).Text, "$1")
 }
 
 var inTheWay = regexp.MustCompile(`@sha256:[0-9a-f]{64}|^(RUN )(?:--mount=\S+ +)+`)

@@ -78,7 +78,7 @@ func (c *Client) retry(ctx context.Context, r *http.Response, err error) (bool, 
 		return errors.Is(err, errnoRefused) || errors.Is(err, errnoReset), nil
 	case r.StatusCode == http.StatusTooManyRequests, r.StatusCode == http.StatusBadGateway,
 		r.StatusCode == http.StatusServiceUnavailable, r.StatusCode == http.StatusGatewayTimeout:
-		wait, _ := RetryAfter(r.Header, c.options.now())
+		wait, _ := retryAfter(r)
 		return wait <= longestRetry, nil
 	}
 	return false, nil
@@ -87,12 +87,16 @@ func (c *Client) retry(ctx context.Context, r *http.Response, err error) (bool, 
 // backoff is how long to wait before asking once more.
 func (c *Client) backoff(least, most time.Duration, attempt int, r *http.Response) time.Duration {
 	if r != nil {
-		if wait, ok := RetryAfter(r.Header, c.options.now()); ok {
+		if wait, ok := retryAfter(r); ok {
 			return wait
 		}
 	}
 	return retryablehttp.DefaultBackoff(least, most, attempt, nil)
 }
+
+// retryAfter is what an answer asks for. By the clock of a server that tells no time
+// it is never.
+func retryAfter(r *http.Response) (time.Duration, bool) { return RetryAfter(r.Header, time.Time{}) }
 
 // A StatusError is an answer that is none.
 type StatusError struct {
@@ -103,7 +107,7 @@ type StatusError struct {
 
 func (e *StatusError) Error() string {
 	text := fmt.Sprintf("%d %s", e.Code, http.StatusText(e.Code))
-	if e.RetryAfter > 0 {
+	if e.RetryAfter > 0 && e.RetryAfter < maxRetryAfter {
 		text += fmt.Sprintf(", come again in %v", e.RetryAfter)
 	}
 	if e.Text != "" {
@@ -174,7 +178,7 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, accept 
 	const most = 2 << 10
 	text, _ := io.ReadAll(io.LimitReader(a, most))
 	said := c.options.Redact(strings.Join(strings.Fields(string(text)), " "))
-	wait, _ := RetryAfter(response.Header, c.options.now())
+	wait, _ := retryAfter(response)
 	return nil, &StatusError{response.StatusCode, said, wait}
 }
 

@@ -24,8 +24,7 @@ type Options struct {
 	Header            http.Header
 	// IdleTimeout is how long a server may send nothing; 0 is the default.
 	IdleTimeout time.Duration
-	Backoff     time.Duration    // before a request is first repeated; 0 is the default
-	Now         func() time.Time // nil is time.Now
+	Backoff     time.Duration // before a request is first repeated; 0 is the default
 }
 
 // DefaultBackoff is how long to wait before a request is first repeated.
@@ -33,13 +32,6 @@ const DefaultBackoff = 200 * time.Millisecond
 
 // FirstBackoff is how long to wait before a request is first repeated.
 func (o *Options) FirstBackoff() time.Duration { return cmp.Or(o.Backoff, DefaultBackoff) }
-
-func (o *Options) now() time.Time {
-	if o.Now == nil {
-		return time.Now()
-	}
-	return o.Now()
-}
 
 // DefaultIdleTimeout is how long a server may send nothing while it is asked.
 const DefaultIdleTimeout = 25 * time.Second

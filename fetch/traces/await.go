@@ -19,6 +19,14 @@ const (
 	longAgo    = 20 * time.Second // since the end of a build whose trace is not waited for
 )
 
+// How long is waited.
+const (
+	pause  = time.Second      // between two looks at what is still arriving
+	appear = 30 * time.Second // for a trace of which nothing has arrived
+	fresh  = 7 * time.Second  // for the build that was just made, where an older one is there
+	quiet  = time.Minute      // for more of a trace that has no end
+)
+
 // await looks for what is wanted until it is there and whole. guessed tells that
 // nobody asked for it by name: it is the build that was just made.
 func (o *Source) await(ctx context.Context, wants []fetch.Selector, guessed bool) ([]*summary, []error, error) {
@@ -27,12 +35,12 @@ func (o *Source) await(ctx context.Context, wants []fetch.Selector, guessed bool
 	until := deadline(ctx, began)
 	changed := map[string]change{}
 	for {
-		early := guessed && o.Now().Sub(began) < o.Fresh
+		early := guessed && o.Now().Sub(began) < fresh
 		found, err := o.look(ctx, wants, early)
 		now := o.Now()
 		switch {
 		case errors.Is(err, ErrNoTrace):
-			if now.Sub(began) >= o.Appear || !until.IsZero() && !now.Before(until) {
+			if now.Sub(began) >= appear || !until.IsZero() && !now.Before(until) {
 				return nil, nil, &ServerError{o.Name, fmt.Errorf("no trace of the build: looked for %s, for %s", told(wants, o.Services), now.Sub(began).Round(time.Second)), hintNotFound}
 			}
 			o.say("no trace yet of %s", told(wants, o.Services))
@@ -48,16 +56,16 @@ func (o *Source) await(ctx context.Context, wants []fetch.Selector, guessed bool
 			if wait == nil {
 				return found, nil, nil
 			}
-			quiet := now.Sub(changed[wait.id].at)
-			if wait.state == buildkit.Open && (late || quiet >= o.Quiet) {
-				return nil, nil, &ServerError{o.Name, fmt.Errorf("trace %s has no end: %d spans came, the last %s ago", wait.id, wait.spans, quiet.Round(time.Second)), hintNotEnded}
+			still := now.Sub(changed[wait.id].at)
+			if wait.state == buildkit.Open && (late || still >= quiet) {
+				return nil, nil, &ServerError{o.Name, fmt.Errorf("trace %s has no end: %d spans came, the last %s ago", wait.id, wait.spans, still.Round(time.Second)), hintNotEnded}
 			}
 			if late {
 				return found, []error{&ServerError{o.Name, fmt.Errorf("trace %s was still growing when it was judged: steps may lack", wait.id), ""}}, nil
 			}
 			o.say("trace %s: %d spans so far", wait.id, wait.spans)
 		}
-		if err := sleep(ctx, o.Pause); err != nil {
+		if err := o.Sleep(ctx, pause); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -88,12 +88,12 @@ func TestTooLargeTrace(t *testing.T) {
 // So it is over HTTP.
 func TestTooLargeTraceOverHTTP(t *testing.T) {
 	span := `{"traceID":"%s","spanID":"1","operationName":"build .","startTime":1773144000000000,"duration":1,"processID":"p"}`
-	trace := func(id string, spans int) string {
-		return `{"traceID":"` + id + `","spans":[` + strings.TrimSuffix(strings.Repeat(fmt.Sprintf(span, id)+",", spans), ",") +
-			`],"processes":{"p":{"serviceName":"buildx","tags":[]}}}`
+	trace := func(id, spans string) string {
+		return `{"traceID":"` + id + `","spans":[` + spans + `],"processes":{"p":{"serviceName":"buildx","tags":[]}}}`
 	}
 	first, last := strings.Repeat("a", 32), strings.Repeat("c", 32)
-	body := `{"data":[` + trace(first, 1) + "," + trace(strings.Repeat("b", 32), spans.Max+1) + "," + trace(last, 1) + `]}`
+	many := strings.Repeat("{},", spans.Max) + "{}"
+	body := `{"data":[` + trace(first, fmt.Sprintf(span, first)) + "," + trace(strings.Repeat("b", 32), many) + "," + trace(last, fmt.Sprintf(span, last)) + `]}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(body))

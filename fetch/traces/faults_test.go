@@ -9,11 +9,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/jaeger"
 	"github.com/buildregress/buildregress/fetch/traces"
@@ -155,23 +157,23 @@ func TestRefusals(t *testing.T) {
 		{0, tracetest.Faults{Code: int(codes.PermissionDenied)}, "BUILDREGRESS_TOKEN"},
 		{0, tracetest.Faults{Code: int(codes.Unavailable)}, "as it was told to"},
 		{0, tracetest.Faults{Code: int(codes.Unimplemented)}, "4317"},
-		{0, tracetest.Faults{Silent: true}, "no answer for 300ms"},
+		{0, tracetest.Faults{Silent: true}, "no answer for 50ms"},
 		{1, tracetest.Faults{Code: 401}, "BUILDREGRESS_TOKEN"},
 		{1, tracetest.Faults{Code: 403}, "BUILDREGRESS_TOKEN"},
 		{1, tracetest.Faults{Code: 404}, "no API of Jaeger"},
 		{1, tracetest.Faults{Code: 429, RetryAfter: "3600"}, "come again in 1h0m0s"},
 		{1, tracetest.Faults{Code: 500}, "500 Internal Server Error"},
 		{1, tracetest.Faults{Code: 503, RetryAfter: "0"}, "503 Service Unavailable"},
-		{1, tracetest.Faults{Silent: true}, "no answer for 300ms"},
+		{1, tracetest.Faults{Silent: true}, "no answer for 50ms"},
 	} {
 		t.Run(kinds[test.kind].name+" "+test.want, func(t *testing.T) {
 			t.Parallel()
 			j := &tracetest.Jaeger{}
 			silence := 20 * time.Second
 			if test.faults.Silent {
-				silence = 300 * time.Millisecond
+				silence = 50 * time.Millisecond
 			}
-			s := kinds[test.kind].open(t, j, httpclient.Options{IdleTimeout: silence})
+			s := kinds[test.kind].open(t, j, httpclient.Options{IdleTimeout: silence, Backoff: time.Millisecond})
 			j.Break(test.faults)
 			within(t, 20*time.Second, func(ctx context.Context) {
 				for _, w := range []fetch.Selector{{TraceID: strings.Repeat("ab", 16)}, {RunID: "7"}} {
@@ -189,7 +191,7 @@ func TestRefusals(t *testing.T) {
 func TestBusyForAMoment(t *testing.T) {
 	for i, f := range []tracetest.Faults{{Code: int(codes.Unavailable), Times: 1}, {Code: 429, RetryAfter: "0", Times: 2}} {
 		j := &tracetest.Jaeger{}
-		s := kinds[i].open(t, j, httpclient.Options{})
+		s := kinds[i].open(t, j, httpclient.Options{Backoff: time.Millisecond})
 		b := subject()
 		j.Add(b)
 		j.Break(f)
@@ -217,7 +219,7 @@ func TestWrongPorts(t *testing.T) {
 
 	host := func(s *httptest.Server) string { u, _ := url.Parse(s.URL); return u.Host }
 	asGRPC := func(address string, tls bool) traces.Server {
-		s, err := jaeger.NewGRPC(address, tls, httpclient.Options{IdleTimeout: 10 * time.Second}, nil)
+		s, err := jaeger.NewGRPC(address, tls, httpclient.Options{IdleTimeout: 10 * time.Second, Backoff: time.Millisecond}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +227,7 @@ func TestWrongPorts(t *testing.T) {
 	}
 	asHTTP := func(address string) traces.Server {
 		base, _ := url.Parse(address)
-		s, err := jaeger.NewHTTP("jaeger+"+address, base, httpclient.Options{IdleTimeout: 10 * time.Second}, nil)
+		s, err := jaeger.NewHTTP("jaeger+"+address, base, httpclient.Options{IdleTimeout: 10 * time.Second, Backoff: time.Millisecond}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -298,20 +300,14 @@ func TestMutualTLS(t *testing.T) {
 func TestArriving(t *testing.T) {
 	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
 		b := subject()
-		options := quick()
-		options.Appear, options.Quiet = 10*time.Second, 10*time.Second
-		whole := make(chan struct{})
-		go func() {
-			defer close(whole)
-			time.Sleep(30 * time.Millisecond)
+		options, clock := clocked()
+		clock.after(3*time.Second, func() {
 			running := b
 			running.Running, running.Steps = true, b.Steps[:2]
 			j.Add(running)
-			time.Sleep(50 * time.Millisecond)
-			j.Set(b)
-		}()
+		})
+		clock.after(8*time.Second, func() { j.Set(b) })
 		builds, _, err := traces.New(s, options).Builds(t.Context(), fetch.Selector{TraceID: b.ID()})
-		<-whole
 		if err != nil || len(builds) != 1 || len(builds[0].Steps) != len(b.Steps) {
 			t.Fatalf("%d builds, error %v", len(builds), err)
 		}
@@ -329,18 +325,33 @@ func TestArriving(t *testing.T) {
 	})
 }
 
-// The time that is given is kept to, and who ends the wait is heard at once.
+// nothing is a server that has nothing.
+type nothing struct{}
+
+func (nothing) Bounds() traces.Bounds { return traces.Bounds{} }
+func (nothing) Trace(context.Context, string) ([]buildkit.Span, error) {
+	return nil, traces.ErrNoTrace
+}
+func (nothing) Search(context.Context, traces.Question, func(string, []buildkit.Span) error) (int, error) {
+	return 0, nil
+}
+
+// Who ends the wait is heard at once.
+func TestWaitIsEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		options := quick()
+		options.Now, options.Sleep = func() time.Time { return noon }, nil
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(100*time.Millisecond, cancel)
+		if _, _, err := traces.New(nothing{}, options).Builds(ctx, fetch.Selector{RunID: "7"}); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// The time that is given is kept to.
 func TestEndsInTime(t *testing.T) {
 	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
-		options := quick()
-		options.Appear, options.Quiet, options.Pause = time.Hour, time.Hour, time.Minute
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(50*time.Millisecond, cancel)
-		within(t, 10*time.Second, func(context.Context) {
-			if _, _, err := traces.New(s, options).Builds(ctx, fetch.Selector{RunID: "7"}); !errors.Is(err, context.Canceled) {
-				t.Errorf("error %v", err)
-			}
-		})
 		b := subject()
 		j.Add(b)
 		o := traces.New(s, quick())
@@ -349,7 +360,7 @@ func TestEndsInTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		j.Break(tracetest.Faults{Silent: true})
-		ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		within(t, 10*time.Second, func(context.Context) {
 			if _, err := o.History(ctx, query(&builds[0], 50)); err == nil {
@@ -366,7 +377,7 @@ func TestOddTraces(t *testing.T) {
 		build func(b *tracetest.Build)
 		want  string // in the error, "" for none
 	}{
-		{"50,000 spans", func(b *tracetest.Build) { b.Padding = 50_000 }, ""},
+		{"20,000 spans", func(b *tracetest.Build) { b.Padding = 20_000 }, ""},
 		{"a span of 5 MB", func(b *tracetest.Build) { b.Big = 5 << 20 }, ""},
 		{"each span twice", func(b *tracetest.Build) { b.Duplicates = true }, ""},
 		{"the daemon's clock an hour ahead", func(b *tracetest.Build) { b.Skew = time.Hour }, ""},

@@ -38,16 +38,12 @@ type Options struct {
 	Cache     fetch.SearchCache // keeps what was found; nil if nothing does
 	Now       func() time.Time
 	Waiting   func(string) // told what is being waited for, "" if for nothing more; may be nil
-
-	// Times to wait; 0 is the default. Tests shorten them.
-	Pause  time.Duration // between two looks at what is still arriving
-	Appear time.Duration // for a trace of which nothing has arrived
-	Fresh  time.Duration // for the build that was just made, where an older one is there
-	Quiet  time.Duration // for more of a trace that has no end
-	Settle time.Duration // before what was searched counts as searched for good
+	// Sleep waits for as long as it is told, or until ctx ends, which is its error;
+	// nil does so by the system's clock.
+	Sleep func(ctx context.Context, d time.Duration) error
 }
 
-// An Source is a server as fetch knows it.
+// A Source is a server as fetch knows it.
 type Source struct {
 	Options
 	server Server
@@ -62,11 +58,9 @@ func New(server Server, o Options) *Source {
 	if len(o.Services) == 0 {
 		o.Services = DefaultServices
 	}
-	o.Pause = cmp.Or(o.Pause, time.Second)
-	o.Appear = cmp.Or(o.Appear, 30*time.Second)
-	o.Fresh = cmp.Or(o.Fresh, 7*time.Second) // tracers send every five seconds
-	o.Quiet = cmp.Or(o.Quiet, time.Minute)
-	o.Settle = cmp.Or(o.Settle, 10*time.Minute)
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
 	if o.Normalize == nil {
 		o.Normalize = func(*detect.Build) {}
 	}

@@ -15,6 +15,12 @@ import (
 	"time"
 )
 
+// made and expires bound the certificates: no test outlives them.
+var (
+	made    = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	expires = time.Date(2120, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
 // A ca issues certificates.
 type ca struct {
 	cert *x509.Certificate
@@ -29,7 +35,7 @@ func newCA(t *testing.T) *ca {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+		NotBefore: made, NotAfter: expires, KeyUsage: x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -56,7 +62,7 @@ func (c *ca) issue(t *testing.T, name string, client bool) tls.Certificate {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
+		NotBefore: made, NotAfter: expires, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	if client {

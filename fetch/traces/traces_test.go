@@ -35,14 +35,48 @@ func mains(n int) (builds []tracetest.Build) {
 // subject is the build to be judged.
 func subject() tracetest.Build { return tracetest.Usual(1000, noon) }
 
-// quick waits for nothing long.
+// quick are options with a clock of their own, by which no time passes but that
+// which is slept.
 func quick() traces.Options {
-	began := time.Now()
-	return traces.Options{
-		Name: "jaeger://test", Lookback: 30 * 24 * time.Hour,
-		Now:   func() time.Time { return noon.Add(10*time.Minute + time.Since(began)) },
-		Pause: 5 * time.Millisecond, Appear: 60 * time.Millisecond, Quiet: 60 * time.Millisecond, Fresh: 30 * time.Millisecond,
-	}
+	o, _ := clocked()
+	return o
+}
+
+// clocked is quick, and its clock.
+func clocked() (traces.Options, *clock) {
+	c := &clock{now: noon.Add(10 * time.Minute)}
+	return traces.Options{Name: "jaeger://test", Lookback: 30 * 24 * time.Hour, Now: c.Now, Sleep: c.Sleep}, c
+}
+
+// A clock goes on when somebody sleeps by it.
+type clock struct {
+	now    time.Time
+	events []event
+}
+
+// An event is something that happens while somebody sleeps.
+type event struct {
+	at time.Time
+	do func()
+}
+
+func (c *clock) Now() time.Time { return c.now }
+
+func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.now = c.now.Add(d)
+	c.events = slices.DeleteFunc(c.events, func(e event) bool {
+		due := !e.at.After(c.now)
+		if due {
+			e.do()
+		}
+		return due
+	})
+	return ctx.Err()
+}
+
+// after has something done when d has been slept.
+func (c *clock) after(d time.Duration, do func()) {
+	c.events = append(c.events, event{c.now.Add(d), do})
 }
 
 // A kind is a way to ask Jaeger.
@@ -354,9 +388,9 @@ func TestOlderBuildIsNotTaken(t *testing.T) {
 				}
 				j.Add(mains(3)...)
 				j.Add(subject())
-				options := quick()
-				options.Own, options.Newest, options.Fresh, options.Appear = own, true, 20*time.Second, 20*time.Second
-				time.AfterFunc(50*time.Millisecond, func() { j.Add(again) })
+				options, clock := clocked()
+				options.Own, options.Newest = own, true
+				clock.after(3*time.Second, func() { j.Add(again) })
 				builds, _, err := traces.New(s, options).Builds(t.Context(), fetch.Selector{})
 				if err != nil {
 					t.Fatal(err)

@@ -189,6 +189,10 @@ func (w *walk) accept(t *summary) {
 	w.take(t)
 }
 
+// settled is how long ago must be what was searched for good: until then, traces of
+// that time may yet arrive.
+const settled = 10 * time.Minute
+
 // abandoned is how long after its last span a trace without an end is one that
 // will not have one.
 const abandoned = 24 * time.Hour
@@ -259,7 +263,7 @@ func (w *walk) keep(c covered, reached time.Time) {
 	if w.o.Cache == nil || w.afresh || w.cut {
 		return
 	}
-	until := w.o.Now().Add(-max(w.o.Settle, 2*w.longer))
+	until := w.o.Now().Add(-max(settled, 2*w.longer))
 	if w.newest.Before(until) {
 		until = w.newest
 	}

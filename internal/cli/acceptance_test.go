@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/internal/command"
+	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/report"
 )
 
@@ -23,11 +25,11 @@ var alpha = map[string]string{
 func inProcess(tb testing.TB, args ...string) (code int, stdout string) {
 	tb.Helper()
 	var out, errs bytes.Buffer
-	code = run(tb.Context(), &world{
-		args: args, env: func(string) string { return "" }, stdin: strings.NewReader(""), stdout: &out, stderr: &errs,
-		now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
+	code = Run(tb.Context(), Process{
+		Args: args, Getenv: func(string) string { return "" }, Stdin: strings.NewReader(""), Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs},
+		Now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
 	})
-	if code == exitUsage || code == exitTrouble {
+	if code == command.ExitUsage || code == command.ExitTrouble {
 		tb.Fatalf("buildregress %s: exit code %d\n%s", strings.Join(args, " "), code, &errs)
 	}
 	return code, out.String()
@@ -48,7 +50,7 @@ func newAlphaStore(tb testing.TB, format string) alphaStore {
 }
 
 func (s alphaStore) file(i int) string {
-	return filepath.Join("testdata/builds/alpha", s.format, fmt.Sprintf(alpha[s.format], i))
+	return filepath.Join(root, "testdata/builds/alpha", s.format, fmt.Sprintf(alpha[s.format], i))
 }
 
 // check judges a build of the branch, and returns exit code and result.
@@ -94,7 +96,7 @@ func TestAlpha(t *testing.T) {
 				loud, wrong := called(r, slower, suspect), ""
 				switch {
 				case i <= 37 || i == 45:
-					if code != exitOK || len(called(r, slower)) > 0 {
+					if code != command.ExitOK || len(called(r, slower)) > 0 {
 						wrong = "nothing was changed"
 					}
 					if (i == 30 || i == 33 || i == 36) && len(called(r, detect.StatusCacheLost)) > 0 {
@@ -105,7 +107,7 @@ func TestAlpha(t *testing.T) {
 						wrong = "at most the compile step is slower"
 					}
 				case i == 44:
-					if code != exitVerdict || r.Verdict != detect.Regressed || !exactly(loud, "integration") || !exactly(called(r, slower), "integration") {
+					if code != command.ExitVerdict || r.Verdict != detect.Regressed || !exactly(loud, "integration") || !exactly(called(r, slower), "integration") {
 						wrong = "the integration step took three times as long"
 					}
 				case i <= 43 || i == 46:
@@ -140,7 +142,7 @@ func TestAlphaBranch(t *testing.T) {
 			s.check(t, 43, "always")
 			code, r := s.check(t, 46, "always")
 			loud := called(r, detect.StatusSlower, detect.StatusSuspect)
-			if code != exitVerdict || r.Verdict != detect.Regressed || !exactly(loud, "compile") || !exactly(called(r, detect.StatusSlower), "compile") {
+			if code != command.ExitVerdict || r.Verdict != detect.Regressed || !exactly(loud, "compile") || !exactly(called(r, detect.StatusSlower), "compile") {
 				t.Errorf("the third build: exit code %d, %s, %q loud", code, r.Verdict, loud)
 			}
 		})
@@ -153,9 +155,9 @@ func TestFailedBuild(t *testing.T) {
 	for _, file := range []string{"dockerbuild/failed.dockerbuild", "rawjson/failed.jsonl.gz"} {
 		store := "sqlite:" + filepath.Join(t.TempDir(), "history.db")
 		for _, format := range []string{"text", "markdown", "json"} {
-			code, out := inProcess(t, "check", "--store", store, "--format", format, filepath.Join("testdata/builds/beta", file))
+			code, out := inProcess(t, "check", "--store", store, "--format", format, filepath.Join(root, "testdata/builds/beta", file))
 			for _, want := range []string{"judged", "sh work.sh test 3 --fail", "test: --- FAIL: TestRoundTrip (0.02s)"} {
-				if code != exitOK || !strings.Contains(out, want) {
+				if code != command.ExitOK || !strings.Contains(out, want) {
 					t.Errorf("%s as %s: exit code %d, no %q in\n%s", file, format, code, want, out)
 				}
 			}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"net/http"
@@ -9,10 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -34,7 +35,7 @@ type actionFile struct {
 
 func readAction(t *testing.T) (a actionFile) {
 	t.Helper()
-	data, err := os.ReadFile("action.yml")
+	data, err := os.ReadFile("../../action.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,44 +45,60 @@ func readAction(t *testing.T) (a actionFile) {
 	return a
 }
 
-// The action has an input for each flag of check, with its default, and hands it
-// over in the environment, where nothing in it is a script.
-func TestActionHasAnInputForEachFlag(t *testing.T) {
-	a := readAction(t)
-	steps := a.Runs.Steps
-	check := steps[slices.IndexFunc(steps, func(s struct {
-		ID, If, Uses, Run, Shell string
-		Env                      map[string]string
-	}) bool {
-		return s.ID == "check"
-	})]
-	flags := map[string]bool{"color": true} // a log has none
-	for _, o := range checkOptions {
-		ofServers := slices.ContainsFunc(tracesOptions, func(t option) bool { return t.name == o.name })
-		if o.name == "color" || ofServers { // those are read from the environment
+// Flags that the action has no inputs for are set in the environment of its step: how a
+// server of traces is reached, and what a log has no use for.
+func hasInput(o option) bool { return !o.section.noInput && o.input != "-" }
+
+// inputsOf are the inputs of the action that the table of options asks for, and how they
+// are handed over: in the environment, where nothing in them is a script. They have no
+// defaults, which would go before the configuration file.
+func inputsOf(options []option) (inputs, env string) {
+	for _, o := range options {
+		if !hasInput(o) {
 			continue
 		}
-		flags[o.name] = true
-		in, ok := a.Inputs[o.name]
-		if !ok {
-			t.Errorf("flag --%s has no input", o.name)
-			continue
+		about := cmp.Or(o.input, strings.ReplaceAll(o.help, "\n", " "))
+		about = strings.ToUpper(about[:1]) + about[1:]
+		if o.fallback != "" && !strings.Contains(about, "Default ") {
+			about += ". Default " + o.fallback
 		}
-		if got, want := check.Env[variable(o.name)], "${{ inputs."+o.name+" || env."+variable(o.name)+" }}"; got != want {
-			t.Errorf("input %s is handed over as %q, want %q", o.name, got, want)
-		}
-		if in.Default != "" {
-			t.Errorf("input %s has the default %q: it would go before .buildregress.yaml", o.name, in.Default)
-		}
-		if told := "Default " + o.fallback; o.fallback != "" && o.name != "store" && !strings.HasSuffix(in.Description, told) {
-			t.Errorf("the description of input %s does not end in %q", o.name, told)
-		}
+		inputs += fmt.Sprintf("  %s:\n    description: %s\n", o.name, about)
+		env += fmt.Sprintf("        %[2]s: ${{ inputs.%[1]s || env.%[2]s }}\n", o.name, variable(o.name))
 	}
-	own := []string{"metadata", "source", "cache", "fail-on-error", "github-token", "working-directory"}
-	for name, in := range a.Inputs {
-		if !flags[name] && !slices.Contains(own, name) {
-			t.Errorf("input %s is no flag", name)
+	return inputs, env
+}
+
+// The action has an input for each flag of check, as the table of options has it.
+func TestActionHasAnInputForEachFlag(t *testing.T) {
+	data, err := os.ReadFile("../../action.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "# Options of check, as go test ./internal/cli -update writes them.\n", "# End of the options.\n"
+	text := string(data)
+	inputs, env := inputsOf(optionsOf(onCheck))
+	want := text
+	for indent, block := range map[string]string{"  ": inputs, "        ": env} {
+		before, rest, ok := strings.Cut(want, "\n"+indent+begin)
+		_, after, found := strings.Cut(rest, indent+end)
+		if !ok || !found {
+			t.Fatalf("action.yml has no place for the options, indented by %d", len(indent))
 		}
+		want = before + "\n" + indent + begin + block + indent + end + after
+	}
+	if *update && want != text {
+		if err := os.WriteFile("../../action.yml", []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if diff := gocmp.Diff(want, text); diff != "" {
+		t.Errorf("action.yml (-want +got):\n%s", diff)
+	}
+}
+
+// What the action takes and gives besides has a description.
+func TestActionInputsAndOutputs(t *testing.T) {
+	a := readAction(t)
+	for name, in := range a.Inputs {
 		if in.Description == "" || in.Required {
 			t.Errorf("input %s is to have a description, and not to be required", name)
 		}
@@ -99,11 +116,11 @@ var pinned = regexp.MustCompile(`^[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+
 // No script of ours is put together from what others say, and no action of others
 // can change under us.
 func TestActionsAndWorkflowsAreSafe(t *testing.T) {
-	files, err := filepath.Glob(".github/workflows/*.yml")
+	files, err := filepath.Glob("../../.github/workflows/*.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(files, "action.yml") {
+	for _, name := range append(files, "../../action.yml") {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -137,7 +154,7 @@ func bash(t *testing.T, script string, vars map[string]string) (log string, outp
 	if err := os.WriteFile(out, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	path, err := filepath.Abs(filepath.Join(".github/action", script))
+	path, err := filepath.Abs(filepath.Join("../../.github/action", script))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,12 +283,8 @@ func TestActionInstalls(t *testing.T) {
 			}
 			address, commit, next := releases(t, test.files)
 			ref := strings.NewReplacer("COMMIT", commit, "NEXT", next).Replace(test.ref)
-			here, err := os.Getwd()
-			if err != nil {
-				t.Fatal(err)
-			}
 			log, outputs, code := bash(t, "install.bash", map[string]string{
-				"RUNNER_OS": test.os, "RUNNER_ARCH": test.arch, "RUNNER_TEMP": t.TempDir(), "ACTION_PATH": here,
+				"RUNNER_OS": test.os, "RUNNER_ARCH": test.arch, "RUNNER_TEMP": t.TempDir(), "ACTION_PATH": root,
 				"ACTION_REF": ref, "ACTION_REPOSITORY": "acme/tool", "GITHUB_SERVER_URL": address,
 			})
 			if code != test.code || !strings.Contains(log, test.says) {

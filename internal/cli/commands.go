@@ -25,9 +25,9 @@ type subcommand struct {
 // commands are those that there are.
 func commands() []subcommand {
 	return []subcommand{
-		{"check", check, runCheck, checkFaults},
-		{"record", record, runRecord, recordFaults},
-		{"backtest", backtest, runBacktest, backtestFaults},
+		{"check", onCheck, runCheck, checkFaults},
+		{"record", onRecord, runRecord, recordFaults},
+		{"backtest", onBacktest, runBacktest, backtestFaults},
 		{"version", 0, runVersion, versionFaults},
 		{"help", 0, runHelp, helpFaults},
 	}
@@ -59,7 +59,7 @@ func (c *subcommand) flag(name string) *option {
 // handler (which exits) and environment lookup (which takes an empty variable for a
 // value) are not used.
 func dispatch(ctx context.Context, p *Process) (code int, err error) {
-	args, faults := reorder(p.Args)
+	line := reorder(p.Args)
 	app := &cli.App{
 		Name:                      "buildregress",
 		HideHelp:                  true,
@@ -78,16 +78,18 @@ func dispatch(ctx context.Context, p *Process) (code int, err error) {
 	}
 	for _, known := range commands() {
 		app.Commands = append(app.Commands, &cli.Command{
-			Name:     known.name,
-			HideHelp: true,
-			Flags:    known.flags(),
-			// What it may tell was told by reorder.
-			OnUsageError: func(_ *cli.Context, err error, _ bool) error { return faultsOr(faults, misused(&known, err)) },
+			Name:         known.name,
+			HideHelp:     true,
+			Flags:        known.flags(),
+			OnUsageError: func(_ *cli.Context, err error, _ bool) error { return misused(&known, err) },
 			Action: func(c *cli.Context) error {
 				args := c.Args().Slice()
+				if line.isDoubtful {
+					args = args[:min(len(args), 1)]
+				}
 				s, err := known.parse(p, flagsGiven(c, known.taker))
-				err = errors.Join(append([]error{faults, err}, known.check(p, s, args)...)...)
-				if err != nil {
+				faults := append(line.faults, err)
+				if err := errors.Join(append(faults, known.check(p, s, args)...)...); err != nil {
 					return err
 				}
 				code, err = withTimeout(c.Context, p, s, func(ctx context.Context) (int, error) {
@@ -97,16 +99,8 @@ func dispatch(ctx context.Context, p *Process) (code int, err error) {
 			},
 		})
 	}
-	err = app.RunContext(ctx, append([]string{app.Name}, args...))
+	err = app.RunContext(ctx, append([]string{app.Name}, line.args...))
 	return code, err
-}
-
-// faultsOr returns the faults that are known, else err.
-func faultsOr(faults, err error) error {
-	if faults != nil {
-		return faults
-	}
-	return err
 }
 
 // flagsGiven are the flags on a command line, by the options' names.

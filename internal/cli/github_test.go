@@ -14,6 +14,8 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/internal/command"
+	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
@@ -31,8 +33,8 @@ func onGithub(t *testing.T, s *githubtest.Server, vars map[string]string, args .
 		all[name] = value
 	}
 	var out, err bytes.Buffer
-	w := &world{args: args, env: func(name string) string { return all[name] }, stdout: &out, stderr: &err, now: recordedAt}
-	code = run(t.Context(), w)
+	w := Process{Args: args, Getenv: func(name string) string { return all[name] }, Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &err}, Now: recordedAt}
+	code = Run(t.Context(), w)
 	for _, text := range []string{out.String(), err.String()} {
 		if strings.Contains(text, githubtest.Token) || strings.Contains(text, "sig=") {
 			t.Errorf("a credential in the output:\n%s", text)
@@ -54,7 +56,7 @@ func eventFile(t *testing.T, payload string) string {
 // recorded is one of the recorded builds of one image.
 func recorded(t *testing.T, n int) (path string, data []byte) {
 	t.Helper()
-	path, err := filepath.Abs(fmt.Sprintf("testdata/builds/alpha/dockerbuild/%03d.dockerbuild", n))
+	path, err := filepath.Abs(filepath.Join(root, fmt.Sprintf("testdata/builds/alpha/dockerbuild/%03d.dockerbuild", n)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +98,7 @@ func TestGithubBaseline(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
 		t.Fatalf("%v: %s%s", err, stdout, stderr)
 	}
-	if code != exitVerdict || report.Verdict != detect.Regressed || report.Results[0].Baseline.Builds != 30 {
+	if code != command.ExitVerdict || report.Verdict != detect.Regressed || report.Results[0].Baseline.Builds != 30 {
 		t.Errorf("exit %d, %v against %d builds\n%s", code, report.Verdict, report.Results[0].Baseline.Builds, stderr)
 	}
 }
@@ -131,7 +133,7 @@ func TestGithubForkInItsOwnRun(t *testing.T) {
 	if b.Repository != "eve/app" || b.Revision != "abc" || b.PullRequest != "7" || b.Pipeline != "shop/app Dockerfile" {
 		t.Errorf("it is taken for %+v", b)
 	}
-	if code != exitOK || !strings.Contains(stderr, "1 of its own") {
+	if code != command.ExitOK || !strings.Contains(stderr, "1 of its own") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 }
@@ -163,7 +165,7 @@ func TestGithubWorkflowRun(t *testing.T) {
 	if b.Repository != "eve/app" || b.PullRequest != "7" || b.Revision != "feed" || b.Branch != "main" {
 		t.Errorf("it is taken for %+v", b)
 	}
-	if code != exitVerdict || report.Results[0].Baseline.Builds != 30 {
+	if code != command.ExitVerdict || report.Results[0].Baseline.Builds != 30 {
 		t.Errorf("exit %d against %d builds\n%s", code, report.Results[0].Baseline.Builds, stderr)
 	}
 }
@@ -246,17 +248,17 @@ func TestGithubTrouble(t *testing.T) {
 		code   int
 		want   []string // on standard error
 	}{
-		{"no token", map[string]string{"GITHUB_TOKEN": ""}, "github://shop/app", exitTrouble, []string{"401", "hint: give the job permissions: actions: read"}},
-		{"another token goes first", map[string]string{"BUILDREGRESS_GITHUB_TOKEN": "other"}, "github://shop/app", exitTrouble, []string{"401"}},
-		{"no such repository", nil, "github://shop/gone", exitTrouble, []string{"shop/gone", "404", "hint: "}},
-		{"no repository", nil, "github://shop", exitUsage, []string{"github://shop names no repository", "github://OWNER/NAME"}},
-		{"up and away", nil, "github://shop/..", exitUsage, []string{"names no repository"}},
-		{"more than a repository", nil, "github-steps://shop/app/runs/1", exitUsage, []string{"names no repository", "github-steps://OWNER/NAME"}},
-		{"a login in it", nil, "github://" + githubtest.Token + "@shop/app", exitUsage, []string{"names no repository"}},
-		{"no API", map[string]string{"GITHUB_API_URL": "ftp://x"}, "github://shop/app", exitUsage, []string{"GITHUB_API_URL is no address"}},
-		{"a login in the API's address", map[string]string{"GITHUB_API_URL": "https://u:" + githubtest.Token + "@x"}, "github://shop/app", exitUsage, []string{"GITHUB_API_URL is no address"}},
-		{"no token at all", map[string]string{"GITHUB_TOKEN": "a\nb"}, "github://shop/app", exitUsage, []string{"holds what no token does"}},
-		{"not reached", map[string]string{"GITHUB_API_URL": "http://127.0.0.1:1"}, "github://shop/app", exitTrouble, []string{"shop/app", "127.0.0.1:1", "refused"}},
+		{"no token", map[string]string{"GITHUB_TOKEN": ""}, "github://shop/app", command.ExitTrouble, []string{"401", "hint: give the job permissions: actions: read"}},
+		{"another token goes first", map[string]string{"BUILDREGRESS_GITHUB_TOKEN": "other"}, "github://shop/app", command.ExitTrouble, []string{"401"}},
+		{"no such repository", nil, "github://shop/gone", command.ExitTrouble, []string{"shop/gone", "404", "hint: "}},
+		{"no repository", nil, "github://shop", command.ExitUsage, []string{"github://shop names no repository", "github://OWNER/NAME"}},
+		{"up and away", nil, "github://shop/..", command.ExitUsage, []string{"names no repository"}},
+		{"more than a repository", nil, "github-steps://shop/app/runs/1", command.ExitUsage, []string{"names no repository", "github-steps://OWNER/NAME"}},
+		{"a login in it", nil, "github://" + githubtest.Token + "@shop/app", command.ExitUsage, []string{"names no repository"}},
+		{"no API", map[string]string{"GITHUB_API_URL": "ftp://x"}, "github://shop/app", command.ExitUsage, []string{"GITHUB_API_URL is no address"}},
+		{"a login in the API's address", map[string]string{"GITHUB_API_URL": "https://u:" + githubtest.Token + "@x"}, "github://shop/app", command.ExitUsage, []string{"GITHUB_API_URL is no address"}},
+		{"no token at all", map[string]string{"GITHUB_TOKEN": "a\nb"}, "github://shop/app", command.ExitUsage, []string{"holds what no token does"}},
+		{"not reached", map[string]string{"GITHUB_API_URL": "http://127.0.0.1:1"}, "github://shop/app", command.ExitTrouble, []string{"shop/app", "127.0.0.1:1", "refused"}},
 	} {
 		code, _, stderr := onGithub(t, s, test.vars, "check", "--baseline", test.source, "--comment", "never", "--check-run", "never", one)
 		if code != test.code {
@@ -295,7 +297,7 @@ func TestGithubSteps(t *testing.T) {
 			slower = append(slower, step.Name)
 		}
 	}
-	if code != exitVerdict || len(report.Results) != 1 || r.Baseline.Builds != 20 || fmt.Sprint(slower) != "[Step 2]" {
+	if code != command.ExitVerdict || len(report.Results) != 1 || r.Baseline.Builds != 20 || fmt.Sprint(slower) != "[Step 2]" {
 		t.Errorf("exit %d, %d results, %d builds, slower: %v\n%s", code, len(report.Results), r.Baseline.Builds, slower, stderr)
 	}
 }
@@ -305,7 +307,7 @@ func TestGithubTooEarly(t *testing.T) {
 	s := githubtest.New(t, clock)
 	run := s.AddRun(githubtest.Run{Status: "in_progress", Created: firstRun})
 	code, _, stderr := onGithub(t, s, map[string]string{"GITHUB_RUN_ID": fmt.Sprint(run.GetID())}, "check", "github://shop/app")
-	if code != exitTrouble || !strings.Contains(stderr, "within the job give buildx:") {
+	if code != command.ExitTrouble || !strings.Contains(stderr, "within the job give buildx:") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 }

@@ -188,17 +188,17 @@ func checkHelp() string {
 Judges the builds in SOURCE, reports, and adds those just made to the history.
 Without SOURCE that is the newest build of the local builder, buildx:.
 
-` + sectionHelp(check, theBuild) + `What is not given is taken from the build, from the CI system's variables and
+` + sectionHelp(onCheck, theBuild) + `What is not given is taken from the build, from the CI system's variables and
 from the git checkout, the last two for builds that ended within a day: of
 several, for the newest and for those of the same commit.
 
-` + sectionHelp(check, theHistory) + `
+` + sectionHelp(onCheck, theHistory) + `
 Flags on builds in servers of traces, such as --trace-id and --run-id, and on
 how to reach these: buildregress help servers
 
-` + sectionHelp(check, theJudgement) + `
-` + sectionHelp(check, theReport) + `
-` + sectionHelp(check, onGitHub) + `GITHUB_TOKEN needs pull-requests: write and checks: write. What it may not post
+` + sectionHelp(onCheck, theJudgement) + `
+` + sectionHelp(onCheck, theReport) + `
+` + sectionHelp(onCheck, onGitHub) + `GITHUB_TOKEN needs pull-requests: write and checks: write. What it may not post
 is a warning. Elsewhere, --output markdown=PATH is for the CI system to post.
 
 Exit status: 0 nothing to fail on, 1 --fail-on, 2 usage, 3 trouble.
@@ -211,9 +211,9 @@ func recordHelp() string {
 Adds the builds in all SOURCEs to the history and judges nothing. A build that
 the history holds already is not added again, but completed by what is new.
 
-` + flagsHelp(record, theHistory) + flagsHelp(record, theBuild) + `Flags on builds in servers of traces: buildregress help servers
+` + flagsHelp(onRecord, theHistory) + flagsHelp(onRecord, theBuild) + `Flags on builds in servers of traces: buildregress help servers
 
-` + flagsHelp(record, theReport) + `
+` + flagsHelp(onRecord, theReport) + `
 Examples:
   buildregress record --branch main records/
   buildregress record --format builds trace.json | jq .duration_seconds
@@ -232,11 +232,11 @@ suspect or faster, which builds would have been stopped, and from which slowdown
 on each step would have been called. SOURCEs are files or folders of builds;
 without any, it is the store. Nothing is recorded.
 
-` + flagsHelp(backtest, theReplay) + `
-` + sectionHelp(backtest, theHistory) + `
+` + flagsHelp(onBacktest, theReplay) + `
+` + sectionHelp(onBacktest, theHistory) + `
 The judgement, as for check:
-` + flagsHelp(backtest, theJudgement) + `
-` + sectionHelp(backtest, theReport) + `
+` + flagsHelp(onBacktest, theJudgement) + `
+` + sectionHelp(onBacktest, theReport) + `
 Examples:
   buildregress backtest --inject 1.5
   buildregress backtest --min-slowdown 30% --format json | jq .results[0]
@@ -265,8 +265,8 @@ Builds say so if they are made with
   OTEL_RESOURCE_ATTRIBUTES=cicd.pipeline.name=NAME,cicd.pipeline.run.id=ID,\
   vcs.ref.head.name=BRANCH,vcs.ref.head.revision=COMMIT docker buildx build …
 
-` + sectionHelp(check, serverBuild) + `
-` + sectionHelp(check, serverReach) + `Secrets are no flags: BUILDREGRESS_TOKEN, BUILDREGRESS_PASSWORD or
+` + sectionHelp(onCheck, serverBuild) + `
+` + sectionHelp(onCheck, serverReach) + `Secrets are no flags: BUILDREGRESS_TOKEN, BUILDREGRESS_PASSWORD or
 BUILDREGRESS_HEADER (a line each) hold them, or those files.
 `
 }

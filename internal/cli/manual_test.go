@@ -13,12 +13,16 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/buildregress/buildregress/internal/command"
+	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
-// pageOf is the text of a page of the manual, and README is one.
+// pageOf is the text of a page of the manual, and README is one. The test goes on in the
+// folder that the manual speaks of.
 func pageOf(t *testing.T, path string) string {
 	t.Helper()
+	t.Chdir(root)
 	data, err := os.ReadFile(filepath.FromSlash(path))
 	if err != nil {
 		t.Fatal(err)
@@ -47,18 +51,19 @@ func TestReadmeShowsWhatIsPrinted(t *testing.T) {
 
 // The comment in the README is what is posted about a recorded build.
 func TestReadmeShowsTheComment(t *testing.T) {
+	readme := pageOf(t, "README.md")
 	w := newWorkflow(t)
 	const record = "testdata/builds/alpha/dockerbuild" // as it is shown, on every system
 	var out, errs bytes.Buffer
-	code := run(t.Context(), &world{
-		args: []string{
+	code := Run(t.Context(), Process{
+		Args: []string{
 			"check", record + "/044.dockerbuild", "--baseline", record, "--store", "sqlite:" + filepath.Join(w.dir, "history.db"),
 			"--branch", "naps", "--pipeline", githubtest.Repository, "--min-delta", "30ms", "--min-slowdown", "10%",
 		},
-		env: func(name string) string { return w.vars[name] }, stdin: strings.NewReader(""), stdout: &out, stderr: &errs,
-		now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
+		Getenv: func(name string) string { return w.vars[name] }, Stdin: strings.NewReader(""), Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs},
+		Now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
 	})
-	if code != exitVerdict || len(w.github.Comments) != 1 {
+	if code != command.ExitVerdict || len(w.github.Comments) != 1 {
 		t.Fatalf("exit code %d, %d comments\n%s", code, len(w.github.Comments), &errs)
 	}
 	_, comment, _ := strings.Cut(w.github.Comments[0].Body, "\n")
@@ -66,7 +71,6 @@ func TestReadmeShowsTheComment(t *testing.T) {
 	for line := range strings.Lines(comment) {
 		quoted.WriteString(strings.TrimRight("> "+line, " \n") + "\n")
 	}
-	readme := pageOf(t, "README.md")
 	before, rest, ok := strings.Cut(readme, "<!-- comment -->\n")
 	shown := quotation.FindString(rest)
 	if !ok || shown == "" {
@@ -82,7 +86,7 @@ func TestReadmeShowsTheComment(t *testing.T) {
 		}
 		return
 	}
-	t.Errorf("README.md shows\n%s\nbut what is posted is (go test . -run Readme -update writes it)\n%s", shown, &quoted)
+	t.Errorf("README.md shows\n%s\nbut what is posted is (go test ./internal/cli -run Readme -update writes it)\n%s", shown, &quoted)
 }
 
 // quotation is what a text begins with that is quoted.
@@ -109,6 +113,7 @@ var (
 
 // The flags that the manual shows are flags of the command that it shows them with.
 func TestDocsShowFlagsThatExist(t *testing.T) {
+	t.Chdir(root)
 	paths, err := filepath.Glob("docs/*.md")
 	if err != nil {
 		t.Fatal(err)

@@ -63,9 +63,9 @@ type settings struct {
 type taker uint
 
 const (
-	check taker = 1 << iota
-	record
-	backtest
+	onCheck taker = 1 << iota
+	onRecord
+	onBacktest
 )
 
 // An option is a flag, a variable of the environment, perhaps a key of the

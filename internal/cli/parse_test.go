@@ -1,9 +1,17 @@
 package cli
 
 import (
+	"bytes"
+	"errors"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/store"
+	"github.com/buildregress/buildregress/internal/command"
+	"github.com/buildregress/buildregress/internal/console"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -24,6 +32,7 @@ func TestParseDuration(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
+	t.Chdir(t.TempDir())
 	env := map[string]string{
 		"BUILDREGRESS_WINDOW":   "20",
 		"BUILDREGRESS_BRANCH":   " ",
@@ -31,18 +40,54 @@ func TestEnvironment(t *testing.T) {
 		"BUILDREGRESS_OUTPUT":   "json=a b.json\r\n\ntext=x,y\n",
 		"BUILDREGRESS_FORMAT":   "json",
 	}
-	s := settings{"format": {[]string{"text"}, "--format"}}
-	s.addEnvironment(checkOptions, func(name string) string { return env[name] })
-	want := map[string][]string{
-		"window": {"20"}, "pipeline": {"a, b"}, "output": {"json=a b.json", "text=x,y"}, "format": {"text"},
+	p := &Process{Getenv: func(name string) string { return env[name] }, Environ: func() []string { return nil }}
+	s, err := commandNamed("check").parse(p, map[string]given{"format": {[]string{"text"}, "--format"}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	got := map[string][]string{}
-	for name, said := range s {
-		got[name] = said.values
+	want := []command.OutputFile{{Format: "json", Path: "a b.json"}, {Format: "text", Path: "x,y"}}
+	if s.thresholds.Window != 20 || s.branch != "" || s.pipeline != "a, b" || s.format != "text" || !cmp.Equal(s.output, want) {
+		t.Errorf("%+v", s)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
+	for field, from := range map[any]string{&s.thresholds.Window: "BUILDREGRESS_WINDOW", &s.branch: "", &s.format: "--format", &s.lookback: ""} {
+		if s.from[field] != from {
+			t.Errorf("said in %q, want %q", s.from[field], from)
+		}
 	}
+}
+
+// The defaults are those of the rooms that they are for.
+func TestDefaults(t *testing.T) {
+	s := newSettings()
+	if s.thresholds != detect.DefaultThresholds {
+		t.Errorf("%+v", s.thresholds)
+	}
+	if s.store != store.Default || s.timeout != 2*time.Minute || s.record != command.Auto {
+		t.Errorf("%+v", s)
+	}
+}
+
+// All that is wrong with a command line is told at once, with what to do.
+func TestAllFaultsAtOnce(t *testing.T) {
+	t.Chdir(t.TempDir())
+	config := "fdr: 7\nwidow: 3\nsteps:\n- min-delta: soon\n"
+	if err := os.WriteFile(configPath, []byte(config), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"BUILDREGRESS_MIN_DELTA": "soon"}
+	var errs bytes.Buffer
+	code := Run(t.Context(), Process{
+		Args:   strings.Fields("check a b --widow=3 --window two --explain x --format json --output xml=y --baseline nowhere://x --branch"),
+		Getenv: func(name string) string { return env[name] }, Stderr: console.Output{Writer: &errs},
+	})
+	if code != command.ExitUsage {
+		t.Errorf("exit code %d", code)
+	}
+	contains(t, "standard error", errs.String(),
+		"error: unknown flag --widow\nbuildregress: hint: did you mean --window?\n", "error: --branch needs a value\n",
+		"--window: \"two\" is not", "BUILDREGRESS_MIN_DELTA: \"soon\" is not", "--output: format \"xml\" is not", "one SOURCE expected, and then \"b\"",
+		configPath+":1: fdr: \"7\" is not", configPath+":2: unknown key \"widow\"\nbuildregress: hint: keys are window",
+		configPath+":4: \"soon\" is not a duration", "--explain: explanations are text", "nowhere://x: no source is known as nowhere://")
 }
 
 func TestUnknownVariables(t *testing.T) {
@@ -59,7 +104,7 @@ func FuzzConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		said, _, err := parseConfig("c.yaml", data)
 		if err != nil {
-			if _, ok := err.(usageError); !ok {
+			if !errors.As(err, new(usageError)) {
 				t.Errorf("%v is no usage error", err)
 			}
 			return

@@ -12,6 +12,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/report"
 )
 
@@ -24,7 +25,7 @@ func TestNumbersFollowFromTheJSON(t *testing.T) {
 		t.Run(fmt.Sprintf("%03d", i), func(t *testing.T) { recompute(t, r) })
 	}
 	dir := t.TempDir()
-	main := write(t, filepath.Join(dir, "main.jsonl"), longHistory(60, 12))
+	main := write(t, filepath.Join(dir, "main.jsonl"), clitest.History(60, 12))
 	for name, change := range map[string]func(*detect.Build, int){
 		"as ever": func(*detect.Build, int) {},
 		"one step slower": func(b *detect.Build, n int) {
@@ -39,7 +40,7 @@ func TestNumbersFollowFromTheJSON(t *testing.T) {
 	} {
 		for _, branch := range []string{"main", "feature"} {
 			t.Run(name+" on "+branch, func(t *testing.T) {
-				list := longHistory(63, 12)[60:]
+				list := clitest.History(63, 12)[60:]
 				for n := range list {
 					list[n].Branch = branch
 					change(&list[n], n)
@@ -212,6 +213,11 @@ func recomputeDecisions(t *testing.T, r *detect.Result) {
 		}
 		if !near(s.MinDetectable, d.MinDetectable) || !near(s.MinDetectable3, d.MinDetectable3) {
 			t.Errorf("%s: could show ×%g, ×%g, and from the rest of the document ×%g, ×%g", s.Key, s.MinDetectable, s.MinDetectable3, d.MinDetectable, d.MinDetectable3)
+		}
+		if !slices.EqualFunc(s.Conditions, d.Conditions, func(x, y detect.Condition) bool {
+			return x.Kind == y.Kind && x.Met == y.Met && near(x.Value, y.Value) && near(x.Limit, y.Limit)
+		}) {
+			t.Errorf("%s: conditions %+v, and from the rest of the document %+v", s.Key, s.Conditions, d.Conditions)
 		}
 		if s.Status != d.Status && s.Status != detect.StatusOverBudget && s.Status != detect.StatusCacheLost {
 			t.Errorf("%s is %v, and from the rest of the document %v", s.Key, s.Status, d.Status)

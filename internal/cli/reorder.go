@@ -1,32 +1,37 @@
 package cli
 
-import (
-	"errors"
-	"strings"
-)
+import "strings"
+
+// A commandLine is what was typed, as the flag parser understands it.
+type commandLine struct {
+	args   []string // command, flags that are known and have what they need, "--", the rest
+	faults []error
+	// isDoubtful is set where a flag is not known: what stands behind it may be its
+	// value, and is taken for an argument.
+	isDoubtful bool
+}
 
 // reorder puts the arguments into the order in which the flag parser, which stops at
-// the first argument that is no flag, understands them: command, flags, "--", the rest.
-// What stands behind a "--" is never a flag. A request for help anywhere among the flags
-// becomes the help command.
+// the first argument that is no flag, understands them. What stands behind a "--" is
+// never a flag. A request for help anywhere among the flags becomes the help command.
 //
 // All flags that are not known, and all that lack their value, are told at once. The
 // parser would take our "--" for a missing value: one that is "--" itself is given as in
 // --branch=--.
-func reorder(args []string) ([]string, error) {
+func reorder(args []string) (line commandLine) {
 	if len(args) == 0 {
-		return nil, nil
+		return line
 	}
 	name, args := args[0], args[1:]
 	switch name {
 	case "-h", "-help", "--help":
-		return append([]string{"help"}, args...), nil
+		return commandLine{args: append([]string{"help"}, args...)}
 	case "-version", "--version":
-		return append([]string{"version"}, args...), nil
+		return commandLine{args: append([]string{"version"}, args...)}
 	}
 	known := commandNamed(name)
-	flags, rest := []string{name}, []string{"--"}
-	var faults []error
+	line.args = []string{name}
+	rest := []string{"--"}
 	for len(args) > 0 {
 		arg := args[0]
 		args = args[1:]
@@ -40,23 +45,26 @@ func reorder(args []string) ([]string, error) {
 		}
 		flag, _, hasValue := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "=")
 		if flag == "h" || flag == "help" {
-			return []string{"help", name}, nil
+			return commandLine{args: []string{"help", name}}
 		}
-		flags = append(flags, arg)
 		if known == nil { // the parser tells
+			line.args = append(line.args, arg)
 			continue
 		}
 		o := known.flag(flag)
 		switch {
 		case o == nil:
-			faults = append(faults, known.unknownFlag(flag))
+			line.faults = append(line.faults, known.unknownFlag(flag))
+			line.isDoubtful = line.isDoubtful || !hasValue
 		case o.toggle || hasValue:
+			line.args = append(line.args, arg)
 		case len(args) == 0 || args[0] == "--":
-			faults = append(faults, usagef("--%s needs a value", flag))
+			line.faults = append(line.faults, usagef("--%s needs a value", flag))
 		default:
-			flags = append(flags, args[0])
+			line.args = append(line.args, arg, args[0])
 			args = args[1:]
 		}
 	}
-	return append(flags, rest...), errors.Join(faults...)
+	line.args = append(line.args, rest...)
+	return line
 }

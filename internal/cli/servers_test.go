@@ -15,6 +15,8 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/traces/tracetest"
+	"github.com/buildregress/buildregress/internal/command"
+	"github.com/buildregress/buildregress/internal/console"
 )
 
 // A traced is a Jaeger with builds of main until noon, and what runs us beside it.
@@ -48,9 +50,9 @@ func (s *traced) run(vars []string, args ...string) (code int, stdout, stderr st
 		name, value, _ := strings.Cut(v, "=")
 		env[name] = value
 	}
-	code = run(context.Background(), &world{
-		args: args, env: func(name string) string { return env[name] },
-		stdout: &out, stderr: &errs, now: s.noon.Add(75 * time.Second),
+	code = Run(context.Background(), Process{
+		Args: args, Getenv: func(name string) string { return env[name] },
+		Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs}, Now: s.noon.Add(75 * time.Second),
 	})
 	return code, out.String(), errs.String()
 }
@@ -63,7 +65,7 @@ func TestCheckTraces(t *testing.T) {
 	b := s.at().On("feature")
 	for _, source := range []string{s.grpc, s.http} {
 		code, stdout, stderr := s.run(nil, "check", source, "--run-id", "run-1000", "--ui-url", "https://jaeger.example/ui", "--format", "json")
-		if code != exitVerdict {
+		if code != command.ExitVerdict {
 			t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 		}
 		var r detect.Report
@@ -110,20 +112,20 @@ func TestOwnBuild(t *testing.T) {
 		"a commit":                 {[]string{"GITHUB_ACTIONS=true", "GITHUB_RUN_ID=7", "GITHUB_SHA=" + commit}, commit},
 	} {
 		code, stdout, stderr := s.run(test.vars, "check", s.grpc, "--format", "json", "--record", "never")
-		if code != exitOK || !strings.Contains(stdout, `"revision": "`+test.want+`"`) {
+		if code != command.ExitOK || !strings.Contains(stdout, `"revision": "`+test.want+`"`) {
 			t.Errorf("%s: exit code %d, %.300s%s", name, code, stdout, stderr)
 		}
 	}
 	// On a laptop, it is the newest.
-	if code, stdout, stderr := s.run(nil, "check", s.grpc, "--record", "never"); code != exitOK || !strings.Contains(stdout, "The newest build in") {
+	if code, stdout, stderr := s.run(nil, "check", s.grpc, "--record", "never"); code != command.ExitOK || !strings.Contains(stdout, "The newest build in") {
 		t.Errorf("no variables: exit code %d, %s%s", code, stdout, stderr)
 	}
 	// Where many run, it never is.
-	if code, _, stderr := s.run([]string{"GITHUB_ACTIONS=true"}, "check", s.grpc); code != exitTrouble || !strings.Contains(stderr, "--trace-id, --run-id or --revision") {
+	if code, _, stderr := s.run([]string{"GITHUB_ACTIONS=true"}, "check", s.grpc); code != command.ExitTrouble || !strings.Contains(stderr, "--trace-id, --run-id or --revision") {
 		t.Errorf("CI without ids: exit code %d, %s", code, stderr)
 	}
 	// A run of the same number of another commit is another.
-	if code, stdout, _ := s.run([]string{"JENKINS_URL=x", "BUILD_ID=1", "BUILD_TAG=run-3", "GIT_COMMIT=" + commit}, "check", s.grpc, "--format", "json"); code != exitOK || !strings.Contains(stdout, commit) {
+	if code, stdout, _ := s.run([]string{"JENKINS_URL=x", "BUILD_ID=1", "BUILD_TAG=run-3", "GIT_COMMIT=" + commit}, "check", s.grpc, "--format", "json"); code != command.ExitOK || !strings.Contains(stdout, commit) {
 		t.Errorf("a run id of another commit was believed: exit code %d, %.300s", code, stdout)
 	}
 }
@@ -140,7 +142,7 @@ func TestTracesWithoutBranch(t *testing.T) {
 	}
 	s.Set(list...)
 	code, stdout, stderr := s.run(nil, "check", s.grpc, "--run-id", "run-1000", "--branch", "main")
-	if code != exitTrouble || stdout != "" || !strings.Contains(stderr, "hint: say it when building: OTEL_RESOURCE_ATTRIBUTES=vcs.ref.head.name=") {
+	if code != command.ExitTrouble || stdout != "" || !strings.Contains(stderr, "hint: say it when building: OTEL_RESOURCE_ATTRIBUTES=vcs.ref.head.name=") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
 }
@@ -149,18 +151,18 @@ func TestTracesWithoutBranch(t *testing.T) {
 func TestTracesMixed(t *testing.T) {
 	s := newTraced(t)
 	s.Add(s.at().Slow(3, 4))
-	if code, stdout, stderr := s.run(nil, "record", s.http, "--run-id", "run-1000", "--store", "sqlite:h.db"); code != exitOK || !strings.Contains(stdout, "1 build read, 1 new") {
+	if code, stdout, stderr := s.run(nil, "record", s.http, "--run-id", "run-1000", "--store", "sqlite:h.db"); code != command.ExitOK || !strings.Contains(stdout, "1 build read, 1 new") {
 		t.Fatalf("exit code %d, %s%s", code, stdout, stderr)
 	}
 	code, stdout, stderr := s.run(nil, "record", "--format", "builds", s.grpc, "--run-id", "run-1000")
-	if code != exitOK {
+	if code != command.ExitOK {
 		t.Fatal(stderr)
 	}
 	if err := os.WriteFile("new.jsonl", []byte(stdout), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	code, stdout, stderr = s.run(nil, "check", "new.jsonl", "--baseline", s.grpc, "--store", "sqlite:h2.db")
-	if code != exitVerdict || !strings.Contains(stdout, "`RUN make test` is slower") || !strings.Contains(stdout, "from `"+s.grpc+"`") {
+	if code != command.ExitVerdict || !strings.Contains(stdout, "`RUN make test` is slower") || !strings.Contains(stdout, "from `"+s.grpc+"`") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 }
@@ -186,7 +188,7 @@ func TestSecrets(t *testing.T) {
 	} {
 		args := append([]string{"check", s.http, "--run-id", "run-1000", "--record", "never", "--verbose", "--tenant", "blue"}, test.args...)
 		code, stdout, stderr := s.run(test.vars, args...)
-		if h := s.Header(); code != exitOK || h.Get("Authorization") != test.want || h.Get("X-Tenant") != "blue" || h.Get("X-Team") != "a" {
+		if h := s.Header(); code != command.ExitOK || h.Get("Authorization") != test.want || h.Get("X-Tenant") != "blue" || h.Get("X-Team") != "a" {
 			t.Errorf("%q: exit code %d, headers %v, %s", args, code, h, stderr)
 		}
 		s.Break(tracetest.Faults{Code: 401})
@@ -207,14 +209,14 @@ func TestSecrets(t *testing.T) {
 		{"check", "--trace-id", "xyz", s.grpc},
 		{"check", s.grpc + "/path"},
 	} {
-		if code, stdout, stderr := s.run(nil, args...); code != exitUsage || strings.Contains(stdout+stderr, secret) {
+		if code, stdout, stderr := s.run(nil, args...); code != command.ExitUsage || strings.Contains(stdout+stderr, secret) {
 			t.Errorf("%q: exit code %d, %s%s", args, code, stdout, stderr)
 		}
 	}
 	if err := os.WriteFile(".buildregress.yaml", []byte("token: "+secret+"\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := s.run(nil, "check", s.grpc); code != exitUsage || strings.Contains(stderr, secret) || !strings.Contains(stderr, "BUILDREGRESS_TOKEN in the environment") {
+	if code, _, stderr := s.run(nil, "check", s.grpc); code != command.ExitUsage || strings.Contains(stderr, secret) || !strings.Contains(stderr, "BUILDREGRESS_TOKEN in the environment") {
 		t.Errorf("a token in the repository: exit code %d, %s", code, stderr)
 	}
 }
@@ -226,7 +228,7 @@ func TestTracesTrouble(t *testing.T) {
 		s.Break(tracetest.Faults{Silent: true})
 		began := time.Now()
 		code, stdout, stderr := s.run(nil, "check", source, "--run-id", "7", "--timeout", "300ms")
-		if code != exitTrouble || stdout != "" || !strings.Contains(stderr, "hint: ") {
+		if code != command.ExitTrouble || stdout != "" || !strings.Contains(stderr, "hint: ") {
 			t.Errorf("%s: exit code %d, %s%s", source, code, stdout, stderr)
 		}
 		if took := time.Since(began); took > 20*time.Second {
@@ -234,7 +236,7 @@ func TestTracesTrouble(t *testing.T) {
 		}
 	}
 	s.Break(tracetest.Faults{Code: int(codes.PermissionDenied)})
-	if code, _, stderr := s.run(nil, "check", s.grpc, "--run-id", "7"); code != exitTrouble || !strings.Contains(stderr, "hint: BUILDREGRESS_TOKEN") {
+	if code, _, stderr := s.run(nil, "check", s.grpc, "--run-id", "7"); code != command.ExitTrouble || !strings.Contains(stderr, "hint: BUILDREGRESS_TOKEN") {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 }

@@ -6,52 +6,64 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/buildregress/buildregress/internal/command"
+	"github.com/buildregress/buildregress/internal/console"
 )
 
 // Work that looks at no context ends with the process.
-func TestWithinTime(t *testing.T) {
-	w := &world{env: func(string) string { return "" }}
-	forever := func(context.Context) (int, error) { select {} }
-	began := time.Now()
-	_, err := within(t.Context(), w, settings{"timeout": {[]string{"50ms"}, "--timeout"}}, forever)
-	if !errors.As(err, new(timeoutError)) || time.Since(began) > 10*time.Second {
-		t.Errorf("%v after %v", err, time.Since(began))
-	}
-	asked := func(ctx context.Context) (int, error) {
-		<-ctx.Done()
-		return 0, ctx.Err()
-	}
-	if _, err := within(t.Context(), w, settings{"timeout": {[]string{"50ms"}, "--timeout"}}, asked); !errors.As(err, new(timeoutError)) {
-		t.Errorf("interrupted: %v", err)
-	}
-	for _, limit := range []string{"0", "1m"} {
-		code, err := within(t.Context(), w, settings{"timeout": {[]string{limit}, "--timeout"}}, func(context.Context) (int, error) { return 1, nil })
+func TestWithTimeout(t *testing.T) {
+	p := &Process{Getenv: func(string) string { return "" }, console: &console.Console{}}
+	limited := &settings{timeout: 50 * time.Millisecond}
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		over := make(chan bool)
+		deaf := func(context.Context) (int, error) { <-over; return 0, nil }
+		if _, err := withTimeout(t.Context(), p, limited, deaf); !errors.As(err, new(timeoutError)) || time.Since(began) != limited.timeout+grace {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		close(over)
+		asked := func(ctx context.Context) (int, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}
+		if _, err := withTimeout(t.Context(), p, limited, asked); !errors.As(err, new(timeoutError)) {
+			t.Errorf("interrupted: %v", err)
+		}
+	})
+	for _, limit := range []time.Duration{0, time.Minute} {
+		code, err := withTimeout(t.Context(), p, &settings{timeout: limit}, func(context.Context) (int, error) { return 1, nil })
 		if code != 1 || err != nil {
 			t.Errorf("in time: %d, %v", code, err)
 		}
 	}
 }
 
+// A broken reader is a mistake of ours.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { panic("boom") }
+
 // A mistake of ours is one line, and more only for those who ask.
 func TestPanic(t *testing.T) {
-	original := commands[0].run
-	defer func() { commands[0].run = original }()
-	commands[0].run = func(context.Context, *world, settings, []string) (int, error) { panic("boom") }
-	for _, timeout := range []string{"1m", "0"} {
-		for _, verbose := range []bool{false, true} {
-			var errs bytes.Buffer
-			w := &world{args: []string{"check", "--timeout", timeout}, env: func(string) string { return "" }, stderr: &errs}
-			if verbose {
-				w.args = append(w.args, "--verbose")
-			}
-			if code := run(t.Context(), w); code != exitTrouble {
-				t.Errorf("exit code %d", code)
-			}
-			first, rest, _ := strings.Cut(errs.String(), "\n")
-			if first != "buildregress: error: internal error: boom, please report" || strings.Contains(rest, "limits_test.go") != verbose || !verbose && rest != "" {
-				t.Errorf("verbose %t: %s", verbose, &errs)
-			}
+	for _, verbose := range []bool{false, true} {
+		var errs bytes.Buffer
+		p := Process{
+			Args: []string{"check", "-"}, Getenv: func(string) string { return "" }, Stdin: broken{},
+			Stderr: console.Output{Writer: &errs},
+		}
+		if verbose {
+			p.Args = append(p.Args, "--verbose")
+		}
+		t.Chdir(t.TempDir())
+		if code := Run(t.Context(), p); code != command.ExitTrouble {
+			t.Errorf("exit code %d", code)
+		}
+		first, rest, _ := strings.Cut(errs.String(), "\n")
+		if first != "buildregress: error: internal error: boom, please report" || strings.Contains(rest, "timeout_test.go") != verbose || !verbose && rest != "" {
+			t.Errorf("verbose %t: %s", verbose, &errs)
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/buildregress/buildregress/internal/cli/clitest"
+	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
@@ -32,7 +34,7 @@ const headCommit = "3f9c2ab41d0e8857c1f0a9b2d3e4f50617283940"
 func newWorkflow(t *testing.T) *workflow {
 	t.Helper()
 	w := &workflow{t: t, github: githubtest.New(t, clock), dir: t.TempDir()}
-	w.write("main.jsonl", made(0, 10, "main", nil))
+	w.write("main.jsonl", clitest.Builds(0, 10, "main", nil))
 	w.vars = map[string]string{
 		"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": githubtest.Repository, "GITHUB_API_URL": w.github.URL, "GITHUB_TOKEN": "writer",
 		"GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "12", "GITHUB_SHA": "merge", "GITHUB_REF": "refs/pull/7/merge",
@@ -66,7 +68,7 @@ func (w *workflow) write(name string, list []detect.Build) {
 // and fails the test if it does not exit with a code.
 func (w *workflow) check(wantCode, n int, seconds map[string]float64, flags ...string) (stdout, stderr string) {
 	w.t.Helper()
-	list := made(n, 1, "x", seconds)
+	list := clitest.Builds(n, 1, "x", seconds)
 	for i := range list[0].Steps {
 		list[0].Steps[i].Source = dockerfile.Position{File: "Dockerfile", Line: 10 + i}
 	}
@@ -81,9 +83,9 @@ func (w *workflow) judge(wantCode, n int, flags ...string) (stdout, stderr strin
 		"check", "--baseline", filepath.Join(w.dir, "main.jsonl"), "--store", "sqlite:" + filepath.Join(w.dir, "history.db"),
 		filepath.Join(w.dir, "new.jsonl"),
 	}
-	code := run(w.t.Context(), &world{
-		args: append(args, flags...), env: func(name string) string { return w.vars[name] }, stdin: strings.NewReader(""),
-		stdout: &out, stderr: &errs, now: scriptStart.Add(time.Duration(n)*time.Hour + 10*time.Minute),
+	code := Run(w.t.Context(), Process{
+		Args: append(args, flags...), Getenv: func(name string) string { return w.vars[name] }, Stdin: strings.NewReader(""),
+		Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs}, Now: clitest.Start.Add(time.Duration(n)*time.Hour + 10*time.Minute),
 	})
 	if code != wantCode {
 		w.t.Fatalf("exit code %d, want %d\n%s%s", code, wantCode, &out, &errs)

@@ -34,7 +34,7 @@ func TestRequests(t *testing.T) {
 
 	began := time.Now().Add(-time.Hour)
 	for i, body := range []string{"first", "edited"} {
-		c := github.Comment{Pipelines: []string{"app"}, Began: began.Add(time.Duration(i) * time.Minute), Body: body, Create: true}
+		c := rendered.Comment{Pipelines: []string{"app"}, Began: began.Add(time.Duration(i) * time.Minute), Body: body, Create: true}
 		if _, err := p.Comment(t.Context(), 7, c); err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +42,7 @@ func TestRequests(t *testing.T) {
 	// Of two that were made at the same time, one is deleted.
 	twin := *h.github.Comments[0]
 	h.github.AddComment(7, twin.User.Login, twin.Body)
-	if _, err := p.Comment(t.Context(), 7, github.Comment{Pipelines: []string{"app"}, Began: time.Now(), Body: "third"}); err != nil {
+	if _, err := p.Comment(t.Context(), 7, rendered.Comment{Pipelines: []string{"app"}, Began: time.Now(), Body: "third"}); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(h.github.Comments); n != 1 || !strings.HasSuffix(h.github.Comments[0].Body, "third") {
@@ -57,8 +57,8 @@ func TestRequests(t *testing.T) {
 	}
 
 	for _, n := range []int{0, 50, 120} {
-		c := github.CheckRun{
-			Name: "buildregress (app)", Commit: strings.Repeat("a", 40), Conclusion: github.Neutral, Title: "Regressed",
+		c := rendered.CheckRun{
+			Name: "buildregress (app)", Commit: strings.Repeat("a", 40), Conclusion: rendered.ConclusionNeutral, Title: "Regressed",
 			Summary: "### Regressed", Address: "https://github.com/shop/app/actions/runs/1", Began: began,
 		}
 		for i := range n {

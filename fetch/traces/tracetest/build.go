@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -188,7 +189,7 @@ func (b *Build) target(add adder, clients, servers ptrace.SpanSlice, parent pcom
 			s.Status().SetMessage("exit code: 1")
 		}
 		if i == 0 && b.Big > 0 {
-			s.Attributes().PutStr("exception.stacktrace", string(make([]byte, b.Big)))
+			s.Attributes().PutStr("exception.stacktrace", strings.Repeat("at ", b.Big/3))
 		}
 		at = at.Add(step.Took)
 	}

@@ -3,6 +3,8 @@ package clitest
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
@@ -37,6 +39,30 @@ func Builds(first, count int, branch string, seconds map[string]float64) (list [
 			b.Duration += d
 		}
 		list = append(list, b)
+	}
+	return list
+}
+
+// History is n builds of main of so many steps each, a few of them executed
+// rarely, as of a builds file.
+func History(n, steps int) []detect.Build {
+	rng := rand.New(rand.NewPCG(7, 7))
+	list := make([]detect.Build, n)
+	for i := range list {
+		b := &list[i]
+		*b = detect.Build{ID: fmt.Sprint("b", i), Pipeline: "app", Origin: detect.Origin{Branch: "main", Revision: fmt.Sprintf("%07x", i)}, Start: Start.Add(time.Duration(i) * time.Hour)}
+		for k := range steps {
+			text := fmt.Sprintf("RUN make part%d", k)
+			s := detect.Step{
+				Key: dockerfile.Key("", "build", text), Name: fmt.Sprintf("[build %d/%d] %s", k+1, steps, text), Stage: "build", Index: k + 1, Count: steps,
+				Start: b.Start.Add(b.Duration), Duration: time.Duration(float64(2+k%9) * 1e9 * math.Exp(0.08*rng.NormFloat64())),
+			}
+			if k%10 == 0 && i%10 != 0 {
+				s.State, s.Duration = detect.Cached, 0
+			}
+			b.Steps = append(b.Steps, s)
+			b.Duration += s.Duration
+		}
 	}
 	return list
 }

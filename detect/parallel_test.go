@@ -9,10 +9,10 @@ import (
 )
 
 // Every call is made once, and a panic in one of them is the caller's to recover.
-func TestConcurrently(t *testing.T) {
+func TestInParallel(t *testing.T) {
 	for _, n := range []int{0, 1, 15, 33, 1000} {
 		calls := make([]atomic.Int32, n)
-		concurrently(n, func(i int) { calls[i].Add(1) })
+		inParallel(n, enough, func(i int) { calls[i].Add(1) })
 		for i := range calls {
 			if got := calls[i].Load(); got != 1 {
 				t.Errorf("of %d, call %d was made %d times", n, i, got)
@@ -24,7 +24,7 @@ func TestConcurrently(t *testing.T) {
 			t.Errorf("recovered %v", cause)
 		}
 	}()
-	concurrently(1000, func(i int) {
+	inParallel(1000, enough, func(i int) {
 		if i == 700 {
 			panic("broken")
 		}
