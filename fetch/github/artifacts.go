@@ -79,13 +79,13 @@ func (s *source) artifactsOf(ctx context.Context, runs []*gh.WorkflowRun) (map[i
 			break
 		}
 	}
-	return found, s.askEach(ctx, rest, add)
+	return found, s.listEach(ctx, rest, add)
 }
 
-// askEach asks for the artifacts of each run.
-func (s *source) askEach(ctx context.Context, runs []*gh.WorkflowRun, add func(int64, *gh.Artifact)) (first error) {
+// listEach asks for the artifacts of each run.
+func (s *source) listEach(ctx context.Context, runs []*gh.WorkflowRun, add func(int64, *gh.Artifact)) (first error) {
 	var mu sync.Mutex
-	each(len(runs), func(i int) bool {
+	forEach(len(runs), func(i int) bool {
 		id := runs[i].GetID()
 		artifacts, err := s.artifactsOfRun(ctx, id)
 		if len(runs) > 1 && errors.Is(err, ErrDenied) && !errors.Is(err, errRefused) {
@@ -128,12 +128,11 @@ var (
 	errTooMany  = errors.New("too many steps in all")
 )
 
-// read gets the builds in an artifact: from the shelf's, if they are among kept,
-// else from GitHub. Their identity is what the artifact says. Warnings tell what
+// read gets the builds in an artifact: out of cached, if they are there, else from GitHub. Their identity is what the artifact says. Warnings tell what
 // in it could not be read.
-func (s *source) read(ctx context.Context, a *gh.Artifact, kept map[string][]detect.Build) (builds []detect.Build, warnings []error, err error) {
+func (s *source) read(ctx context.Context, a *gh.Artifact, cached map[string][]detect.Build) (builds []detect.Build, warnings []error, err error) {
 	id := strconv.FormatInt(a.GetID(), 10)
-	if builds, ok := kept[id]; ok {
+	if builds, ok := cached[id]; ok {
 		if len(builds) == 0 {
 			return nil, nil, errNoRecord
 		}
@@ -149,39 +148,38 @@ func (s *source) read(ctx context.Context, a *gh.Artifact, kept map[string][]det
 	if err != nil {
 		return nil, nil, err
 	}
-	s.decoding.Lock()
+	s.decodeMu.Lock()
 	builds, warnings, err = file.Decode(ctx, a.GetName(), data)
-	s.decoding.Unlock()
+	s.decodeMu.Unlock()
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
 	if err != nil {
 		builds, err = nil, fmt.Errorf("%w: %w", errNoRecord, err)
 	}
-	s.keep(ctx, "artifacts", id, builds)
+	s.putCached(ctx, "artifacts", id, builds)
 	return builds, warnings, err
 }
 
-// keep puts builds on the shelf, if there is one. Shelves take one thing at a
-// time. One in trouble costs requests, and no builds.
-func (s *source) keep(ctx context.Context, kind, id string, builds []detect.Build) {
+// putCached puts builds into the cache, if there is one. It takes one thing at a time.
+// One that fails costs requests, and no builds.
+func (s *source) putCached(ctx context.Context, kind, id string, builds []detect.Build) {
 	if s.Cache == nil {
 		return
 	}
-	s.keeping.Lock()
-	defer s.keeping.Unlock()
-	if err := s.Cache.Put(ctx, s.origin(kind), id, builds); err != nil && s.trouble == nil {
-		s.trouble = err
+	s.cacheMu.Lock()
+	defer s.cacheMu.Unlock()
+	if err := s.Cache.Put(ctx, s.cacheSource(kind), id, builds); err != nil && s.cacheErr == nil {
+		s.cacheErr = err
 	}
 }
 
-// kept are the builds of those artifacts that the shelf holds. That of a shelf
-// in trouble are none.
-func (s *source) kept(ctx context.Context, kind string, ids []string) (map[string][]detect.Build, error) {
+// cached are the builds that the cache holds under those of the ids.
+func (s *source) cached(ctx context.Context, kind string, ids []string) (map[string][]detect.Build, error) {
 	if s.Cache == nil || len(ids) == 0 {
 		return nil, nil
 	}
-	return s.Cache.Get(ctx, s.origin(kind), ids)
+	return s.Cache.Get(ctx, s.cacheSource(kind), ids)
 }
 
 // download gets what an artifact holds.
@@ -210,7 +208,7 @@ func (s *source) get(all context.Context, address string) ([]byte, error) {
 	defer cancel()
 	data, err := s.getWithin(ctx, address)
 	if err != nil && ctx.Err() != nil && all.Err() == nil {
-		return nil, fmt.Errorf("not there after %v", patience)
+		return nil, fmt.Errorf("not there after %v", timeout)
 	}
 	return data, err
 }
@@ -218,14 +216,14 @@ func (s *source) get(all context.Context, address string) ([]byte, error) {
 func (s *source) getWithin(ctx context.Context, address string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, unsigned(err)
+		return nil, withoutSignature(err)
 	}
 	resp, err := s.Download.Do(r)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, unsigned(err)
+		return nil, withoutSignature(err)
 	}
 	defer resp.Body.Close()
 	switch {

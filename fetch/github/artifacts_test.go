@@ -64,7 +64,7 @@ func TestArtifacts(t *testing.T) {
 				test.edit(a)
 			}
 			o := options(t, s, pull(t, s).GetID())
-			o.Cache = &shelf{}
+			o.Cache = &memoryCache{}
 			for range 2 {
 				h, err := history(t, o)
 				if err != nil {
@@ -122,7 +122,7 @@ func TestTooMuchInAll(t *testing.T) {
 		s.AddArtifact(run, fmt.Sprintf("buildregress-%d", n), fmt.Appendf(nil, `{"id":"%d","start":"2026-01-02T03:04:05Z","steps":[%s]}`, n, steps))
 	}
 	r := OpenRecords(options(t, s, run.GetID()))
-	r.most = 500
+	r.stepLimit = 500
 	builds, problems, err := r.Builds(t.Context(), fetch.Selector{})
 	if err != nil || len(builds) > 6 || len(problems) < 3 || !errors.Is(problems[0], errTooMany) {
 		t.Errorf("%d builds, %v, %v", len(builds), problems, err)

@@ -6,15 +6,15 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
-// A made is a build of some run, and whether an earlier attempt of the run made it.
-type made struct {
+// An attemptBuild is a build of some run, and whether an earlier attempt of the run made it.
+type attemptBuild struct {
 	detect.Build
 	older bool
 }
 
 // latest are the builds of a run without those that a later attempt of it made
 // again: what it did not make again still holds.
-func latest(all []made) (out []detect.Build) {
+func latest(all []attemptBuild) (out []detect.Build) {
 	again := map[string]bool{} // pipelines
 	for _, m := range all {
 		if !m.older {

@@ -22,7 +22,7 @@ type candidate struct {
 
 // candidates are those of a run, the newest first.
 func (s *Records) candidates(r *gh.WorkflowRun, artifacts []*gh.Artifact) (out []candidate) {
-	for _, a := range s.ofJob(artifacts) {
+	for _, a := range s.ofOwnJob(artifacts) {
 		out = append(out, candidate{r, a})
 	}
 	slices.SortStableFunc(out, func(x, y candidate) int {
@@ -33,7 +33,7 @@ func (s *Records) candidates(r *gh.WorkflowRun, artifacts []*gh.Artifact) (out [
 
 // builds reads the records of the runs: those of the base branch until there are
 // enough, and those of the build's own.
-func (s *Records) builds(ctx context.Context, q fetch.Query, l list, t *tally) (base, own []detect.Build) {
+func (s *Records) builds(ctx context.Context, q fetch.Query, l listing, stats *readStats) (base, own []detect.Build) {
 	var candidates []candidate
 	for _, r := range l.head {
 		candidates = append(candidates, s.candidates(r, l.artifacts[r.GetID()])...)
@@ -41,39 +41,39 @@ func (s *Records) builds(ctx context.Context, q fetch.Query, l list, t *tally) (
 	// They are read first, and are not to take the place of the base's: a run may
 	// have hundreds.
 	if more := len(candidates) - maxOwn; more > 0 {
-		t.left += more
+		stats.left += more
 		candidates = candidates[:maxOwn]
 	}
 	heads := len(candidates)
-	t.runs = len(l.base)
+	stats.runs = len(l.base)
 	for _, r := range l.base {
 		candidates = append(candidates, s.candidates(r, l.artifacts[r.GetID()])...)
 	}
-	t.none = len(candidates) == heads
+	stats.none = len(candidates) == heads
 	if len(candidates) > maxArtifacts {
-		t.left += len(candidates) - maxArtifacts
+		stats.left += len(candidates) - maxArtifacts
 		candidates = candidates[:maxArtifacts]
 	}
-	results := s.readAll(ctx, q, candidates, heads, t)
+	results := s.readAll(ctx, q, candidates, heads, stats)
 	for i, c := range candidates[:heads] {
-		t.count(results[i])
+		stats.count(results[i])
 		for _, b := range results[i].builds {
-			if s.identify(&b, c.run, q.Build.PullRequest); s.isOf(&b, q.Build) {
+			if s.identify(&b, c.run, q.Build.PullRequest); s.matches(&b, q.Build) {
 				b.Pipeline = q.Build.Pipeline
 				own = append(own, b)
 			}
 		}
 	}
 	enough := 0
-	var ofRun []made
+	var ofRun []attemptBuild
 	for i := heads; i < len(candidates) && enough < q.Window; i++ {
 		c := candidates[i]
-		t.count(results[i])
+		stats.count(results[i])
 		for _, b := range results[i].builds {
 			s.identify(&b, c.run, "")
 			b.Branch = q.BaseBranch // of a merge queue's, too
-			if s.isOf(&b, q.Build) {
-				ofRun = append(ofRun, made{b, isOlder(c.artifact, c.run)})
+			if s.matches(&b, q.Build) {
+				ofRun = append(ofRun, attemptBuild{b, isOlder(c.artifact, c.run)})
 			}
 		}
 		if i+1 < len(candidates) && candidates[i+1].run == c.run {
@@ -93,50 +93,50 @@ func (s *Records) builds(ctx context.Context, q fetch.Query, l list, t *tally) (
 
 // readAll reads the candidates, several at a time and in order, until a window
 // full of the base's is read, or a limit ends it.
-func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candidate, heads int, t *tally) []result {
+func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candidate, heads int, stats *readStats) []result {
 	var unknown []*gh.Artifact
 	for _, c := range candidates {
 		if _, known := s.read[c.artifact.GetID()]; !known {
 			unknown = append(unknown, c.artifact)
 		}
 	}
-	kept, err := s.kept(ctx, "artifacts", idsOf(unknown))
+	cached, err := s.cached(ctx, "artifacts", idsOf(unknown))
 	if err != nil {
-		t.shelf = err
+		stats.cache = err
 	}
-	progress := newProgress(len(candidates), heads, q.Window, func(i int) bool {
+	gate := newReadGate(len(candidates), heads, q.Window, func(i int) bool {
 		return i+1 == len(candidates) || candidates[i+1].run != candidates[i].run
 	})
 	results := make([]result, len(candidates))
-	var own, base room // what a pull request leaves is to cost the base nothing
-	s.eachShown(len(candidates), func(i int) bool {
-		a, room := candidates[i].artifact, &base
+	var own, base stepBudget // what a pull request leaves is to cost the base nothing
+	s.forEachShown(len(candidates), func(i int) bool {
+		a, budget := candidates[i].artifact, &base
 		if i < heads {
-			room = &own
+			budget = &own
 		}
 		r, known := s.read[a.GetID()] // nobody writes to it while they are read
 		if !known {
-			r = s.result(ctx, a, kept, room)
+			r = s.result(ctx, a, cached, budget)
 		}
 		results[i] = r
-		if spent(r.err) {
+		if isExhausted(r.err) {
 			return false
 		}
 		n := 0
 		for _, b := range r.builds {
 			s.identify(&b, candidates[i].run, "")
-			if b.Outcome == detect.OK && s.isOf(&b, q.Build) && !isOlder(a, candidates[i].run) {
+			if b.Outcome == detect.OK && s.matches(&b, q.Build) && !isOlder(a, candidates[i].run) {
 				n++
 			}
 		}
-		return !progress.done(i, n)
+		return !gate.done(i, n)
 	})
 	for i, c := range candidates {
 		if r := results[i]; r.builds != nil || errors.Is(r.err, errNoRecord) {
 			s.read[c.artifact.GetID()] = r
 		}
 	}
-	t.shelf = cmp.Or(t.shelf, s.trouble)
+	stats.cache = cmp.Or(stats.cache, s.cacheErr)
 	return results
 }
 
@@ -147,27 +147,27 @@ type result struct {
 	err      error
 }
 
-// result reads an artifact, of whose builds there is to be room.
-func (s *Records) result(ctx context.Context, a *gh.Artifact, kept map[string][]detect.Build, room *room) result {
-	builds, warnings, err := s.source.read(ctx, a, kept)
-	if room.take(builds) > s.most {
+// result reads an artifact, whose steps are to be within a budget.
+func (s *Records) result(ctx context.Context, a *gh.Artifact, cached map[string][]detect.Build, budget *stepBudget) result {
+	builds, warnings, err := s.source.read(ctx, a, cached)
+	if budget.take(builds) > s.stepLimit {
 		return result{err: errTooMany}
 	}
 	return result{builds, warnings, err}
 }
 
-// A room bounds what is held of artifacts that belong together: each may be the
+// A stepBudget bounds what is held of artifacts that belong together: each may be the
 // largest that there can be.
-type room struct{ held atomic.Int64 } // steps
+type stepBudget struct{ taken atomic.Int64 }
 
-// take takes room for builds, and returns how much is taken in all. Where that is
-// too much, it stays so: what comes after would be there by chance.
-func (r *room) take(builds []detect.Build) int {
+// take takes the steps of builds, and returns how many are taken in all. Where that
+// is too many, it stays so: what comes after would be there by chance.
+func (b *stepBudget) take(builds []detect.Build) int {
 	n := 0
 	for i := range builds {
 		n += 1 + len(builds[i].Steps)
 	}
-	return int(r.held.Add(int64(n)))
+	return int(b.taken.Add(int64(n)))
 }
 
 func idsOf(artifacts []*gh.Artifact) (ids []string) {

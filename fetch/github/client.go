@@ -27,7 +27,7 @@ const PublicAPI = "https://api.github.com"
 const (
 	maxAnswer    = 20 << 20 // bytes of one; a hundred runs are 2 MB
 	maxRepeats   = 3        // of a request that failed by no fault of its own
-	patience     = 30 * time.Second
+	timeout      = 30 * time.Second
 	firstPause   = 500 * time.Millisecond
 	longestPause = 8 * time.Second
 	// longestWait is how long a rate limit is waited for. To wait longer costs
@@ -52,7 +52,7 @@ func NewClient(a Access) *gh.Client {
 	if a.Pause == 0 {
 		a.Pause = firstPause
 	}
-	c := gh.NewClient(&http.Client{Transport: &retryablehttp.RoundTripper{Client: repeating(a, guard{a, newTransport()})}})
+	c := gh.NewClient(&http.Client{Transport: &retryablehttp.RoundTripper{Client: newRetryClient(a, apiTransport{a, newTransport()})}})
 	base := *a.API
 	base.Path = strings.TrimSuffix(base.Path, "/") + "/"
 	c.BaseURL, c.UserAgent = &base, a.Agent
@@ -67,7 +67,7 @@ func NewDownloader(a Access) *http.Client {
 	}
 	a.Token = ""
 	return &http.Client{
-		Transport: &retryablehttp.RoundTripper{Client: repeating(a, newTransport())},
+		Transport: &retryablehttp.RoundTripper{Client: newRetryClient(a, newTransport())},
 		CheckRedirect: func(r *http.Request, before []*http.Request) error {
 			switch {
 			case len(before) >= 5:
@@ -82,20 +82,20 @@ func NewDownloader(a Access) *http.Client {
 
 func newTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.DialContext = (&net.Dialer{Timeout: patience, KeepAlive: patience}).DialContext
-	t.ResponseHeaderTimeout = patience
+	t.DialContext = (&net.Dialer{Timeout: timeout, KeepAlive: timeout}).DialContext
+	t.ResponseHeaderTimeout = timeout
 	t.MaxIdleConnsPerHost = parallel
 	return t
 }
 
-// repeating wraps a transport, so that what failed by no fault of its own is
+// newRetryClient wraps a transport, so that what failed by no fault of its own is
 // tried again. It follows no redirect: who uses it does, or wants to see it.
-func repeating(a Access, transport http.RoundTripper) *retryablehttp.Client {
+func newRetryClient(a Access, transport http.RoundTripper) *retryablehttp.Client {
 	c := retryablehttp.NewClient()
-	p := policy{a.Now}
+	p := retryPolicy{a.Now}
 	c.Logger = nil
 	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = maxRepeats, a.Pause, longestPause
-	c.CheckRetry, c.Backoff = p.again, p.pause
+	c.CheckRetry, c.Backoff = p.retry, p.backoff
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	c.HTTPClient = &http.Client{
 		Transport:     transport,
@@ -104,43 +104,43 @@ func repeating(a Access, transport http.RoundTripper) *retryablehttp.Client {
 	return c
 }
 
-// A guard sends the token to the API's own host, and to no other, whatever
+// An apiTransport sends the token to the API's own host, and to no other, whatever
 // redirects say; and it reads no more of an answer than one can be, and for no
 // longer than one may take.
-type guard struct {
+type apiTransport struct {
 	access Access
 	next   http.RoundTripper
 }
 
-func (g guard) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Del("Authorization")
-	if api := g.access.API; g.access.Token != "" && r.URL.Scheme == api.Scheme && r.URL.Host == api.Host {
-		r.Header.Set("Authorization", "Bearer "+g.access.Token)
+	if api := t.access.API; t.access.Token != "" && r.URL.Scheme == api.Scheme && r.URL.Host == api.Host {
+		r.Header.Set("Authorization", "Bearer "+t.access.Token)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), 2*patience)
-	resp, err := g.next.RoundTrip(r.WithContext(ctx))
+	ctx, cancel := context.WithTimeout(r.Context(), 2*timeout)
+	resp, err := t.next.RoundTrip(r.WithContext(ctx))
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	resp.Body = &boundBody{resp.Body, maxAnswer, cancel}
+	resp.Body = &boundedBody{resp.Body, maxAnswer, cancel}
 	return resp, nil
 }
 
-// A boundBody is an answer's body that fails where it is too large.
-type boundBody struct {
+// A boundedBody is an answer's body that fails where it is too large.
+type boundedBody struct {
 	io.ReadCloser
 	left int64
 	end  func() // frees what the request held
 }
 
-func (b *boundBody) Close() error {
+func (b *boundedBody) Close() error {
 	defer b.end()
 	return b.ReadCloser.Close()
 }
 
-func (b *boundBody) Read(p []byte) (int, error) {
+func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
 	}

@@ -31,9 +31,9 @@ func (c timed) Err() error {
 	}
 }
 
-// A countdown is a shelf that closes over when it was given so many things.
+// A countdown is a cache that closes over when it was given so many things.
 type countdown struct {
-	shelf
+	memoryCache
 	left atomic.Int32
 	over chan struct{}
 }
@@ -42,7 +42,7 @@ func (c *countdown) Put(ctx context.Context, origin, id string, list []detect.Bu
 	if c.left.Add(-1) == 0 {
 		defer close(c.over)
 	}
-	return c.shelf.Put(ctx, origin, id, list)
+	return c.memoryCache.Put(ctx, origin, id, list)
 }
 
 // When the time is up, there is a smaller history and no error; the caller's own

@@ -53,9 +53,9 @@ func (*LimitError) Hint() string {
 	return "a token has more requests an hour than none: GITHUB_TOKEN; a cached .buildregress needs fewer of them"
 }
 
-// spent tells whether an error means that a budget is used up, of requests or of
+// isExhausted tells whether an error means that a budget is used up, of requests or of
 // time: what was had until then is all there will be.
-func spent(err error) bool {
+func isExhausted(err error) bool {
 	return errors.As(err, new(*LimitError)) || errors.Is(err, context.DeadlineExceeded)
 }
 
@@ -81,7 +81,7 @@ func (s *source) wrapError(what string, resp *gh.Response, err error) error {
 		return &LimitError{s.Now().Add(*secondary.RetryAfter)}
 	}
 	if resp != nil && resp.Response != nil {
-		if wait, limited := (policy{s.Now}).limit(resp.Response); limited {
+		if wait, limited := (retryPolicy{s.Now}).limit(resp.Response); limited {
 			return &LimitError{s.Now().Add(wait)}
 		}
 		detail := ""
@@ -90,22 +90,22 @@ func (s *source) wrapError(what string, resp *gh.Response, err error) error {
 		}
 		switch resp.StatusCode {
 		case http.StatusUnauthorized:
-			return fmt.Errorf("%s: %s: %w: GitHub wants a valid one (401%s)", s.shown(), what, errRefused, detail)
+			return fmt.Errorf("%s: %s: %w: GitHub wants a valid one (401%s)", s.fullName(), what, errRefused, detail)
 		case http.StatusForbidden:
-			return fmt.Errorf("%s: %s: %w (403%s)", s.shown(), what, errRefused, detail)
+			return fmt.Errorf("%s: %s: %w (403%s)", s.fullName(), what, errRefused, detail)
 		case http.StatusNotFound:
-			return fmt.Errorf("%s: %s: %w: it does not exist, or the token may not see it (404)", s.shown(), what, ErrDenied)
+			return fmt.Errorf("%s: %s: %w: it does not exist, or the token may not see it (404)", s.fullName(), what, ErrDenied)
 		}
 		if resp.StatusCode >= 300 {
-			return fmt.Errorf("%s: %s: GitHub answers %d%s", s.shown(), what, resp.StatusCode, detail)
+			return fmt.Errorf("%s: %s: GitHub answers %d%s", s.fullName(), what, resp.StatusCode, detail)
 		}
 	}
-	return fmt.Errorf("%s: %s: %w", s.shown(), what, unsigned(err))
+	return fmt.Errorf("%s: %s: %w", s.fullName(), what, withoutSignature(err))
 }
 
-// unsigned is an error without the address that was asked: those of downloads
+// withoutSignature is an error without the address that was asked: those of downloads
 // carry a signature that opens them to anybody.
-func unsigned(err error) error {
+func withoutSignature(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err

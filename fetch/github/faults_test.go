@@ -199,21 +199,21 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// A full shelf can be read.
-type full struct{ shelf }
+// A full cache can be read.
+type full struct{ memoryCache }
 
 func (*full) Put(context.Context, string, string, []detect.Build) error {
 	return errors.New("disk full")
 }
 
-// A shelf in trouble costs time, and no builds.
-func TestBrokenShelf(t *testing.T) {
+// A cache that fails costs time, and no builds.
+func TestBrokenCache(t *testing.T) {
 	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 10)
 	o := options(t, s, pull(t, s).GetID())
 	r := OpenRecords(o)
 	q := query(t, r)
-	for _, broken := range []fetch.Cache{&shelf{fail: errors.New("disk full")}, &full{}} {
+	for _, broken := range []fetch.Cache{&memoryCache{fail: errors.New("disk full")}, &full{}} {
 		r := OpenRecords(o)
 		r.Cache = broken
 		h, err := r.History(t.Context(), q)

@@ -36,7 +36,7 @@ func FuzzJobs(f *testing.F) {
 			if err := buildtest.Check(&b); err != nil {
 				t.Error(err)
 			}
-			b = s.trimmed(b)
+			b = s.trim(b)
 			if err := buildtest.Check(&b); err != nil {
 				t.Error(err)
 			}

@@ -38,7 +38,7 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 	stage := clean(job.GetName())
 	seen := map[int64]bool{}
 	for _, task := range job.Steps[:min(len(job.Steps), maxSteps)] {
-		if !counts(task) {
+		if !isWork(task) {
 			continue
 		}
 		start, end := task.GetStartedAt().UTC(), task.GetCompletedAt().UTC()
@@ -71,8 +71,8 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 	return b, odd, len(b.Steps) > 0
 }
 
-// counts tells whether a step is done, and does a job's work.
-func counts(task *gh.TaskStep) bool {
+// isWork tells whether a step is done, and does a job's work.
+func isWork(task *gh.TaskStep) bool {
 	name := task.GetName()
 	return task.GetStatus() == "completed" && task.GetConclusion() != "skipped" &&
 		!strings.HasPrefix(name, "Post ") && name != "Complete job"

@@ -15,24 +15,24 @@ import (
 	"github.com/buildregress/buildregress/fetch/httpclient"
 )
 
-// A policy says which requests are made again, and when.
-type policy struct {
+// A retryPolicy says which requests are made again, and when.
+type retryPolicy struct {
 	now func() time.Time
 }
 
-// harmless are the methods that may be tried again after a failure of which
+// idempotent are the methods that may be tried again after a failure of which
 // nobody knows whether it came before the deed or after it. PATCH is none of
 // them: annotations sent twice stand there twice.
-var harmless = []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete}
+var idempotent = []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete}
 
-// again tells whether a request is to be repeated.
-func (p policy) again(ctx context.Context, resp *http.Response, err error) (bool, error) {
+// retry tells whether a request is to be repeated.
+func (p retryPolicy) retry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
 	if err != nil {
 		var u *url.Error
-		if errors.As(err, &u) && !slices.Contains(harmless, strings.ToUpper(u.Op)) {
+		if errors.As(err, &u) && !slices.Contains(idempotent, strings.ToUpper(u.Op)) {
 			return false, nil
 		}
 		return retryablehttp.DefaultRetryPolicy(ctx, resp, err)
@@ -42,11 +42,11 @@ func (p policy) again(ctx context.Context, resp *http.Response, err error) (bool
 		return wait <= longestWait && (!ends || p.now().Add(wait).Before(deadline)), nil
 	}
 	failed := resp.StatusCode >= 500 && resp.StatusCode != http.StatusNotImplemented
-	return failed && slices.Contains(harmless, resp.Request.Method), nil
+	return failed && slices.Contains(idempotent, resp.Request.Method), nil
 }
 
-// pause is how long to wait before a repetition.
-func (p policy) pause(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
+// backoff is how long to wait before a repetition.
+func (p retryPolicy) backoff(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
 	if resp != nil {
 		if wait, limited := p.limit(resp); limited {
 			return max(wait, least)
@@ -58,7 +58,7 @@ func (p policy) pause(least, most time.Duration, attempt int, resp *http.Respons
 // limit tells whether an answer says that there were too many requests, and how
 // long to wait before the next. GitHub says so with 403 as well as with 429,
 // https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api.
-func (p policy) limit(resp *http.Response) (wait time.Duration, limited bool) {
+func (p retryPolicy) limit(resp *http.Response) (wait time.Duration, limited bool) {
 	switch resp.StatusCode {
 	case http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:
 	default:

@@ -19,7 +19,7 @@ func (d deadlined) Deadline() (time.Time, bool) { return d.at, true }
 // A limit is waited for if it ends soon, and before the time that there is.
 func TestLimits(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	p := policy{func() time.Time { return now }}
+	p := retryPolicy{func() time.Time { return now }}
 	at := func(d time.Duration) string { return now.Add(d).Format(http.TimeFormat) }
 	reset := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
 	for _, test := range []struct {
@@ -53,7 +53,7 @@ func TestLimits(t *testing.T) {
 		if test.left > 0 {
 			ctx = deadlined{ctx, now.Add(test.left)}
 		}
-		again, err := p.again(ctx, resp, nil)
+		again, err := p.retry(ctx, resp, nil)
 		wait, limited := p.limit(resp)
 		if err != nil || again != test.again || !limited || wait != test.wait {
 			t.Errorf("%s: again %v, %v, %v, %v", test.name, again, wait, limited, err)

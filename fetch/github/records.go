@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -15,13 +16,13 @@ import (
 // artifacts. It may be asked by one caller at a time.
 type Records struct {
 	source
-	lists map[listKey]list // of runs and their artifacts, as they were listed
-	read  map[int64]result // by id of the artifact
+	listings map[listKey]listing // of runs and their artifacts, as they were listed
+	read     map[int64]result    // by id of the artifact
 }
 
 // OpenRecords opens a repository's build records. Nothing is asked for yet.
 func OpenRecords(o Options) *Records {
-	s := &Records{lists: map[listKey]list{}, read: map[int64]result{}}
+	s := &Records{listings: map[listKey]listing{}, read: map[int64]result{}}
 	s.set(o)
 	return s
 }
@@ -32,23 +33,23 @@ func OpenRecords(o Options) *Records {
 func (s *Records) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
 	inner, cancel := s.limitHistory(ctx)
 	defer cancel()
-	tally := &tally{}
+	stats := &readStats{}
 	l, err := s.list(inner, q)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err != nil && !spent(err) {
+	if err != nil && !isExhausted(err) {
 		return nil, err
 	}
-	tally.cut(err)
+	stats.cut(err)
 	// This repository is the base: what a build calls it says nothing.
-	q.BaseRepository = s.canonical(slices.Concat(l.base, l.head))
-	base, own := s.builds(inner, q, l, tally)
+	q.BaseRepository = s.canonicalName(slices.Concat(l.base, l.head))
+	base, own := s.builds(inner, q, l, stats)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case len(base) == 0 && errors.Is(tally.failure, errRefused):
-		return nil, tally.failure // it would be no other the next time
+	case len(base) == 0 && errors.Is(stats.failure, errRefused):
+		return nil, stats.failure // it would be no other the next time
 	}
 	h := fetch.Select(base, q)
 	own = slices.DeleteFunc(own, func(b detect.Build) bool {
@@ -56,7 +57,7 @@ func (s *Records) History(ctx context.Context, q fetch.Query) (*detect.History, 
 		return slices.ContainsFunc(base, func(known detect.Build) bool { return fetch.Same(&known, &b) })
 	})
 	h.Branch = fetch.Select(own, q).Branch
-	h.Notes = tally.notes(q.BaseBranch)
+	h.Notes = stats.notes(q.BaseBranch)
 	return h, nil
 }
 
@@ -76,20 +77,20 @@ func (s *Records) Pipelines(context.Context) ([]fetch.Pipeline, error) {
 
 // list lists the runs that can be history for a query, and their artifacts. An
 // error comes with what was listed before.
-func (s *Records) list(ctx context.Context, q fetch.Query) (list, error) {
+func (s *Records) list(ctx context.Context, q fetch.Query) (listing, error) {
 	b := q.Build
 	key := listKey{base: q.BaseBranch, repository: b.Repository, branch: b.Branch, isPull: b.PullRequest != ""}
-	if l, known := s.lists[key]; known {
-		return l, l.trouble
+	if l, known := s.listings[key]; known {
+		return l, l.err
 	}
-	l, err := s.ask(ctx, q)
-	if l.trouble = err; err == nil || spent(err) {
-		s.lists[key] = l
+	l, err := s.listAnew(ctx, q)
+	if l.err = err; err == nil || isExhausted(err) {
+		s.listings[key] = l
 	}
 	return l, err
 }
 
-func (s *Records) ask(ctx context.Context, q fetch.Query) (l list, err error) {
+func (s *Records) listAnew(ctx context.Context, q fetch.Query) (l listing, err error) {
 	b := q.Build
 	before := b.Start
 	if before.IsZero() {
@@ -100,28 +101,25 @@ func (s *Records) ask(ctx context.Context, q fetch.Query) (l list, err error) {
 	}
 	onBase := b.PullRequest == "" && b.Branch == q.BaseBranch && (q.BaseRepository == "" || b.Repository == q.BaseRepository)
 	if b.Branch != "" && !onBase {
-		if l.head, err = s.headRuns(ctx, b.Repository, b.Branch, b.PullRequest != "", before); err != nil && !spent(err) {
+		if l.head, err = s.headRuns(ctx, b.Repository, b.Branch, b.PullRequest != "", before); err != nil && !isExhausted(err) {
 			return l, err
 		}
 	}
-	var trouble error
 	runs := slices.Concat(l.base, l.head)
 	newestFirst(runs)
-	l.artifacts, trouble = s.artifactsOf(ctx, runs)
-	if trouble != nil && err == nil {
-		err = trouble
-	}
-	return l, err
+	found, failed := s.artifactsOf(ctx, runs)
+	l.artifacts = found
+	return l, cmp.Or(err, failed)
 }
 
-// A listKey is a question, and a list the answer to it.
+// A listKey is a question, and a listing the answer to it.
 type listKey struct {
 	base, repository, branch string
 	isPull                   bool
 }
 
-type list struct {
+type listing struct {
 	base, head []*gh.WorkflowRun
 	artifacts  map[int64][]*gh.Artifact
-	trouble    error // what ended it early, if anything did
+	err        error // what ended it early, if anything did
 }

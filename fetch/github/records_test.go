@@ -21,7 +21,7 @@ func TestHistory(t *testing.T) {
 	s := githubtest.New(t, clock)
 	addMain(t, s, 0, 30)
 	o := options(t, s, pull(t, s).GetID())
-	o.Cache = &shelf{}
+	o.Cache = &memoryCache{}
 	for _, kind := range []struct {
 		name        string
 		calls, gets int

@@ -105,7 +105,7 @@ func (s *source) listRuns(ctx context.Context, o gh.ListWorkflowRunsOptions, pag
 			return runs, s.wrapError(what, resp, err)
 		}
 		if list == nil {
-			return runs, fmt.Errorf("%s: %s: %w", s.shown(), what, errNull)
+			return runs, fmt.Errorf("%s: %s: %w", s.fullName(), what, errNull)
 		}
 		for _, r := range list.WorkflowRuns {
 			if r != nil && keep(r) && len(runs) < most {
@@ -128,7 +128,7 @@ func (s *source) wantedRun(w fetch.Selector) (int64, error) {
 	}
 	id, err := strconv.ParseInt(w.RunID, 10, 64)
 	if err != nil || id <= 0 {
-		return 0, fmt.Errorf("%s: %.40q is no id of a workflow run: it is the number in its address", s.shown(), w.RunID)
+		return 0, fmt.Errorf("%s: %.40q is no id of a workflow run: it is the number in its address", s.fullName(), w.RunID)
 	}
 	return id, nil
 }

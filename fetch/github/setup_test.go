@@ -50,14 +50,14 @@ var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // clock tells a moment after the recordings were made.
 func clock() time.Time { return time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC) }
 
-// A shelf is a fetch.Cache in memory.
-type shelf struct {
+// A memoryCache is a fetch.Cache in memory.
+type memoryCache struct {
 	mu   sync.Mutex
 	held map[string][]detect.Build
 	fail error
 }
 
-func (s *shelf) Get(_ context.Context, origin string, ids []string) (map[string][]detect.Build, error) {
+func (s *memoryCache) Get(_ context.Context, origin string, ids []string) (map[string][]detect.Build, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := map[string][]detect.Build{}
@@ -69,7 +69,7 @@ func (s *shelf) Get(_ context.Context, origin string, ids []string) (map[string]
 	return out, s.fail
 }
 
-func (s *shelf) Put(_ context.Context, origin, id string, list []detect.Build) error {
+func (s *memoryCache) Put(_ context.Context, origin, id string, list []detect.Build) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held == nil {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
@@ -65,24 +64,24 @@ type Options struct {
 // A source is a repository's runs.
 type source struct {
 	Options
-	most int // steps of a list of artifacts
+	stepLimit int // steps of a list of artifacts
 	// limitHistory bounds the time that may be spent on a history, limitDownload that
 	// of one download.
 	limitHistory, limitDownload func(context.Context) (context.Context, context.CancelFunc)
 
-	decoding sync.Mutex // one at a time: a large record takes memory
-	keeping  sync.Mutex // of what is put on the shelf
-	trouble  error      // of the shelf, the first
+	decodeMu sync.Mutex // one at a time: a large record takes memory
+	cacheMu  sync.Mutex // of what is put there
+	cacheErr error      // the first
 }
 
 // set makes s a source.
 func (s *source) set(o Options) {
-	s.Options, s.most = o, maxHeld
+	s.Options, s.stepLimit = o, maxHeld
 	if s.Pulls == nil {
 		s.Pulls = NewPulls(o.Client, o.Now)
 	}
 	s.limitDownload = func(ctx context.Context) (context.Context, context.CancelFunc) {
-		return context.WithTimeout(ctx, patience)
+		return context.WithTimeout(ctx, timeout)
 	}
 	s.limitHistory = func(ctx context.Context) (context.Context, context.CancelFunc) {
 		if deadline, ends := ctx.Deadline(); ends {
@@ -92,63 +91,76 @@ func (s *source) set(o Options) {
 	}
 }
 
-// shown is what the source is called in messages.
-func (s *source) shown() string { return s.Owner + "/" + s.Name }
+// fullName is what the source is called in messages.
+func (s *source) fullName() string { return s.Owner + "/" + s.Name }
 
-// canonical is the repository's name as its runs have it: an address may write it
+// canonicalName is the repository's name as its runs have it: an address may write it
 // otherwise, or be that of before it was renamed.
-func (s *source) canonical(runs []*gh.WorkflowRun) string {
+func (s *source) canonicalName(runs []*gh.WorkflowRun) string {
 	for _, r := range runs {
 		if name := r.GetRepository().GetFullName(); name != "" {
 			return name
 		}
 	}
-	return s.shown()
+	return s.fullName()
 }
 
-// origin is under what a shelf keeps what comes from here.
-func (s *source) origin(kind string) string {
+// cacheSource is under what a cache keeps what comes from here.
+func (s *source) cacheSource(kind string) string {
 	return s.Client.BaseURL.JoinPath("repos", strings.ToLower(s.Owner), strings.ToLower(s.Name), kind).String()
 }
 
-// eachShown is each, and shows how it goes.
-func (s *source) eachShown(n int, do func(i int) bool) {
+// forEachShown is forEach, and shows how it goes.
+func (s *source) forEachShown(n int, do func(i int) bool) {
 	if s.Progress == nil {
-		each(n, do)
+		forEach(n, do)
 		return
 	}
 	read, done := s.Progress(n)
 	defer done()
-	each(n, func(i int) bool {
+	forEach(n, func(i int) bool {
 		defer read()
 		return do(i)
 	})
 }
 
-// each calls do for 0 to n-1, several at a time and in this order, until one
-// returns false. It returns when all calls have. If one panics, so does each, as a
-// caller can only recover from what is its own.
-func each(n int, do func(i int) bool) {
-	var ended atomic.Bool
-	var broken atomic.Pointer[any]
+// forEach calls do for 0 to n-1, several at a time and in this order, until one
+// returns false; those before it are called all the same. It returns when all calls
+// have. If one panics, so does forEach, as a caller can only recover from what is its
+// own.
+func forEach(n int, do func(i int) bool) {
+	var mu sync.Mutex
+	end := n // what comes from there on is not called
+	var broken any
+	within := func(i int) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return i < end
+	}
 	var group errgroup.Group
 	group.SetLimit(parallel)
-	for i := 0; i < n && !ended.Load(); i++ {
+	for i := 0; within(i); i++ {
 		group.Go(func() error {
+			if !within(i) {
+				return nil
+			}
+			goOn := false
 			defer func() {
+				mu.Lock()
+				defer mu.Unlock()
 				if cause := recover(); cause != nil {
-					broken.Store(&cause)
-					ended.Store(true)
+					broken = cause
+				}
+				if !goOn {
+					end = min(end, i)
 				}
 			}()
-			if !ended.Load() && !do(i) {
-				ended.Store(true)
-			}
+			goOn = do(i)
 			return nil
 		})
 	}
 	_ = group.Wait() // no call returns an error
-	if cause := broken.Load(); cause != nil {
-		panic(*cause)
+	if broken != nil {
+		panic(broken)
 	}
 }

@@ -5,14 +5,14 @@ import (
 	"testing"
 )
 
-func TestEach(t *testing.T) {
+func TestForEach(t *testing.T) {
 	var calls atomic.Int32
-	each(100, func(int) bool { calls.Add(1); return true })
+	forEach(100, func(int) bool { calls.Add(1); return true })
 	if n := calls.Load(); n != 100 {
 		t.Errorf("%d calls, want 100", n)
 	}
 	calls.Store(0)
-	each(100, func(i int) bool { calls.Add(1); return i < 10 })
+	forEach(100, func(i int) bool { calls.Add(1); return i < 10 })
 	if n := calls.Load(); n < 11 || n > 10+parallel {
 		t.Errorf("%d calls, want those before the 11th and few beside it", n)
 	}
@@ -21,7 +21,7 @@ func TestEach(t *testing.T) {
 			t.Errorf("recovered %v", cause)
 		}
 	}()
-	each(100, func(i int) bool {
+	forEach(100, func(i int) bool {
 		if i == 5 {
 			panic("broken")
 		}

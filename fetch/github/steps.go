@@ -48,7 +48,7 @@ func OpenSteps(o Options) *Steps {
 // Builds is the job that runs us, as far as it has come; else all jobs of a run
 // that are done: of that which w or the options name, or of the newest.
 func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
-	run, err := s.subject(ctx, w)
+	run, err := s.targetRun(ctx, w)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,11 +61,11 @@ func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, [
 	if err != nil {
 		problems = append(problems, err)
 	}
-	live := s.live(list)
+	own := s.ownJob(list)
 	var builds []detect.Build
 	odd := 0
 	for _, job := range list {
-		if live != nil && job != live {
+		if own != nil && job != own {
 			continue
 		}
 		b, n, ok := buildOf(run, job)
@@ -74,33 +74,36 @@ func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, [
 		}
 		odd += n
 		s.identifyJob(&b, run, pull)
-		if job == live {
-			own := ownStep{before: len(b.Steps)}
-			for _, step := range job.Steps {
-				if step.GetStatus() != "completed" {
-					own.name = clean(step.GetName())
-					break
-				}
-			}
-			s.own[b.Pipeline] = own
+		if job == own {
+			s.own[b.Pipeline] = ownStepOf(job, len(b.Steps))
 		}
-		builds = append(builds, s.trimmed(b))
+		builds = append(builds, s.trim(b))
 	}
 	if odd > 0 {
-		problems = append(problems, fmt.Errorf("%s: run %d: %s", s.shown(), run.GetID(), oddTimes(odd)))
+		problems = append(problems, fmt.Errorf("%s: run %d: %s", s.fullName(), run.GetID(), implausibleTimes(odd)))
 	}
 	if len(builds) == 0 {
-		return nil, problems, fmt.Errorf("%s: run %d: no job of it has ended a step", s.shown(), run.GetID())
+		return nil, problems, fmt.Errorf("%s: run %d: no job of it has ended a step", s.fullName(), run.GetID())
 	}
 	return builds, problems, nil
 }
 
-func oddTimes(n int) string {
+// ownStepOf is the first step of our job that has not ended, and how many have.
+func ownStepOf(job *gh.WorkflowJob, ended int) ownStep {
+	for _, step := range job.Steps {
+		if step.GetStatus() != "completed" {
+			return ownStep{clean(step.GetName()), ended}
+		}
+	}
+	return ownStep{before: ended}
+}
+
+func implausibleTimes(n int) string {
 	return fmt.Sprintf("%d steps ended before they began, by GitHub's clock, or at no time: taken as 0 s, or left out", n)
 }
 
-// subject is the run that is to be judged.
-func (s *Steps) subject(ctx context.Context, w fetch.Selector) (*gh.WorkflowRun, error) {
+// targetRun is the run that is to be judged.
+func (s *Steps) targetRun(ctx context.Context, w fetch.Selector) (*gh.WorkflowRun, error) {
 	id, err := s.wantedRun(w)
 	if err != nil {
 		return nil, err
@@ -110,7 +113,7 @@ func (s *Steps) subject(ctx context.Context, w fetch.Selector) (*gh.WorkflowRun,
 	}
 	runs, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{HeadSHA: w.Revision, Status: "completed"}, 1, 1, func(*gh.WorkflowRun) bool { return true })
 	if err == nil && len(runs) == 0 {
-		err = fmt.Errorf("%s: no run of the workflow is done", s.shown())
+		err = fmt.Errorf("%s: no run of the workflow is done", s.fullName())
 	}
 	if err != nil {
 		return nil, err
@@ -118,9 +121,9 @@ func (s *Steps) subject(ctx context.Context, w fetch.Selector) (*gh.WorkflowRun,
 	return runs[0], nil
 }
 
-// live is the job that runs us, nil if none of them does. The key by which a job
+// ownJob is the job that runs us, nil if none of them does. The key by which a job
 // stands in its workflow is often, and not always, its name.
-func (s *Steps) live(list []*gh.WorkflowJob) *gh.WorkflowJob {
+func (s *Steps) ownJob(list []*gh.WorkflowJob) *gh.WorkflowJob {
 	if s.Job == "" {
 		return nil
 	}
@@ -151,7 +154,7 @@ func (s *Steps) listJobs(ctx context.Context, run int64) (all []*gh.WorkflowJob,
 			return nil, s.wrapError(fmt.Sprintf("jobs of run %d", run), resp, err)
 		}
 		if list == nil {
-			return nil, fmt.Errorf("%s: jobs of run %d: %w", s.shown(), run, errNull)
+			return nil, fmt.Errorf("%s: jobs of run %d: %w", s.fullName(), run, errNull)
 		}
 		all = append(all, list.Jobs...)
 		if resp.NextPage <= o.Page {
@@ -168,11 +171,11 @@ func (s *Steps) identifyJob(b *detect.Build, run *gh.WorkflowRun, pull string) {
 	b.URL = url
 }
 
-// trimmed is a job without what runs us and what comes behind that; its time ends
+// trim returns a job without what runs us and what comes behind that; its time ends
 // with the last step that is left.
-func (s *Steps) trimmed(b detect.Build) detect.Build {
+func (s *Steps) trim(b detect.Build) detect.Build {
 	all := b.Steps
-	if own, live := s.own[b.Pipeline]; live {
+	if own, known := s.own[b.Pipeline]; known {
 		end := slices.IndexFunc(all, func(step detect.Step) bool { return step.Name == own.name })
 		if end < 0 {
 			end = min(own.before, len(all))
@@ -202,7 +205,7 @@ func runsUs(name string) bool { return strings.Contains(strings.ToLower(name), "
 func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
 	inner, cancel := s.limitHistory(ctx)
 	defer cancel()
-	t := &tally{what: "runs"}
+	stats := &readStats{what: "runs"}
 	b := q.Build
 	base, err := s.baseRuns(inner, q.BaseBranch, b.Start, q.Window)
 	var head []*gh.WorkflowRun
@@ -213,25 +216,25 @@ func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, er
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case err != nil && !spent(err):
+	case err != nil && !isExhausted(err):
 		return nil, err
 	}
-	t.cut(err)
+	stats.cut(err)
 	head = slices.DeleteFunc(head, func(r *gh.WorkflowRun) bool { return r.GetID() == s.Run })
-	t.runs = len(base)
+	stats.runs = len(base)
 	runs := slices.Concat(head, base)
-	results := s.readRuns(inner, q, runs, len(head), t)
+	results := s.readRuns(inner, q, runs, len(head), stats)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	q.BaseRepository = s.canonical(runs)
+	q.BaseRepository = s.canonicalName(runs)
 	var all []detect.Build
 	odd, enough := 0, 0
 	for i, run := range runs {
 		if i >= len(head) && enough >= q.Window {
 			break
 		}
-		t.count(result{builds: results[i].builds, err: results[i].err})
+		stats.count(result{builds: results[i].builds, err: results[i].err})
 		odd += results[i].odd
 		for _, b := range results[i].builds {
 			pull := ""
@@ -242,7 +245,7 @@ func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, er
 			if b.Pipeline != q.Build.Pipeline {
 				continue
 			}
-			if b = s.trimmed(b); i >= len(head) {
+			if b = s.trim(b); i >= len(head) {
 				b.Branch, b.Repository = q.BaseBranch, q.BaseRepository
 				if b.Outcome == detect.OK {
 					enough++
@@ -252,30 +255,30 @@ func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, er
 		}
 	}
 	h := fetch.Select(all, q)
-	h.Notes = t.notes(q.BaseBranch)
+	h.Notes = stats.notes(q.BaseBranch)
 	if odd > 0 {
-		h.Notes = append(h.Notes, detect.Note{Kind: detect.KindHistory, Text: oddTimes(odd)})
+		h.Notes = append(h.Notes, detect.Note{Kind: detect.KindHistory, Text: implausibleTimes(odd)})
 	}
 	return h, nil
 }
 
 // readRuns reads the jobs of runs, until there is a window full of the base's.
-func (s *Steps) readRuns(ctx context.Context, q fetch.Query, runs []*gh.WorkflowRun, heads int, t *tally) []jobs {
+func (s *Steps) readRuns(ctx context.Context, q fetch.Query, runs []*gh.WorkflowRun, heads int, stats *readStats) []jobs {
 	var ids []string
 	for _, r := range runs {
 		ids = append(ids, attemptID(r))
 	}
-	kept, err := s.kept(ctx, "jobs", ids)
+	cached, err := s.cached(ctx, "jobs", ids)
 	if err != nil {
-		t.shelf = err
+		stats.cache = err
 	}
-	progress := newProgress(len(runs), heads, q.Window, func(int) bool { return true })
+	gate := newReadGate(len(runs), heads, q.Window, func(int) bool { return true })
 	results := make([]jobs, len(runs))
-	s.eachShown(len(runs), func(i int) bool {
+	s.forEachShown(len(runs), func(i int) bool {
 		run := runs[i]
 		r, known := s.read[run.GetID()]
 		if !known {
-			r = s.readRun(ctx, run, kept)
+			r = s.readRun(ctx, run, cached)
 		}
 		results[i] = r
 		n := 0
@@ -285,26 +288,26 @@ func (s *Steps) readRuns(ctx context.Context, q fetch.Query, runs []*gh.Workflow
 				n++
 			}
 		}
-		return !spent(r.err) && !progress.done(i, n)
+		return !isExhausted(r.err) && !gate.done(i, n)
 	})
 	for i, r := range results {
 		if r.err == nil && r.builds != nil {
 			s.read[runs[i].GetID()] = r
 		}
 	}
-	t.shelf = cmp.Or(t.shelf, s.trouble)
+	stats.cache = cmp.Or(stats.cache, s.cacheErr)
 	return results
 }
 
-// attemptID is under what a shelf keeps the jobs of a run: another attempt has
+// attemptID is under what a cache keeps the jobs of a run: another attempt has
 // others.
 func attemptID(r *gh.WorkflowRun) string {
 	return strconv.FormatInt(r.GetID(), 10) + "/" + strconv.Itoa(r.GetRunAttempt())
 }
 
-func (s *Steps) readRun(ctx context.Context, run *gh.WorkflowRun, kept map[string][]detect.Build) (r jobs) {
+func (s *Steps) readRun(ctx context.Context, run *gh.WorkflowRun, cached map[string][]detect.Build) (r jobs) {
 	id := attemptID(run)
-	if builds, ok := kept[id]; ok {
+	if builds, ok := cached[id]; ok {
 		return jobs{builds: notNil(builds)}
 	}
 	list, err := s.listJobs(ctx, run.GetID())
@@ -319,7 +322,7 @@ func (s *Steps) readRun(ctx context.Context, run *gh.WorkflowRun, kept map[strin
 	}
 	r.builds = notNil(r.builds)
 	if run.GetStatus() == "completed" {
-		s.keep(ctx, "jobs", id, r.builds)
+		s.putCached(ctx, "jobs", id, r.builds)
 	}
 	return r
 }

@@ -93,7 +93,7 @@ func TestLiveJob(t *testing.T) {
 	addJob(s, run, "image", task{"Set up job", 2, ""}, task{"Run actions/checkout@v4", 3, ""}, task{"Build", 150, ""}, task{"Test", 30, ""}, task{"Judge", -1, ""})
 	o := options(t, s, run.GetID())
 	o.Job, o.Runner = "build", "runner of image" // the job has a name besides its key
-	o.Cache = &shelf{}
+	o.Cache = &memoryCache{}
 	for _, calls := range []int{2 + 3 + 12, 2 + 3} { // cold, and with all that was kept
 		s.Requests()
 		steps := OpenSteps(o)

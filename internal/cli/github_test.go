@@ -23,6 +23,12 @@ import (
 // and returns what it printed.
 func onGithub(t *testing.T, s *githubtest.Server, vars map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	return onGithubAt(t, recordedAt, s, vars, args...)
+}
+
+// onGithubAt does so at another time.
+func onGithubAt(t *testing.T, now time.Time, s *githubtest.Server, vars map[string]string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
 	t.Chdir(t.TempDir())
 	all := map[string]string{
 		"GITHUB_ACTIONS": "true", "GITHUB_API_URL": s.URL, "GITHUB_REPOSITORY": githubtest.Repository,
@@ -33,7 +39,7 @@ func onGithub(t *testing.T, s *githubtest.Server, vars map[string]string, args .
 		all[name] = value
 	}
 	var out, err bytes.Buffer
-	w := Process{Args: args, Getenv: func(name string) string { return all[name] }, Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &err}, Clock: clitest.NewClock(recordedAt).Now}
+	w := Process{Args: args, Getenv: func(name string) string { return all[name] }, Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &err}, Clock: clitest.NewClock(now).Now}
 	code = Run(t.Context(), w)
 	for _, text := range []string{out.String(), err.String()} {
 		if strings.Contains(text, githubtest.Token) || strings.Contains(text, "sig=") {
@@ -139,8 +145,12 @@ func TestGithubForkInItsOwnRun(t *testing.T) {
 }
 
 // After the run of a fork's pull request, its artifacts are judged: as what the
-// event and the API say they are, whatever they say themselves.
-func TestGithubWorkflowRun(t *testing.T) {
+// event and the API say they are, whatever they say themselves and however long ago it
+// was.
+func TestGithubWorkflowRun(t *testing.T)      { testGithubWorkflowRun(t, recordedAt) }
+func TestGithubWorkflowRunLater(t *testing.T) { testGithubWorkflowRun(t, recordedAt.Add(72*time.Hour)) }
+
+func testGithubWorkflowRun(t *testing.T, now time.Time) {
 	s := shopWithMain(t)
 	_, data := recorded(t, 44)
 	run := s.AddRun(githubtest.Run{
@@ -153,7 +163,7 @@ func TestGithubWorkflowRun(t *testing.T) {
 	}
 	event := eventFile(t, fmt.Sprintf(`{"workflow_run":{"id":%d,"path":".github/workflows/ci.yml","event":"pull_request","head_sha":"feed","head_branch":"main",
 		"head_repository":{"full_name":"eve/app"},"pull_requests":[]},"repository":{"full_name":"shop/app","default_branch":"main"}}`, run.GetID()))
-	code, stdout, stderr := onGithub(t, s, map[string]string{
+	code, stdout, stderr := onGithubAt(t, now, s, map[string]string{
 		"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "workflow_run", "GITHUB_EVENT_PATH": event,
 		"GITHUB_WORKFLOW_REF": "shop/app/.github/workflows/judge.yml@refs/heads/main",
 	}, append([]string{"check", "github://shop/app"}, sensitive...)...)

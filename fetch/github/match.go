@@ -8,10 +8,10 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
-// isOf tells whether b is a build of what the other builds, the one to be judged.
+// matches tells whether b is a build of what the other builds, the one to be judged.
 // A name that was given by hand is in no record, and some records know none:
 // then it is that of which half the steps are the same.
-func (s *Records) isOf(b, judged *detect.Build) bool {
+func (s *Records) matches(b, judged *detect.Build) bool {
 	if b.Pipeline == judged.Pipeline {
 		return true
 	}
@@ -40,10 +40,10 @@ func sharedKeys(a, b *detect.Build) (n int) {
 	return n
 }
 
-// ofJob leaves out the records of other jobs, where names tell: where one is
+// ofOwnJob leaves out the records of other jobs, where names tell: where one is
 // called buildregress- and the name of the pipeline that was given by hand, or else
 // of the job that runs us, it is the one.
-func (s *Records) ofJob(artifacts []*gh.Artifact) []*gh.Artifact {
+func (s *Records) ofOwnJob(artifacts []*gh.Artifact) []*gh.Artifact {
 	for _, name := range []string{s.Pipeline, s.Job} {
 		var own []*gh.Artifact
 		for _, a := range artifacts {

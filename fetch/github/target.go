@@ -14,24 +14,24 @@ import (
 // Builds are those of one run: that of w.RunID, else the one that the options
 // name, else the newest of the commit w.Revision that holds records, or of any.
 func (s *Records) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
-	run, artifacts, err := s.subject(ctx, w)
+	run, artifacts, err := s.targetRun(ctx, w)
 	if err != nil {
 		return nil, nil, err
 	}
-	var builds []made
+	var builds []attemptBuild
 	var problems []error
 	if more := len(artifacts) - maxArtifacts; more > 0 {
-		problems = append(problems, fmt.Errorf("%s: run %d: %d artifacts beyond the first %d are left out", s.shown(), run.GetID(), more, maxArtifacts))
+		problems = append(problems, fmt.Errorf("%s: run %d: %d artifacts beyond the first %d are left out", s.fullName(), run.GetID(), more, maxArtifacts))
 		artifacts = artifacts[:maxArtifacts]
 	}
-	kept, err := s.kept(ctx, "artifacts", idsOf(artifacts))
+	cached, err := s.cached(ctx, "artifacts", idsOf(artifacts))
 	if err != nil {
 		problems = append(problems, err)
 	}
 	results := make([]result, len(artifacts))
-	var room room
-	each(len(artifacts), func(i int) bool {
-		results[i] = s.result(ctx, artifacts[i], kept, &room)
+	var budget stepBudget
+	forEach(len(artifacts), func(i int) bool {
+		results[i] = s.result(ctx, artifacts[i], cached, &budget)
 		return true
 	})
 	pull, err := s.pullOf(ctx, run)
@@ -47,11 +47,11 @@ func (s *Records) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build,
 		}
 		for _, b := range r.builds {
 			s.identify(&b, run, pull)
-			builds = append(builds, made{b, isOlder(artifacts[i], run)})
+			builds = append(builds, attemptBuild{b, isOlder(artifacts[i], run)})
 		}
 	}
 	if len(builds) == 0 {
-		what := fmt.Errorf("%s: run %d: %w", s.shown(), run.GetID(), ErrNoRecords)
+		what := fmt.Errorf("%s: run %d: %w", s.fullName(), run.GetID(), ErrNoRecords)
 		if len(problems) > 0 {
 			return nil, nil, errors.Join(append([]error{what}, problems...)...)
 		}
@@ -60,8 +60,8 @@ func (s *Records) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build,
 	return latest(builds), problems, nil
 }
 
-// subject is the run that is to be judged, and what may hold its records.
-func (s *Records) subject(ctx context.Context, w fetch.Selector) (*gh.WorkflowRun, []*gh.Artifact, error) {
+// targetRun is the run that is to be judged, and what may hold its records.
+func (s *Records) targetRun(ctx context.Context, w fetch.Selector) (*gh.WorkflowRun, []*gh.Artifact, error) {
 	id, err := s.wantedRun(w)
 	if err != nil {
 		return nil, nil, err
@@ -90,7 +90,7 @@ func (s *Records) subject(ctx context.Context, w fetch.Selector) (*gh.WorkflowRu
 		}
 	}
 	if id != 0 {
-		return nil, nil, fmt.Errorf("%s: run %d: %w", s.shown(), id, ErrNoRecords)
+		return nil, nil, fmt.Errorf("%s: run %d: %w", s.fullName(), id, ErrNoRecords)
 	}
-	return nil, nil, fmt.Errorf("%s: the newest %d runs: %w", s.shown(), len(runs), ErrNoRecords)
+	return nil, nil, fmt.Errorf("%s: the newest %d runs: %w", s.fullName(), len(runs), ErrNoRecords)
 }
