@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// The judgement of a build, from end to end: which builds it is compared with, whether
+// it can be judged at all, and in which order what is found goes into the result. Each
+// part of it has a file of its own.
+
 // A History is what one build is judged against. All its builds are successful,
 // of the build's pipeline, and began before it; each list is newest first.
 type History struct {
@@ -210,7 +214,7 @@ func statusOfState(s *series) (Status, Note) {
 }
 
 // markLosses gives the first step of each chain of cache losses its status. A cold
-// cache is told once, of the build: its steps are marked only if it lasts.
+// cache is reported once, of the build: its steps are marked only if it lasts.
 func (r *Result) markLosses(chains []lossChain) {
 	for i := range chains {
 		l := &r.Cache.Losses[i]

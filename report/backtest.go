@@ -14,6 +14,8 @@ import (
 	"github.com/buildregress/buildregress/detect/backtest"
 )
 
+// A backtest is written as text and JSON, under the rules of a report.
+
 // maxStopped is how many of the builds that would have been stopped are listed for
 // people, the newest.
 const maxStopped = 40

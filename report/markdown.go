@@ -11,6 +11,9 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
+// Markdown is for comments and check runs, which are limited in size: what people miss least
+// is left out first, and that it was is said.
+
 // maxMarkdown is the largest size in bytes. GitHub takes 65,536 characters in a
 // comment, and 65,535 in a check run.
 const maxMarkdown = 65_000

@@ -9,6 +9,9 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
+// Text is for a terminal or the log of a CI job: lines broken between words, and colours
+// where they are understood.
+
 // TextOptions say what the place can show that a report is printed to.
 type TextOptions struct {
 	Width int  // in cells of a terminal; 0 is 80, narrower than 40 is 40

@@ -16,6 +16,10 @@ import (
 	"github.com/buildregress/buildregress/report"
 )
 
+// A pull request has one comment for each pipeline, known by a marker that people do not
+// see. Several builds may post at once: of several comments the oldest stays, and the newest
+// build has the last word.
+
 // maxComment is the most that a comment's text may take, in bytes. GitHub takes
 // 65,536 characters, of which the marker needs some.
 const maxComment = 63_000
