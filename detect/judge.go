@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -167,15 +168,16 @@ func sameOrUnknown(a, b string) bool { return a == b || a == "" || b == "" }
 
 // unjudgeable says why the whole build cannot be judged, or nothing.
 func (r *Result) unjudgeable(a *arranged, t Thresholds) Note {
+	base := cmp.Or(r.Baseline.Branch, "the base branch")
 	switch {
 	case len(r.Steps) == 0:
 		return Note{KindNoSteps, "the build has no steps"}
 	case len(a.base) == 0:
-		return Note{KindNoHistory, fmt.Sprintf("no history: 0 of %d builds of %s", t.MinHistory, r.Baseline.Branch)}
+		return Note{KindNoHistory, fmt.Sprintf("no history: 0 of %d builds of %s", t.MinHistory, base)}
 	case 2*a.known < len(r.Steps):
 		return Note{KindOtherImage, fmt.Sprintf("only %d of its %d steps occur in the baseline: this looks like another image; give --pipeline", a.known, len(r.Steps))}
 	case len(a.base) < t.MinHistory:
-		return Note{KindTooLittleHistory, fmt.Sprintf("too little history: %d of %d builds of %s", len(a.base), t.MinHistory, r.Baseline.Branch)}
+		return Note{KindTooLittleHistory, fmt.Sprintf("too little history: %d of %d builds of %s", len(a.base), t.MinHistory, base)}
 	}
 	return Note{}
 }
