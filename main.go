@@ -52,7 +52,7 @@ func main() {
 		Stdin:   os.Stdin,
 		Stdout:  output(os.Stdout),
 		Stderr:  output(os.Stderr),
-		Now:     time.Now(),
+		Clock:   time.Now,
 	}))
 }
 

@@ -4,10 +4,15 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,7 +53,7 @@ func scriptProcess(args []string) cli.Process {
 	}
 	return cli.Process{
 		Args: args, Getenv: os.Getenv, Environ: os.Environ, Stdin: os.Stdin,
-		Stdout: console.Output{Writer: os.Stdout}, Stderr: console.Output{Writer: os.Stderr}, Now: now,
+		Stdout: console.Output{Writer: os.Stdout}, Stderr: console.Output{Writer: os.Stderr}, Clock: clitest.NewClock(now).Now,
 	}
 }
 
@@ -151,4 +156,161 @@ func fakeDocker() int {
 	fmt.Fprintf(os.Stderr, "docker %q\n", os.Args[1:])
 	os.Stdout.Write(record)
 	return 0
+}
+
+const module = "github.com/buildregress/buildregress"
+
+// rooms says what the packages of a folder, and those below it, may import of the
+// module: "x" is package x alone, "x/..." with all below it. The longest name that
+// leads to a package's folder holds for it. Of others, only their use of what
+// outsiders says is restricted.
+var rooms = map[string][]string{
+	".":                {"internal/cli", "internal/console"},
+	"internal/cli":     {"internal/command", "internal/ci", "internal/console", "fetch/source", "fetch/...", "detect/...", "report"},
+	"internal/command": {"internal/ci", "internal/console", "fetch/...", "report/...", "detect/..."},
+	"internal/ci":      {"fetch", "detect/..."},
+	"internal/console": {"report", "detect/redact"},
+	"fetch":            {"fetch/...", "detect/..."},
+	"report":           {"report/...", "detect/..."},
+	"detect":           {"detect/..."},
+}
+
+// outsiders are packages of others that not every room may know, and those that may.
+var outsiders = map[string][]string{
+	"github.com/urfave/cli/":       {"internal/cli"},
+	"github.com/google/go-github/": {"fetch/github", "fetch/source", "report/github"},
+	"google.golang.org/grpc":       {"fetch/jaeger", "fetch/traces/tracetest"},
+	"github.com/jaegertracing/":    {"fetch/jaeger", "fetch/spans", "fetch/traces/tracetest"},
+	"github.com/schollz/":          {"internal/console"},
+}
+
+// mayImport tells whether the package in a folder may import a path.
+func mayImport(folder, path string) bool {
+	for outsider, known := range outsiders {
+		if strings.HasPrefix(path, outsider) && !slices.Contains(known, folder) {
+			return false
+		}
+	}
+	room := roomOf(folder)
+	inside, ours := strings.CutPrefix(path, module+"/")
+	if !ours {
+		return room != "detect" || strings.HasPrefix(path, "gonum.org/v1/gonum/")
+	}
+	return inside == folder || slices.ContainsFunc(rooms[room], func(may string) bool {
+		below, all := strings.CutSuffix(may, "/...")
+		return inside == below || all && strings.HasPrefix(inside, below+"/")
+	})
+}
+
+// roomOf is the room that a folder belongs to, "" if it belongs to none.
+func roomOf(folder string) string {
+	for folder != "." {
+		if _, ok := rooms[folder]; ok {
+			return folder
+		}
+		parent, _, nested := cutLast(folder)
+		if !nested {
+			return ""
+		}
+		folder = parent
+	}
+	return "."
+}
+
+func cutLast(path string) (before, after string, found bool) {
+	if i := strings.LastIndex(path, "/"); i >= 0 {
+		return path[:i], path[i+1:], true
+	}
+	return path, "", false
+}
+
+// ambient is what only main takes from the system. The rest is handed it.
+var ambient = map[string][]string{
+	"os":      {"Getenv", "LookupEnv", "Environ", "Exit", "Stdin", "Stdout", "Stderr", "Args", "Getwd"},
+	"time":    {"Now", "Since"},
+	"fmt":     {"Print", "Printf", "Println"},
+	"log":     {"Print", "Printf", "Println", "Fatal", "Fatalf", "Fatalln", "Panic"},
+	"os/exec": {"Command"},
+}
+
+// timers wait for real time, which only the rooms below internal may.
+var timers = []string{"Until", "Sleep", "After", "Tick"}
+
+// The packages keep to the walls between them: nothing flows back, and what
+// surrounds the process reaches them by way of arguments only.
+func TestWalls(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		checkFile(t, filepath.ToSlash(filepath.Dir(path)), path)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkFile(t *testing.T, folder, path string) {
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]string{} // of packages, as the file calls them
+	for _, i := range file.Imports {
+		imported := strings.Trim(i.Path.Value, `"`)
+		name := imported[strings.LastIndex(imported, "/")+1:]
+		if i.Name != nil {
+			name = i.Name.Name
+		}
+		names[name] = imported
+		first, _, _ := strings.Cut(imported, "/")
+		if strings.Contains(first, ".") && !mayImport(folder, imported) {
+			t.Errorf("%s imports %s", path, imported)
+		}
+	}
+	if folder == "." || strings.HasSuffix(folder, "test") { // what helps tests is looked at by .ci/lint
+		return
+	}
+	isInternal := strings.HasPrefix(folder, "internal/")
+	ast.Inspect(file, func(n ast.Node) bool {
+		s, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		x, ok := s.X.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		waits := names[x.Name] == "time" && slices.Contains(timers, s.Sel.Name) && !isInternal
+		if waits || slices.Contains(ambient[names[x.Name]], s.Sel.Name) {
+			t.Errorf("%s uses %s.%s", path, names[x.Name], s.Sel.Name)
+		}
+		return true
+	})
+}
+
+// The top level holds what the design gives a place there, and nothing else.
+func TestTopLevel(t *testing.T) {
+	allowed := []string{
+		"main.go", "main_test.go", "detect", "docs", "fetch", "internal", "report", "testdata", "action.yml", "go.mod", "go.sum",
+		"README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
+		"buildregress", "buildregress.exe", // as go build leaves it, ignored by git
+	}
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if !slices.Contains(allowed, name) && !strings.HasPrefix(name, ".") {
+			t.Errorf("%s has no place at the top level", name)
+		}
+	}
 }

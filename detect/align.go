@@ -6,21 +6,27 @@ import (
 	"strings"
 )
 
+// Which step of an older build is which of a newer one? Steps with the same key are the
+// same step. A key that is new may be an instruction that was edited: it continues the step
+// of the same stage and the same instruction that disappeared when it came and whose words
+// are most similar (by their longest common subsequence). Pairs are matched greedily, the
+// most similar first, one to one. Equal keys within one build are told apart in equals.go.
+
 // A track is one step followed through the builds: at first all steps of one key
 // (and of one slot among equals), later also what that step was called before it
 // was edited.
 type track struct {
 	trackID
-	stage string   // platform and stage: a step never leaves it
-	verb  string   // neither does it become another instruction
-	named bool     // the stage has a name: positions of unnamed ones tell nothing
-	text  []string // the key's words
-	bag   []string // the same, ascending
-	index int      // of "i/n" where it was seen last
-	count int
-	first int // oldest build of the history in which it occurs: larger is older
-	last  int // newest one; -1 is the build under judgement
-	older *track
+	stage       string   // platform and stage: a step never leaves it
+	instruction string   // its first word, such as RUN: a step never becomes another instruction
+	named       bool     // the stage has a name: positions of unnamed ones tell nothing
+	text        []string // the key's words
+	bag         []string // the same, ascending
+	index       int      // of "i/n" where it was seen last
+	count       int
+	first       int // oldest build of the history in which it occurs: larger is older
+	last        int // newest one; -1 is the build under judgement
+	older       *track
 	// continued tells that a newer track of the history goes on from this one.
 	continued bool
 }
@@ -39,15 +45,15 @@ type alignment struct {
 	equals  map[string]map[string]int // of these: the keys that several steps share, and how many
 	shapes  []*shape                  // of the builds, as they came up
 	base    []*shape                  // of each build of the history
-	rare    []*shape                  // of each rare build
+	sparse  []*shape                  // of each sparse build
 	// partial tells that some builds are traces: what is absent there may be cached.
 	partial bool
 }
 
-// align lays the steps of a history, newest build first, onto tracks. Of the rare
+// align lays the steps of a history, newest build first, onto tracks. Of the sparse
 // builds, which are older, only some steps are left: they are laid onto tracks
 // too, but do not tell what came and went.
-func align(history, rare []Build) *alignment {
+func align(history, sparse []Build) *alignment {
 	a := &alignment{tracks: map[trackID]*track{}, fullest: map[string]sequence{}, equals: map[string]map[string]int{}}
 	// Most builds have the shape of the one after them.
 	repeats := make([]bool, len(history))
@@ -62,7 +68,7 @@ func align(history, rare []Build) *alignment {
 			s = a.shapeOf(&history[i])
 		}
 		if s.build == &history[i] {
-			a.learn(s)
+			a.keepFullest(s)
 		}
 		a.base = append(a.base, s)
 		a.partial = a.partial || history[i].Partial
@@ -71,9 +77,9 @@ func align(history, rare []Build) *alignment {
 		a.add(s, i)
 	}
 	whole := a.order
-	for i := range rare {
-		s := a.shapeOf(&rare[i])
-		a.rare = append(a.rare, s)
+	for i := range sparse {
+		s := a.shapeOf(&sparse[i])
+		a.sparse = append(a.sparse, s)
 		a.add(s, len(history)+i)
 	}
 	for _, s := range a.shapes {
@@ -81,26 +87,22 @@ func align(history, rare []Build) *alignment {
 			t.first = max(t.first, s.oldest)
 		}
 	}
-	for newer, older := range a.links(whole, whole) {
+	for newer, older := range a.continuations(whole, whole) {
 		newer.older, older.continued = older, true
 	}
 	a.order = whole
 	return a
 }
 
-// A placement is where the steps of one more build are: their tracks, in the
-// order of the steps. Tracks that are new with it have no past but older.
-type placement []*track
-
-// place lays the steps of a build that is newer than the history onto its tracks.
-// Unsure is what identify tells.
-func (a *alignment) place(build *Build) (placed placement, unsure map[int]bool) {
+// tracksOf returns the track of each step of a build that is newer than the history.
+// Tracks that are new with it have no past but older. Ambiguous is what identify tells.
+func (a *alignment) tracksOf(build *Build) (tracks []*track, ambiguous map[int]bool) {
 	known := a.shapeOf(build)
 	if known.tracks != nil {
-		return known.tracks, known.unsure
+		return known.tracks, known.ambiguous
 	}
-	placed = make(placement, len(build.Steps))
-	ids, unsure := a.identify(build, stagesOf(build), known.equals)
+	tracks = make([]*track, len(build.Steps))
+	ids, ambiguous := a.identify(build, stagesOf(build), known.equals)
 	seen, own := map[*track]bool{}, map[trackID]*track{}
 	var fresh []*track
 	for i, id := range ids {
@@ -110,10 +112,10 @@ func (a *alignment) place(build *Build) (placed placement, unsure map[int]bool) 
 			own[id] = t
 			fresh = append(fresh, t)
 		}
-		seen[t], placed[i] = true, t
+		seen[t], tracks[i] = true, t
 	}
 	if len(fresh) == 0 {
-		return placed, unsure
+		return tracks, ambiguous
 	}
 	var free []*track
 	for _, t := range a.order {
@@ -123,24 +125,24 @@ func (a *alignment) place(build *Build) (placed placement, unsure map[int]bool) 
 	}
 	b := *a
 	b.partial = a.partial || build.Partial
-	for newer, older := range b.links(fresh, free) {
+	for newer, older := range b.continuations(fresh, free) {
 		newer.older = older
 	}
-	return placed, unsure
+	return tracks, ambiguous
 }
 
 func newTrack(s *Step, id trackID, build int) *track {
 	_, text, _ := strings.Cut(s.Key, "] ")
-	verb, _, _ := strings.Cut(text, " ")
+	instruction, _, _ := strings.Cut(text, " ")
 	return &track{
-		trackID: id,
-		stage:   stageOf(s),
-		verb:    verb,
-		named:   s.Stage != "",
-		index:   s.Index,
-		count:   s.Count,
-		first:   build,
-		last:    build,
+		trackID:     id,
+		stage:       stageOf(s),
+		instruction: instruction,
+		named:       s.Stage != "",
+		index:       s.Index,
+		count:       s.Count,
+		first:       build,
+		last:        build,
 	}
 }
 
@@ -156,8 +158,8 @@ func (t *track) split() {
 func (a *alignment) add(s *shape, age int) {
 	if s.tracks == nil {
 		var ids []trackID
-		ids, s.unsure = a.identify(s.build, s.stages, s.equals)
-		s.tracks = make(placement, len(ids))
+		ids, s.ambiguous = a.identify(s.build, s.stages, s.equals)
+		s.tracks = make([]*track, len(ids))
 		for i, id := range ids {
 			t := a.tracks[id]
 			if t == nil {
@@ -178,19 +180,19 @@ const (
 	maxCells = 20_000_000
 )
 
-// links finds for each of the newer tracks the one among the older that it goes on
-// from: of the same stage and instruction, gone before the newer one came, and
-// alike. The likest pairs go first; a track goes on from one, and one from it.
+// continuations matches each of the newer tracks with the one among the older that it
+// continues: of the same stage and instruction, last seen before the newer one came, and
+// similar. The most similar pairs are matched first, one to one.
 //
-// In a stage that grew by k instructions, k of those that are new were inserted:
-// no more than the others can go on from something. In traces even that cannot
-// be told, as what is absent there may be in the cache.
-func (a *alignment) links(newer, older []*track) map[*track]*track {
-	type room struct{ stage, verb string }
-	rooms := map[room][]*track{}
+// In a stage that grew by k instructions, k of the new ones were inserted, and only the
+// others can continue anything. In traces not even that is known, as what is absent there
+// may be in the cache.
+func (a *alignment) continuations(newer, older []*track) map[*track]*track {
+	type group struct{ stage, instruction string }
+	groups := map[group][]*track{}
 	for _, t := range older {
-		at := room{t.stage, t.verb}
-		rooms[at] = append(rooms[at], t)
+		at := group{t.stage, t.instruction}
+		groups[at] = append(groups[at], t)
 	}
 	type arrival struct {
 		stage string
@@ -207,7 +209,7 @@ func (a *alignment) links(newer, older []*track) map[*track]*track {
 	var pairs []pair
 	looked, cells := 0, 0
 	for _, n := range newer {
-		for _, o := range rooms[room{n.stage, n.verb}] {
+		for _, o := range groups[group{n.stage, n.instruction}] {
 			if looked++; looked > maxPairs || cells > maxCells {
 				break
 			}
@@ -216,11 +218,11 @@ func (a *alignment) links(newer, older []*track) map[*track]*track {
 			}
 			n.split()
 			o.split()
-			if !mayBeLike(n, o) {
+			if !maybeSimilar(n, o) {
 				continue
 			}
 			cells += len(n.text) * len(o.text)
-			if score := overlap(n.text, o.text); score >= leastLikeness(n, o) {
+			if score := similarity(n.text, o.text); score >= minSimilarity(n, o) {
 				pairs = append(pairs, pair{n, o, score})
 			}
 		}
@@ -235,36 +237,36 @@ func (a *alignment) links(newer, older []*track) map[*track]*track {
 	})
 	found, taken := map[*track]*track{}, map[*track]bool{}
 	for _, p := range pairs {
-		group := arrival{p.newer.stage, p.newer.first}
+		with := arrival{p.newer.stage, p.newer.first}
 		inserted := 0
 		if p.newer.named {
 			inserted = max(0, p.newer.count-p.older.count)
 		}
-		if found[p.newer] == nil && !taken[p.older] && arrived[group] > inserted {
+		if found[p.newer] == nil && !taken[p.older] && arrived[with] > inserted {
 			found[p.newer], taken[p.older] = p.older, true
-			arrived[group]--
+			arrived[with]--
 		}
 	}
 	return found
 }
 
-// leastLikeness is how alike two steps must be to be one that was edited. In a
-// stage with as many instructions as before, the same position needs less.
-func leastLikeness(a, b *track) float64 {
-	if a.samePlace(b) {
+// minSimilarity is how similar two steps must be, in [0,1], to be one that was edited. In
+// a stage with as many instructions as before, the same position needs less.
+func minSimilarity(a, b *track) float64 {
+	if a.samePosition(b) {
 		return 0.3
 	}
 	return 0.6
 }
 
-func (t *track) samePlace(o *track) bool {
+func (t *track) samePosition(o *track) bool {
 	return t.named && t.count > 0 && t.count == o.count && t.index == o.index
 }
 
-// mayBeLike rules out pairs that cannot be one step, cheaply: those at different
+// maybeSimilar rules out pairs that cannot be one step, cheaply: those at different
 // positions of a stage that did not change its length, and those that share too
 // few words in whatever order.
-func mayBeLike(a, b *track) bool {
+func maybeSimilar(a, b *track) bool {
 	if a.named && a.count > 0 && a.count == b.count && a.index != b.index {
 		return false
 	}
@@ -281,7 +283,7 @@ func mayBeLike(a, b *track) bool {
 			j++
 		}
 	}
-	return 2*float64(common) >= leastLikeness(a, b)*float64(len(a.bag)+len(b.bag))
+	return 2*float64(common) >= minSimilarity(a, b)*float64(len(a.bag)+len(b.bag))
 }
 
 // words of a key, at which a person would compare two instructions.
@@ -291,9 +293,9 @@ func words(key string) []string {
 	return w[:min(len(w), most)]
 }
 
-// overlap is twice the length of the longest common subsequence, over the lengths
-// of both.
-func overlap(a, b []string) float64 {
+// similarity is twice the length of the longest common subsequence over the lengths of
+// both (the Sørensen–Dice coefficient), in [0,1].
+func similarity(a, b []string) float64 {
 	if len(a)+len(b) == 0 {
 		return 1
 	}

@@ -2,6 +2,10 @@ package detect
 
 import "slices"
 
+// A result holds all that it follows from. Of each step that was put to the test it keeps
+// the samples, the new values and the runner's factors, and from these alone Recompute
+// judges the build again: whoever doubts a verdict, or changes the method, needs no store.
+
 // A Basis is what a step was judged by beside its History: with it, all that Decide
 // made of the step can be recomputed, see Recompute.
 type Basis struct {

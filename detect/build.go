@@ -101,9 +101,9 @@ const (
 
 var outcomeNames = []string{"ok", "failed", "cancelled"}
 
-func (o Outcome) String() string                { return nameOf(outcomeNames, int(o)) }
+func (o Outcome) String() string                { return enumText(outcomeNames, int(o)) }
 func (o Outcome) MarshalText() ([]byte, error)  { return []byte(o.String()), nil }
-func (o *Outcome) UnmarshalText(b []byte) error { return parseName(outcomeNames, b, "outcome", o) }
+func (o *Outcome) UnmarshalText(b []byte) error { return parseEnum(outcomeNames, b, "outcome", o) }
 
 // A State says what became of a step.
 type State int
@@ -117,9 +117,9 @@ const (
 
 var stateNames = []string{"executed", "cached", "failed", "never-started"}
 
-func (s State) String() string                { return nameOf(stateNames, int(s)) }
+func (s State) String() string                { return enumText(stateNames, int(s)) }
 func (s State) MarshalText() ([]byte, error)  { return []byte(s.String()), nil }
-func (s *State) UnmarshalText(b []byte) error { return parseName(stateNames, b, "state", s) }
+func (s *State) UnmarshalText(b []byte) error { return parseEnum(stateNames, b, "state", s) }
 
 // SameBuild tells whether a and b are two recordings of one build. Equal ids
 // decide it. Otherwise the same vertices must have run in it (Content), under

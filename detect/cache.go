@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// A chain is steps that ran and are usually cached: one, and what it dragged along.
-type chain struct {
-	root    int // places of the series
-	dragged []int
+// A lossChain is steps that ran and are usually cached: one, and what it dragged along.
+type lossChain struct {
+	root       int // places of the series
+	downstream []int
 }
 
 // cacheOf tells what became of the cache: which chains of steps ran that are
 // usually cached, and why. The chains are those of info.Losses, in their order.
-func cacheOf(a *arranged, g *graph) (info CacheInfo, chains []chain) {
+func cacheOf(a *arranged, g *graph) (info CacheInfo, chains []lossChain) {
 	info = CacheInfo{Losses: []CacheLoss{}}
 	usual, lost := 0, make([]bool, len(a.series))
 	for i := range a.series {
@@ -32,7 +32,7 @@ func cacheOf(a *arranged, g *graph) (info CacheInfo, chains []chain) {
 	chains = chainsOf(g, lost)
 	all, edited := len(chains), false
 	for i := range chains {
-		all += len(chains[i].dragged)
+		all += len(chains[i].downstream)
 		loss := a.loss(g, &chains[i])
 		edited = edited || loss.edit
 		info.Losses = append(info.Losses, loss.CacheLoss)
@@ -42,18 +42,18 @@ func cacheOf(a *arranged, g *graph) (info CacheInfo, chains []chain) {
 	if usual >= least && all == usual && !edited {
 		one := chains[0]
 		for _, c := range chains[1:] {
-			one.dragged = append(append(one.dragged, c.root), c.dragged...)
+			one.downstream = append(append(one.downstream, c.root), c.downstream...)
 		}
 		cold := a.loss(g, &one).CacheLoss
 		cold.Cause, cold.Expected = Note{KindColdCache, "nothing that is usually cached was found in the cache"}, true
-		info.Cold, info.Losses, chains = true, []CacheLoss{cold}, []chain{one}
+		info.Cold, info.Losses, chains = true, []CacheLoss{cold}, []lossChain{one}
 	}
 	return info, chains
 }
 
 // chainsOf gathers lost steps below the first one of each chain, which is lost and
 // has nothing lost above it. A step below several belongs to the first of them.
-func chainsOf(g *graph, lost []bool) (chains []chain) {
+func chainsOf(g *graph, lost []bool) (chains []lossChain) {
 	const unknown, busy, none = -3, -2, -1
 	above := make([]int, len(lost)) // chain above a step, or that it begins
 	for i := range above {
@@ -74,9 +74,9 @@ func chainsOf(g *graph, lost []bool) (chains []chain) {
 		switch {
 		case lost[i] && first < 0:
 			first = len(chains)
-			chains = append(chains, chain{root: i})
+			chains = append(chains, lossChain{root: i})
 		case lost[i]:
-			chains[first].dragged = append(chains[first].dragged, i)
+			chains[first].downstream = append(chains[first].downstream, i)
 		}
 		above[i] = first
 		return first
@@ -87,14 +87,14 @@ func chainsOf(g *graph, lost []bool) (chains []chain) {
 	return chains
 }
 
-// An explained is a loss, and whether an edit of the Dockerfile explains it.
-type explained struct {
+// An explainedLoss is a loss, and whether an edit of the Dockerfile explains it.
+type explainedLoss struct {
 	CacheLoss
 	edit bool
 }
 
 // loss describes a chain.
-func (a *arranged) loss(g *graph, c *chain) explained {
+func (a *arranged) loss(g *graph, c *lossChain) explainedLoss {
 	s := &a.series[c.root]
 	l := CacheLoss{
 		Step:    s.step.Key,
@@ -103,7 +103,7 @@ func (a *arranged) loss(g *graph, c *chain) explained {
 		Reached: s.reached,
 	}
 	cost := s.step.Duration
-	for _, i := range c.dragged {
+	for _, i := range c.downstream {
 		cost += a.series[i].step.Duration
 		l.Dragged = append(l.Dragged, a.series[i].step.Key)
 	}
@@ -114,7 +114,7 @@ func (a *arranged) loss(g *graph, c *chain) explained {
 	if n := len(s.ran); n > 1 {
 		l.Lasting = s.ran[n-2]
 	}
-	return explained{l, edit}
+	return explainedLoss{l, edit}
 }
 
 // cause says why the step ran, whether its author would expect it, and whether

@@ -52,13 +52,13 @@ func allMet(conditions []Condition) bool {
 // change is by how much the newest values of a run, as measured or cleared of the
 // runner's factor, lie beyond what is usual in a direction, and the shorter of the two
 // times, both in nanoseconds. Of several builds of a branch it is their mean that counts.
-func (j *judgement) change(values []observation, run int, direction float64) (delta, from float64) {
+func (st *stepTest) change(values []observation, run int, direction float64) (delta, from float64) {
 	mean := 0.0
 	for _, o := range values[len(values)-run:] {
 		mean += o.y / float64(run)
 	}
 	// Speed-ups are measured by what the faster of the two took, as slowdowns are.
-	now, usual := j.duration(mean), j.bar(direction)
+	now, usual := st.duration(mean), st.reference(direction)
 	return direction * float64(now-usual), float64(min(now, usual))
 }
 
@@ -69,12 +69,12 @@ func sizeOf(delta, from float64, t Thresholds) (absolute, relative Condition) {
 	return absolute, relative
 }
 
-// told tells whether the change is large enough to be told, with and without the
+// reportable tells whether the change is large enough to be reportable, with and without the
 // runner's factor.
-func (j *judgement) told(l leaning, direction float64) bool {
-	for _, values := range [][]observation{j.raw, j.cleared} {
-		delta, from := j.change(values, l.run, direction)
-		if absolute, relative := sizeOf(delta, from, j.t); !absolute.Met || !relative.Met {
+func (st *stepTest) reportable(l oneSided, direction float64) bool {
+	for _, values := range [][]observation{st.raw, st.cleared} {
+		delta, from := st.change(values, l.run, direction)
+		if absolute, relative := sizeOf(delta, from, st.t); !absolute.Met || !relative.Met {
 			return false
 		}
 	}
@@ -82,16 +82,16 @@ func (j *judgement) told(l leaning, direction float64) bool {
 }
 
 // askSize adds the conditions that told stands for.
-func (j *judgement) askSize(l leaning, direction float64, list []Condition) []Condition {
+func (st *stepTest) askSize(l oneSided, direction float64, list []Condition) []Condition {
 	if l.run > 1 {
 		list = append(list, Condition{KindBuilds, float64(l.run), 0, true})
 	}
-	delta, from := j.change(j.raw, l.run, direction)
-	absolute, relative := sizeOf(delta, from, j.t)
+	delta, from := st.change(st.raw, l.run, direction)
+	absolute, relative := sizeOf(delta, from, st.t)
 	list = append(list, absolute, relative)
-	if n := len(j.raw) - l.run; !slices.Equal(j.raw[n:], j.cleared[n:]) {
-		delta, from := j.change(j.cleared, l.run, direction)
-		absolute, relative := sizeOf(delta, from, j.t)
+	if n := len(st.raw) - l.run; !slices.Equal(st.raw[n:], st.cleared[n:]) {
+		delta, from := st.change(st.cleared, l.run, direction)
+		absolute, relative := sizeOf(delta, from, st.t)
 		absolute.Kind, relative.Kind = KindMinDeltaCleared, KindMinSlowdownCleared
 		list = append(list, absolute, relative)
 	}
@@ -99,40 +99,40 @@ func (j *judgement) askSize(l leaning, direction float64, list []Condition) []Co
 }
 
 // askSlower lists what makes a step a suspect, and what more makes it slower.
-func (j *judgement) askSlower(room []Condition) (suspect, slower []Condition) {
+func (st *stepTest) askSlower(room []Condition) (suspect, slower []Condition) {
 	atMost := func(kind Kind, value, limit float64) Condition {
 		return Condition{kind, value, limit, value <= limit}
 	}
 	foreign := 0.0
-	if j.trial.Foreign {
+	if st.trial.Foreign {
 		foreign = 1
 	}
-	size := float64(j.levelSize())
-	suspect = append(j.askSize(j.slower, 1, room), atMost(KindSuspectP, j.slower.p, SuspectP))
+	size := float64(st.levelSize())
+	suspect = append(st.askSize(st.slower, 1, room), atMost(KindSuspectP, st.slower.p, SuspectP))
 	return suspect, append(suspect,
-		atMost(KindSlowerP, j.slower.p, SlowerP),
-		atMost(KindFDR, j.q, j.t.FDR),
+		atMost(KindSlowerP, st.slower.p, SlowerP),
+		atMost(KindFDR, st.q, st.t.FDR),
 		atMost(KindOwnHistory, foreign, 0),
-		Condition{KindMatureLevel, size, float64(j.t.MinHistory), size >= float64(j.t.MinHistory)})
+		Condition{KindMatureLevel, size, float64(st.t.MinHistory), size >= float64(st.t.MinHistory)})
 }
 
 // askFaster lists what makes a step faster; limit is that of weigh.
-func (j *judgement) askFaster(limit float64, room []Condition) []Condition {
-	return append(j.askSize(j.faster, -1, room), Condition{KindFasterP, j.faster.p, limit, j.faster.p <= limit})
+func (st *stepTest) askFaster(limit float64, room []Condition) []Condition {
+	return append(st.askSize(st.faster, -1, room), Condition{KindFasterP, st.faster.p, limit, st.faster.p <= limit})
 }
 
 // levelSize is how many samples the level has: one that is too new proves nothing.
-func (j *judgement) levelSize() int {
-	if j.shift.since > 0 {
-		return min(j.shift.since, len(j.values))
+func (st *stepTest) levelSize() int {
+	if st.shift.since > 0 {
+		return min(st.shift.since, len(st.values))
 	}
-	return len(j.values)
+	return len(st.values)
 }
 
 // seenMode is the share of the slower mode of the history in which the newest value
 // lies, 0 if it lies in none.
-func (j *judgement) seenMode(model *predictive) float64 {
-	newest := j.raw[len(j.raw)-1].y
+func (st *stepTest) seenMode(model *predictive) float64 {
+	newest := st.raw[len(st.raw)-1].y
 	for _, m := range model.modes[1:] {
 		if m[0]-model.width <= newest && newest <= m[len(m)-1]+model.width {
 			return float64(len(m)) / float64(len(model.values))
@@ -143,24 +143,24 @@ func (j *judgement) seenMode(model *predictive) float64 {
 
 // decide gives the verdict, once q is known; limit is that of weigh. The conditions
 // are put into room as far as its capacity reaches.
-func (j *judgement) decide(limit float64, room []Condition) Decision {
-	d := j.decision
-	d.Status, d.Q = StatusSame, j.q
-	suspect, slower := j.askSlower(room)
+func (st *stepTest) decide(limit float64, room []Condition) Decision {
+	d := st.decision
+	d.Status, d.Q = StatusSame, st.q
+	suspect, slower := st.askSlower(room)
 	d.Conditions = slower
 	switch {
 	case allMet(slower):
 		d.Status = StatusSlower
 	case allMet(suspect):
 		d.Status = StatusSuspect
-	case j.told(j.faster, -1) && j.faster.p <= limit:
+	case st.reportable(st.faster, -1) && st.faster.p <= limit:
 		d.Status = StatusFaster
 	}
-	switch newest := j.trial.New[len(j.trial.New)-1]; {
-	case d.Status == StatusFaster, d.Status == StatusSame && newest < j.usual:
-		d.Conditions = j.askFaster(limit, room)
-	case d.Status == StatusSame && j.seen > 0:
-		d.Conditions = append(d.Conditions, Condition{KindSeenMode, j.seen, 0, true})
+	switch newest := st.trial.New[len(st.trial.New)-1]; {
+	case d.Status == StatusFaster, d.Status == StatusSame && newest < st.usual:
+		d.Conditions = st.askFaster(limit, room)
+	case d.Status == StatusSame && st.seen > 0:
+		d.Conditions = append(d.Conditions, Condition{KindSeenMode, st.seen, 0, true})
 	}
 	d.Conditions = slices.Clip(d.Conditions)
 	return d

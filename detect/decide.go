@@ -37,11 +37,11 @@ type Trial struct {
 
 // A Decision is what became of a Trial.
 type Decision struct {
-	Status   Status
-	Reason   Note // where unjudged
-	P, Q     float64
-	Evidence Evidence
-	Told     bool // the slowdown is large enough to be told, if it is believed
+	Status     Status
+	Reason     Note // where unjudged
+	P, Q       float64
+	Evidence   Evidence
+	Reportable bool // the slowdown is large enough to be told, if it is believed
 	// Conditions are what was asked for; none where unjudged.
 	Conditions []Condition
 
@@ -72,20 +72,20 @@ const (
 // order of the trials does not matter. Only times relative to t.MinDelta and the
 // resolution matter, not the unit. Zero thresholds are DefaultThresholds.
 func Decide(trials []Trial, t Thresholds) []Decision {
-	return newPanel(trials, t.orDefaults()).decide()
+	return newBatch(trials, t.orDefaults()).decide()
 }
 
-// A panel is the judgements on all trials of one build.
-type panel struct {
+// A batch is the judgements on all trials of one build.
+type batch struct {
 	t         Thresholds
-	judged    []*judgement // nil where it is decided that there is nothing to judge
+	tests     []*stepTest // nil where it is decided that there is nothing to judge
 	decisions []Decision
 }
 
-// newPanel finds the levels that trials are judged against. Their Runners may come
+// newBatch finds the levels that trials are judged against. Their Runners may come
 // later.
-func newPanel(trials []Trial, t Thresholds) *panel {
-	p := &panel{t: t, judged: make([]*judgement, len(trials)), decisions: make([]Decision, len(trials))}
+func newBatch(trials []Trial, t Thresholds) *batch {
+	p := &batch{t: t, tests: make([]*stepTest, len(trials)), decisions: make([]Decision, len(trials))}
 	inParallel(len(trials), enough, func(i int) {
 		trial, t := &trials[i], t
 		if trial.Thresholds != nil {
@@ -98,18 +98,18 @@ func newPanel(trials []Trial, t Thresholds) *panel {
 		sorted := slices.Clone(trial.History[:min(len(trial.History), t.Window)])
 		slices.Sort(sorted)
 		if long := longEnough(trial, sorted, t); !long.Met {
-			p.decisions[i] = trifle(trial, sorted, t, long)
+			p.decisions[i] = tooShort(trial, sorted, t, long)
 			return
 		}
-		p.judged[i] = newJudgement(trial, sorted, t)
+		p.tests[i] = newStepTest(trial, sorted, t)
 	})
 	return p
 }
 
 // decide weighs the new values.
-func (p *panel) decide() []Decision {
-	var family []*judgement
-	for _, j := range p.judged {
+func (p *batch) decide() []Decision {
+	var family []*stepTest
+	for _, j := range p.tests {
 		if j != nil {
 			family = append(family, j)
 		}
@@ -120,7 +120,7 @@ func (p *panel) decide() []Decision {
 	benjaminiHochberg(family)
 	const most = 9 // conditions of a step, usually
 	room := make([]Condition, 0, most*len(family))
-	for i, j := range p.judged {
+	for i, j := range p.tests {
 		if j != nil {
 			p.decisions[i] = j.decide(limit, room)
 			taken := min(len(p.decisions[i].Conditions), cap(room))
@@ -150,8 +150,8 @@ func longEnough(trial *Trial, sorted []time.Duration, t Thresholds) Condition {
 	return Condition{KindLongEnough, took.Seconds(), t.MinDelta.D().Seconds(), took >= t.MinDelta.D()}
 }
 
-// trifle is the decision on a step that is not long enough, by its sorted history.
-func trifle(trial *Trial, sorted []time.Duration, t Thresholds, tooShort Condition) Decision {
+// tooShort is the decision on a step that is not long enough, by its sorted history.
+func tooShort(trial *Trial, sorted []time.Duration, t Thresholds, tooShort Condition) Decision {
 	d := Decision{Status: StatusSame, P: 1, Q: 1}
 	d.Usual, d.Low, d.High = rangeOf(sorted)
 	d.Expected = d.Usual

@@ -9,8 +9,9 @@ import (
 
 // Steps of one stage may share a key: "RUN <<EOT (set -ex...)" twice, or "RUN npm
 // ci" in two stages that have no names. What tells them apart is where they stand
-// among the others: each build's stage is laid along the fullest one that the
-// history has of it.
+// among the others: each build's stage is matched with the fullest one that the history
+// has of it, by the longest common subsequence with the fewest gaps. A match that its
+// neighbours do not hold is ambiguous, and the step is not judged.
 
 // A sequence is a stage in order, each step with its slot among those of its key.
 type sequence []member
@@ -24,7 +25,7 @@ type member struct {
 // one group, as their numbers change when a stage is added.
 func stageOf(s *Step) string { return s.Platform + "\x00" + s.Stage }
 
-// stagesOf lists the places of a build's steps by stage, in order.
+// stagesOf lists the indices of a build's steps by stage, in order.
 func stagesOf(build *Build) map[string][]int {
 	out := map[string][]int{}
 	for i := range build.Steps {
@@ -37,8 +38,8 @@ func stagesOf(build *Build) map[string][]int {
 			numbers[i] = n
 		}
 	}
-	for _, places := range out {
-		slices.SortStableFunc(places, func(x, y int) int {
+	for _, indices := range out {
+		slices.SortStableFunc(indices, func(x, y int) int {
 			a, b := &build.Steps[x], &build.Steps[y]
 			return cmp.Or(
 				cmp.Compare(numbers[x], numbers[y]), cmp.Compare(a.Index, b.Index),
@@ -64,14 +65,14 @@ func stageNumber(s *Step) int {
 	return n
 }
 
-// learn keeps the stages of a shape that are fuller than those known.
-func (a *alignment) learn(shape *shape) {
-	for stage, places := range shape.stages {
-		if len(places) <= len(a.fullest[stage]) {
+// keepFullest keeps the stages of a shape that are fuller than those known.
+func (a *alignment) keepFullest(shape *shape) {
+	for stage, indices := range shape.stages {
+		if len(indices) <= len(a.fullest[stage]) {
 			continue
 		}
-		seq, slots := make(sequence, len(places)), map[string]int{}
-		for i, at := range places {
+		seq, slots := make(sequence, len(indices)), map[string]int{}
+		for i, at := range indices {
 			s := &shape.build.Steps[at]
 			seq[i] = member{trackID{s.Key, slots[s.Key]}, s.Index, s.Count}
 			if shape.equals { // else all are 0
@@ -87,31 +88,31 @@ func (a *alignment) learn(shape *shape) {
 }
 
 // identify returns the track of each step of a build, which has the stages; equals tells
-// whether steps share a key. Unsure holds the places of those that could be another of
+// whether steps share a key. Ambiguous holds the indices of those that could be another of
 // several equal ones as well.
-func (a *alignment) identify(build *Build, stages map[string][]int, equals bool) (ids []trackID, unsure map[int]bool) {
-	ids, unsure = make([]trackID, len(build.Steps)), map[int]bool{}
+func (a *alignment) identify(build *Build, stages map[string][]int, equals bool) (ids []trackID, ambiguous map[int]bool) {
+	ids, ambiguous = make([]trackID, len(build.Steps)), map[int]bool{}
 	for i := range ids {
 		ids[i].key = build.Steps[i].Key
 	}
-	for stage, places := range stages {
+	for stage, indices := range stages {
 		known := a.equals[stage]
 		if !equals && len(known) == 0 {
 			continue
 		}
-		keys, own := make([]trackID, len(places)), map[string]int{}
-		for i, at := range places {
+		keys, own := make([]trackID, len(indices)), map[string]int{}
+		for i, at := range indices {
 			keys[i] = trackID{ids[at].key, own[ids[at].key]}
 			own[keys[i].key]++
 		}
-		if len(known) > 0 || len(own) < len(places) {
-			a.fullest[stage].lay(build, places, keys, own, known, unsure)
+		if len(known) > 0 || len(own) < len(indices) {
+			a.fullest[stage].assignSlots(build, indices, keys, own, known, ambiguous)
 		}
-		for i, at := range places {
+		for i, at := range indices {
 			ids[at] = keys[i]
 		}
 	}
-	return ids, unsure
+	return ids, ambiguous
 }
 
 // equals counts the steps of each key that several share.
@@ -128,10 +129,10 @@ func (q sequence) equals() map[string]int {
 	return n
 }
 
-// lay gives the steps at places, whose keys and ranks are in ids, the slots of the
+// assignSlots gives the steps at indices, whose keys and ranks are in ids, the slots of the
 // steps of the full stage that they are.
-func (q sequence) lay(build *Build, places []int, ids []trackID, own, known map[string]int, unsure map[int]bool) {
-	match := q.match(build, places, ids)
+func (q sequence) assignSlots(build *Build, indices []int, ids []trackID, own, known map[string]int, ambiguous map[int]bool) {
+	match := q.match(build, indices, ids)
 	extra := map[string]int{} // slots beyond the known ones
 	for i := range ids {
 		key := ids[i].key
@@ -140,8 +141,8 @@ func (q sequence) lay(build *Build, places []int, ids []trackID, own, known map[
 		}
 		if j := match[i]; j >= 0 {
 			ids[i].slot = q[j].slot
-			if own[key] != max(known[key], 1) && !q.certain(build, places, match, i) {
-				unsure[places[i]] = true
+			if own[key] != max(known[key], 1) && !q.certain(build, indices, match, i) {
+				ambiguous[indices[i]] = true
 			}
 			continue
 		}
@@ -153,10 +154,10 @@ func (q sequence) lay(build *Build, places []int, ids []trackID, own, known map[
 // maxSequenceCells bounds the table of match.
 const maxSequenceCells = 4_000_000
 
-// match returns for each of the steps the place in q of the step that it is, -1
+// match returns for each of the steps the index in q of the step that it is, -1
 // for none: the longest common subsequence of both, and among the longest one
 // with the fewest gaps. A stage of the same length keeps its positions.
-func (q sequence) match(build *Build, places []int, ids []trackID) []int {
+func (q sequence) match(build *Build, indices []int, ids []trackID) []int {
 	n, m := len(ids), len(q)
 	match := make([]int, n)
 	for i := range match {
@@ -166,7 +167,7 @@ func (q sequence) match(build *Build, places []int, ids []trackID) []int {
 		return match
 	}
 	equal := func(i, j int) bool {
-		s := &build.Steps[places[i]]
+		s := &build.Steps[indices[i]]
 		if s.Stage != "" && s.Index > 0 && s.Count == q[j].count && s.Index != q[j].index {
 			return false
 		}
@@ -207,9 +208,9 @@ func (q sequence) match(build *Build, places []int, ids []trackID) []int {
 
 // certain tells whether a match is held by its neighbourhood: by a step of another
 // key beside it that matches beside it, or by an end of the stage on both sides.
-func (q sequence) certain(build *Build, places []int, match []int, i int) bool {
+func (q sequence) certain(build *Build, indices []int, match []int, i int) bool {
 	j := match[i]
-	if s := &build.Steps[places[i]]; s.Stage != "" && s.Count > 0 && s.Count == q[j].count {
+	if s := &build.Steps[indices[i]]; s.Stage != "" && s.Count > 0 && s.Count == q[j].count {
 		return true
 	}
 	if i == 0 && j == 0 || i == len(match)-1 && j == len(q)-1 {

@@ -5,6 +5,12 @@ import (
 	"slices"
 )
 
+// How often would an unchanged step show this much evidence? In theory no more often than
+// one in its odds; in practice histories drift and have heavier tails than any model. So
+// the error of believing evidence was measured on real, unchanged durations, and is read
+// off that line. A short history and a late start of the run are charged as penalties on
+// the evidence first; Benjamini and Hochberg's q then accounts for the number of steps.
+
 // errorOf returns the probability that the newest values of an unchanged step
 // reach this evidence for a slowdown at any one look. penalty is taken off it
 // before.
@@ -69,9 +75,9 @@ func penalty(n int, late bool) float64 {
 
 // benjaminiHochberg sets q of each judgement: the smallest false discovery rate
 // at which it would be among the discoveries.
-func benjaminiHochberg(family []*judgement) {
+func benjaminiHochberg(family []*stepTest) {
 	byP := slices.Clone(family)
-	slices.SortStableFunc(byP, func(a, b *judgement) int {
+	slices.SortStableFunc(byP, func(a, b *stepTest) int {
 		switch {
 		case a.slower.p < b.slower.p:
 			return -1
@@ -98,7 +104,7 @@ const (
 // estimateContamination returns the share of values that lie far above what the
 // rest of their level says, over all steps together, shrunk towards what is
 // usual. One step's history is too short to tell.
-func estimateContamination(family []*judgement) float64 {
+func estimateContamination(family []*stepTest) float64 {
 	const weight = 50.0 // values that the prior counts for
 	far, all := 0.0, 0.0
 	for _, j := range family {

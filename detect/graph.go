@@ -7,25 +7,31 @@ import (
 	"time"
 )
 
-// leastSlop is how far a step may begin before one that it waited for has ended: the
+// minTolerance is how far a step may begin before one that it waited for has ended: the
 // clocks of a build's events are that uneven. A coarser clock allows for more.
-const leastSlop = 10 * time.Millisecond
+const minTolerance = 10 * time.Millisecond
+
+// What decided how long a build took is told by the critical path method. Steps are the
+// nodes of a graph of what waited for what: as the source says, or else as stages and
+// "COPY --from" suggest. The critical path is followed back from the step that ended last,
+// each time to the input that ended last; the slack of a step is how much later it could
+// have ended without delaying any other. All comparisons of times allow for a tolerance.
 
 // A graph is what each step of one build waited for.
 type graph struct {
 	steps  []Step
-	inputs [][]int // places of the steps waited for
+	inputs [][]int // indices of the steps waited for
 	// linked tells whether the source said so; else inputs are guessed from
 	// stages and "COPY --from".
-	linked bool
-	timed  bool // the steps have start times
-	slop   time.Duration
+	linked    bool
+	timed     bool // the steps have start times
+	tolerance time.Duration
 }
 
 var fromStage = regexp.MustCompile(`(?:--from=|,from=|^FROM )([\w.-]+)`)
 
 func newGraph(build *Build) *graph {
-	g := &graph{steps: build.Steps, inputs: make([][]int, len(build.Steps)), slop: max(leastSlop, build.Resolution)}
+	g := &graph{steps: build.Steps, inputs: make([][]int, len(build.Steps)), tolerance: max(minTolerance, build.Resolution)}
 	byID := map[string]int{}
 	for i := range g.steps {
 		if g.steps[i].ID != "" {
@@ -112,7 +118,7 @@ func (g *graph) criticalPath() []int {
 	var work []int // by end, latest first
 	for i := range g.steps {
 		// What was found in the cache at once decides nothing.
-		if s := &g.steps[i]; !s.Start.IsZero() && (s.State == Executed && s.Duration > 0 || s.State == Cached && s.Duration > g.slop) {
+		if s := &g.steps[i]; !s.Start.IsZero() && (s.State == Executed && s.Duration > 0 || s.State == Cached && s.Duration > g.tolerance) {
 			work = append(work, i)
 		}
 	}
@@ -129,7 +135,7 @@ func (g *graph) criticalPath() []int {
 			}
 		}
 		// Nothing that is known to be waited for: whatever ended last before it.
-		limit := g.steps[i].Start.Add(g.slop)
+		limit := g.steps[i].Start.Add(g.tolerance)
 		for len(work) > 0 && (g.end(work[0]).After(limit) || g.steps[work[0]].Start.After(g.steps[i].Start)) {
 			work = work[1:]
 		}
@@ -146,19 +152,19 @@ func (g *graph) lastInput(i int) int {
 		if g.steps[at].Duration == 0 || g.steps[at].Start.IsZero() {
 			return true
 		}
-		if !g.end(at).After(g.steps[i].Start.Add(g.slop)) && (best < 0 || g.end(at).After(g.end(best))) {
+		if !g.end(at).After(g.steps[i].Start.Add(g.tolerance)) && (best < 0 || g.end(at).After(g.end(best))) {
 			best = at
 		}
 		return false
 	})
 	const gap = 100 * time.Millisecond
-	if best >= 0 && g.steps[i].Start.Sub(g.end(best)) > max(gap, g.slop) {
+	if best >= 0 && g.steps[i].Start.Sub(g.end(best)) > max(gap, g.tolerance) {
 		return -1
 	}
 	return best
 }
 
-// consumers returns for each step the places of those that waited for it.
+// consumers returns for each step the indices of those that waited for it.
 func (g *graph) consumers() [][]int {
 	consumers := make([][]int, len(g.steps))
 	for i := range g.inputs {
@@ -193,7 +199,7 @@ func (g *graph) waitedFor(i int) []bool {
 func (b *Build) Downstream(i int) []bool {
 	g := newGraph(b)
 	downstream := g.waitedFor(i)
-	end := g.end(i).Add(-g.slop)
+	end := g.end(i).Add(-g.tolerance)
 	for k := range downstream {
 		s := &g.steps[k]
 		downstream[k] = k != i && !s.Start.IsZero() && !s.Start.Before(end) && (!g.linked || downstream[k])

@@ -4,8 +4,8 @@ import "slices"
 
 // This file brings what callers hand in into the form that the judgement counts on.
 
-// leastHistory is the fewest samples of which a spread can be told.
-const leastHistory = 3
+// minSamples is the fewest samples of which a spread can be told.
+const minSamples = 3
 
 // orDefaults are the thresholds that are used: DefaultThresholds for zero ones, else
 // those given, brought into their ranges. Window, MinHistory and FDR that are 0 are the
@@ -27,7 +27,7 @@ func (t Thresholds) orDefaults() Thresholds {
 	if !(t.MinSlowdown >= 0) { // NaN as well
 		t.MinSlowdown = 0
 	}
-	t.MinHistory, t.MinDelta = max(t.MinHistory, leastHistory), max(t.MinDelta, 0)
+	t.MinHistory, t.MinDelta = max(t.MinHistory, minSamples), max(t.MinDelta, 0)
 	t.Window = max(t.Window, t.MinHistory)
 	return t
 }

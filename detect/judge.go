@@ -37,7 +37,7 @@ type History struct {
 func Judge(build *Build, history *History, p Policy) Result {
 	history, p.Thresholds = history.orEmpty(), p.Thresholds.orDefaults()
 	t := p.Thresholds
-	base, branch, filled := comparable(build, history, t)
+	base, branch, filled := selectBuilds(build, history, t)
 	var a *arranged
 	var g *graph
 	var path []int
@@ -56,18 +56,18 @@ func Judge(build *Build, history *History, p Policy) Result {
 		WallClock:  WallClock{Parts: []WallClockPart{}},
 		Notes:      append([]Note{}, history.Notes...),
 	}
-	var chains []chain
+	var chains []lossChain
 	r.Cache, chains = cacheOf(a, g)
-	r.Cache.Losses, chains = unruled(&p, r.Cache.Losses, chains, a)
+	r.Cache.Losses, chains = dropIgnored(&p, r.Cache.Losses, chains, a)
 	for i := range base {
 		r.Baseline.IDs = append(r.Baseline.IDs, base[i].ID)
 		r.Baseline.Durations = append(r.Baseline.Durations, Seconds(base[i].Duration))
 	}
 	r.Steps = make([]StepResult, len(build.Steps))
 	for i := range a.series {
-		r.Steps[i] = describe(&a.series[i], build)
+		r.Steps[i] = newStepResult(&a.series[i], build)
 	}
-	r.Notes = append(r.Notes, p.idle(a)...)
+	r.Notes = append(r.Notes, p.unmatched(a)...)
 	if build.Outcome != OK {
 		r.Cache.Losses, r.Cache.Cold = []CacheLoss{}, false
 		kind, why := KindBuildFailed, "the build failed"
@@ -78,10 +78,10 @@ func Judge(build *Build, history *History, p Policy) Result {
 		for i := range r.Steps {
 			r.Steps[i].Status, r.Steps[i].Reason = StatusUnjudged, Note{kind, "the build " + build.Outcome.String()}
 		}
-		r.count()
+		r.countStatuses()
 		return r
 	}
-	if reason := r.strange(a, t); reason != (Note{}) {
+	if reason := r.unjudgeable(a, t); reason != (Note{}) {
 		for i := range r.Steps {
 			r.Steps[i].Status, r.Steps[i].Reason = StatusUnjudged, reason
 		}
@@ -91,7 +91,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 		if r.enforceBudgets(&p, nil) {
 			r.Verdict, r.Reason = Regressed, Note{}
 		}
-		r.count()
+		r.countStatuses()
 		return r
 	}
 
@@ -103,27 +103,27 @@ func Judge(build *Build, history *History, p Policy) Result {
 	for i, at := range loads {
 		r.Steps[at].Critical, r.Steps[at].Slack = r.Steps[i].Critical, r.Steps[i].Slack
 	}
-	r.WallClock = account(build, a, g, r.Steps, loads, chains, mood, t)
+	r.WallClock = accountFor(build, a, g, r.Steps, loads, chains, mood, t)
 	r.addGone(a)
 	broken := r.enforceBudgets(&p, loads)
-	r.count()
+	r.countStatuses()
 	r.conclude(gauge, broken, t)
 	return r
 }
 
-// unruled leaves out the losses at steps that the team asked to ignore.
-func unruled(p *Policy, losses []CacheLoss, chains []chain, a *arranged) ([]CacheLoss, []chain) {
-	kept, links := []CacheLoss{}, []chain{}
+// dropIgnored leaves out the losses at steps that the team asked to ignore.
+func dropIgnored(p *Policy, losses []CacheLoss, chains []lossChain, a *arranged) ([]CacheLoss, []lossChain) {
+	kept, links := []CacheLoss{}, []lossChain{}
 	for i := range losses {
-		if p.rulingOf(a.series[chains[i].root].step.Key).ignore == "" {
+		if p.forStep(a.series[chains[i].root].step.Key).ignore == "" {
 			kept, links = append(kept, losses[i]), append(links, chains[i])
 		}
 	}
 	return kept, links
 }
 
-// comparable picks the builds to compare with and the branch's own, oldest first.
-func comparable(build *Build, h *History, t Thresholds) (base []Build, branch []*Build, filled int) {
+// selectBuilds picks the builds to compare with and the branch's own, oldest first.
+func selectBuilds(build *Build, h *History, t Thresholds) (base []Build, branch []*Build, filled int) {
 	base = h.Base
 	if short := t.MinHistory - len(base); short > 0 && len(h.Other) > 0 {
 		fill := h.Other[:min(len(h.Other), short)]
@@ -149,8 +149,8 @@ func comparable(build *Build, h *History, t Thresholds) (base []Build, branch []
 
 func sameOrUnknown(a, b string) bool { return a == b || a == "" || b == "" }
 
-// strange says why the whole build cannot be judged, or nothing.
-func (r *Result) strange(a *arranged, t Thresholds) Note {
+// unjudgeable says why the whole build cannot be judged, or nothing.
+func (r *Result) unjudgeable(a *arranged, t Thresholds) Note {
 	switch {
 	case len(r.Steps) == 0:
 		return Note{KindNoSteps, "the build has no steps"}
@@ -164,8 +164,8 @@ func (r *Result) strange(a *arranged, t Thresholds) Note {
 	return Note{}
 }
 
-// describe tells of a step what is known without judging it.
-func describe(s *series, build *Build) StepResult {
+// newStepResult tells of a step what is known without judging it.
+func newStepResult(s *series, build *Build) StepResult {
 	step := s.step
 	r := StepResult{
 		Key: step.Key, Name: step.Name, Stage: step.Stage, Platform: step.Platform,
@@ -186,15 +186,15 @@ func describe(s *series, build *Build) StepResult {
 // The gauge is that of the machine.
 func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, loads map[int]int) {
 	t := p.Thresholds
-	attempts, trials := make([]attempt, 0, len(a.series)), make([]Trial, 0, len(a.series))
+	attempts, trials := make([]trialBuilder, 0, len(a.series)), make([]Trial, 0, len(a.series))
 	resolution := resolutionOf(a)
 	try := func(s *series, at, result int) {
-		step, rule := &r.Steps[result], p.rulingOf(s.step.Key)
+		step, rule := &r.Steps[result], p.forStep(s.step.Key)
 		if rule.ignore != "" {
 			step.Status, step.Reason = StatusUnjudged, Note{KindIgnored, "ignored: " + rule.ignore}
 			return
 		}
-		if s.unsure {
+		if s.ambiguous {
 			step.Status, step.Reason = StatusUnjudged, Note{KindEqualSteps, "of several equal steps some came or went: which of them it is cannot be told"}
 			return
 		}
@@ -209,14 +209,14 @@ func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, load
 		trial := Trial{Resolution: resolution, Foreign: foreign}
 		if level != nil {
 			trial.Accepted = level.samples
-			s.forget(a.branch, level.begin)
+			s.dropEvidence(a.branch, level.begin)
 		}
 		if rule.Thresholds != t {
 			own := rule.Thresholds
 			trial.Thresholds = &own
 			step.Notes = append(step.Notes, Note{KindOwnThresholds, fmt.Sprintf("by a rule of its own: at least %s and %.3g %%", rule.MinDelta, 100*rule.MinSlowdown)})
 		}
-		attempts, trials = append(attempts, attempt{series: s, at: at, result: result}), append(trials, trial)
+		attempts, trials = append(attempts, trialBuilder{series: s, at: at, result: result}), append(trials, trial)
 	}
 	build := a.branch[len(a.branch)-1]
 	loads = map[int]int{}
@@ -228,7 +228,7 @@ func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, load
 		}
 		load := a.loads[i]
 		if load != nil && max(load.step.Duration, durationMedian(load.newest(t.Window))) >= t.MinDelta.D() {
-			r.Steps = append(r.Steps, describe(load, build))
+			r.Steps = append(r.Steps, newStepResult(load, build))
 			loads[i] = len(r.Steps) - 1
 			try(load, i, loads[i])
 		}
@@ -237,7 +237,7 @@ func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, load
 		attempts[k].collect(&trials[k], a, t)
 	}
 	// How the machine was and what the steps' levels are do not depend on each other.
-	var tried *panel
+	var tried *batch
 	together(
 		func() {
 			g = newGauge(a, t)
@@ -245,10 +245,10 @@ func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, load
 				attempts[k].addRunners(&trials[k], g)
 			}
 		},
-		func() { tried = newPanel(trials, t) },
+		func() { tried = newBatch(trials, t) },
 		func() {
 			for k := range attempts {
-				r.Steps[attempts[k].result].recall(attempts[k].series, t)
+				r.Steps[attempts[k].result].setHistory(attempts[k].series, t)
 			}
 		},
 	)
@@ -257,13 +257,13 @@ func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, load
 		try := &attempts[k]
 		step := &r.Steps[try.result]
 		step.Basis = basisOf(&trials[k], try.series, a.branch, try.recent, t)
-		fill(step, try.series, &decisions[k], a.branch)
+		setDecision(step, try.series, &decisions[k], a.branch)
 	}
 	return g, loads
 }
 
-// An attempt is a step put to the test.
-type attempt struct {
+// An trialBuilder is a step put to the test.
+type trialBuilder struct {
 	series *series
 	at     int      // place of the step whose machine's mood counts
 	result int      // place of its result
@@ -271,7 +271,7 @@ type attempt struct {
 }
 
 // collect fills the trial in, but for the machine's part.
-func (try *attempt) collect(trial *Trial, a *arranged, t Thresholds) {
+func (try *trialBuilder) collect(trial *Trial, a *arranged, t Thresholds) {
 	s := try.series
 	for b := range s.ran {
 		if s.ran[b] {
@@ -286,7 +286,7 @@ func (try *attempt) collect(trial *Trial, a *arranged, t Thresholds) {
 }
 
 // addRunners adds the machine's part to the trial.
-func (try *attempt) addRunners(trial *Trial, g *gauge) {
+func (try *trialBuilder) addRunners(trial *Trial, g *gauge) {
 	for b, ran := range try.series.ran {
 		if ran {
 			trial.Runners = append(trial.Runners, g.forStep(&g.branch[b], try.at))
@@ -304,8 +304,8 @@ func resolutionOf(a *arranged) time.Duration {
 	return durationMedian(all)
 }
 
-// fill puts a decision into words and numbers.
-func fill(step *StepResult, s *series, d *Decision, branch []*Build) {
+// setDecision puts a decision into words and numbers.
+func setDecision(step *StepResult, s *series, d *Decision, branch []*Build) {
 	step.Status, step.Reason = d.Status, d.Reason
 	step.Usual, step.Low, step.High, step.Expected = Seconds(d.Usual), Seconds(d.Low), Seconds(d.High), Seconds(d.Expected)
 	step.P, step.Q, step.Evidence = d.P, d.Q, d.Evidence
@@ -326,8 +326,8 @@ func fill(step *StepResult, s *series, d *Decision, branch []*Build) {
 	}
 }
 
-// recall tells of the history that the step is compared with.
-func (r *StepResult) recall(s *series, t Thresholds) {
+// setHistory tells of the history that the step is compared with.
+func (r *StepResult) setHistory(s *series, t Thresholds) {
 	r.N = min(len(s.samples), t.Window)
 	r.History = make([]Point, r.N)
 	for k := range r.History {
@@ -375,23 +375,23 @@ func statusOfState(s *series) (Status, Note) {
 
 // markLosses gives the first step of each chain of cache losses its status. A cold
 // cache is told once, of the build: its steps are marked only if it lasts.
-func (r *Result) markLosses(chains []chain) {
+func (r *Result) markLosses(chains []lossChain) {
 	for i := range chains {
 		l := &r.Cache.Losses[i]
-		for _, at := range chains[i].dragged {
-			if step := &r.Steps[at]; step.Status == StatusUnjudged && !ruled(step.Reason) {
+		for _, at := range chains[i].downstream {
+			if step := &r.Steps[at]; step.Status == StatusUnjudged && !byPolicy(step.Reason) {
 				step.Reason = Note{KindLostUpstream, "ran because the cache was lost at " + l.Step}
 			}
 		}
 		step := &r.Steps[chains[i].root]
-		if step.Status != StatusSlower && step.Status != StatusSuspect && !ruled(step.Reason) && (!r.Cache.Cold || l.Lasting) {
+		if step.Status != StatusSlower && step.Status != StatusSuspect && !byPolicy(step.Reason) && (!r.Cache.Cold || l.Lasting) {
 			step.Status, step.Reason = StatusCacheLost, l.Cause
 		}
 	}
 }
 
-// ruled tells whether a step is unjudged because the team asked for it.
-func ruled(reason Note) bool {
+// byPolicy tells whether a step is unjudged because the team asked for it.
+func byPolicy(reason Note) bool {
 	return reason.Kind == KindIgnored || reason.Kind == KindAccepted
 }
 
@@ -425,7 +425,7 @@ func (r *Result) addGone(a *arranged) {
 	}
 }
 
-func (r *Result) count() {
+func (r *Result) countStatuses() {
 	for i := range r.Steps {
 		r.Counts[r.Steps[i].Status]++
 	}

@@ -258,7 +258,7 @@ func TestUnjudged(t *testing.T) {
 					t.Errorf("%s is %v, reason %q", s.Name, s.Status, s.Reason)
 				}
 			}
-			if rep := Sum([]Result{r}, []string{"regressed", "unsure"}, nil); rep.ExitCode != 0 {
+			if rep := NewReport([]Result{r}, []string{"regressed", "unsure"}, nil); rep.ExitCode != 0 {
 				t.Errorf("exit %d", rep.ExitCode)
 			}
 		})
@@ -438,7 +438,7 @@ func TestSum(t *testing.T) {
 		{"faster never fails", []Result{result(Pass, StatusFaster)}, []string{"regressed", "unsure", "cache-lost", "over-budget"}, Pass, 0},
 	}
 	for _, tt := range tests {
-		if got := Sum(tt.results, tt.failOn, nil); got.Verdict != tt.verdict || got.ExitCode != tt.exit {
+		if got := NewReport(tt.results, tt.failOn, nil); got.Verdict != tt.verdict || got.ExitCode != tt.exit {
 			t.Errorf("%s: %v, exit %d; want %v, %d", tt.name, got.Verdict, got.ExitCode, tt.verdict, tt.exit)
 		}
 	}

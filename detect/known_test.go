@@ -123,7 +123,7 @@ func TestKnownRunner(t *testing.T) {
 	if f := r.RunnerFactor; !f.Unusual() || f.Value < 1.9 || f.Value > 2.1 || f.Steps != 30 {
 		t.Errorf("all ×2: factor %+v", f)
 	}
-	if rep := Sum([]Result{r}, []string{"regressed", "unsure"}, nil); rep.ExitCode != 0 {
+	if rep := NewReport([]Result{r}, []string{"regressed", "unsure"}, nil); rep.ExitCode != 0 {
 		t.Errorf("all ×2: exit code %d", rep.ExitCode)
 	}
 	for _, at := range []int{0, 12, 29} {

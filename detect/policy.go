@@ -36,17 +36,17 @@ type Acceptance struct {
 	From  string // where it stands, for people
 }
 
-// A ruling is what holds for one step.
-type ruling struct {
+// A stepPolicy is what holds for one step.
+type stepPolicy struct {
 	Thresholds
 	max    Seconds
 	ignore string
 	accept *Acceptance
 }
 
-// rulingOf gathers what the policy says of a step.
-func (p *Policy) rulingOf(key string) ruling {
-	r := ruling{Thresholds: p.Thresholds}
+// forStep gathers what the policy says of a step.
+func (p *Policy) forStep(key string) stepPolicy {
+	r := stepPolicy{Thresholds: p.Thresholds}
 	for i := range p.Rules {
 		rule := &p.Rules[i]
 		if !rule.Step.Match(key) {
@@ -73,9 +73,9 @@ func (p *Policy) rulingOf(key string) ruling {
 	return r
 }
 
-// idle lists the entries of the policy that match no step of the build or its
+// unmatched lists the entries of the policy that match no step of the build or its
 // baseline: a step was renamed, or the glob is wrong.
-func (p *Policy) idle(a *arranged) (notes []Note) {
+func (p *Policy) unmatched(a *arranged) (notes []Note) {
 	if len(p.Rules)+len(p.Accept) == 0 {
 		return nil
 	}
@@ -170,7 +170,7 @@ func (r *Result) enforceBudgets(p *Policy, loads map[int]int) (broken bool) {
 		if _, loaded := loads[i]; loaded {
 			continue
 		}
-		limit := p.rulingOf(s.Key).max
+		limit := p.forStep(s.Key).max
 		if limit == 0 || s.State != Executed && s.State != Cached || s.Current <= limit {
 			continue
 		}

@@ -59,7 +59,7 @@ func TestRules(t *testing.T) {
 	})
 	t.Run("a budget of the whole build", func(t *testing.T) {
 		r := judged(t, h, 1, Policy{Max: Seconds(seconds(60))})
-		if r.Verdict != Regressed || r.OverBudget == "" || Sum([]Result{r}, []string{"over-budget"}, nil).ExitCode != 1 {
+		if r.Verdict != Regressed || r.OverBudget == "" || NewReport([]Result{r}, []string{"over-budget"}, nil).ExitCode != 1 {
 			t.Errorf("%v, %q", r.Verdict, r.OverBudget)
 		}
 		if r := judged(t, h, 1, Policy{Max: Seconds(seconds(600))}); r.Verdict != Pass || r.OverBudget != "" {

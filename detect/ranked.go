@@ -7,6 +7,11 @@ import (
 	"time"
 )
 
+// A history is asked the same things again and again: its order statistics, its ranks in
+// order of time, its newest part and the rest, each of these sorted. It is therefore sorted
+// once, as durations; logarithms, ranks and sorted parts follow from that order in linear
+// time. Buffers are pooled, as a build has thousands of steps.
+
 // A ranked is a list of logarithms, newest first, and the same in ascending order, which
 // may be kept: all else, newest too, is room that is used again once it is released.
 type ranked struct {

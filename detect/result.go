@@ -216,9 +216,9 @@ const (
 
 var verdictNames = []string{"unjudged", "pass", "unsure", "regressed"}
 
-func (v Verdict) String() string                { return nameOf(verdictNames, int(v)) }
+func (v Verdict) String() string                { return enumText(verdictNames, int(v)) }
 func (v Verdict) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
-func (v *Verdict) UnmarshalText(b []byte) error { return parseName(verdictNames, b, "verdict", v) }
+func (v *Verdict) UnmarshalText(b []byte) error { return parseEnum(verdictNames, b, "verdict", v) }
 
 // A Status is the judgement on a step. The zero value is StatusUnjudged.
 type Status int
@@ -238,9 +238,9 @@ const (
 
 var statusNames = []string{"unjudged", "same", "faster", "cached", "new", "gone", "cache-lost", "suspect", "over-budget", "slower"}
 
-func (s Status) String() string                { return nameOf(statusNames, int(s)) }
+func (s Status) String() string                { return enumText(statusNames, int(s)) }
 func (s Status) MarshalText() ([]byte, error)  { return []byte(s.String()), nil }
-func (s *Status) UnmarshalText(b []byte) error { return parseName(statusNames, b, "status", s) }
+func (s *Status) UnmarshalText(b []byte) error { return parseEnum(statusNames, b, "status", s) }
 
 // Thresholds say how much of what counts as a finding. Zero Thresholds stand for
 // DefaultThresholds; in others, a Window, MinHistory or FDR out of its range is brought

@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// A slow machine slows all steps down by about one factor. Up to 32 of the longest steps
+// each tell of it: the logarithm of their time over what is usual for them. The factor is
+// their weighted median, shrunk towards 1 by how much machines differ in the baseline (a
+// normal prior), and its standard error follows from how far they disagree. A step is never
+// judged by a factor that it had a part in: it is left out, and the rest asked again.
+
 // minRunnerSteps is how many steps it takes to tell the machine's mood from
 // theirs.
 const minRunnerSteps = 5

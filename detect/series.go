@@ -6,21 +6,27 @@ import (
 	"time"
 )
 
+// Builds become numbers here. Each step of the build under judgement is one series: its
+// samples, which are its durations where the history executed it, and its values in the
+// builds of the branch, which are the evidence. A cached step is no sample of its
+// instruction, but the time it takes to load its layer is a series of its own. Steps that
+// run rarely take samples of sparse builds, from before the baseline.
+
 // A series is one step through history and evidence: what judgement is made of.
 type series struct {
 	step   *Step  // in the build under judgement
 	edited string // the key under which history knows the step, if it was edited since
 
 	// samples are what it took where it was executed in the history, newest first;
-	// ages are the places of these builds in builds, which all series share.
+	// ages are the indices of these builds in builds, which all series share.
 	samples []time.Duration
 	ages    []int32
 	builds  []*Build
 
-	reached int  // baseline builds that reached the step
-	cached  int  // … and found it in the cache
-	unsure  bool // it could be another of several equal steps as well
-	unseen  bool // it was in the cache whenever it was reached, and no trace showed it
+	reached   int  // baseline builds that reached the step
+	cached    int  // … and found it in the cache
+	ambiguous bool // it could be another of several equal steps as well
+	unseen    bool // it was in the cache whenever it was reached, and no trace showed it
 
 	// values of the step in the branch's builds, this one last; ran[i] tells
 	// whether it ran in build i.
@@ -39,10 +45,10 @@ func (s *series) build(k int) *Build { return s.builds[s.ages[k]] }
 // An arranged is a build and all that it is judged against, laid onto tracks.
 type arranged struct {
 	base   []Build
-	rare   []Build  // older ones, of which only some executions are left
+	sparse []Build  // older ones, of which only some executions are left
 	branch []*Build // evidence, oldest first; the last is the build under judgement
 	series []series // of the steps of that build, in their order
-	// loads holds a series for each of its cached steps, by their place: the time
+	// loads holds a series for each of its cached steps, by their index: the time
 	// that it takes to load a layer is a step of its own, no sample of the
 	// instruction.
 	loads map[int]*series
@@ -51,25 +57,25 @@ type arranged struct {
 }
 
 // arrange follows each step of the last of branch back through the others.
-func arrange(base, rare []Build, branch []*Build) *arranged {
-	a := &arranged{base: base, rare: rare, branch: branch, loads: map[int]*series{}}
-	alignment := align(base, rare)
+func arrange(base, sparse []Build, branch []*Build) *arranged {
+	a := &arranged{base: base, sparse: sparse, branch: branch, loads: map[int]*series{}}
+	alignment := align(base, sparse)
 	build := branch[len(branch)-1]
 	a.series = make([]series, len(build.Steps))
-	builds := make([]*Build, 0, len(base)+len(rare))
+	builds := make([]*Build, 0, len(base)+len(sparse))
 	for i := range base {
 		builds = append(builds, &base[i])
 	}
-	for i := range rare {
-		builds = append(builds, &rare[i])
+	for i := range sparse {
+		builds = append(builds, &sparse[i])
 	}
 
-	// at[t] is the place of the series that track t belongs to.
+	// at[t] is the index of the series that track t belongs to.
 	at := map[*track]int{}
-	placed, unsure := alignment.place(build)
-	for i, t := range placed {
+	tracks, ambiguous := alignment.tracksOf(build)
+	for i, t := range tracks {
 		s := &a.series[i]
-		s.unsure = unsure[i]
+		s.ambiguous = ambiguous[i]
 		s.step, s.builds = &build.Steps[i], builds
 		if s.step.State == Cached {
 			a.loads[i] = &series{step: loadOf(s.step), builds: builds}
@@ -83,7 +89,7 @@ func arrange(base, rare []Build, branch []*Build) *arranged {
 		at[t] = i
 	}
 	// What steps were before they were edited, where no other step is it.
-	for i, t := range placed {
+	for i, t := range tracks {
 		for t = t.older; t != nil; t = t.older {
 			if _, taken := at[t]; !taken {
 				at[t] = i
@@ -91,7 +97,7 @@ func arrange(base, rare []Build, branch []*Build) *arranged {
 		}
 	}
 	a.readBaseline(alignment, at)
-	a.readRare(alignment, at)
+	a.readSparse(alignment, at)
 	a.readEvidence(alignment, at)
 	a.countUnseen()
 	return a
@@ -107,26 +113,26 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 	samples, ages := make([]time.Duration, n*len(a.series)), make([]int32, n*len(a.series))
 	for b := range a.base {
 		build, shape := &a.base[b], alignment.base[b]
-		for i, place := range shape.placesIn(at) {
+		for i, index := range shape.indicesIn(at) {
 			step := &build.Steps[i]
-			if place < 0 {
+			if index < 0 {
 				if !build.Partial && !wholeSeen {
 					a.gone = append(a.gone, step)
 				}
 				continue
 			}
-			if seen[place] == b+1 || shape.unsure[i] {
+			if seen[index] == b+1 || shape.ambiguous[i] {
 				continue
 			}
-			seen[place] = b + 1
+			seen[index] = b + 1
 			switch step.State {
 			case Executed:
-				room := n*place + used[place]
+				room := n*index + used[index]
 				samples[room], ages[room] = step.Duration, int32(b)
-				used[place]++
+				used[index]++
 			case Cached:
-				a.series[place].cached++
-				if load := a.loads[place]; load != nil {
+				a.series[index].cached++
+				if load := a.loads[index]; load != nil {
 					load.reached++
 					load.sample(b, step.Duration)
 				}
@@ -134,7 +140,7 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 		}
 		wholeSeen = wholeSeen || !build.Partial
 		if build.Partial {
-			a.readUnseen(build, func(place int) bool { return seen[place] == b+1 })
+			a.readUnseen(build, func(index int) bool { return seen[index] == b+1 })
 		}
 	}
 	for i := range a.series {
@@ -144,16 +150,16 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 	}
 }
 
-// readRare collects the samples of steps that the baseline holds too few of. What
+// readSparse collects the samples of steps that the baseline holds too few of. What
 // is left of these builds does not tell how often a step was cached.
-func (a *arranged) readRare(alignment *alignment, at map[*track]int) {
+func (a *arranged) readSparse(alignment *alignment, at map[*track]int) {
 	seen := make([]int, len(a.series))
-	for b := range a.rare {
-		build, shape := &a.rare[b], alignment.rare[b]
-		for i, place := range shape.placesIn(at) {
-			if place >= 0 && seen[place] != b+1 && !shape.unsure[i] && build.Steps[i].State == Executed {
-				seen[place] = b + 1
-				a.series[place].sample(len(a.base)+b, build.Steps[i].Duration)
+	for b := range a.sparse {
+		build, shape := &a.sparse[b], alignment.sparse[b]
+		for i, index := range shape.indicesIn(at) {
+			if index >= 0 && seen[index] != b+1 && !shape.ambiguous[i] && build.Steps[i].State == Executed {
+				seen[index] = b + 1
+				a.series[index].sample(len(a.base)+b, build.Steps[i].Duration)
 			}
 		}
 	}
@@ -161,7 +167,7 @@ func (a *arranged) readRare(alignment *alignment, at map[*track]int) {
 
 // readUnseen counts the cache hits that a trace does not show: a step below one
 // that the build reached in the same stage, as long as before, was in the cache.
-func (a *arranged) readUnseen(build *Build, seen func(place int) bool) {
+func (a *arranged) readUnseen(build *Build, seen func(index int) bool) {
 	type stage struct {
 		platform, name string
 		count          int
@@ -192,23 +198,23 @@ func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 		}
 	}
 	for b, build := range a.branch {
-		var placed placement
-		var unsure map[int]bool
+		var tracks []*track
+		var ambiguous map[int]bool
 		if b < last {
-			placed, unsure = alignment.place(build)
+			tracks, ambiguous = alignment.tracksOf(build)
 		}
 		inBase := a.inBase(build)
 		for i := range build.Steps {
-			place := i
+			index := i
 			if b < last {
 				var ok bool
-				if place, ok = placeOf(placed[i], at); !ok || unsure[i] {
+				if index, ok = seriesIndex(tracks[i], at); !ok || ambiguous[i] {
 					continue
 				}
 			}
-			s := &a.series[place]
+			s := &a.series[index]
 			if build.Steps[i].State == Cached {
-				s = a.loads[place]
+				s = a.loads[index]
 			}
 			// What the baseline does not count as a run of this step is no evidence either.
 			if s != nil && inBase && !s.sampled(build) {
@@ -221,12 +227,12 @@ func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 	}
 }
 
-// placeOf returns the place of the series that the track, or what it was before,
+// seriesIndex returns the index of the series that the track, or what it was before,
 // belongs to.
-func placeOf(t *track, at map[*track]int) (int, bool) {
+func seriesIndex(t *track, at map[*track]int) (int, bool) {
 	for ; t != nil; t = t.older {
-		if place, ok := at[t]; ok {
-			return place, true
+		if index, ok := at[t]; ok {
+			return index, true
 		}
 	}
 	return 0, false
@@ -262,9 +268,9 @@ func (s *series) sampled(b *Build) bool {
 	return false
 }
 
-// forget leaves out the values of the branch's builds that began before an instant,
+// dropEvidence leaves out the values of the branch's builds that began before an instant,
 // but for the one under judgement: they are no evidence, and do not tell of the machine.
-func (s *series) forget(branch []*Build, before time.Time) {
+func (s *series) dropEvidence(branch []*Build, before time.Time) {
 	for b, build := range branch[:len(branch)-1] {
 		if build.Start.Before(before) {
 			s.values[b], s.ran[b] = 0, false

@@ -1,15 +1,19 @@
 package detect
 
+// Most builds of a history consist of the same steps in the same order. Builds that do
+// share one shape, and what follows from their steps alone (stages, tracks, series) is
+// worked out once a shape, not once a build.
+
 // A shape is the steps that a build has and how they stand: most builds of a
 // history have that of the one before, and their steps are on the same tracks.
 type shape struct {
-	build  *Build           // the first one seen of it
-	equals bool             // steps share a key: what tells them apart counts as well
-	stages map[string][]int // see stagesOf
-	tracks placement
-	oldest int          // age of the oldest build that has it
-	unsure map[int]bool // see alignment.identify
-	places []int        // see placesIn
+	build     *Build           // the first one seen of it
+	equals    bool             // steps share a key: what tells them apart counts as well
+	stages    map[string][]int // see stagesOf
+	tracks    []*track
+	oldest    int          // age of the oldest build that has it
+	ambiguous map[int]bool // see alignment.identify
+	indices   []int        // see indicesIn
 }
 
 // shapeOf returns the shape that the build has, which may be a new one.
@@ -54,17 +58,17 @@ func alike(a, b *Build, strictly bool) bool {
 	return true
 }
 
-// placesIn returns for each step the place that its track has, -1 for none.
-func (s *shape) placesIn(at map[*track]int) []int {
-	if s.places == nil {
-		s.places = make([]int, len(s.tracks))
+// indicesIn returns for each step the index that its track has, -1 for none.
+func (s *shape) indicesIn(at map[*track]int) []int {
+	if s.indices == nil {
+		s.indices = make([]int, len(s.tracks))
 		for i, t := range s.tracks {
-			if place, ok := at[t]; ok {
-				s.places[i] = place
+			if index, ok := at[t]; ok {
+				s.indices[i] = index
 			} else {
-				s.places[i] = -1
+				s.indices[i] = -1
 			}
 		}
 	}
-	return s.places
+	return s.indices
 }

@@ -5,6 +5,12 @@ import (
 	"slices"
 )
 
+// A step's level may change for good: what was normal before is no longer. The newest such
+// change is searched for by the largest Wilcoxon rank sum over all splits of the history.
+// It is believed if the two sides hardly overlap and the newer one is as hard to explain by
+// the older one as a slowdown is (a Bayes factor of 1,000). What lies before it is then
+// moved to the new level, so that the spread learnt there is not lost.
+
 // A shift is a lasting change of a step's level within its history.
 type shift struct {
 	since int     // samples since, the newest; 0 if the level never changed
@@ -19,8 +25,8 @@ const (
 	// usual would look like a slowdown.
 	minFasterLevel = 8
 	minOlder       = 8
-	// shiftEvidence is what a shift must reach: odds of 1,000 to 1, as the place of
-	// the change was sought.
+	// shiftEvidence is what a shift must reach, as a power of ten: odds of 1,000 to 1
+	// rather than fewer, as the best of many splits was picked.
 	shiftEvidence = 3.0
 	// leastScore is the standard score of the rank sum below which a shift cannot
 	// reach that.
@@ -30,13 +36,12 @@ const (
 	shiftShare = 0.85
 )
 
-// LeastWindow is the shortest history in which a lasting change can be told: in a
-// shorter one a slowdown would become usual in silence.
-const LeastWindow = minLevel + minOlder
+// MinWindow is the shortest Thresholds.Window in which a lasting change of level can be
+// found: in a shorter one a slowdown would silently become what is usual.
+const MinWindow = minLevel + minOlder
 
-// findShift looks for the newest lasting change of level in logarithms. The place of
-// the largest rank sum (Wilcoxon) is where it may be; what is since then must be as
-// hard to explain by what was before as a slowdown of a branch is.
+// findShift returns the newest lasting change of level in a history of logarithms, the
+// zero shift if there is none. It looks again in what is since the one that it found.
 func findShift(r *ranked, t Thresholds, contamination, grain float64) shift {
 	n := len(r.newest)
 	at, score := r.largestSum()
@@ -54,7 +59,7 @@ func findShift(r *ranked, t Thresholds, contamination, grain float64) shift {
 	since, before := r.split(at)
 	by := median(since) - median(before)
 	direction := math.Copysign(1, by)
-	if math.Abs(by) < math.Log1p(t.MinSlowdown)/2 || !apart(since, before, direction) {
+	if math.Abs(by) < math.Log1p(t.MinSlowdown)/2 || !separated(since, before, direction) {
 		return shift{}
 	}
 	var values []observation
@@ -86,8 +91,9 @@ func shiftAt(r *ranked, since int) shift {
 	return shift{since: since, by: median(after) - median(before)}
 }
 
-// apart tells whether hardly any sample lies beyond the middle between both levels.
-func apart(since, before []float64, direction float64) bool {
+// separated tells whether hardly any sample lies on the wrong side of the middle between
+// both levels.
+func separated(since, before []float64, direction float64) bool {
 	middle := (median(since) + median(before)) / 2
 	within := func(values []float64, direction float64) bool {
 		n := 0

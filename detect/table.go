@@ -5,6 +5,11 @@ import (
 	"sync"
 )
 
+// The evidence for a slowdown integrates the predictive density over all shifts, at many
+// values, for many steps. The density is therefore tabulated once, on a grid of a third of
+// a kernel's width, and read by linear interpolation; the integral over shifts follows along
+// the grid by a recursion. Beyond all kernels both are the contamination's, in closed form.
+
 const (
 	// perKernel is how many places of a table a kernel's width is divided into.
 	perKernel = 3

@@ -70,9 +70,9 @@ func slowRunners(g *gauge) int {
 	return n
 }
 
-// Sum makes the report on several results. failOn holds the verdicts, statuses
+// NewReport makes the report on several results. failOn holds the verdicts, statuses
 // and "never" for which the exit code is 1.
-func Sum(results []Result, failOn []string, notes []Note) Report {
+func NewReport(results []Result, failOn []string, notes []Note) Report {
 	rep := Report{SchemaVersion: SchemaVersion, FailOn: append([]string{}, failOn...), Results: results, Notes: append([]Note{}, notes...)}
 	for i := range results {
 		r := &results[i]

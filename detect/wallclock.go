@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// account explains why the build took as much longer (or shorter) than usual as it
+// accountFor explains why the build took as much longer (or shorter) than usual as it
 // did. It walks the critical path, on which steps are Critical by now: each
 // contributes what it took above what was expected, first the runner's part of it,
 // then its own. Differences that are worth no mention, and what the path does not
 // explain, are parts too, so that all of them sum to the whole exactly. It also sets
 // what each step cost the build: by being slower than when it runs, not by having run.
-func account(build *Build, a *arranged, g *graph, steps []StepResult, loads map[int]int, chains []chain, runner *mood, t Thresholds) WallClock {
+func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads map[int]int, chains []lossChain, runner *mood, t Thresholds) WallClock {
 	lostAt := map[int]string{} // place of a step to the first of its chain
 	for _, c := range chains {
-		for _, at := range append(c.dragged, c.root) {
+		for _, at := range append(c.downstream, c.root) {
 			lostAt[at] = a.series[c.root].step.Key
 		}
 	}
@@ -68,11 +68,11 @@ func account(build *Build, a *arranged, g *graph, steps []StepResult, loads map[
 		// How the steps ran side by side is unknown: what they add up to says nothing.
 		clear(parts)
 	}
-	return sum(build, a.base, parts)
+	return sumParts(build, a.base, parts)
 }
 
-// sum makes the account of its parts, with what they leave unexplained.
-func sum(build *Build, base []Build, parts map[WallClockPart]time.Duration) WallClock {
+// sumParts makes the account of its parts, with what they leave unexplained.
+func sumParts(build *Build, base []Build, parts map[WallClockPart]time.Duration) WallClock {
 	var usual []time.Duration
 	for b := range base {
 		if base[b].Duration > 0 {

@@ -15,7 +15,7 @@ func facts(r *detect.Result, n *names) []line {
 		lines = append(lines, runner(r.RunnerFactor))
 	}
 	if r.Cache.Cached+r.Cache.Executed > 0 {
-		lines = append(lines, say(fmt.Sprintf("Cache: %s cached, %d ran.", Count(r.Cache.Cached, "step"), r.Cache.Executed)))
+		lines = append(lines, lineOf(fmt.Sprintf("Cache: %s cached, %d ran.", Count(r.Cache.Cached, "step"), r.Cache.Executed)))
 	}
 	return lines
 }
@@ -23,15 +23,15 @@ func facts(r *detect.Result, n *names) []line {
 // wallClock is "Wall clock: 142 s, usually 80 s: +62 s = cache loss 50 + `X` 15
 // + runner −5 + rest 2."
 func wallClock(r *detect.Result, n *names) line {
-	l := say("Wall clock: ", r.Build.Duration.String())
+	l := lineOf("Wall clock: ", r.Build.Duration.String())
 	if r.Build.Outcome != detect.OK || r.WallClock.Usual <= 0 {
-		return say(l, ".")
+		return lineOf(l, ".")
 	}
-	l = say(l, ", usually ", r.WallClock.Usual.String())
+	l = lineOf(l, ", usually ", r.WallClock.Usual.String())
 	if account := account(&r.WallClock, n); account != nil {
-		l = say(l, ": ", account)
+		l = lineOf(l, ": ", account)
 	}
-	return say(l, ".")
+	return lineOf(l, ".")
 }
 
 // account is the sum of the parts, rounded to one unit so that it can be added
@@ -63,18 +63,18 @@ func account(w *detect.WallClock, n *names) line {
 		case p.Cause == detect.CauseOther || len(terms) >= maxTerms:
 			other += units
 		default:
-			terms = append(terms, say(causeOf(&p, n), " ", unit.write(units)))
+			terms = append(terms, lineOf(causeOf(&p, n), " ", unit.write(units)))
 		}
 		left -= units
 	}
 	if cacheTerm >= 0 {
-		terms[cacheTerm] = say("cache loss ", unit.write(lost))
+		terms[cacheTerm] = lineOf("cache loss ", unit.write(lost))
 	}
 	if other != 0 {
-		terms = append(terms, say("other steps ", unit.write(other)))
+		terms = append(terms, lineOf("other steps ", unit.write(other)))
 	}
 	if left != 0 {
-		terms = append(terms, say("rest ", unit.write(left)))
+		terms = append(terms, lineOf("rest ", unit.write(left)))
 	}
 	if len(terms) == 0 {
 		return nil
@@ -83,7 +83,7 @@ func account(w *detect.WallClock, n *names) line {
 	if delta >= 0 {
 		total = "+" + total
 	}
-	return say(total, " = ", joined(terms, " + "))
+	return lineOf(total, " = ", joined(terms, " + "))
 }
 
 // maxTerms is how many causes are told one by one.
@@ -98,7 +98,7 @@ func sign(d time.Duration) int {
 
 func causeOf(p *detect.WallClockPart, n *names) line {
 	if p.Cause == detect.CauseStep {
-		return say(code(n.ofKey(p.Step)))
+		return lineOf(code(n.ofKey(p.Step)))
 	}
 	return prose(string(p.Cause))
 }
@@ -139,13 +139,13 @@ func (u unit) write(n time.Duration) string {
 // runner is the line that is always there, however usual the runner was.
 func runner(f *detect.RunnerFactor) line {
 	if f == nil || number(f.Value) == "" {
-		return say("Runner: too few steps to tell its speed.")
+		return lineOf("Runner: too few steps to tell its speed.")
 	}
-	l := say("Runner: ", runnerSpeed(f))
+	l := lineOf("Runner: ", runnerSpeed(f))
 	if number(f.UsualLow) != "" && number(f.UsualHigh) != "" {
-		l = say(l, ", normal is ", signed(f.UsualLow), " to ", signed(f.UsualHigh), " %")
+		l = lineOf(l, ", normal is ", signed(f.UsualLow), " to ", signed(f.UsualHigh), " %")
 	}
-	return say(l, " (from ", Count(f.Steps, "step"), ").")
+	return lineOf(l, " (from ", Count(f.Steps, "step"), ").")
 }
 
 // unusualRunner is the notice on a runner that explains much of what is seen.
@@ -153,7 +153,7 @@ func unusualRunner(f *detect.RunnerFactor) line {
 	if !f.Unusual() || number(f.Value) == "" {
 		return nil
 	}
-	return say("This runner was ", runnerSpeed(f), "; times were judged with that taken out.")
+	return lineOf("This runner was ", runnerSpeed(f), "; times were judged with that taken out.")
 }
 
 // runnerSpeed is "2.1× slower than usual", or "4 % slower than usual".

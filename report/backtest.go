@@ -45,7 +45,7 @@ func BacktestJSON(w io.Writer, b *backtest.Report) error {
 // rules of Text.
 func BacktestText(w io.Writer, b *backtest.Report, o TextOptions) error {
 	out := bufio.NewWriter(w)
-	t := &textWriter{out: out, TextOptions: o.settled(), rows: maxRows}
+	t := &textWriter{out: out, TextOptions: o.withDefaults(), rows: maxRows}
 	for i := range b.Results {
 		if i > 0 {
 			out.WriteString("\n")
@@ -61,9 +61,9 @@ func BacktestText(w io.Writer, b *backtest.Report, o TextOptions) error {
 }
 
 func (t *textWriter) backtest(r *backtest.Result, failOn []string) {
-	t.styled(bold, say(code(r.Pipeline), fmt.Sprintf(": %s replayed, %s to %s", Count(r.Builds, "build"), day(r.First), day(r.Last))))
+	t.styled(bold, lineOf(code(r.Pipeline), fmt.Sprintf(": %s replayed, %s to %s", Count(r.Builds, "build"), day(r.First), day(r.Last))))
 	if r.Judged > 0 {
-		t.line(say(fmt.Sprintf("Judged %s: %d regressed (%s), %d unsure (%s).", Count(r.Judged, "build"),
+		t.line(lineOf(fmt.Sprintf("Judged %s: %d regressed (%s), %d unsure (%s).", Count(r.Judged, "build"),
 			r.Verdicts[detect.Regressed], share(r.RegressedShare), r.Verdicts[detect.Unsure], share(r.UnsureShare))))
 	}
 	if not := r.Builds - r.Judged; not > 0 {
@@ -71,10 +71,10 @@ func (t *textWriter) backtest(r *backtest.Result, failOn []string) {
 		for _, reason := range r.Reasons {
 			reasons = append(reasons, fmt.Sprintf("%d %s", reason.Builds, reason.Reason))
 		}
-		t.line(say(fmt.Sprintf("Not judged: %s (", Count(not, "build")), prose(strings.Join(reasons, "; ")), ")."))
+		t.line(lineOf(fmt.Sprintf("Not judged: %s (", Count(not, "build")), prose(strings.Join(reasons, "; ")), ")."))
 	}
 	if r.Checks > 0 {
-		t.line(say(fmt.Sprintf("Of %s, called slower %s, suspect %s, faster %s.", Count(r.Checks, "step-check"),
+		t.line(lineOf(fmt.Sprintf("Of %s, called slower %s, suspect %s, faster %s.", Count(r.Checks, "step-check"),
 			calls(r.Calls.Slower, r.Rates.Slower), calls(r.Calls.Suspect, r.Rates.Suspect), calls(r.Calls.Faster, r.Rates.Faster))))
 	}
 	t.stopped(r, failOn)
@@ -87,45 +87,45 @@ func (t *textWriter) stopped(r *backtest.Result, failOn []string) {
 	t.out.WriteString("\n")
 	on := strings.Join(failOn, ", ")
 	if len(r.Stopped) == 0 {
-		t.line(say(fmt.Sprintf("No build would have been stopped (--fail-on %s).", on)))
+		t.line(lineOf(fmt.Sprintf("No build would have been stopped (--fail-on %s).", on)))
 		return
 	}
-	t.line(say(fmt.Sprintf("%s would have been stopped (--fail-on %s):", Count(len(r.Stopped), "build"), on)))
+	t.line(lineOf(fmt.Sprintf("%s would have been stopped (--fail-on %s):", Count(len(r.Stopped), "build"), on)))
 	for i := len(r.Stopped) - 1; i >= max(0, len(r.Stopped)-maxStopped); i-- {
 		t.bullet(stoppedLine(&r.Stopped[i]))
 	}
 	if more := len(r.Stopped) - maxStopped; more > 0 {
-		t.line(say(fmt.Sprintf("… and %s before these; --format json lists all.", Count(more, "build"))))
+		t.line(lineOf(fmt.Sprintf("… and %s before these; --format json lists all.", Count(more, "build"))))
 	}
 }
 
 func stoppedLine(b *backtest.StoppedBuild) line {
-	l := say(b.Start.UTC().Format("2006-01-02 15:04"), " ")
+	l := lineOf(b.Start.UTC().Format("2006-01-02 15:04"), " ")
 	if b.Revision != "" {
-		l = say(l, code(shortRevision(b.Revision)), " ")
+		l = lineOf(l, code(shortRevision(b.Revision)), " ")
 	}
 	switch {
 	case b.PullRequest != "":
-		l = say(l, "of pull request ", code(b.PullRequest), " ")
+		l = lineOf(l, "of pull request ", code(b.PullRequest), " ")
 	case b.Branch != "":
-		l = say(l, "on ", code(b.Branch), " ")
+		l = lineOf(l, "on ", code(b.Branch), " ")
 	}
-	l = say(l, "(", code(b.ID), "): ")
+	l = lineOf(l, "(", code(b.ID), "): ")
 	var why []line
 	if b.OverBudget != "" {
 		why = append(why, prose(b.OverBudget))
 	}
 	for _, s := range b.Steps {
-		one := say(code(s.Name), " ", s.Status.String())
+		one := lineOf(code(s.Name), " ", s.Status.String())
 		if s.Ratio > 0 {
-			one = say(one, fmt.Sprintf(" %s (%s, usually %s)", ratio(s.Ratio), s.Current, s.Usual))
+			one = lineOf(one, fmt.Sprintf(" %s (%s, usually %s)", ratio(s.Ratio), s.Current, s.Usual))
 		}
 		why = append(why, one)
 	}
 	if len(why) == 0 {
-		why = append(why, say(b.Verdict.String()))
+		why = append(why, lineOf(b.Verdict.String()))
 	}
-	return say(l, joined(why, "; "))
+	return lineOf(l, joined(why, "; "))
 }
 
 // couldShow lists from which slowdown on each step would have been called.
@@ -151,9 +151,9 @@ func (t *textWriter) couldShow(r *backtest.Result) {
 	t.out.WriteString("\n")
 	t.grid(rows)
 	if left := len(r.Steps) - len(shown); left > 0 {
-		t.line(say("… and ", Count(left, "more step"), "; --format json lists all."))
+		t.line(lineOf("… and ", Count(left, "more step"), "; --format json lists all."))
 	}
-	t.line(say("In one build, in three: the slowdown that would have been called in four of five cases (median over the builds)."))
+	t.line(lineOf("In one build, in three: the slowdown that would have been called in four of five cases (median over the builds)."))
 }
 
 // grid writes rows whose first column is as wide as the others let it be, and whose
@@ -199,21 +199,21 @@ func (t *textWriter) injection(j *backtest.Injection) {
 	}
 	t.out.WriteString("\n")
 	if j.Cases == 0 {
-		t.line(say(fmt.Sprintf("No step was long enough, and judged, to be slowed down ×%.3g.", j.Factor)))
+		t.line(lineOf(fmt.Sprintf("No step was long enough, and judged, to be slowed down ×%.3g.", j.Factor)))
 		return
 	}
 	drawn := "each step of each build of the base branch that was judged and is long enough, in turn"
 	if j.Seed != 0 {
 		drawn = fmt.Sprintf("drawn of %d with seed %d: steps of builds of the base branch that were judged and are long enough", j.Possible, j.Seed)
 	}
-	t.line(say(fmt.Sprintf("Slowed down ×%.3g in %s (%s), the step was called:", j.Factor, Count(j.Cases, "case"), drawn)))
+	t.line(lineOf(fmt.Sprintf("Slowed down ×%.3g in %s (%s), the step was called:", j.Factor, Count(j.Cases, "case"), drawn)))
 	for _, l := range j.Looks {
 		if l.Cases == 0 {
 			continue
 		}
 		nth := []string{"first", "second", "third"}[l.Builds-1]
 		of := func(n int) string { return share(float64(n) / float64(l.Cases)) }
-		t.bullet(say(fmt.Sprintf("at the %s build of a branch: slower in %s, suspect in %s; the build regressed in %s (%s)",
+		t.bullet(lineOf(fmt.Sprintf("at the %s build of a branch: slower in %s, suspect in %s; the build regressed in %s (%s)",
 			nth, of(l.Slower), of(l.Suspect), of(l.Regressed), Count(l.Cases, "case"))))
 	}
 }

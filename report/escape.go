@@ -159,28 +159,28 @@ var (
 	linked = regexp.MustCompile(`(?i)[@#:$]|www|[a-z]-|[0-9a-f]{6}`)
 )
 
-// words writes clean prose as Markdown that reads as it stands.
-func words(text string) string {
+// escapeMarkdown writes clean prose as Markdown that reads as it stands.
+func escapeMarkdown(text string) string {
 	var b strings.Builder
 	for text != "" {
 		at := linked.FindStringIndex(text)
 		if at == nil {
 			break
 		}
-		b.WriteString(escaped(text[:at[1]]))
+		b.WriteString(escapeMarks(text[:at[1]]))
 		found, rest := text[at[0]:at[1]], text[at[1]:]
 		text = rest
-		if rest == "" || alive(found, rest[0]) {
+		if rest == "" || becomesLink(found, rest[0]) {
 			b.WriteString("&#8203;")
 		}
 	}
-	b.WriteString(escaped(text))
+	b.WriteString(escapeMarks(text))
 	return b.String()
 }
 
-// alive tells whether found, followed by next, is the start of a link: "@user",
+// becomesLink tells whether found, followed by next, is the start of a link: "@user",
 // "#12", "https://", ":smile:", "$x$", "www.", "GH-12", a commit.
-func alive(found string, next byte) bool {
+func becomesLink(found string, next byte) bool {
 	letter := next == '_' || next >= 0x80 || '0' <= next && next <= '9' || 'a' <= next|0x20 && next|0x20 <= 'z'
 	switch {
 	case found == "@" || found == "#" || found == "$":
@@ -195,7 +195,7 @@ func alive(found string, next byte) bool {
 	return letter
 }
 
-func escaped(text string) string {
+func escapeMarks(text string) string {
 	return markup.ReplaceAllStringFunc(text, func(c string) string {
 		switch c {
 		case "<":

@@ -23,18 +23,18 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 	for i := range r.Steps {
 		switch s := &r.Steps[i]; s.Status {
 		case detect.StatusSlower, detect.StatusSuspect, detect.StatusOverBudget:
-			all = append(all, finding{s.WallClockSeconds, seen(slow(s, n), s)})
+			all = append(all, finding{s.WallClockSeconds, withLinks(slowerLine(s, n), s)})
 		case detect.StatusFaster:
-			notices = append(notices, faster(s, n))
+			notices = append(notices, fasterLine(s, n))
 		case detect.StatusNew:
 			if s.State == detect.Executed && s.Current >= max(r.Thresholds.MinDelta, r.Build.Duration/20) {
-				notices = append(notices, say(code(n.of(s)), " is new and took ", s.Current.String(), "."))
+				notices = append(notices, lineOf(code(n.of(s)), " is new and took ", s.Current.String(), "."))
 			}
 		}
 	}
 	notices = append(notices, changedRules(r, n)...)
 	if r.OverBudget != "" {
-		all = append(all, finding{r.WallClock.Delta, sentence(upper(r.OverBudget))})
+		all = append(all, finding{r.WallClock.Delta, sentence(capitalize(r.OverBudget))})
 	}
 	for i := range r.Cache.Losses {
 		loss := &r.Cache.Losses[i]
@@ -43,7 +43,7 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 			l = coldCache(r, loss)
 		}
 		if at := slices.IndexFunc(r.Steps, func(s detect.StepResult) bool { return s.Key == loss.Step }); at >= 0 {
-			l = seen(l, &r.Steps[at])
+			l = withLinks(l, &r.Steps[at])
 		}
 		if loss.Finding() {
 			all = append(all, finding{lossCost(r, loss), l})
@@ -61,39 +61,39 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 	return found, notices
 }
 
-// slow tells of a step that is slower, looks slower or broke its budget.
-func slow(s *detect.StepResult, n *names) line {
-	l := say(code(n.of(s)))
+// slowerLine tells of a step that is slower, looks slower or broke its budget.
+func slowerLine(s *detect.StepResult, n *names) line {
+	l := lineOf(code(n.of(s)))
 	switch s.Status {
 	case detect.StatusSuspect:
-		l = say(l, " looks slower: ")
+		l = lineOf(l, " looks slower: ")
 	case detect.StatusOverBudget:
-		l = say(l, " is over its budget: ")
+		l = lineOf(l, " is over its budget: ")
 	default:
-		l = say(l, " is slower: ")
+		l = lineOf(l, " is slower: ")
 	}
-	l = say(l, measured(s), costs(s), ".")
+	l = lineOf(l, measured(s), wallClockCost(s), ".")
 	if s.Reason.Text != "" && s.Status == detect.StatusOverBudget {
-		l = say(l, " ", sentence(upper(s.Reason.Text)))
+		l = lineOf(l, " ", sentence(capitalize(s.Reason.Text)))
 	}
 	if s.Evidence.Builds > 1 {
-		l = say(l, fmt.Sprintf(" Seen in %d of %d builds of this branch", s.Evidence.Slow, s.Evidence.Builds))
+		l = lineOf(l, fmt.Sprintf(" Seen in %d of %d builds of this branch", s.Evidence.Slow, s.Evidence.Builds))
 		if s.Evidence.Since != "" {
-			l = say(l, ", since ", code(shortRevision(s.Evidence.Since)))
+			l = lineOf(l, ", since ", code(shortRevision(s.Evidence.Since)))
 		}
-		l = say(l, ".")
+		l = lineOf(l, ".")
 	}
 	if one, three := atLeast(s.MinDetectable), atLeast(s.MinDetectable3); s.Status == detect.StatusSuspect && one != "" {
-		l = say(l, " Here, one build can prove ", one)
+		l = lineOf(l, " Here, one build can prove ", one)
 		if three != "" {
-			l = say(l, ", three can prove ", three)
+			l = lineOf(l, ", three can prove ", three)
 		}
-		l = say(l, ".")
+		l = lineOf(l, ".")
 	}
 	for _, note := range s.Notes[:min(len(s.Notes), maxStepNotes)] {
-		l = say(l, " ", sentence(upper(note.Text)))
+		l = lineOf(l, " ", sentence(capitalize(note.Text)))
 	}
-	return at(l, s.Source)
+	return withPosition(l, s.Source)
 }
 
 // changedRules tells of steps that are judged otherwise than by their whole
@@ -108,15 +108,15 @@ func changedRules(r *detect.Result, n *names) (notices []line) {
 		case s.Status == detect.StatusSlower || s.Status == detect.StatusSuspect || s.Status == detect.StatusOverBudget:
 			// Its notes stand with the finding.
 		case s.Status == detect.StatusUnjudged && (s.Reason.Kind == detect.KindIgnored || s.Reason.Kind == detect.KindAccepted):
-			notices = append(notices, say(code(n.of(s)), ": ", sentence(s.Reason.Text)))
+			notices = append(notices, lineOf(code(n.of(s)), ": ", sentence(s.Reason.Text)))
 		case s.Cut == "" && len(s.Notes) > 0 && s.State == detect.Executed:
 			if s.Notes[0].Kind == detect.KindEdited {
-				notices = append(notices, say(code(n.of(s)), " was edited, and is compared with what it was before."))
+				notices = append(notices, lineOf(code(n.of(s)), " was edited, and is compared with what it was before."))
 			}
 		case s.Cut != "":
 			for _, note := range s.Notes {
 				if onBase || note.Kind == detect.KindAccepted {
-					notices = append(notices, say(code(n.of(s)), ": ", sentence(note.Text)))
+					notices = append(notices, lineOf(code(n.of(s)), ": ", sentence(note.Text)))
 				}
 			}
 		}
@@ -127,55 +127,55 @@ func changedRules(r *detect.Result, n *names) (notices []line) {
 // maxStepNotes keeps a finding to what fits on a phone; the JSON has them all.
 const maxStepNotes = 3
 
-func faster(s *detect.StepResult, n *names) line {
-	l := say(code(n.of(s)), " is faster: ", measured(s))
+func fasterLine(s *detect.StepResult, n *names) line {
+	l := lineOf(code(n.of(s)), " is faster: ", measured(s))
 	if s.WallClockSeconds < 0 {
-		l = say(l, "; it saves the build ", (-s.WallClockSeconds).String(), " of wall clock")
+		l = lineOf(l, "; it saves the build ", (-s.WallClockSeconds).String(), " of wall clock")
 	}
-	return say(l, ".")
+	return lineOf(l, ".")
 }
 
 // measured is "61 s, usually 38–45 s (20 builds), ×1.5".
 func measured(s *detect.StepResult) line {
-	l := say(s.Current.String())
-	if u := usual(s); u != "" {
-		l = say(l, ", usually ", u, " (", Count(s.N, "build"), ")")
+	l := lineOf(s.Current.String())
+	if u := usualRange(s); u != "" {
+		l = lineOf(l, ", usually ", u, " (", Count(s.N, "build"), ")")
 	}
 	if x := ratio(s.Ratio); x != "" {
-		l = say(l, ", ", x)
+		l = lineOf(l, ", ", x)
 	}
 	return l
 }
 
-// costs is what a slow step means for the build as a whole.
-func costs(s *detect.StepResult) line {
+// wallClockCost is what a slow step means for the build as a whole.
+func wallClockCost(s *detect.StepResult) line {
 	switch {
 	case s.WallClockSeconds > 0:
-		return say("; it costs the build ", s.WallClockSeconds.String(), " of wall clock")
+		return lineOf("; it costs the build ", s.WallClockSeconds.String(), " of wall clock")
 	case !s.Critical && s.Slack > 0:
-		return say("; other steps hide it, it costs the build nothing (", s.Slack.String(), " to spare)")
+		return lineOf("; other steps hide it, it costs the build nothing (", s.Slack.String(), " to spare)")
 	}
 	return nil
 }
 
-// at adds where the step stands in the Dockerfile.
-func at(l line, p dockerfile.Position) line {
+// withPosition adds where the step stands in the Dockerfile.
+func withPosition(l line, p dockerfile.Position) line {
 	switch {
 	case p.File == "":
 		return l
 	case p.Line <= 0:
-		return say(l, " See ", code(p.File), ".")
+		return lineOf(l, " See ", code(p.File), ".")
 	}
-	return say(l, " See ", code(fmt.Sprintf("%s:%d", p.File, p.Line)), ".")
+	return lineOf(l, " See ", code(fmt.Sprintf("%s:%d", p.File, p.Line)), ".")
 }
 
-// seen adds where people see the step and the build.
-func seen(l line, s *detect.StepResult) line {
+// withLinks adds where people see the step and the build.
+func withLinks(l line, s *detect.StepResult) line {
 	if address(s.Links.Trace) != "" {
-		l = say(l, " ", link{"Trace", s.Links.Trace})
+		l = lineOf(l, " ", link{"Trace", s.Links.Trace})
 	}
 	if address(s.Links.Compare) != "" {
-		l = say(l, " ", link{"Beside a usual build", s.Links.Compare})
+		l = lineOf(l, " ", link{"Beside a usual build", s.Links.Compare})
 	}
 	return l
 }
@@ -190,38 +190,38 @@ func cacheLoss(loss *detect.CacheLoss, n *names) line {
 	var l line
 	switch {
 	case loss.Lasting:
-		l = say("Every build of this branch now pays ", loss.Cost.String(), ": the cache is lost again at ", step)
+		l = lineOf("Every build of this branch now pays ", loss.Cost.String(), ": the cache is lost again at ", step)
 		if dragged != "" {
-			l = say(l, ",", dragged)
+			l = lineOf(l, ",", dragged)
 		}
 	case loss.Expected:
-		l = say(step, " ran", dragged, " for ", loss.Cost.String(), " instead of coming from the cache")
+		l = lineOf(step, " ran", dragged, " for ", loss.Cost.String(), " instead of coming from the cache")
 		if loss.Cause.Text != "" {
-			l = say(l, ": ", sentence(loss.Cause.Text))
+			l = lineOf(l, ": ", sentence(loss.Cause.Text))
 		}
 		return l
 	default:
-		l = say("Cache lost at ", step, ": it ran", dragged, " for ", loss.Cost.String())
+		l = lineOf("Cache lost at ", step, ": it ran", dragged, " for ", loss.Cost.String())
 	}
 	if loss.Share > 0 && loss.Share <= 1 && !loss.Expected {
-		l = say(l, "; ", percent(loss.Share), " of builds find it cached")
+		l = lineOf(l, "; ", percent(loss.Share), " of builds find it cached")
 	}
-	if l = say(l, "."); loss.Cause.Text != "" {
-		l = say(l, " Cause: ", sentence(loss.Cause.Text))
+	if l = lineOf(l, "."); loss.Cause.Text != "" {
+		l = lineOf(l, " Cause: ", sentence(loss.Cause.Text))
 	}
 	return l
 }
 
 // coldCache is the one line in place of a loss per chain.
 func coldCache(r *detect.Result, loss *detect.CacheLoss) line {
-	l := say("Cold cache: nothing that is usually cached was found in it, and ", Count(r.Cache.Executed, "step"), " ran")
+	l := lineOf("Cold cache: nothing that is usually cached was found in it, and ", Count(r.Cache.Executed, "step"), " ran")
 	if cost := lossCost(r, loss); cost > 0 {
-		l = say(l, "; it costs the build ", cost.String(), " of wall clock")
+		l = lineOf(l, "; it costs the build ", cost.String(), " of wall clock")
 	}
 	if loss.Lasting {
-		return say(l, ". So it was in the build before: every build of this branch pays for it.")
+		return lineOf(l, ". So it was in the build before: every build of this branch pays for it.")
 	}
-	return say(l, ". No step is blamed for it.")
+	return lineOf(l, ". No step is blamed for it.")
 }
 
 func lastingLosses(r *detect.Result) bool {

@@ -37,7 +37,7 @@ func TestCommentIsMadeForWhatCostsEveryBuild(t *testing.T) {
 		for i, v := range verdicts {
 			r.Results = append(r.Results, detect.Result{Verdict: v, Build: detect.BuildInfo{Pipeline: fmt.Sprint(i), Start: epoch.Add(time.Duration(i) * time.Hour)}})
 		}
-		sum := detect.Sum(r.Results, nil, nil)
+		sum := detect.NewReport(r.Results, nil, nil)
 		return &sum
 	}
 	lost := func(lasting bool) *detect.Report {

@@ -27,9 +27,9 @@ type code string
 // address is none that may be shown.
 type link struct{ words, to string }
 
-// say makes a line of its arguments: string is words, code a code span, and a
+// lineOf makes a line of its arguments: string is words, code a code span, and a
 // line is taken as it is.
-func say(parts ...any) line {
+func lineOf(parts ...any) line {
 	var l line
 	for _, p := range parts {
 		switch p := p.(type) {

@@ -34,13 +34,13 @@ func Markdown(w io.Writer, r *detect.Report) error {
 func MarkdownWithin(r *detect.Report, limit int) string {
 	v := viewOf(r)
 	var text string
-	for _, room := range []room{{1000, 100, 20}, {300, 100, 20}, {100, 50, 20}, {30, 30, 10}, {0, 20, 5}, {0, 5, 0}} {
+	for _, room := range []limits{{1000, 100, 20}, {300, 100, 20}, {100, 50, 20}, {30, 30, 10}, {0, 20, 5}, {0, 5, 0}} {
 		if text = v.markdown(room, len(v.results)); len(text) <= limit {
 			return text
 		}
 	}
 	for n := len(v.results) - 1; n > 0 && len(text) > limit; n /= 2 {
-		text = v.markdown(room{0, 5, 0}, n)
+		text = v.markdown(limits{0, 5, 0}, n)
 	}
 	return text
 }
@@ -55,18 +55,18 @@ func Resolved(r *detect.Report, limit int) string {
 	return before + MarkdownWithin(r, limit-len(before)-len(after)) + after
 }
 
-// A room is how much of each kind is written of one build.
-type room struct{ rows, lines, log int }
+// A limits is how much of each kind is written of one build.
+type limits struct{ rows, lines, log int }
 
 // markdown writes the first n results.
-func (v *view) markdown(limit room, n int) string {
+func (v *view) markdown(limit limits, n int) string {
 	m := &markdownWriter{limit: limit}
 	if len(v.headline) > 0 {
 		m.heading("### ", v.headline)
 	}
 	for i := range v.results[:n] {
 		if len(v.headline) > 0 {
-			m.heading("#### ", say(code(v.results[i].pipeline)))
+			m.heading("#### ", lineOf(code(v.results[i].pipeline)))
 			m.paragraph("**" + inline(v.results[i].headline) + "**")
 		} else {
 			m.heading("### ", v.results[i].headline)
@@ -83,7 +83,7 @@ func (v *view) markdown(limit room, n int) string {
 // A markdownWriter writes blocks, each followed by an empty line.
 type markdownWriter struct {
 	strings.Builder
-	limit room
+	limit limits
 }
 
 func (m *markdownWriter) result(v *resultView) {
@@ -132,12 +132,12 @@ func (m *markdownWriter) table(rows []row) {
 	if len(rows) == 0 {
 		return
 	}
-	shown, left := mostTelling(rows, m.limit.rows)
+	shown, left := mostNotable(rows, m.limit.rows)
 	if len(shown) == 0 {
 		m.paragraph(fmt.Sprintf("The list of %s is left out here: a comment is limited in size. See the JSON report.", Count(len(rows), "step")))
 		return
 	}
-	fmt.Fprintf(m, "<details><summary>%s</summary>\n\n", upper(Count(len(rows), "step")))
+	fmt.Fprintf(m, "<details><summary>%s</summary>\n\n", capitalize(Count(len(rows), "step")))
 	m.WriteString("| Step | Took | Usually | | Smallest slowdown that one build, three builds prove |\n|:--|--:|--:|:--|:--|\n")
 	for i := range shown {
 		r := &shown[i]
@@ -149,7 +149,7 @@ func (m *markdownWriter) table(rows []row) {
 		if weight(r) > 1 {
 			verdict = "**" + verdict + "**"
 		}
-		fmt.Fprintf(m, "| %s | %s | %s | %s | %s |\n", inCell(name), whole(inCell(words(r.took))), whole(r.usual), verdict, r.shows)
+		fmt.Fprintf(m, "| %s | %s | %s | %s | %s |\n", inCell(name), unbroken(inCell(escapeMarkdown(r.took))), unbroken(r.usual), verdict, r.detectable)
 	}
 	m.WriteString("\n")
 	if left > 0 {
@@ -159,8 +159,8 @@ func (m *markdownWriter) table(rows []row) {
 	m.WriteString("</details>\n\n")
 }
 
-// whole keeps the number and the unit of a cell in one line.
-func whole(cell string) string { return strings.ReplaceAll(cell, " ", "\u00a0") }
+// unbroken keeps the number and the unit of a cell in one line.
+func unbroken(cell string) string { return strings.ReplaceAll(cell, " ", "\u00a0") }
 
 func (m *markdownWriter) heading(mark string, l line) {
 	m.WriteString(mark + inline(l) + "\n\n")
@@ -205,13 +205,13 @@ func inline(l line) string {
 	for i, s := range l {
 		switch {
 		case s.to != "":
-			b.WriteString("[" + words(s.text) + "](<" + s.to + ">)")
+			b.WriteString("[" + escapeMarkdown(s.text) + "](<" + s.to + ">)")
 		case s.code:
 			b.WriteString(codeSpan(s.text, maxSentenceName))
 		case i == 0:
-			b.WriteString(blockStart.ReplaceAllString(words(s.text), `$1\$2`))
+			b.WriteString(blockStart.ReplaceAllString(escapeMarkdown(s.text), `$1\$2`))
 		default:
-			b.WriteString(words(s.text))
+			b.WriteString(escapeMarkdown(s.text))
 		}
 	}
 	return b.String()

@@ -56,18 +56,18 @@ func (n *names) ofName(name string) string { return cmp.Or(n.byName[name], name)
 
 // A row is a step in the list of all steps.
 type row struct {
-	status   detect.Status
-	state    detect.State
-	critical bool
-	stopped  bool   // it ran when the build was cancelled
-	name     string // clean
-	took     string
-	usual    string
-	verdict  string // "slower ×1.5"
-	reason   string // why it was not judged, clean; "" where the verdict tells
-	shows    string // what one build and three builds could have shown
-	start    detect.Seconds
-	current  detect.Seconds
+	status     detect.Status
+	state      detect.State
+	critical   bool
+	stopped    bool   // it ran when the build was cancelled
+	name       string // clean
+	took       string
+	usual      string
+	verdict    string // "slower ×1.5"
+	reason     string // why it was not judged, clean; "" where the verdict tells
+	detectable string // what one build and three builds could have shown
+	start      detect.Seconds
+	current    detect.Seconds
 }
 
 // rows lists the steps in the order of the build, and how long it took.
@@ -77,15 +77,15 @@ func rows(r *detect.Result, n *names) (list []row, total detect.Seconds, starts 
 		s := &r.Steps[i]
 		list = append(list, row{
 			status: s.Status, state: s.State, critical: s.Critical,
-			stopped: s.State == detect.StepFailed && r.Build.Outcome == detect.Cancelled,
-			name:    Clean(n.of(s)),
-			took:    took(s),
-			usual:   usual(s),
-			verdict: verdictOf(s),
-			reason:  reasonOf(s),
-			shows:   shows(s),
-			start:   s.Start,
-			current: s.Current,
+			stopped:    s.State == detect.StepFailed && r.Build.Outcome == detect.Cancelled,
+			name:       Clean(n.of(s)),
+			took:       tookCell(s),
+			usual:      usualRange(s),
+			verdict:    verdictOf(s),
+			reason:     reasonOf(s),
+			detectable: detectableCell(s),
+			start:      s.Start,
+			current:    s.Current,
 		})
 		if s.Status == detect.StatusGone {
 			continue
@@ -98,7 +98,7 @@ func rows(r *detect.Result, n *names) (list []row, total detect.Seconds, starts 
 	return list, total, starts
 }
 
-func took(s *detect.StepResult) string {
+func tookCell(s *detect.StepResult) string {
 	switch {
 	case s.Status == detect.StatusGone:
 		return "–"
@@ -110,8 +110,8 @@ func took(s *detect.StepResult) string {
 	return s.Current.String()
 }
 
-// usual is the range in which a step usually lies, "" if it has no history.
-func usual(s *detect.StepResult) string {
+// usualRange is the range in which a step usually lies, "" if it has no history.
+func usualRange(s *detect.StepResult) string {
 	switch {
 	case s.N == 0, s.State == detect.Cached, s.Usual == 0 && s.High == 0:
 		return ""
@@ -151,7 +151,7 @@ var statusWords = map[detect.Status]string{
 	detect.StatusSlower:     "slower",
 }
 
-func shows(s *detect.StepResult) string {
+func detectableCell(s *detect.StepResult) string {
 	one, three := atLeast(s.MinDetectable), atLeast(s.MinDetectable3)
 	if one == "" || three == "" {
 		return one
@@ -185,14 +185,14 @@ func coverage(r *detect.Result) line {
 	if r.Verdict == detect.Unjudged && told == steps {
 		return nil // the headline has it
 	}
-	l := say(fmt.Sprintf("Judged %d of %s", judged, Count(steps, "step")))
+	l := lineOf(fmt.Sprintf("Judged %d of %s", judged, Count(steps, "step")))
 	if judged < steps {
-		l = say(l, fmt.Sprintf("; %d not: ", steps-judged), reasons(why))
+		l = lineOf(l, fmt.Sprintf("; %d not: ", steps-judged), reasons(why))
 	}
 	if gone > 0 {
-		l = say(l, fmt.Sprintf("; %d gone", gone))
+		l = lineOf(l, fmt.Sprintf("; %d gone", gone))
 	}
-	return say(l, ".")
+	return lineOf(l, ".")
 }
 
 // reasons lists the commonest first, and no more than a line holds.
@@ -212,10 +212,10 @@ func reasons(why map[string]int) line {
 			other += why[reason]
 			continue
 		}
-		parts = append(parts, say(fmt.Sprintf("%d ", why[reason]), prose(reason)))
+		parts = append(parts, lineOf(fmt.Sprintf("%d ", why[reason]), prose(reason)))
 	}
 	if other > 0 {
-		parts = append(parts, say(fmt.Sprintf("%d other", other)))
+		parts = append(parts, lineOf(fmt.Sprintf("%d other", other)))
 	}
 	return joined(parts, ", ")
 }

@@ -30,7 +30,7 @@ type columns struct {
 func (t *textWriter) table(v *resultView) {
 	// Steps that are gone took no place in this build, and are counted below.
 	here := slices.DeleteFunc(slices.Clone(v.rows), func(r row) bool { return r.status == detect.StatusGone })
-	shown, left := mostTelling(here, t.rows)
+	shown, left := mostNotable(here, t.rows)
 	if len(shown) == 0 {
 		return
 	}
@@ -55,10 +55,10 @@ func (t *textWriter) table(v *resultView) {
 		t.row(&shown[i], c, v.total, mark)
 	}
 	if left > 0 {
-		t.line(say("… and ", Count(left, "step"), " that took less or were cached."))
+		t.line(lineOf("… and ", Count(left, "step"), " that took less or were cached."))
 	}
 	if c.bars > 0 && path {
-		t.line(say("█ on the critical path, ░ beside it"))
+		t.line(lineOf("█ on the critical path, ░ beside it"))
 	}
 }
 
@@ -68,7 +68,7 @@ func (t *textWriter) row(r *row, c columns, total detect.Seconds, mark string) {
 		parts = append(parts, padLeft(r.usual, c.usual))
 	}
 	if c.verdict > 0 {
-		parts = append(parts, pad(telling(r), c.verdict))
+		parts = append(parts, pad(verdictCell(r), c.verdict))
 	}
 	text := strings.Join(parts, "  ")
 	if c.bars > 0 {
@@ -86,7 +86,7 @@ func (t *textWriter) columns(rows []row, bars bool) columns {
 		r := &rows[i]
 		widest = max(widest, cells.StringWidth(r.name))
 		c.took = max(c.took, cells.StringWidth(r.took))
-		c.verdict = max(c.verdict, cells.StringWidth(telling(r)))
+		c.verdict = max(c.verdict, cells.StringWidth(verdictCell(r)))
 		if r.usual != "" {
 			c.usual = max(c.usual, cells.StringWidth(r.usual), len("usually"))
 		}
@@ -109,8 +109,8 @@ func (t *textWriter) columns(rows []row, bars bool) columns {
 	return c
 }
 
-// telling is the verdict on a step, if it says more than the other columns do.
-func telling(r *row) string {
+// verdictCell is the verdict on a step, if it says more than the other columns do.
+func verdictCell(r *row) string {
 	if r.state == detect.StepFailed {
 		if r.stopped {
 			return "stopped"
@@ -132,9 +132,9 @@ func gap(width int) int {
 	return width + 2
 }
 
-// mostTelling leaves at most n rows, in their order: first those with something
+// mostNotable leaves at most n rows, in their order: first those with something
 // to tell, then the longest.
-func mostTelling(all []row, n int) (shown []row, left int) {
+func mostNotable(all []row, n int) (shown []row, left int) {
 	if len(all) <= n {
 		return all, 0
 	}

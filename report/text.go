@@ -15,8 +15,8 @@ type TextOptions struct {
 	Color bool // ANSI colours are understood
 }
 
-// settled has a width that can be written to.
-func (o TextOptions) settled() TextOptions {
+// withDefaults has a width that can be written to.
+func (o TextOptions) withDefaults() TextOptions {
 	if o.Width == 0 {
 		o.Width = usualWidth
 	}
@@ -36,7 +36,7 @@ const (
 // be taken for a command by the CI system that shows it.
 func Text(w io.Writer, r *detect.Report, o TextOptions) error {
 	out := bufio.NewWriter(w)
-	t := &textWriter{out: out, TextOptions: o.settled(), rows: maxRows}
+	t := &textWriter{out: out, TextOptions: o.withDefaults(), rows: maxRows}
 	t.report(viewOf(r))
 	return out.Flush() // holds the first error of all writes
 }
@@ -58,7 +58,7 @@ func (t *textWriter) report(v view) {
 			t.out.WriteString("\n")
 		}
 		if len(v.headline) > 0 {
-			t.styled(bold, say("== ", code(v.results[i].pipeline)))
+			t.styled(bold, lineOf("== ", code(v.results[i].pipeline)))
 		}
 		t.result(&v.results[i])
 	}
@@ -121,7 +121,7 @@ func (t *textWriter) styled(s style, l line) {
 // has the character that stands in for that space.
 var beforeUnit = regexp.MustCompile(`(\d) ((?:s|ms|m|h|%)(?:\W|$))`)
 
-const glue = "\x00"
+const noBreak = "\x00"
 
 // wrapped breaks a line between words: first stands before its first line, and
 // indent before the others. A word that is longer than the width stays whole: it
@@ -130,9 +130,9 @@ func (t *textWriter) wrapped(l line, first, indent string, nameWidth int) string
 	var b strings.Builder
 	b.WriteString(first)
 	column, empty := len(first), true
-	text := beforeUnit.ReplaceAllString(plain(l, min(nameWidth, t.Width-len(indent)-2)), "$1"+glue+"$2")
+	text := beforeUnit.ReplaceAllString(plain(l, min(nameWidth, t.Width-len(indent)-2)), "$1"+noBreak+"$2")
 	for _, word := range strings.Fields(text) {
-		word = strings.ReplaceAll(word, glue, " ")
+		word = strings.ReplaceAll(word, noBreak, " ")
 		width := cells.StringWidth(word)
 		switch {
 		case empty:

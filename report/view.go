@@ -56,14 +56,14 @@ func viewOf(r *detect.Report) view {
 	if len(v.results) != 1 {
 		v.headline = overall(r)
 	}
-	v.notes = noted(r.Notes)
+	v.notes = noteLines(r.Notes)
 	return v
 }
 
 // overall says how many builds got which verdict.
 func overall(r *detect.Report) line {
 	if len(r.Results) == 0 {
-		return say("Nothing was judged: there is no build")
+		return lineOf("Nothing was judged: there is no build")
 	}
 	var parts []string
 	for verdict := detect.Regressed; verdict >= detect.Unjudged; verdict-- {
@@ -77,7 +77,7 @@ func overall(r *detect.Report) line {
 			parts = append(parts, Count(n, "build")+" "+verdictWords[verdict])
 		}
 	}
-	return say(strings.Join(parts, ", "))
+	return lineOf(strings.Join(parts, ", "))
 }
 
 var verdictWords = map[detect.Verdict]string{
@@ -93,7 +93,7 @@ func viewOfResult(r *detect.Result) resultView {
 		pipeline: Clean(r.Build.Pipeline),
 		verdict:  r.Verdict,
 		headline: headline(r, n),
-		next:     next(r),
+		next:     nextStep(r),
 		history:  historyLine(r),
 		failure:  failureOf(r),
 		facts:    facts(r, n),
@@ -101,64 +101,64 @@ func viewOfResult(r *detect.Result) resultView {
 		baseline: baseline(r),
 	}
 	v.findings, v.notices = findings(r, n)
-	v.notices = append(v.notices, noted(r.Notes)...)
+	v.notices = append(v.notices, noteLines(r.Notes)...)
 	v.rows, v.total, v.waterfall = rows(r, n)
 	return v
 }
 
-func noted(notes []detect.Note) []line {
+func noteLines(notes []detect.Note) []line {
 	var lines []line
 	for _, note := range notes {
-		if l := sentence(startOf(note.Text)); len(l) > 0 {
+		if l := sentence(capitalized(note.Text)); len(l) > 0 {
 			lines = append(lines, l)
 		}
 	}
 	return lines
 }
 
-// startOf makes the first letter of a note a capital, unless the note begins with a
+// capitalized makes the first letter of a note a capital, unless the note begins with a
 // name: of a file, or of something that looks like one.
-func startOf(note string) string {
+func capitalized(note string) string {
 	word, _, _ := strings.Cut(note, " ")
 	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyz,") != "" {
 		return note
 	}
-	return upper(note)
+	return capitalize(note)
 }
 
 // headline is the verdict and what it rests on.
 func headline(r *detect.Result, n *names) line {
 	switch {
 	case r.Build.Outcome == detect.Cancelled:
-		return say("Not judged: the build was cancelled")
+		return lineOf("Not judged: the build was cancelled")
 	case r.Build.Outcome == detect.Failed && r.Build.FailedStep != "":
-		return say("Not judged: the build failed at ", code(n.ofName(r.Build.FailedStep)))
+		return lineOf("Not judged: the build failed at ", code(n.ofName(r.Build.FailedStep)))
 	case r.Build.Outcome == detect.Failed:
-		return say("Not judged: the build failed")
+		return lineOf("Not judged: the build failed")
 	case r.Verdict == detect.Regressed:
-		return regressed(r)
+		return regressedHeadline(r)
 	case r.Verdict == detect.Unsure:
 		if n := countOf(r, detect.StatusSuspect); n > 0 {
-			return say("Unsure: " + Count(n, "step") + verb(n, " looks", " look") + " slower")
+			return lineOf("Unsure: " + Count(n, "step") + verb(n, " looks", " look") + " slower")
 		}
-		return because("Unsure", r.Reason.Text)
+		return withReason("Unsure", r.Reason.Text)
 	case r.Verdict == detect.Pass:
-		return passed(r)
+		return passedHeadline(r)
 	case tooFew(r) && isAboutHistory(r.Reason):
-		return say("Not judged yet: too few builds to compare with")
+		return lineOf("Not judged yet: too few builds to compare with")
 	}
-	return because("Not judged", r.Reason.Text)
+	return withReason("Not judged", r.Reason.Text)
 }
 
-// because puts a reason behind a verdict, if there is one.
-func because(verdict, reason string) line {
+// withReason puts a reason behind a verdict, if there is one.
+func withReason(verdict, reason string) line {
 	if reason = strings.TrimRight(Clean(reason), ". "); reason == "" {
-		return say(verdict)
+		return lineOf(verdict)
 	}
-	return say(verdict, ": ", prose(reason))
+	return lineOf(verdict, ": ", prose(reason))
 }
 
-func regressed(r *detect.Result) line {
+func regressedHeadline(r *detect.Result) line {
 	var parts []string
 	slower, over := countOf(r, detect.StatusSlower), countOf(r, detect.StatusOverBudget)
 	if slower > 0 {
@@ -177,19 +177,19 @@ func regressed(r *detect.Result) line {
 	if cost := costOf(r, detect.StatusSlower, detect.StatusOverBudget); cost > 0 {
 		text += ", +" + cost.String() + " of wall clock"
 	}
-	return say(text)
+	return lineOf(text)
 }
 
-func passed(r *detect.Result) line {
+func passedHeadline(r *detect.Result) line {
 	text := "Passed: no step is slower"
 	if n := countOf(r, detect.StatusSlower); n > 0 {
 		text = "Passed: " + Count(n, "step") + verb(n, " is", " are") + " slower, at little cost to the build"
 	}
 	if lastingLosses(r) {
-		return say(text + ", but a lost cache now costs every build")
+		return lineOf(text + ", but a lost cache now costs every build")
 	}
 	if n := countOf(r, detect.StatusSuspect); n > 0 {
-		return say("Passed; " + Count(n, "step") + " to watch")
+		return lineOf("Passed; " + Count(n, "step") + " to watch")
 	}
 	if n := countOf(r, detect.StatusFaster); n > 0 {
 		text += ", " + Count(n, "step") + verb(n, " is", " are") + " faster"
@@ -197,37 +197,37 @@ func passed(r *detect.Result) line {
 	if !r.Cache.Cold && slices.ContainsFunc(r.Cache.Losses, isFinding) {
 		text += ", but cache was lost"
 	}
-	return say(text)
+	return lineOf(text)
 }
 
 func isFinding(l detect.CacheLoss) bool { return l.Finding() }
 
-// next is what to do about the verdict.
-func next(r *detect.Result) line {
+// nextStep is what to do about the verdict.
+func nextStep(r *detect.Result) line {
 	switch {
 	case r.Build.Outcome == detect.Failed:
-		return say("Failed builds are not judged and never count as history.")
+		return lineOf("Failed builds are not judged and never count as history.")
 	case r.Build.Outcome == detect.Cancelled:
 		return nil
 	case r.Verdict == detect.Regressed && countOf(r, detect.StatusSlower) > 0:
-		if once(r) {
-			return say("Next: look at what changed in the step or in what it fetches. One build says so: a re-run of the job confirms it.")
+		if seenOnce(r) {
+			return lineOf("Next: look at what changed in the step or in what it fetches. One build says so: a re-run of the job confirms it.")
 		}
-		return say("Next: look at what changed in the step or in what it fetches.")
+		return lineOf("Next: look at what changed in the step or in what it fetches.")
 	case r.Verdict == detect.Regressed && countOf(r, detect.StatusOverBudget) > 0:
-		return say("Next: look at what changed in the step, or raise its budget on purpose.")
+		return lineOf("Next: look at what changed in the step, or raise its budget on purpose.")
 	case r.Verdict == detect.Regressed:
-		return say("Next: look at where the time went, or raise the budget on purpose.")
+		return lineOf("Next: look at where the time went, or raise the budget on purpose.")
 	case countOf(r, detect.StatusSuspect) > 0:
-		return nextOfSuspects(r)
+		return nextStepOfSuspects(r)
 	case !r.Cache.Cold && slices.ContainsFunc(r.Cache.Losses, isFinding):
-		return say("Next: see why the cache is missed: its key or scope, its size limit, or a step above that changes each time.")
+		return lineOf("Next: see why the cache is missed: its key or scope, its size limit, or a step above that changes each time.")
 	}
 	return nil
 }
 
-// once tells whether all that is slower was seen in a single build.
-func once(r *detect.Result) bool {
+// seenOnce tells whether all that is slower was seen in a single build.
+func seenOnce(r *detect.Result) bool {
 	for i := range r.Steps {
 		if s := &r.Steps[i]; s.Status == detect.StatusSlower && s.Evidence.Builds > 1 {
 			return false
@@ -236,13 +236,13 @@ func once(r *detect.Result) bool {
 	return true
 }
 
-func nextOfSuspects(r *detect.Result) line {
+func nextStepOfSuspects(r *detect.Result) line {
 	for i := range r.Steps {
 		if s := &r.Steps[i]; s.Status == detect.StatusSuspect && s.Evidence.Builds > 1 {
-			return say("Next: re-run the job to confirm; it is not proven yet.")
+			return lineOf("Next: re-run the job to confirm; it is not proven yet.")
 		}
 	}
-	return say("One build cannot prove it: re-run the job to confirm.")
+	return lineOf("One build cannot prove it: re-run the job to confirm.")
 }
 
 // tooFew tells whether history is what is missing.
@@ -264,12 +264,12 @@ func historyLine(r *detect.Result) line {
 	if !tooFew(r) {
 		return nil
 	}
-	branch := say("the base branch")
+	branch := lineOf("the base branch")
 	if r.Baseline.Branch != "" {
-		branch = say(code(r.Baseline.Branch))
+		branch = lineOf(code(r.Baseline.Branch))
 	}
 	missing := Count(r.Thresholds.MinHistory-r.Baseline.Builds, "more build")
-	return say(fmt.Sprintf("History: %d of %d builds", r.Baseline.Builds, r.Thresholds.MinHistory), "; judged from about ", missing, " of ", branch, ".")
+	return lineOf(fmt.Sprintf("History: %d of %d builds", r.Baseline.Builds, r.Thresholds.MinHistory), "; judged from about ", missing, " of ", branch, ".")
 }
 
 func failureOf(r *detect.Result) *failure {
@@ -278,7 +278,7 @@ func failureOf(r *detect.Result) *failure {
 	}
 	f := &failure{}
 	if Clean(r.Build.Error) != "" {
-		f.reason = say("Error: ", code(r.Build.Error))
+		f.reason = lineOf("Error: ", code(r.Build.Error))
 	}
 	for _, l := range r.Build.Log[max(0, len(r.Build.Log)-maxLog):] {
 		f.log = append(f.log, cut(Clean(l), maxLogWidth))
@@ -294,41 +294,41 @@ const (
 
 // baseline says which build this is, and what it was compared with.
 func baseline(r *detect.Result) line {
-	l := say("Build")
+	l := lineOf("Build")
 	if r.Build.Pipeline != "" {
-		l = say(l, " of ", code(r.Build.Pipeline))
+		l = lineOf(l, " of ", code(r.Build.Pipeline))
 	}
 	if r.Build.Branch != "" {
-		l = say(l, " on ", code(r.Build.Branch))
+		l = lineOf(l, " on ", code(r.Build.Branch))
 	}
 	if r.Build.PullRequest != "" {
-		l = say(l, ", pull request ", code(r.Build.PullRequest))
+		l = lineOf(l, ", pull request ", code(r.Build.PullRequest))
 	}
 	if r.Build.Revision != "" {
-		l = say(l, " at ", code(shortRevision(r.Build.Revision)))
+		l = lineOf(l, " at ", code(shortRevision(r.Build.Revision)))
 	}
 	if r.Build.Runner != "" {
-		l = say(l, " on ", code(r.Build.Runner))
+		l = lineOf(l, " on ", code(r.Build.Runner))
 	}
 	if r.Build.Outcome != detect.OK {
-		return say(l, ".")
+		return lineOf(l, ".")
 	}
 	if r.Verdict == detect.Unjudged {
-		l = say(l, "; its history: ")
+		l = lineOf(l, "; its history: ")
 	} else {
-		l = say(l, "; compared with ")
+		l = lineOf(l, "; compared with ")
 	}
-	l = say(l, Count(r.Baseline.Builds, "build"))
+	l = lineOf(l, Count(r.Baseline.Builds, "build"))
 	if r.Baseline.Branch != "" {
-		l = say(l, " of ", code(r.Baseline.Branch))
+		l = lineOf(l, " of ", code(r.Baseline.Branch))
 	}
 	if r.Baseline.Filled > 0 {
-		l = say(l, fmt.Sprintf(" (%d of them of other branches)", r.Baseline.Filled))
+		l = lineOf(l, fmt.Sprintf(" (%d of them of other branches)", r.Baseline.Filled))
 	}
 	if r.Baseline.Source != "" {
-		l = say(l, " from ", code(r.Baseline.Source))
+		l = lineOf(l, " from ", code(r.Baseline.Source))
 	}
-	return say(l, ".")
+	return lineOf(l, ".")
 }
 
 // shortRevision leaves what tells commits apart; other revisions stay whole.

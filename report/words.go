@@ -81,8 +81,8 @@ func verb(n int, one, many string) string {
 	return many
 }
 
-// upper makes the first letter of an English sentence a capital.
-func upper(text string) string {
+// capitalize makes the first letter of an English sentence a capital.
+func capitalize(text string) string {
 	if text == "" {
 		return ""
 	}

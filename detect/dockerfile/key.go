@@ -18,7 +18,7 @@ func Key(platform, stage, text string) string {
 	if platform != "" {
 		stage = platform + " " + stage
 	}
-	return "[" + stage + "] " + steady(text)
+	return "[" + stage + "] " + normalize(text)
 }
 
 // placeholders, in the order in which they are put in: the longer form first,
@@ -37,8 +37,8 @@ var placeholders = []struct {
 
 var hexRun = regexp.MustCompile(`\b[0-9a-fA-F]{7,}\b`)
 
-// steady folds white space and puts placeholders for what varies.
-func steady(text string) string {
+// normalize folds white space and puts placeholders for what varies.
+func normalize(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	for _, p := range placeholders {
 		text = p.pattern.ReplaceAllString(text, p.with)

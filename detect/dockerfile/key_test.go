@@ -52,8 +52,8 @@ func TestKey(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("Key(%q, %q, %q) = %q, want %q", tt.platform, tt.stage, tt.text, got, tt.want)
 		}
-		if again := steady(steady(tt.text)); again != steady(tt.text) {
-			t.Errorf("steady is not: %q becomes %q", steady(tt.text), again)
+		if again := normalize(normalize(tt.text)); again != normalize(tt.text) {
+			t.Errorf("steady is not: %q becomes %q", normalize(tt.text), again)
 		}
 	}
 }

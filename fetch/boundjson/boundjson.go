@@ -76,8 +76,7 @@ func check(data []byte, objects, values int) error {
 
 // inWords puts what encoding/json found wrong in the words of a file.
 func inWords(err error) error {
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		field := kind.Field
 		if field == "" {
 			field = "the value"

@@ -1,6 +1,7 @@
 package buildkit
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -15,24 +16,24 @@ const brokeOffError = "the progress log breaks off: it was cut, or the builder w
 
 // Build makes the build of a Progress that holds one solve, and warnings on
 // what is odd in it.
-func (p *Progress) Build(a Account) (detect.Build, []error) {
-	return p.build(a, p.order, "")
+func (p *Progress) Build(m Metadata) (detect.Build, []error) {
+	return p.build(m, p.order, "")
 }
 
 // build makes a build of some of the vertices; prefix is what stands in front
 // of their names, see targets.
-func (p *Progress) build(a Account, vertices []*vertex, prefix string) (detect.Build, []error) {
+func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.Build, []error) {
 	s := &steps{}
 	var start, end time.Time
 	var failed, brokeOff *vertex                      // first to fail; first without an end
 	ids := make(map[string]string, len(vertices))     // of steps, by digest
 	waits := make(map[string][]string, len(vertices)) // digests, by id of the step that waits
 	for _, v := range vertices {
-		l := labelOf(stripTarget(v.name, prefix), a.Instructions[v.digest].Text)
-		if l.kind == clientOnly {
+		info := stepInfoOf(stripTarget(v.name, prefix), m.Instructions[v.digest].Text)
+		if info.kind == clientOnly {
 			continue
 		}
-		id := p.addStep(s, v, l, a.Instructions[v.digest].Position)
+		id := p.addStep(s, v, info, m.Instructions[v.digest].Position)
 		ids[v.digest], waits[id] = id, v.inputs
 		for _, t := range []time.Time{v.started, v.open} {
 			if !t.IsZero() && (start.IsZero() || t.Before(start)) {
@@ -47,25 +48,25 @@ func (p *Progress) build(a Account, vertices []*vertex, prefix string) (detect.B
 				brokeOff = v
 			}
 		}
-		if v.err != "" && l.kind.fails() && worse(v, failed) {
+		if v.err != "" && info.kind.fails() && saysMore(v, failed) {
 			failed = v
 		}
 	}
-	b := detect.Build{ID: a.Ref, Trace: a.Trace, Content: s.content(), Steps: s.sorted()}
-	relink(b.Steps, waits, ids)
-	if !a.Start.IsZero() && !a.End.IsZero() {
-		start, end = a.Start, a.End
+	b := detect.Build{ID: m.Ref, Trace: m.Trace, Content: s.content(), Steps: s.sorted()}
+	linkInputs(b.Steps, waits, ids)
+	if !m.Start.IsZero() && !m.End.IsZero() {
+		start, end = m.Start, m.End
 	} else if brokeOff != nil && brokeOff.running() && p.last.After(end) {
 		end = p.last
 	}
-	b.Start, b.Duration = start, s.took(start, end, "the build")
+	b.Start, b.Duration = start, s.elapsed(start, end, "the build")
 	if b.ID == "" {
 		b.ID = detect.ContentID(b.Content, b.Start)
 	}
-	if v := p.vertices[a.FailedAt]; v != nil {
+	if v := p.vertices[m.FailedAt]; v != nil {
 		failed = v
 	}
-	b.Outcome, b.Error = a.outcome(failed, brokeOff)
+	b.Outcome, b.Error = m.outcome(failed, brokeOff)
 	if b.Outcome != detect.OK {
 		if failed == nil && brokeOff != nil && brokeOff.running() {
 			failed = brokeOff
@@ -74,22 +75,22 @@ func (p *Progress) build(a Account, vertices []*vertex, prefix string) (detect.B
 			b.Log = lastLines(failed.log)
 		}
 	}
-	a.describe(&b)
+	m.describe(&b)
 	return b, s.warnings
 }
 
-// worse tells whether v says more about why the build failed than w: errors
+// saysMore tells whether v says more about why the build failed than w: errors
 // that only say that something else had failed already say nothing.
-func worse(v, w *vertex) bool {
-	return w == nil || cancelledText(w.err) && !cancelledText(v.err)
+func saysMore(v, w *vertex) bool {
+	return w == nil || isCancellation(w.err) && !isCancellation(v.err)
 }
 
 // addStep adds the step, or the two, that a vertex is, and returns the id of
 // the one that others may wait for.
-func (p *Progress) addStep(s *steps, v *vertex, l label, at dockerfile.Position) string {
-	step := detect.Step{Start: v.started, Source: at, Bytes: v.moved(), Error: stepError(v.err)}
+func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Position) string {
+	step := detect.Step{Start: v.started, Source: at, Bytes: v.transferred(), Error: stepError(v.err)}
 	id := shortID(v.digest)
-	switch l.kind {
+	switch info.kind {
 	case export:
 		id = exportStage
 	case cacheExport:
@@ -99,26 +100,26 @@ func (p *Progress) addStep(s *steps, v *vertex, l label, at dockerfile.Position)
 	case v.err != "":
 		step.State = detect.StepFailed
 	case v.running():
-		step.State, step.Error = detect.StepFailed, didNotEnd
+		step.State, step.Error = detect.StepFailed, notEnded
 	case v.cached:
 		step.State = detect.Cached
 	case v.neverStarted():
 		step.State = detect.NeverStarted
 	default:
-		s.ran(l, v.digest)
+		s.addContent(info, v.digest)
 	}
 	if step.State == detect.StepFailed {
-		s.ran(l, v.digest)
+		s.addContent(info, v.digest)
 	}
 	if v.running() {
 		step.Start = v.open
-		step.Duration = s.took(v.open, p.last, l.name)
+		step.Duration = s.elapsed(v.open, p.last, info.name)
 	} else {
-		step.Duration = s.took(v.started, v.ended, l.name)
+		step.Duration = s.elapsed(v.started, v.ended, info.name)
 	}
-	added := s.add(l, id, step)
+	added := s.add(info, id, step)
 	id = added.ID
-	if l.kind == export && !v.pushStart.IsZero() {
+	if info.kind == export && !v.pushStart.IsZero() {
 		end := v.pushEnd
 		if end.Before(v.pushStart) {
 			end = v.ended
@@ -128,9 +129,9 @@ func (p *Progress) addStep(s *steps, v *vertex, l label, at dockerfile.Position)
 	return id
 }
 
-// relink gives the steps their inputs: of the digests that each waits for, the
+// linkInputs gives the steps their inputs: of the digests that each waits for, the
 // ids of those that are steps.
-func relink(list []detect.Step, waits map[string][]string, ids map[string]string) {
+func linkInputs(list []detect.Step, waits map[string][]string, ids map[string]string) {
 	for i := range list {
 		for _, digest := range waits[list[i].ID] {
 			if id, ok := ids[digest]; ok {
@@ -140,41 +141,41 @@ func relink(list []detect.Step, waits map[string][]string, ids map[string]string
 	}
 }
 
-// outcome tells how the build ended, and why: by the account, if it knows, else
+// outcome tells how the build ended, and why: by the metadata, if they know, else
 // by the vertex that failed and the one that did not end.
-func (a *Account) outcome(failed, brokeOff *vertex) (detect.Outcome, string) {
-	message := a.Error
-	if message == "" && failed != nil && !a.Ended {
+func (m *Metadata) outcome(failed, brokeOff *vertex) (detect.Outcome, string) {
+	message := m.Error
+	if message == "" && failed != nil && !m.Ended {
 		message = failed.err
 	}
 	switch {
-	case message != "" && failed != nil && !cancelledText(failed.err):
+	case message != "" && failed != nil && !isCancellation(failed.err):
 		return detect.Failed, fetch.Clean(message, MaxName)
-	case a.Cancelled:
+	case m.Cancelled:
 		if message == "" {
 			message = "cancelled"
 		}
 		return detect.Cancelled, fetch.Clean(message, MaxName)
 	case message != "":
 		return outcomeOf(message), fetch.Clean(message, MaxName)
-	case brokeOff != nil && !a.Ended:
+	case brokeOff != nil && !m.Ended:
 		return detect.Cancelled, brokeOffError + "; it was at " + fetch.Clean(brokeOff.name, 200)
 	}
 	return detect.OK, ""
 }
 
-// describe fills in what the account knows of where the build comes from.
-func (a *Account) describe(b *detect.Build) {
-	apply(b, a.Resource)
+// describe fills in what the metadata say of where the build comes from.
+func (m *Metadata) describe(b *detect.Build) {
+	apply(b, m.Resource)
 	if b.Repository == "" {
-		b.Repository = fetch.Clean(repository(a.Repository), MaxName)
+		b.Repository = fetch.Clean(repository(m.Repository), MaxName)
 	}
 	if b.Revision == "" {
-		b.Revision = fetch.Clean(a.Revision, MaxName)
+		b.Revision = fetch.Clean(m.Revision, MaxName)
 	}
-	words := []string{b.Pipeline, a.BakeTarget}
+	words := []string{b.Pipeline, m.BakeTarget}
 	if b.Pipeline == "" && b.Repository != "" {
-		words = []string{b.Repository, a.Dockerfile, orElse(a.BakeTarget, a.Target)}
+		words = []string{b.Repository, m.Dockerfile, cmp.Or(m.BakeTarget, m.Target)}
 	}
 	words = slices.DeleteFunc(words, func(word string) bool { return word == "" })
 	b.Pipeline = fetch.Clean(strings.Join(words, " "), MaxName)
@@ -182,17 +183,17 @@ func (a *Account) describe(b *detect.Build) {
 
 // Complete turns a build that was read from the spans in a record into the
 // record's build: the record knows better when it ran and how it ended.
-func (a *Account) Complete(b *detect.Build) {
-	b.ID = a.Ref
-	if d := a.End.Sub(a.Start); !a.Start.IsZero() && d >= 0 && d <= MaxDuration {
-		b.Start, b.Duration = a.Start, d
+func (m *Metadata) Complete(b *detect.Build) {
+	b.ID = m.Ref
+	if d := m.End.Sub(m.Start); !m.Start.IsZero() && d >= 0 && d <= MaxDuration {
+		b.Start, b.Duration = m.Start, d
 	}
-	if a.Ended {
+	if m.Ended {
 		failed := &vertex{err: b.Error}
 		if b.Outcome == detect.OK {
 			failed = nil
 		}
-		b.Outcome, b.Error = a.outcome(failed, nil)
+		b.Outcome, b.Error = m.outcome(failed, nil)
 	}
-	a.describe(b)
+	m.describe(b)
 }

@@ -26,9 +26,9 @@ const (
 	MaxDuration = 366 * 24 * time.Hour
 )
 
-// An Account is what is known of a build besides its vertices, mostly from its
+// Metadata is what is known of a build besides its vertices, mostly from its
 // history record. A zero field is not known.
-type Account struct {
+type Metadata struct {
 	Ref        string // the record's name for the build
 	Trace      string // 32 hex digits
 	Start, End time.Time

@@ -72,8 +72,8 @@ func kindOf(name string) kind {
 	return instruction
 }
 
-// A label is how a step is called: its name, and what follows from it.
-type label struct {
+// A stepInfo is how a step is called: its name, and what follows from it.
+type stepInfo struct {
 	kind       kind
 	name       string
 	key        string
@@ -86,38 +86,38 @@ var (
 	gitRef   = regexp.MustCompile(`(git source \S+?)#(\S*)`)
 )
 
-// labelOf reads a vertex name. text is the instruction as the Dockerfile has
+// stepInfoOf reads a vertex name. text is the instruction as the Dockerfile has
 // it, "" if that is not known.
-func labelOf(name, text string) label {
+func stepInfoOf(name, text string) stepInfo {
 	name = fetch.Clean(name, MaxName)
 	if strings.TrimSpace(name) == "" {
 		name = "unnamed"
 	}
-	l := label{kind: kindOf(name), name: name, parsed: dockerfile.ParseName(name)}
-	l.dockerfile = l.parsed.Count > 0
-	keyText := l.parsed.Text
-	switch l.kind {
+	info := stepInfo{kind: kindOf(name), name: name, parsed: dockerfile.ParseName(name)}
+	info.dockerfile = info.parsed.Count > 0
+	keyText := info.parsed.Text
+	switch info.kind {
 	case instruction:
 		keyText = unexpanded(fetch.Clean(text, MaxName), keyText)
 	case internal:
-		if l.parsed.Stage == "" {
-			l.parsed.Stage = internalStage
+		if info.parsed.Stage == "" {
+			info.parsed.Stage = internalStage
 		}
 		// Which version of an image is asked for, or which ref of a repository,
 		// changes between builds; that it is asked for does not.
 		keyText = imageTag.ReplaceAllString(keyText, "$1$2$3:<version>$4")
 		keyText = gitRef.ReplaceAllString(keyText, "$1")
 	case export:
-		l.parsed.Stage = exportStage
+		info.parsed.Stage = exportStage
 	case cacheImport:
-		l.parsed.Stage = cacheImportStage
-		l.name = withoutTag(name)
+		info.parsed.Stage = cacheImportStage
+		info.name = withoutTag(name)
 		keyText = cacheImportText
 	case cacheExport:
-		l.parsed.Stage = cacheExportStage
+		info.parsed.Stage = cacheExportStage
 	}
-	l.key = fetch.Cut(dockerfile.Key(l.parsed.Platform, l.parsed.Stage, keyText), MaxName)
-	return l
+	info.key = fetch.Cut(dockerfile.Key(info.parsed.Platform, info.parsed.Stage, keyText), MaxName)
+	return info
 }
 
 // unexpanded is the instruction with its variables as they stand in the text,

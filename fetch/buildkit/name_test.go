@@ -34,13 +34,13 @@ func TestLabels(t *testing.T) {
 		{"importing cache manifest from 127.0.0.1:5000/a/b:main", "", "[cache import] importing cache manifest", "cache import", "importing cache manifest from 127.0.0.1:5000/a/b"},
 		{"[build 1/1] RUN curl -H 'Authorization: Bearer abcdefghijklmnop'", "", "[build] RUN curl -H 'Authorization: Bearer *****'", "build", "[build 1/1] RUN curl -H 'Authorization: Bearer *****'"},
 	} {
-		l := labelOf(tt.name, tt.text)
+		info := stepInfoOf(tt.name, tt.text)
 		if tt.shown == "" {
 			tt.shown = tt.name
 		}
-		if l.key != tt.key || l.parsed.Stage != tt.stage || l.name != tt.shown {
-			t.Errorf("labelOf(%q, %q)\n has key %q, stage %q, name %q,\nwant key %q, stage %q, name %q",
-				tt.name, tt.text, l.key, l.parsed.Stage, l.name, tt.key, tt.stage, tt.shown)
+		if info.key != tt.key || info.parsed.Stage != tt.stage || info.name != tt.shown {
+			t.Errorf("stepInfoOf(%q, %q)\n has key %q, stage %q, name %q,\nwant key %q, stage %q, name %q",
+				tt.name, tt.text, info.key, info.parsed.Stage, info.name, tt.key, tt.stage, tt.shown)
 		}
 	}
 }

@@ -7,21 +7,21 @@ import (
 	"github.com/buildregress/buildregress/fetch"
 )
 
-// cancelledText tells whether an error says that the build was called off,
+// isCancellation tells whether an error says that the build was called off,
 // rather than that something in it failed.
-func cancelledText(message string) bool {
+func isCancellation(message string) bool {
 	return strings.HasSuffix(message, "context canceled") || strings.Contains(message, "Canceled: context canceled") ||
 		strings.Contains(message, "code = Canceled")
 }
 
-// didNotEnd is the error of a step that was going on when its build ended. Its
+// notEnded is the error of a step that was going on when its build ended. Its
 // state is StepFailed, as it ran and has no result, but it is not at fault.
-const didNotEnd = detect.NotEnded
+const notEnded = detect.NotEnded
 
 // stepError is the error of a step whose vertex has this one.
 func stepError(message string) string {
-	if cancelledText(message) {
-		message = didNotEnd + ": " + message
+	if isCancellation(message) {
+		message = notEnded + ": " + message
 	}
 	return fetch.Clean(message, MaxName)
 }
@@ -31,7 +31,7 @@ func outcomeOf(message string) detect.Outcome {
 	switch {
 	case message == "":
 		return detect.OK
-	case cancelledText(message):
+	case isCancellation(message):
 		return detect.Cancelled
 	}
 	return detect.Failed

@@ -107,7 +107,7 @@ func (p *Progress) Vertex(m Vertex) error {
 		v.err = m.Error
 	}
 	m.Started, m.Completed = fetch.PlausibleOrZero(m.Started), fetch.PlausibleOrZero(m.Completed)
-	p.see(m.Started, m.Completed)
+	p.advance(m.Started, m.Completed)
 	switch {
 	case m.Started.IsZero():
 	case m.Completed.IsZero():
@@ -125,7 +125,7 @@ func (p *Progress) Status(m Status) {
 		return
 	}
 	m.Started, m.Completed = fetch.PlausibleOrZero(m.Started), fetch.PlausibleOrZero(m.Completed)
-	p.see(fetch.PlausibleOrZero(m.Timestamp), m.Completed)
+	p.advance(fetch.PlausibleOrZero(m.Timestamp), m.Completed)
 	switch {
 	case strings.HasPrefix(m.ID, "pushing "):
 		if v.pushStart.IsZero() || m.Started.Before(v.pushStart) && !m.Started.IsZero() {
@@ -158,7 +158,7 @@ func (p *Progress) Log(m Log) {
 	if v == nil {
 		return
 	}
-	p.see(fetch.PlausibleOrZero(m.Timestamp))
+	p.advance(fetch.PlausibleOrZero(m.Timestamp))
 	v.log = append(v.log, m.Data...)
 	if len(v.log) > 2*enough {
 		v.log = append(v.log[:0], v.log[len(v.log)-enough:]...)
@@ -171,7 +171,7 @@ func (p *Progress) Empty() bool { return len(p.order) == 0 }
 // Has tells whether a vertex of this digest was taken in.
 func (p *Progress) Has(digest string) bool { return p.vertices[digest] != nil }
 
-func (p *Progress) see(times ...time.Time) {
+func (p *Progress) advance(times ...time.Time) {
 	for _, t := range times {
 		if t.After(p.last) {
 			p.last = t
@@ -179,8 +179,8 @@ func (p *Progress) see(times ...time.Time) {
 	}
 }
 
-// moved is how many bytes the vertex transferred.
-func (v *vertex) moved() int64 {
+// transferred is how many bytes the vertex transferred.
+func (v *vertex) transferred() int64 {
 	var sum int64
 	for _, n := range v.bytes {
 		if n > 0 && sum+n > 0 {

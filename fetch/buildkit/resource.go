@@ -77,13 +77,13 @@ func IsUsed(attribute string) bool { return slices.Contains(usedAttributes, attr
 // ServiceName is the attribute that says which program a resource is.
 const ServiceName = "service.name"
 
-// Keep names attributes that somebody asks for beside those that are used.
-type Keep map[string]bool
+// An AttributeSet names attributes that are kept beside those that are used.
+type AttributeSet map[string]bool
 
 // A Resource is what made some spans, a process, as far as it matters for builds.
 // Decoders fill in what it wants, and then give it to the spans.
 type Resource struct {
-	Keep       Keep
+	Extra      AttributeSet
 	attributes map[string]string
 	service    string
 	tags       map[string]string
@@ -91,7 +91,7 @@ type Resource struct {
 
 // Wants tells whether an attribute matters.
 func (r *Resource) Wants(key string) bool {
-	return key == ServiceName || r.Keep[key] || IsUsed(key)
+	return key == ServiceName || r.Extra[key] || IsUsed(key)
 }
 
 // Set takes in an attribute that r wants.
@@ -99,7 +99,7 @@ func (r *Resource) Set(key, value string) {
 	if key == ServiceName {
 		r.service = value
 	}
-	if r.Keep[key] {
+	if r.Extra[key] {
 		if r.tags == nil {
 			r.tags = map[string]string{}
 		}
@@ -113,8 +113,8 @@ func (r *Resource) Set(key, value string) {
 	}
 }
 
-// Of says that r made s. What was kept of r is shared by all of its spans.
-func (r *Resource) Of(s *Span) {
+// Attach says that r made s. What was kept of r is shared by all of its spans.
+func (r *Resource) Attach(s *Span) {
 	s.Resource, s.Service = r.attributes, r.service
 	if s.Tags == nil {
 		s.Tags = r.tags
@@ -136,8 +136,8 @@ func (s *Span) Tag(key, value string) {
 	s.Tags[key] = value
 }
 
-// isTold tells whether attributes hold any that apply uses.
-func isTold(attributes map[string]string) bool {
+// hasUsed tells whether attributes hold any that apply uses.
+func hasUsed(attributes map[string]string) bool {
 	for _, key := range usedAttributes {
 		if attributes[key] != "" {
 			return true

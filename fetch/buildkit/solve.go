@@ -58,7 +58,7 @@ func solves(list []*node) []*solve {
 		}
 		s := solveOf(n, byRoot, byOwner)
 		if s == nil {
-			s = around(n, found)
+			s = solveAt(n, found)
 		}
 		if s != nil {
 			s.work = append(s.work, n)
@@ -169,8 +169,8 @@ func solveOf(n *node, byRoot map[*node]*solve, byOwner map[*node][]*solve) *solv
 	return s
 }
 
-// around is the one solve in whose time a span began, nil if there are several.
-func around(n *node, all []*solve) *solve {
+// solveAt is the one solve in whose time a span began, nil if there are several.
+func solveAt(n *node, all []*solve) *solve {
 	if len(all) == 1 {
 		return all[0]
 	}

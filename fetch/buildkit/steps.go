@@ -18,20 +18,20 @@ import (
 // steps gathers the steps of one build, from progress or from spans.
 type steps struct {
 	list     []detect.Step
-	digests  []string       // of what ran, see ran
+	digests  []string       // of what ran, see addContent
 	loads    []string       // of what ran before that
 	ids      map[string]int // how often each was asked for, see unique
 	warnings []error
 }
 
-// add appends a step under a label, its id made unique.
-func (s *steps) add(l label, id string, step detect.Step) *detect.Step {
+// add appends a step, its id made unique.
+func (s *steps) add(info stepInfo, id string, step detect.Step) *detect.Step {
 	step.ID = s.unique(id)
-	step.Key = l.key
-	step.Name = l.name
-	step.Platform = l.parsed.Platform
-	step.Stage = l.parsed.Stage
-	step.Index, step.Count = l.parsed.Index, l.parsed.Count
+	step.Key = info.key
+	step.Name = info.name
+	step.Platform = info.parsed.Platform
+	step.Stage = info.parsed.Stage
+	step.Index, step.Count = info.parsed.Index, info.parsed.Count
 	s.list = append(s.list, step)
 	return &s.list[len(s.list)-1]
 }
@@ -52,9 +52,9 @@ func (s *steps) unique(id string) string {
 	return free
 }
 
-// took is the time from start to end, 0 if one of them is not known. A clock
+// elapsed is the time from start to end, 0 if one of them is not known. A clock
 // that went wrong gives 0 and a warning that names what was timed.
-func (s *steps) took(start, end time.Time, what string) time.Duration {
+func (s *steps) elapsed(start, end time.Time, what string) time.Duration {
 	if start.IsZero() || end.IsZero() {
 		return 0
 	}
@@ -70,14 +70,14 @@ func (s *steps) took(start, end time.Time, what string) time.Duration {
 	return d
 }
 
-// ran notes a vertex that ran. Its digest is part of the build's content if
+// addContent notes a vertex that ran. Its digest is part of the build's content if
 // every source shows it so: instructions are, and the loading of a context,
 // whose digest is unlike in any two builds.
-func (s *steps) ran(l label, digest string) {
+func (s *steps) addContent(info stepInfo, digest string) {
 	switch {
-	case l.dockerfile, l.parsed.Text == "load build context":
+	case info.dockerfile, info.parsed.Text == "load build context":
 		s.digests = append(s.digests, digest)
-	case strings.HasPrefix(l.parsed.Text, "load build definition "):
+	case strings.HasPrefix(info.parsed.Text, "load build definition "):
 		s.loads = append(s.loads, digest)
 	}
 }
@@ -104,7 +104,7 @@ func (s *steps) content() string {
 // that much less: the two go on one after the other, and only one of them
 // depends on the registry's mood.
 func (s *steps) addPush(exported *detect.Step, repository string, start, end time.Time) {
-	d := s.took(start, end, pushText)
+	d := s.elapsed(start, end, pushText)
 	id, failed := exported.ID, ""
 	state := exported.State
 	exported.Duration = max(0, exported.Duration-d)
@@ -112,12 +112,12 @@ func (s *steps) addPush(exported *detect.Step, repository string, start, end tim
 		// What the exporter did last is what failed.
 		failed, exported.Error, exported.State = exported.Error, "", detect.Executed
 	}
-	l := label{kind: push, name: pushText, key: dockerfile.Key("", pushStage, pushText)}
+	info := stepInfo{kind: push, name: pushText, key: dockerfile.Key("", pushStage, pushText)}
 	if repository != "" {
-		l.name = "pushing " + fetch.Clean(repository, MaxName)
+		info.name = "pushing " + fetch.Clean(repository, MaxName)
 	}
-	l.parsed.Stage = pushStage
-	s.add(l, pushStage, detect.Step{
+	info.parsed.Stage = pushStage
+	s.add(info, pushStage, detect.Step{
 		Start: start, Duration: d, State: state, Inputs: []string{id}, Error: failed,
 	})
 }

@@ -15,7 +15,7 @@ import (
 // Note: there the progress puts the target's name into every name: "[api 2/3]",
 // "[api build 2/3]", "[api] exporting to image". Only a definition is sure to
 // tell a target from a stage: no stage stands in front of it.
-func (p *Progress) Builds(a Account) ([]detect.Build, []error) {
+func (p *Progress) Builds(m Metadata) ([]detect.Build, []error) {
 	const most = 1000
 	groups := map[string][]*vertex{}
 	for _, v := range p.order {
@@ -24,7 +24,7 @@ func (p *Progress) Builds(a Account) ([]detect.Build, []error) {
 		}
 	}
 	if len(groups) == 0 || len(groups) > most {
-		b, warnings := p.Build(a)
+		b, warnings := p.Build(m)
 		return []detect.Build{b}, warnings
 	}
 	names := slices.Sorted(maps.Keys(groups))
@@ -38,7 +38,7 @@ func (p *Progress) Builds(a Account) ([]detect.Build, []error) {
 	var builds []detect.Build
 	var warnings []error
 	for _, name := range names {
-		b, w := p.build(a.forTarget(name), groups[name], name)
+		b, w := p.build(m.forTarget(name), groups[name], name)
 		b.Partial = len(names) > 1
 		builds = append(builds, b)
 		warnings = append(warnings, w...)
@@ -46,20 +46,20 @@ func (p *Progress) Builds(a Account) ([]detect.Build, []error) {
 	return builds, warnings
 }
 
-// forTarget is the account of one target. If the error names another, which
+// forTarget is the metadata of one target. If the error names another, which
 // made bake call this one off, only its own vertices tell how it ended.
-func (a Account) forTarget(name string) Account {
-	a.BakeTarget = name
-	rest, isOfTarget := strings.CutPrefix(a.Error, "target ")
+func (m Metadata) forTarget(name string) Metadata {
+	m.BakeTarget = name
+	rest, isOfTarget := strings.CutPrefix(m.Error, "target ")
 	culprit, message, ok := strings.Cut(rest, ": ")
 	switch {
 	case !isOfTarget || !ok:
 	case culprit == name:
-		a.Error = strings.TrimPrefix(message, "failed to solve: ")
+		m.Error = strings.TrimPrefix(message, "failed to solve: ")
 	default:
-		a.Error, a.Cancelled = "", false
+		m.Error, m.Cancelled = "", false
 	}
-	return a
+	return m
 }
 
 // targetOf is the target in the name of a vertex that loads a definition.

@@ -93,7 +93,7 @@ func (b *build) build() (detect.Build, error) {
 	if b.Duration != nil {
 		out.Duration = b.Duration.D()
 	} else {
-		out.Duration = span(&out)
+		out.Duration = totalDuration(&out)
 	}
 	if err := checkDuration(out.Duration); err != nil {
 		return out, err
@@ -119,9 +119,9 @@ func (b *build) build() (detect.Build, error) {
 	return out, nil
 }
 
-// span is the time from the first start of a step to the last end, where the
+// totalDuration is the time from the first start of a step to the last end, where the
 // steps have starts; else that of the longest step, which took no longer.
-func span(b *detect.Build) time.Duration {
+func totalDuration(b *detect.Build) time.Duration {
 	var first, last time.Time
 	var longest time.Duration
 	for _, s := range b.Steps {

@@ -2,6 +2,7 @@ package builds
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -36,7 +37,7 @@ func (l *lines) read() ([]byte, error) {
 			return line, nil
 		case err == io.EOF && len(line) > 0:
 			return line, nil
-		case err != bufio.ErrBufferFull:
+		case !errors.Is(err, bufio.ErrBufferFull):
 			l.broken = true
 			return nil, err
 		case len(line) > MaxLine:

@@ -27,23 +27,23 @@ var (
 		"docker buildx ls lists the builders and whether they run; buildx:BUILDER/ names another; or give a SOURCE: a build record, a progress log, a trace or a builds file")
 )
 
-// A Source finds the records of a place.
-type Source struct{ place RecordRef }
+// A Source finds the records that a RecordRef names.
+type Source struct{ ref RecordRef }
 
-// New makes a Finder. Nothing is run before builds are asked for.
-func New(p RecordRef) *Source { return &Source{p} }
+// New makes a Source. Nothing is run before builds are asked for.
+func New(ref RecordRef) *Source { return &Source{ref} }
 
-// aRef is how BuildKit writes them; targets and pipelines look otherwise.
-var aRef = regexp.MustCompile(`^[a-z0-9]{25}$`)
+// buildRef is how BuildKit writes refs; targets and pipelines look otherwise.
+var buildRef = regexp.MustCompile(`^[a-z0-9]{25}$`)
 
 // Builds exports the records and reads them. Of what is wanted only a ref helps to
-// find one, and only where the place names none.
-func (f *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
-	p := f.place
-	if len(p.Refs) == 0 && aRef.MatchString(w.Ref) {
-		p.Refs = []string{w.Ref}
+// find one, and only where the ref names none.
+func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
+	ref := s.ref
+	if len(ref.Refs) == 0 && buildRef.MatchString(w.Ref) {
+		ref.Refs = []string{w.Ref}
 	}
-	data, err := export(ctx, p)
+	data, err := export(ctx, ref)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -52,10 +52,10 @@ func (f *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, 
 
 // export runs the first command that knows build records. The error is the one of
 // the first that is there: it is what people mean.
-func export(ctx context.Context, p RecordRef) ([]byte, error) {
+func export(ctx context.Context, ref RecordRef) ([]byte, error) {
 	var first error
 	for _, command := range commands() {
-		data, err := run(ctx, file.MaxFile, append(command, arguments(p)...))
+		data, err := run(ctx, file.MaxFile, append(command, arguments(ref)...))
 		if err == nil || ctx.Err() != nil {
 			return data, err
 		}
@@ -74,20 +74,21 @@ func export(ctx context.Context, p RecordRef) ([]byte, error) {
 
 // arguments are those of the command. What comes from outside can be no option:
 // see nameForm and refForm.
-func arguments(p RecordRef) []string {
+func arguments(ref RecordRef) []string {
 	args := []string{"history", "export", "--finalize"}
-	if p.Builder != "" {
-		args = append(args, "--builder="+p.Builder)
+	if ref.Builder != "" {
+		args = append(args, "--builder="+ref.Builder)
 	}
-	if len(p.Refs) == 0 {
+	if len(ref.Refs) == 0 {
 		return args
 	}
-	return append(append(args, "--"), p.Refs...)
+	return append(append(args, "--"), ref.Refs...)
 }
 
-// complaint is the error for what a command that failed said.
-func complaint(said []byte) error {
-	text := string(said)
+// commandError is the error for a command that failed, by what it wrote. Buildx has no
+// codes for it, so that it is told by its words.
+func commandError(stderr []byte) error {
+	text := string(stderr)
 	has := func(parts ...string) bool {
 		for _, part := range parts {
 			if strings.Contains(text, part) {
@@ -103,17 +104,17 @@ func complaint(said []byte) error {
 	case has("unknown flag", "unknown command", "unknown shorthand flag", "unrecognized command"):
 		return ErrOld
 	case has("no record found", "no records found"):
-		return fmt.Errorf("%w: %s", ErrNoRecord, lastLine(said))
-	case lastLine(said) == "":
+		return fmt.Errorf("%w: %s", ErrNoRecord, lastLine(stderr))
+	case lastLine(stderr) == "":
 		return ErrBuilder
 	}
-	return fmt.Errorf("%w: %s", ErrBuilder, lastLine(said))
+	return fmt.Errorf("%w: %s", ErrBuilder, lastLine(stderr))
 }
 
-// lastLine is the last line of what was said, in which the reason stands.
-func lastLine(said []byte) string {
+// lastLine is the last line of what was written, in which the reason stands.
+func lastLine(stderr []byte) string {
 	const most = 500
-	lines := bytes.Split(bytes.TrimSpace(said), []byte("\n"))
+	lines := bytes.Split(bytes.TrimSpace(stderr), []byte("\n"))
 	line := bytes.TrimPrefix(bytes.TrimSpace(lines[len(lines)-1]), []byte("ERROR: "))
 	return fetch.Cut(strings.ToValidUTF8(string(line), "\uFFFD"), most)
 }

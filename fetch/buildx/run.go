@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	maxSaid = 16 << 10 // bytes kept of the end of what a command says
+	maxStderr = 16 << 10 // bytes kept of the end of what a command writes there
 	// grace is how long a command that was killed may hold on to its output, which
 	// a process that it started may have inherited and kept.
 	grace = 2 * time.Second
@@ -35,9 +35,9 @@ func commands() [][]string {
 func run(ctx context.Context, most int, command []string) ([]byte, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	out, said := &output{most: most, full: stop}, &tail{most: maxSaid}
+	out, stderr := &output{most: most, full: stop}, &tail{most: maxStderr}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Stdout, cmd.Stderr = out, said
+	cmd.Stdout, cmd.Stderr = out, stderr
 	cmd.WaitDelay = grace
 	group := newGroup(cmd)
 	defer group.release()
@@ -53,11 +53,11 @@ func run(ctx context.Context, most int, command []string) ([]byte, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.As(err, new(*exec.ExitError)):
-		return nil, complaint(said.data)
+		return nil, commandError(stderr.data)
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return nil, fmt.Errorf("%w: %w", ErrBuilder, err)
 	case out.data.Len() == 0:
-		return nil, complaint(said.data)
+		return nil, commandError(stderr.data)
 	// An old Buildx answers an unknown command with its help.
 	case bytes.Contains(out.data.Bytes()[:min(out.data.Len(), 1<<10)], []byte("\nUsage:")):
 		return nil, ErrOld

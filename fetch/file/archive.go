@@ -23,12 +23,7 @@ var errUnpacked = fmt.Errorf("unpacks to more than %d MiB", MaxFile>>20)
 // unpacks twice, the first time only to count: a bomb takes no memory, and all
 // else no more than it must. What is unpacked in vain uses up the budget too.
 func (d *decoder) unpack(open func() (io.ReadCloser, error)) ([]byte, error) {
-	r, err := open()
-	if err != nil {
-		return nil, err
-	}
-	size, err := io.Copy(io.Discard, io.LimitReader(canceller{d.ctx, r}, d.left+1))
-	r.Close()
+	size, err := d.unpackedSize(open)
 	if size > d.left {
 		d.left = 0
 		return nil, errUnpacked
@@ -37,7 +32,8 @@ func (d *decoder) unpack(open func() (io.ReadCloser, error)) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r, err = open(); err != nil {
+	r, err := open()
+	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
@@ -46,10 +42,20 @@ func (d *decoder) unpack(open func() (io.ReadCloser, error)) ([]byte, error) {
 	return data, err
 }
 
+// unpackedSize counts what open gives, as far as it shows that the budget is spent.
+func (d *decoder) unpackedSize(open func() (io.ReadCloser, error)) (int64, error) {
+	r, err := open()
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	return io.Copy(io.Discard, io.LimitReader(canceller{d.ctx, r}, d.left+1))
+}
+
 func (d *decoder) gunzip(name string, data []byte, depth int) error {
 	content, err := d.unpack(func() (io.ReadCloser, error) { return gzip.NewReader(bytes.NewReader(data)) })
 	if err != nil {
-		return wrong(name, cutOff(err))
+		return decodeError(name, cutOff(err))
 	}
 	return d.decode(name, content, depth+1)
 }
@@ -57,10 +63,10 @@ func (d *decoder) gunzip(name string, data []byte, depth int) error {
 func (d *decoder) unzip(name string, data []byte, depth int) error {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		return wrong(name, cutOff(err))
+		return decodeError(name, cutOff(err))
 	}
 	if len(z.File) > MaxMembers {
-		return wrong(name, fmt.Errorf("more than %d members", MaxMembers))
+		return decodeError(name, fmt.Errorf("more than %d members", MaxMembers))
 	}
 	files := slices.DeleteFunc(z.File, func(f *zip.File) bool { return f.FileInfo().IsDir() })
 	_, err = d.members(name, len(files), func(i int) error { return d.unzipMember(name, files[i], depth) })
@@ -74,7 +80,7 @@ func (d *decoder) members(name string, n int, read func(i int) error) (good int,
 	var bad []error
 	for i := range n {
 		err := read(i)
-		if d.stops(err) {
+		if d.isFatal(err) {
 			return good, err
 		}
 		if err != nil {
@@ -84,7 +90,7 @@ func (d *decoder) members(name string, n int, read func(i int) error) (good int,
 		good++
 	}
 	if good == 0 && len(bad) > 0 {
-		return 0, wrong(name, errors.Join(bad...))
+		return 0, decodeError(name, errors.Join(bad...))
 	}
 	for _, err := range bad {
 		d.warn(name, err)
@@ -96,7 +102,7 @@ func (d *decoder) unzipMember(name string, f *zip.File, depth int) error {
 	member := name + "/" + printable(f.Name)
 	content, err := d.unpack(f.Open)
 	if err != nil {
-		return wrong(member, cutOff(err))
+		return decodeError(member, cutOff(err))
 	}
 	return d.decode(member, content, depth+1)
 }
@@ -112,10 +118,10 @@ func (d *decoder) untar(name string, data []byte) error {
 			break
 		}
 		if err != nil {
-			return wrong(name, cutOff(err))
+			return decodeError(name, cutOff(err))
 		}
 		if len(members) == MaxMembers {
-			return wrong(name, fmt.Errorf("more than %d members", MaxMembers))
+			return decodeError(name, fmt.Errorf("more than %d members", MaxMembers))
 		}
 		if h.Typeflag != tar.TypeReg {
 			continue
@@ -124,7 +130,7 @@ func (d *decoder) untar(name string, data []byte) error {
 		// members, whose bytes would not, are told by their size.
 		at := int64(len(data)) - int64(source.Len())
 		if h.Size < 0 || h.Size > int64(len(data))-at {
-			return wrong(name, fmt.Errorf("member %s: %w", printable(h.Name), cutOff(io.ErrUnexpectedEOF)))
+			return decodeError(name, fmt.Errorf("member %s: %w", printable(h.Name), cutOff(io.ErrUnexpectedEOF)))
 		}
 		members[path.Clean(h.Name)] = data[at : at+h.Size]
 	}

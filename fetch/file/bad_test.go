@@ -155,32 +155,38 @@ func TestOddInput(t *testing.T) {
 		{
 			"clock going backwards",
 			`{"vertexes":[{` + d + `,"name":"[1/1] RUN x","started":"2026-01-01T00:00:05Z","completed":"2026-01-01T00:00:01Z"}]}`,
-			detect.Step{Name: "[1/1] RUN x"}, `"[-] RUN x"`,
+			detect.Step{Name: "[1/1] RUN x"},
+			`"[-] RUN x"`,
 		},
 		{
 			"invalid UTF-8",
 			`{"vertexes":[{` + d + `,"name":"[1/1] RUN ` + "\xff\xfe" + `","started":"2026-01-01T00:00:05Z","completed":"2026-01-01T00:00:05Z"}]}`,
-			detect.Step{Name: "[1/1] RUN \uFFFD\uFFFD"}, "",
+			detect.Step{Name: "[1/1] RUN \uFFFD\uFFFD"},
+			"",
 		},
 		{
 			"a name of a megabyte",
 			`{"vertexes":[{` + d + `,"name":"` + long + `","started":"2026-01-01T00:00:05Z","completed":"2026-01-01T00:00:05Z"}]}`,
-			detect.Step{Name: long[:2044] + "…"}, "",
+			detect.Step{Name: long[:2044] + "…"},
+			"",
 		},
 		{
 			"a step without a name",
 			`{"vertexes":[{` + d + `,"started":"2026-01-01T00:00:05Z","completed":"2026-01-01T00:00:05Z"}]}`,
-			detect.Step{Name: "unnamed"}, "",
+			detect.Step{Name: "unnamed"},
+			"",
 		},
 		{
 			"a time no build has",
 			`{"vertexes":[{` + d + `,"name":"a","started":"0001-01-02T00:00:05Z","completed":"9999-12-31T23:59:59-11:00"}]}`,
-			detect.Step{Name: "a"}, "",
+			detect.Step{Name: "a"},
+			"",
 		},
 		{
 			"a line that is broken",
 			`{"vertexes":[{` + d + `,"name":"a","started":"2026-01-01T00:00:05Z","completed":"2026-01-01T00:00:05Z"}]}` + "\n" + `{"vertexes":[{"started":"`,
-			detect.Step{Name: "a"}, "line 2: cut off",
+			detect.Step{Name: "a"},
+			"line 2: cut off",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -204,13 +210,13 @@ func TestOddInput(t *testing.T) {
 // TestDetailsOfFailure checks that damaged details hide no other.
 func TestDetailsOfFailure(t *testing.T) {
 	for range 10 { // in any order
-		var a buildkit.Account
+		var meta buildkit.Metadata
 		err := readDetails(map[string][]byte{
 			"x/errdefs.Source+json": []byte(`{"info":5}`),
 			"x/errdefs.Vertex+json": []byte(`{"digest":"sha256:a"}`),
-		}, &a)
-		if err == nil || a.FailedAt != "sha256:a" {
-			t.Errorf("failed at %q, error %v", a.FailedAt, err)
+		}, &meta)
+		if err == nil || meta.FailedAt != "sha256:a" {
+			t.Errorf("failed at %q, error %v", meta.FailedAt, err)
 		}
 	}
 }

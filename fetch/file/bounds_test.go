@@ -55,7 +55,7 @@ func TestManyBuilds(t *testing.T) {
 		one := `{"id":"0","steps":[{"name":"a","duration_seconds":1}]}` + "\n"
 		before := len(d.builds)
 		err := d.decode("f", zipOf(map[string][]byte{"a": []byte(one + one + two)}), 0)
-		list, warnings, _ := d.rest(err)
+		list, warnings, _ := d.partial(err)
 		if len(list) != before+1 || len(warnings) != 1 || !errors.Is(warnings[0], errTooMany) {
 			t.Errorf("%d builds more, warnings %v; want one, and a warning", len(list)-before, warnings)
 		}

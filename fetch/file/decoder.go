@@ -29,7 +29,7 @@ func newDecoder(ctx context.Context) *decoder { return &decoder{ctx: ctx, left: 
 func (d *decoder) open(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return bare(path, err)
+		return pathError(path, err)
 	}
 	defer f.Close()
 	size := int64(0)
@@ -44,10 +44,10 @@ func (d *decoder) read(name string, r io.Reader, size int64) error {
 	var data bytes.Buffer
 	data.Grow(int(min(size, MaxFile)) + bytes.MinRead)
 	if _, err := data.ReadFrom(io.LimitReader(canceller{d.ctx, r}, MaxFile+1)); err != nil {
-		return bare(name, err)
+		return pathError(name, err)
 	}
 	if data.Len() > MaxFile {
-		return wrong(name, fmt.Errorf("larger than %d MiB", MaxFile>>20))
+		return decodeError(name, fmt.Errorf("larger than %d MiB", MaxFile>>20))
 	}
 	return d.decode(name, data.Bytes(), 0)
 }
@@ -64,8 +64,8 @@ func (d *decoder) result(name string) ([]detect.Build, []error, error) {
 	return d.builds, d.warnings, nil
 }
 
-// rest is what was found before err stopped the reading.
-func (d *decoder) rest(err error) ([]detect.Build, []error, error) {
+// partial is what was found before err stopped the reading.
+func (d *decoder) partial(err error) ([]detect.Build, []error, error) {
 	switch ended := d.ctx.Err(); {
 	case ended != nil:
 		return nil, nil, ended
@@ -86,7 +86,7 @@ func (d *decoder) add(name string, list []detect.Build, warnings []error) error 
 	for i := range list {
 		n := builds.Entries(&list[i])
 		if len(d.builds) == builds.MaxBuilds || d.entries+n > builds.MaxEntries {
-			return wrong(name, errTooMany)
+			return decodeError(name, errTooMany)
 		}
 		d.builds = append(d.builds, list[i])
 		d.entries += n
@@ -97,12 +97,12 @@ func (d *decoder) add(name string, list []detect.Build, warnings []error) error 
 func (d *decoder) warn(name string, err error) {
 	const most = 1000
 	if len(d.warnings) < most {
-		d.warnings = append(d.warnings, wrong(name, err))
+		d.warnings = append(d.warnings, decodeError(name, err))
 	}
 }
 
-// stops tells whether an error with one member ends the reading of all.
-func (d *decoder) stops(err error) bool {
+// isFatal tells whether an error with one member ends the reading of all.
+func (d *decoder) isFatal(err error) bool {
 	return d.ctx.Err() != nil || errors.Is(err, errTooMany) || errors.Is(err, errUnpacked)
 }
 

@@ -16,7 +16,7 @@ import (
 // the record's error, or in a blob of its own in newer records. A failed build
 // has no provenance. Details that cannot be read are worth a warning only where
 // the record does not say in words why it failed.
-func (d *decoder) failure(name string, l *layoutReader, m ocispec.Manifest, r *historyRecord, a *buildkit.Account) {
+func (d *decoder) failure(name string, l *layoutReader, m ocispec.Manifest, r *historyRecord, meta *buildkit.Metadata) {
 	if r.Error == nil {
 		return
 	}
@@ -28,7 +28,7 @@ func (d *decoder) failure(name string, l *layoutReader, m ocispec.Manifest, r *h
 	if err == nil {
 		err = rpcDetails(blob, details)
 	}
-	if bad := readDetails(details, a); err == nil {
+	if bad := readDetails(details, meta); err == nil {
 		err = bad
 	}
 	if err != nil && r.Error.Message == "" {
@@ -60,7 +60,7 @@ func rpcDetails(blob []byte, details map[string][]byte) error {
 
 // readDetails takes in the details that it can read, and returns what is wrong
 // with another.
-func readDetails(details map[string][]byte, a *buildkit.Account) (bad error) {
+func readDetails(details map[string][]byte, meta *buildkit.Metadata) (bad error) {
 	var vertex struct {
 		Digest string `json:"digest"`
 	}
@@ -82,16 +82,16 @@ func readDetails(details map[string][]byte, a *buildkit.Account) (bad error) {
 			bad = err
 		}
 	}
-	a.FailedAt = vertex.Digest
-	if !strings.Contains(a.FailedAt, ":") {
+	meta.FailedAt = vertex.Digest
+	if !strings.Contains(meta.FailedAt, ":") {
 		return bad
 	}
-	file := newDockerfile(source.Info, path.Dir(a.Dockerfile))
+	file := newDockerfile(source.Info, path.Dir(meta.Dockerfile))
 	if at, ok := file.instruction(source.Ranges); ok {
-		if a.Instructions == nil {
-			a.Instructions = map[string]buildkit.Instruction{}
+		if meta.Instructions == nil {
+			meta.Instructions = map[string]buildkit.Instruction{}
 		}
-		a.Instructions[a.FailedAt] = at
+		meta.Instructions[meta.FailedAt] = at
 	}
 	return bad
 }

@@ -46,12 +46,12 @@ func Open(ctx context.Context, path string, o Options) (builds []detect.Build, w
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, nil, bare(path, err)
+		return nil, nil, pathError(path, err)
 	case info.IsDir():
 		return openFolder(d, path)
 	}
 	if err := d.open(path); err != nil {
-		return d.rest(err)
+		return d.partial(err)
 	}
 	return d.result(path)
 }
@@ -60,7 +60,7 @@ func Open(ctx context.Context, path string, o Options) (builds []detect.Build, w
 func Read(ctx context.Context, name string, r io.Reader) (builds []detect.Build, warnings []error, err error) {
 	d := newDecoder(ctx)
 	if err := d.read(name, r, 0); err != nil {
-		return d.rest(err)
+		return d.partial(err)
 	}
 	return d.result(name)
 }
@@ -69,7 +69,7 @@ func Read(ctx context.Context, name string, r io.Reader) (builds []detect.Build,
 func Decode(ctx context.Context, name string, data []byte) (builds []detect.Build, warnings []error, err error) {
 	d := newDecoder(ctx)
 	if err := d.decode(name, data, 0); err != nil {
-		return d.rest(err)
+		return d.partial(err)
 	}
 	return d.result(name)
 }
@@ -77,10 +77,10 @@ func Decode(ctx context.Context, name string, data []byte) (builds []detect.Buil
 func openFolder(d *decoder, path string) (builds []detect.Build, warnings []error, err error) {
 	entries, err := os.ReadDir(path) // sorted by name
 	if err != nil {
-		return nil, nil, bare(path, err)
+		return nil, nil, pathError(path, err)
 	}
 	if len(entries) > MaxMembers {
-		return nil, nil, wrong(path, fmt.Errorf("more than %d files", MaxMembers))
+		return nil, nil, decodeError(path, fmt.Errorf("more than %d files", MaxMembers))
 	}
 	for _, e := range entries {
 		member := filepath.Join(path, e.Name())
@@ -93,11 +93,11 @@ func openFolder(d *decoder, path string) (builds []detect.Build, warnings []erro
 			d.left = MaxFile
 			err = d.open(member)
 		} else {
-			err = bare(member, err)
+			err = pathError(member, err)
 		}
 		switch {
 		case d.ctx.Err() != nil, errors.Is(err, errTooMany):
-			return d.rest(err)
+			return d.partial(err)
 		case err != nil:
 			d.warnings = append(d.warnings, err)
 		}
@@ -108,19 +108,17 @@ func openFolder(d *decoder, path string) (builds []detect.Build, warnings []erro
 	return d.result(path)
 }
 
-// wrong says in what something is wrong, once.
-func wrong(name string, err error) error {
-	var located *fetch.DecodeError
-	if errors.As(err, &located) {
+// decodeError says in what something is wrong, once.
+func decodeError(name string, err error) error {
+	if _, ok := errors.AsType[*fetch.DecodeError](err); ok {
 		return err
 	}
 	return &fetch.DecodeError{Name: name, Offset: -1, Err: err}
 }
 
-// bare is err without the name of the system call and with the path, once.
-func bare(path string, err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+// pathError is err without the name of the system call and with the path, once.
+func pathError(path string, err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
 	return fmt.Errorf("%s: %w", path, err)

@@ -63,7 +63,7 @@ func FuzzStatus(f *testing.F) {
 		if err := statusBlob(d.ctx, &p, data); err != nil {
 			return err
 		}
-		b, warnings := p.Builds(buildkit.Account{Ref: "r"})
+		b, warnings := p.Builds(buildkit.Metadata{Ref: "r"})
 		d.add("f", b, warnings)
 		return nil
 	}, statusIn(f, "alpha/dockerbuild/001.dockerbuild"), statusIn(f, "beta/dockerbuild/push.dockerbuild"))
@@ -73,9 +73,9 @@ func FuzzStatus(f *testing.F) {
 func FuzzProvenance(f *testing.F) {
 	f.Add([]byte(`{"buildConfig":{"digestMapping":{"sha256:a":"step0"}},"metadata":{"https://mobyproject.org/buildkit@v1#metadata":{"source":{"locations":{"step0":{"locations":[{"ranges":[{"start":{"line":1},"end":{"line":2}}]}]}},"infos":[{"filename":"Dockerfile","data":"UlVOIFwKIGVjaG8gJFgK"}]}}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var a buildkit.Account
-		_ = readProvenance(data, &a)
-		for _, in := range a.Instructions {
+		var meta buildkit.Metadata
+		_ = readProvenance(data, &meta)
+		for _, in := range meta.Instructions {
 			if in.Position.Line < 1 {
 				t.Errorf("line %d", in.Position.Line)
 			}

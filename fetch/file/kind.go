@@ -31,11 +31,11 @@ const (
 // decode reads data of whatever format; depth counts the archives around it.
 func (d *decoder) decode(name string, data []byte, depth int) error {
 	if depth > maxPacked {
-		return wrong(name, fmt.Errorf("more than %d archives in each other", maxPacked))
+		return decodeError(name, fmt.Errorf("more than %d archives in each other", maxPacked))
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if len(bytes.TrimSpace(data)) == 0 {
-		return wrong(name, errors.New("the file is empty"))
+		return decodeError(name, errors.New("the file is empty"))
 	}
 	if err := d.ctx.Err(); err != nil {
 		return err
@@ -64,7 +64,7 @@ func (d *decoder) decode(name string, data []byte, depth int) error {
 		err = unsupported(data)
 	}
 	if err != nil {
-		return wrong(name, err)
+		return decodeError(name, err)
 	}
 	return nil
 }
@@ -145,9 +145,9 @@ func formatOfJSON(data []byte) format {
 	return unknown
 }
 
-// toldError is the message of an answer of Jaeger's or any like API that holds
+// errorMessage is the message of an answer of Jaeger's or any like API that holds
 // an error alone, "" if data is none.
-func toldError(data []byte) string {
+func errorMessage(data []byte) string {
 	const most = 64 << 10
 	var answer struct {
 		Error struct {
@@ -166,7 +166,7 @@ func unsupported(data []byte) error {
 		rawjson = "build with --progress=rawjson"
 		give    = "give a build record, the output of --progress=rawjson, a trace or a builds file"
 	)
-	if message := toldError(data); message != "" {
+	if message := errorMessage(data); message != "" {
 		return fmt.Errorf("an answer that tells of an error: %s", message)
 	}
 	data = bytes.TrimSpace(data[:min(len(data), 512)])

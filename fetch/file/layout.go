@@ -27,15 +27,15 @@ const maxRecords = 1000 // in one layout; a builder keeps 50
 func (d *decoder) layout(name string, members map[string][]byte) error {
 	index, ok := members[ocispec.ImageIndexFile]
 	if !ok {
-		return wrong(name, fmt.Errorf("has no %s: a tar, but no build record", ocispec.ImageIndexFile))
+		return decodeError(name, fmt.Errorf("has no %s: a tar, but no build record", ocispec.ImageIndexFile))
 	}
 	l := newLayoutReader(members)
 	if err := l.walkIndex(index, 0); err != nil {
-		return wrong(name, err)
+		return decodeError(name, err)
 	}
 	good, err := d.members(name, len(l.records), func(i int) error { return d.record(name, l, l.records[i]) })
 	if err == nil && good == 0 {
-		return wrong(name, errors.New("holds no build record: an image, perhaps?"))
+		return decodeError(name, errors.New("holds no build record: an image, perhaps?"))
 	}
 	return err
 }

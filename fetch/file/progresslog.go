@@ -37,7 +37,7 @@ func isProgress(data []byte) bool {
 // buildx prints warnings before it and the reason of a failure after it.
 func (d *decoder) progressLog(name string, data []byte) error {
 	var p buildkit.Progress
-	var a buildkit.Account
+	var meta buildkit.Metadata
 	var firstBad error
 	bad, n := 0, 0
 	for line := range bytes.Lines(data) {
@@ -51,7 +51,7 @@ func (d *decoder) progressLog(name string, data []byte) error {
 		}
 		if line[0] != '{' {
 			if message, ok := strings.CutPrefix(string(line), "ERROR: "); ok {
-				a.Error = strings.TrimPrefix(strings.TrimPrefix(message, "failed to build: "), "failed to solve: ")
+				meta.Error = strings.TrimPrefix(strings.TrimPrefix(message, "failed to build: "), "failed to solve: ")
 			}
 			continue
 		}
@@ -72,8 +72,8 @@ func (d *decoder) progressLog(name string, data []byte) error {
 	} else if bad > 1 {
 		d.warn(name, fmt.Errorf("%w (and %d more lines like it)", firstBad, bad-1))
 	}
-	a.Cancelled = strings.HasSuffix(a.Error, "context canceled")
-	builds, warnings := p.Builds(a)
+	meta.Cancelled = strings.HasSuffix(meta.Error, "context canceled")
+	builds, warnings := p.Builds(meta)
 	return d.add(name, builds, warnings)
 }
 
@@ -94,11 +94,4 @@ func progressEvent(p *buildkit.Progress, line []byte) error {
 		p.Log(l)
 	}
 	return nil
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 
@@ -63,11 +64,11 @@ type sourceRange struct {
 
 // provenance fills in where each vertex comes from, and the repository where
 // the record does not say it.
-func (d *decoder) provenance(name string, l *layoutReader, m ocispec.Manifest, a *buildkit.Account) {
+func (d *decoder) provenance(name string, l *layoutReader, m ocispec.Manifest, meta *buildkit.Metadata) {
 	blobs, err := l.layers(m, typeInToto) // of each platform; other attestations lack the fields
 	for _, blob := range blobs {
 		if err == nil {
-			err = readProvenance(blob, a)
+			err = readProvenance(blob, meta)
 		}
 	}
 	if err != nil {
@@ -75,35 +76,35 @@ func (d *decoder) provenance(name string, l *layoutReader, m ocispec.Manifest, a
 	}
 }
 
-func readProvenance(blob []byte, a *buildkit.Account) error {
+func readProvenance(blob []byte, meta *buildkit.Metadata) error {
 	var p provenance
 	if err := boundjson.Unmarshal(blob, &p); err != nil {
 		return err
 	}
-	steps, meta := p.BuildConfig.DigestMapping, &p.Metadata.BuildKit
+	steps, source := p.BuildConfig.DigestMapping, &p.Metadata.BuildKit
 	if len(steps) == 0 {
-		steps, meta = p.BuildDefinition.InternalParameters.BuildConfig.DigestMapping, &p.RunDetails.Metadata.BuildKit
+		steps, source = p.BuildDefinition.InternalParameters.BuildConfig.DigestMapping, &p.RunDetails.Metadata.BuildKit
 	}
-	a.Repository = orElse(a.Repository, meta.VCS["source"])
-	a.Revision = orElse(a.Revision, meta.VCS["revision"])
+	meta.Repository = cmp.Or(meta.Repository, source.VCS["source"])
+	meta.Revision = cmp.Or(meta.Revision, source.VCS["revision"])
 	var files []dockerfile
-	for _, info := range meta.Source.Infos {
-		files = append(files, newDockerfile(info, path.Dir(a.Dockerfile)))
+	for _, info := range source.Source.Infos {
+		files = append(files, newDockerfile(info, path.Dir(meta.Dockerfile)))
 	}
-	if a.Instructions == nil {
-		a.Instructions = make(map[string]buildkit.Instruction, len(steps))
+	if meta.Instructions == nil {
+		meta.Instructions = make(map[string]buildkit.Instruction, len(steps))
 	}
 	for digest, step := range steps {
 		// A vertex that several stages share has several places: the first of
 		// them in the file gave it its name.
-		for _, location := range meta.Source.Locations[step].Locations {
+		for _, location := range source.Source.Locations[step].Locations {
 			if location.SourceIndex < 0 || location.SourceIndex >= len(files) {
 				continue
 			}
 			found, ok := files[location.SourceIndex].instruction(location.Ranges)
-			old, known := a.Instructions[digest]
+			old, known := meta.Instructions[digest]
 			if ok && (!known || found.Position.Line < old.Position.Line) {
-				a.Instructions[digest] = found
+				meta.Instructions[digest] = found
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -78,42 +79,42 @@ func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error
 		return fmt.Errorf("record: has no Ref")
 	}
 	name = name + "/" + printable(r.Ref)
-	a := r.account()
-	d.provenance(name, l, m, &a)
-	d.failure(name, l, m, &r, &a)
+	meta := r.metadata()
+	d.provenance(name, l, m, &meta)
+	d.failure(name, l, m, &r, &meta)
 	progress := d.status(name, l, m)
 	spans := d.recordSpans(name, l, m)
 	if progress.Empty() && len(spans) > 0 {
-		builds, warnings := fromTrace(a, spans)
+		builds, warnings := fromTrace(meta, spans)
 		return d.add(name, builds, warnings)
 	}
-	a.Trace, a.Resource = traceOf(progress, spans)
+	meta.Trace, meta.Resource = traceOf(progress, spans)
 	if r.isBaked(spans) {
-		a.BakeTarget = r.LocalState.Target
+		meta.BakeTarget = r.LocalState.Target
 	}
-	b, warnings := progress.Build(a)
+	b, warnings := progress.Build(meta)
 	return d.add(name, []detect.Build{b}, warnings)
 }
 
-// account is what the record itself says.
-func (r *historyRecord) account() buildkit.Account {
+// metadata are what the record itself says.
+func (r *historyRecord) metadata() buildkit.Metadata {
 	const grpcCanceled = 1
-	a := buildkit.Account{
+	meta := buildkit.Metadata{
 		Ref:        fetch.Clean(r.Ref, 200),
 		Start:      r.CreatedAt.Time,
 		End:        r.CompletedAt.Time,
 		Ended:      !r.CompletedAt.IsZero(),
 		Repository: r.FrontendAttrs["vcs:source"],
 		Revision:   r.FrontendAttrs["vcs:revision"],
-		Dockerfile: path.Join(r.FrontendAttrs["vcs:localdir:dockerfile"], orElse(r.FrontendAttrs["filename"], "Dockerfile")),
+		Dockerfile: path.Join(r.FrontendAttrs["vcs:localdir:dockerfile"], cmp.Or(r.FrontendAttrs["filename"], "Dockerfile")),
 		Target:     r.FrontendAttrs["target"],
 	}
 	if r.Error != nil {
-		a.Ended = true
-		a.Error = orElse(r.Error.Message, fmt.Sprintf("code %d", r.Error.Code))
-		a.Cancelled = r.Error.Code == grpcCanceled || strings.HasSuffix(a.Error, "context canceled")
+		meta.Ended = true
+		meta.Error = cmp.Or(r.Error.Message, fmt.Sprintf("code %d", r.Error.Code))
+		meta.Cancelled = r.Error.Code == grpcCanceled || strings.HasSuffix(meta.Error, "context canceled")
 	}
-	return a
+	return meta
 }
 
 // isBaked tells whether bake built the target together with others: then its
@@ -191,17 +192,17 @@ func traceOf(p *buildkit.Progress, spans []buildkit.Span) (string, map[string]st
 
 // fromTrace makes the build of a record that keeps no progress. If its trace
 // holds several builds, the one that began nearest to it is it.
-func fromTrace(a buildkit.Account, spans []buildkit.Span) ([]detect.Build, []error) {
+func fromTrace(meta buildkit.Metadata, spans []buildkit.Span) ([]detect.Build, []error) {
 	builds, warnings := buildkit.Builds(spans)
 	if len(builds) == 0 {
 		return nil, warnings
 	}
 	nearest := builds[0]
 	for _, b := range builds[1:] {
-		if b.Start.Sub(a.Start).Abs() < nearest.Start.Sub(a.Start).Abs() {
+		if b.Start.Sub(meta.Start).Abs() < nearest.Start.Sub(meta.Start).Abs() {
 			nearest = b
 		}
 	}
-	a.Complete(&nearest)
+	meta.Complete(&nearest)
 	return []detect.Build{nearest}, warnings
 }

@@ -77,16 +77,16 @@ func (o *Options) WithIdleTimer(ctx context.Context) (context.Context, *IdleTime
 		limit = DefaultIdleTimeout
 	}
 	ctx, stop := context.WithCancelCause(ctx)
-	w := &IdleTimer{limit: limit, stop: stop}
-	w.timer = time.AfterFunc(limit, func() { stop(fmt.Errorf("%w for %v", ErrIdle, limit)) })
-	return ctx, w
+	t := &IdleTimer{limit: limit, stop: stop}
+	t.timer = time.AfterFunc(limit, func() { stop(fmt.Errorf("%w for %v", ErrIdle, limit)) })
+	return ctx, t
 }
 
 // Touch tells that something came.
-func (w *IdleTimer) Touch() { w.timer.Reset(w.limit) }
+func (t *IdleTimer) Touch() { t.timer.Reset(t.limit) }
 
-// Stop ends the watch, and what still uses its context.
-func (w *IdleTimer) Stop() {
-	w.timer.Stop()
-	w.stop(nil)
+// Stop ends the timer, and what still uses its context.
+func (t *IdleTimer) Stop() {
+	t.timer.Stop()
+	t.stop(nil)
 }

@@ -33,7 +33,7 @@ func FuzzSpans(f *testing.F) {
 		if err := (Codec{}).Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, &f); err != nil {
 			t.Fatal(err)
 		}
-		got := f.decode(buildkit.Keep{"x": true})
+		got := f.decode(buildkit.AttributeSet{"x": true})
 		spans := got.spans
 		// What the whole message is to its own decoder, it is span by span, but for
 		// fields that are broken where it does not look.
@@ -43,7 +43,7 @@ func FuzzSpans(f *testing.F) {
 				t.Fatalf("%d spans, want %d", len(spans), len(whole.Spans))
 			}
 			for i := range spans {
-				t1 := translator{keep: buildkit.Keep{"x": true}}
+				t1 := translator{extra: buildkit.AttributeSet{"x": true}}
 				if want := t1.span(&whole.Spans[i]); !reflect.DeepEqual(spans[i], want) {
 					t.Errorf("span %d is %+v, want %+v", i, spans[i], want)
 				}

@@ -52,15 +52,15 @@ func retries(o *httpclient.Options) string {
 type GRPC struct {
 	address string
 	secure  bool
-	dial    httpclient.Options
-	keep    buildkit.Keep
+	options httpclient.Options
+	extra   buildkit.AttributeSet
 	conn    *grpc.ClientConn
 	last    *atomic.Pointer[handshake]
 }
 
-// NewGRPC asks the server at address, "host:port", with TLS if secure. keep names
+// NewGRPC asks the server at address, "host:port", with TLS if secure. extra names
 // attributes to keep with the spans. It connects when it is first asked.
-func NewGRPC(address string, secure bool, o httpclient.Options, keep buildkit.Keep) (*GRPC, error) {
+func NewGRPC(address string, secure bool, o httpclient.Options, extra buildkit.AttributeSet) (*GRPC, error) {
 	creds := insecure.NewCredentials()
 	if secure {
 		c, err := o.TLS()
@@ -81,17 +81,17 @@ func NewGRPC(address string, secure bool, o httpclient.Options, keep buildkit.Ke
 	if err != nil {
 		return nil, err
 	}
-	return &GRPC{address: address, secure: secure, dial: o, keep: keep, conn: conn, last: last}, nil
+	return &GRPC{address: address, secure: secure, options: o, extra: extra, conn: conn, last: last}, nil
 }
 
-// Bounds: a server says itself how many traces it gives.
+// Bounds are none: a server says itself how many traces it gives.
 func (g *GRPC) Bounds() traces.Bounds { return traces.Bounds{} }
 
 // outgoing adds the headers. Jaeger hands the token of "bearer.token" on to its
 // storage.
 func (g *GRPC) outgoing(ctx context.Context) context.Context {
 	md := metadata.MD{}
-	for name, values := range g.dial.Header {
+	for name, values := range g.options.Header {
 		md.Append(strings.ToLower(name), values...)
 		for _, v := range values {
 			if token, ok := strings.CutPrefix(v, "Bearer "); ok && strings.EqualFold(name, "authorization") {
@@ -126,7 +126,7 @@ func (g *GRPC) Trace(ctx context.Context, id string) ([]buildkit.Span, error) {
 		return nil, traces.ErrNoTrace
 	}
 	if err != nil {
-		return nil, g.explain(ctx, "get trace", err)
+		return nil, g.wrapError(ctx, "get trace", err)
 	}
 	return found, nil
 }
@@ -144,15 +144,17 @@ func (g *GRPC) Search(ctx context.Context, q traces.Question, take func(string, 
 		err = nil
 	}
 	if err != nil { // the trace that was coming is not whole
-		return gather.Traces, g.explain(ctx, "find traces", err)
+		return gather.Traces, g.wrapError(ctx, "find traces", err)
 	}
 	return gather.Traces, gather.End()
 }
 
-var depth = regexp.MustCompile(`(?i)search[ _]?depth|max traces`)
+// depthLimit recognizes the refusal of a search for more traces than the server gives.
+// Its storages word it each in their own way, and have no code for it.
+var depthLimit = regexp.MustCompile(`(?i)search[ _]?depth|max traces`)
 
-// explain says what an error means, and what to do.
-func (g *GRPC) explain(ctx context.Context, doing string, err error) error {
+// wrapError says what an error means, and what to do.
+func (g *GRPC) wrapError(ctx context.Context, doing string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -161,8 +163,8 @@ func (g *GRPC) explain(ctx context.Context, doing string, err error) error {
 	if !ok {
 		return t
 	}
-	text := g.dial.Redact(s.Message())
-	t.Err = fmt.Errorf("%s: %s", doing, plain(text))
+	text := g.options.Redact(s.Message())
+	t.Err = fmt.Errorf("%s: %s", doing, withoutStatus(text))
 	switch s.Code() {
 	case codes.Canceled, codes.DeadlineExceeded:
 		// The server may notice first that our time is over.
@@ -174,9 +176,9 @@ func (g *GRPC) explain(ctx context.Context, doing string, err error) error {
 	case codes.Unauthenticated, codes.PermissionDenied:
 		t.Advice = traces.HintAuth
 	case codes.Unimplemented:
-		t.Err, t.Advice = fmt.Errorf("%s: the server speaks gRPC, and is no query service of Jaeger: %s", doing, plain(text)), "the port of Jaeger's gRPC queries is usually 16685; that of OTLP, 4317, only takes traces"
+		t.Err, t.Advice = fmt.Errorf("%s: the server speaks gRPC, and is no query service of Jaeger: %s", doing, withoutStatus(text)), "the port of Jaeger's gRPC queries is usually 16685; that of OTLP, 4317, only takes traces"
 	case codes.ResourceExhausted, codes.InvalidArgument, codes.Unknown, codes.Internal, codes.OutOfRange:
-		if depth.MatchString(text) {
+		if depthLimit.MatchString(text) {
 			return &traces.LimitError{Err: t}
 		}
 	}
@@ -212,8 +214,8 @@ func (g *GRPC) name() string {
 	return "jaeger://" + g.address
 }
 
-// plain is a message in one line, without what gRPC says around it.
-func plain(text string) string {
+// withoutStatus is a message in one line, without what gRPC says around it.
+func withoutStatus(text string) string {
 	const around = "desc = "
 	if i := strings.LastIndex(text, around); i >= 0 {
 		text = strings.Trim(text[i+len(around):], `"`)
@@ -224,7 +226,7 @@ func plain(text string) string {
 // A translator makes spans as BuildKit's builds are made of. Spans that follow each
 // other are mostly of one trace and one process: what is made of these they share.
 type translator struct {
-	keep     buildkit.Keep
+	extra    buildkit.AttributeSet
 	trace    model.TraceID
 	traceHex string
 	process  *model.Process
@@ -249,7 +251,7 @@ func (t *translator) span(j *model.Span) buildkit.Span {
 	for i := range j.Tags {
 		tag := &j.Tags[i]
 		s.SetJaeger(tag.Key, text(tag))
-		if t.keep[tag.Key] {
+		if t.extra[tag.Key] {
 			s.Tag(tag.Key, text(tag))
 		}
 	}
@@ -268,7 +270,7 @@ func (t *translator) span(j *model.Span) buildkit.Span {
 			if len(p.Tags) <= maxKept {
 				t.process = &model.Process{ServiceName: p.ServiceName, Tags: slices.Clone(p.Tags)}
 			}
-			t.resource = buildkit.Resource{Keep: t.keep}
+			t.resource = buildkit.Resource{Extra: t.extra}
 			t.resource.Set(buildkit.ServiceName, p.ServiceName)
 			for i := range p.Tags {
 				if tag := &p.Tags[i]; t.resource.Wants(tag.Key) {
@@ -276,7 +278,7 @@ func (t *translator) span(j *model.Span) buildkit.Span {
 				}
 			}
 		}
-		t.resource.Of(&s)
+		t.resource.Attach(&s)
 	}
 	return s
 }

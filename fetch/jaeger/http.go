@@ -24,24 +24,24 @@ import (
 // tags in all versions that have it; where a server no longer has that, by the
 // stable one.
 type HTTP struct {
-	name    string
-	client  *httpclient.Client
-	decoder spans.Decoder
-	newer   bool // the server has no search but that of the stable API
-	older   bool // the server has no stable API
+	name       string
+	client     *httpclient.Client
+	decoder    spans.Decoder
+	stableOnly bool // the server has no search but that of the stable API
+	noStable   bool // the server has no stable API
 }
 
-// NewHTTP asks the server at base, named so to people. keep names attributes to
+// NewHTTP asks the server at base, named so to people. extra names attributes to
 // keep with the spans.
-func NewHTTP(name string, base *url.URL, o httpclient.Options, keep buildkit.Keep) (*HTTP, error) {
+func NewHTTP(name string, base *url.URL, o httpclient.Options, extra buildkit.AttributeSet) (*HTTP, error) {
 	client, err := httpclient.NewClient(base, o)
 	if err != nil {
 		return nil, err
 	}
-	return &HTTP{name: name, client: client, decoder: spans.Decoder{Keep: keep}}, nil
+	return &HTTP{name: name, client: client, decoder: spans.Decoder{Extra: extra}}, nil
 }
 
-// Bounds: a server says itself how many traces it gives.
+// Bounds are none: a server says itself how many traces it gives.
 func (h *HTTP) Bounds() traces.Bounds { return traces.Bounds{} }
 
 const (
@@ -58,17 +58,17 @@ func (h *HTTP) Trace(ctx context.Context, id string) (found []buildkit.Span, err
 		found = append(found, more...)
 		return nil
 	}
-	if !h.older {
-		_, err = h.stable(ctx, "/api/v3/traces/"+id, nil, take, nil)
-		h.older = errors.Is(err, errNoSuchAPI)
+	if !h.noStable {
+		_, err = h.stableAPI(ctx, "/api/v3/traces/"+id, nil, take, nil)
+		h.noStable = errors.Is(err, errNoSuchAPI)
 	}
-	if h.older {
-		_, err = h.own(ctx, "/api/traces/"+id, url.Values{"raw": {"true"}}, take, nil)
+	if h.noStable {
+		_, err = h.pagesAPI(ctx, "/api/traces/"+id, url.Values{"raw": {"true"}}, take, nil)
 	}
 	if err == nil && len(found) == 0 {
 		err = traces.ErrNoTrace
 	}
-	return found, h.explain(ctx, "get trace", err)
+	return found, h.wrapError(ctx, "get trace", err)
 }
 
 // Search finds traces.
@@ -77,7 +77,7 @@ func (h *HTTP) Search(ctx context.Context, q traces.Question, take func(string, 
 	if err != nil {
 		return 0, err
 	}
-	if !h.newer {
+	if !h.stableOnly {
 		query := url.Values{
 			"service": {q.Service},
 			"start":   {strconv.FormatInt(q.From.UnixMicro(), 10)},
@@ -88,11 +88,11 @@ func (h *HTTP) Search(ctx context.Context, q traces.Question, take func(string, 
 		if len(q.Tags) > 0 {
 			query.Set("tags", string(tags))
 		}
-		n, err = h.own(ctx, "/api/traces", query, take, q.Warn)
-		h.newer = errors.Is(err, errNoSuchAPI)
+		n, err = h.pagesAPI(ctx, "/api/traces", query, take, q.Warn)
+		h.stableOnly = errors.Is(err, errNoSuchAPI)
 	}
-	if h.newer {
-		n, err = h.stable(ctx, "/api/v3/traces", url.Values{
+	if h.stableOnly {
+		n, err = h.stableAPI(ctx, "/api/v3/traces", url.Values{
 			"query.service_name":   {q.Service},
 			"query.start_time_min": {q.From.UTC().Format(time.RFC3339Nano)},
 			"query.start_time_max": {q.To.UTC().Format(time.RFC3339Nano)},
@@ -104,12 +104,12 @@ func (h *HTTP) Search(ctx context.Context, q traces.Question, take func(string, 
 	if errors.Is(err, traces.ErrNoTrace) {
 		err = nil
 	}
-	return n, h.explain(ctx, "find traces", err)
+	return n, h.wrapError(ctx, "find traces", err)
 }
 
-// own asks the API of Jaeger's own pages. Traces that are too large are left out
+// pagesAPI asks the API of Jaeger's own pages. Traces that are too large are left out
 // where there is somebody to warn.
-func (h *HTTP) own(ctx context.Context, path string, query url.Values, take func(string, []buildkit.Span) error, warn func(error)) (n int, err error) {
+func (h *HTTP) pagesAPI(ctx context.Context, path string, query url.Values, take func(string, []buildkit.Span) error, warn func(error)) (n int, err error) {
 	a, err := h.get(ctx, path, query)
 	if err != nil {
 		return 0, err
@@ -152,8 +152,8 @@ func byTrace(spans []buildkit.Span) map[string][]buildkit.Span {
 	return traces
 }
 
-// stable asks the stable API, which sends the spans of all traces in one list.
-func (h *HTTP) stable(ctx context.Context, path string, query url.Values, take func(string, []buildkit.Span) error, warn func(error)) (n int, err error) {
+// stableAPI asks the stable API, which sends the spans of all traces in one list.
+func (h *HTTP) stableAPI(ctx context.Context, path string, query url.Values, take func(string, []buildkit.Span) error, warn func(error)) (n int, err error) {
 	a, err := h.get(ctx, path, query)
 	if err != nil {
 		return 0, err
@@ -194,14 +194,14 @@ func (h *HTTP) get(ctx context.Context, path string, query url.Values) (*httpcli
 	case err != nil:
 		return nil, err
 	case a.Type != asJSON:
-		a.Close()
+		_ = a.Close() // it holds nothing of use
 		return nil, errNoSuchAPI
 	}
 	return a, nil
 }
 
-// explain says what an error means, and what to do.
-func (h *HTTP) explain(ctx context.Context, doing string, err error) error {
+// wrapError says what an error means, and what to do.
+func (h *HTTP) wrapError(ctx context.Context, doing string, err error) error {
 	if err == nil || errors.Is(err, traces.ErrNoTrace) {
 		return err
 	}
@@ -209,7 +209,7 @@ func (h *HTTP) explain(ctx context.Context, doing string, err error) error {
 		return ctx.Err()
 	}
 	var status *httpclient.StatusError
-	if errors.As(err, &status) && depth.MatchString(status.Text) {
+	if errors.As(err, &status) && depthLimit.MatchString(status.Text) {
 		return &traces.LimitError{Err: traces.WrapError(h.name, doing, err)}
 	}
 	t := traces.WrapError(h.name, doing, err)

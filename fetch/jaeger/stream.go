@@ -22,8 +22,8 @@ import (
 // sent. Decoded they may be 200 times as large, so that a large one is alone; Jaeger's
 // are of 10 kB.
 const (
-	ahead      = 16
-	aheadBytes = 1 << 20
+	maxAhead      = 16
+	maxAheadBytes = 1 << 20
 )
 
 // A frame is a message of an answer as it came.
@@ -42,14 +42,14 @@ type decoded struct {
 // stream reads the spans of an answer, in order. To decode them takes longer than to
 // send them: it is done on all processors, beside what take does.
 func (g *GRPC) stream(ctx context.Context, open func(context.Context) (receiver, error), take func(buildkit.Span) error) error {
-	ctx, watch := g.dial.WithIdleTimer(g.outgoing(ctx))
-	defer watch.Stop()
+	ctx, idle := g.options.WithIdleTimer(g.outgoing(ctx))
+	defer idle.Stop()
 	answer, err := open(ctx)
 	if err != nil {
-		return silence(ctx, err)
+		return causeOf(ctx, err)
 	}
-	messages, ended := make(chan chan decoded, ahead), make(chan error, 1)
-	inFlight := semaphore.NewWeighted(aheadBytes)
+	messages, ended := make(chan chan decoded, maxAhead), make(chan error, 1)
+	inFlight := semaphore.NewWeighted(maxAheadBytes)
 	go func() {
 		defer close(messages)
 		for {
@@ -58,14 +58,14 @@ func (g *GRPC) stream(ctx context.Context, open func(context.Context) (receiver,
 				ended <- err
 				return
 			}
-			watch.Touch()
+			idle.Touch()
 			if err := inFlight.Acquire(ctx, f.weight()); err != nil {
 				f.data.Free()
 				ended <- err
 				return
 			}
 			message := make(chan decoded, 1)
-			go func() { message <- f.decode(g.keep) }()
+			go func() { message <- f.decode(g.extra) }()
 			select {
 			case messages <- message:
 			case <-ctx.Done():
@@ -79,7 +79,7 @@ func (g *GRPC) stream(ctx context.Context, open func(context.Context) (receiver,
 		select {
 		case d = <-message:
 		case <-ctx.Done(): // a hostile message may take long
-			return silence(ctx, ctx.Err())
+			return causeOf(ctx, ctx.Err())
 		}
 		if d.err != nil {
 			return d.err
@@ -92,13 +92,13 @@ func (g *GRPC) stream(ctx context.Context, open func(context.Context) (receiver,
 		inFlight.Release(d.weight)
 	}
 	if err := <-ended; !errors.Is(err, io.EOF) {
-		return silence(ctx, err)
+		return causeOf(ctx, err)
 	}
 	return nil
 }
 
-// silence is err, or what ended ctx.
-func silence(ctx context.Context, err error) error {
+// causeOf is err, or what ended ctx.
+func causeOf(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); errors.Is(cause, httpclient.ErrIdle) {
 		return cause
 	}
@@ -106,24 +106,24 @@ func silence(ctx context.Context, err error) error {
 }
 
 // weight of the frame in what is read ahead: one as large as all of that weighs no more.
-func (f *frame) weight() int64 { return int64(min(f.data.Len(), aheadBytes)) }
+func (f *frame) weight() int64 { return int64(min(f.data.Len(), maxAheadBytes)) }
 
 // decode decodes the frame, and lets go of it. One message with more spans than a trace
 // may have is refused, as it is not known what it would take: Jaeger sends ten in each.
-func (f *frame) decode(keep buildkit.Keep) decoded {
+func (f *frame) decode(extra buildkit.AttributeSet) decoded {
 	defer f.data.Free()
 	d := decoded{weight: f.weight(), spans: make([]buildkit.Span, 0, 10)}
 	data := f.data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer data.Free()
-	each := decoders.Get().(*decoder)
-	defer each.leave()
-	t := translator{keep: keep}
+	decoder := decoders.Get().(*decoder)
+	defer decoder.release()
+	t := translator{extra: extra}
 	for rest := data.ReadOnlyData(); len(rest) > 0; {
 		span, after, err := nextSpan(rest)
 		rest = after
 		var j *model.Span
 		if err == nil && span != nil {
-			j, err = each.span(span)
+			j, err = decoder.span(span)
 		}
 		switch {
 		case err != nil:
@@ -171,25 +171,25 @@ var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
 // span decodes a span, which is there until the next. It has a process, if an empty one.
 func (d *decoder) span(data []byte) (*model.Span, error) {
-	d.process = model.Process{Tags: emptied(d.process.Tags)}
-	d.decoded = model.Span{Tags: emptied(d.decoded.Tags), References: emptied(d.decoded.References), Process: &d.process}
+	d.process = model.Process{Tags: cleared(d.process.Tags)}
+	d.decoded = model.Span{Tags: cleared(d.decoded.Tags), References: cleared(d.decoded.References), Process: &d.process}
 	err := d.decoded.Unmarshal(data)
 	return &d.decoded, err
 }
 
-// leave gives the decoder back, with nothing in it.
-func (d *decoder) leave() {
-	d.process = model.Process{Tags: emptied(d.process.Tags)}
-	d.decoded = model.Span{Tags: emptied(d.decoded.Tags), References: emptied(d.decoded.References)}
+// release gives the decoder back, with nothing in it.
+func (d *decoder) release() {
+	d.process = model.Process{Tags: cleared(d.process.Tags)}
+	d.decoded = model.Span{Tags: cleared(d.decoded.Tags), References: cleared(d.decoded.References)}
 	decoders.Put(d)
 }
 
 // maxKept is how many tags of a span are kept room for, or remembered.
 const maxKept = 1000
 
-// emptied is the same list with nothing in it, and with room for as many if they are not
+// cleared is the same list with nothing in it, and with room for as many if they are not
 // too many to be kept.
-func emptied[T any](list []T) []T {
+func cleared[T any](list []T) []T {
 	if cap(list) > maxKept {
 		return nil
 	}

@@ -29,6 +29,8 @@ type Source struct {
 type Options struct {
 	Stdin io.Reader
 	Now   func() time.Time
+	// Sleep waits by that clock; nil does so by the system's.
+	Sleep func(ctx context.Context, d time.Duration) error
 	// Timeout is how long the whole command may take, 0 for as long as it takes.
 	Timeout time.Duration
 	// Lookback is how far back builds are searched.

@@ -44,7 +44,7 @@ func openJaeger(o *Options, address string) (Source, error) {
 		u.Host += ":16685"
 	}
 	name := u.Scheme + "://" + u.Host
-	server, err := jaeger.NewGRPC(u.Host, u.Scheme == "jaegers", o.connection(jaegerTenant), traces.Kept(o.Traces.Tags))
+	server, err := jaeger.NewGRPC(u.Host, u.Scheme == "jaegers", o.connection(jaegerTenant), traces.FilterAttributes(o.Traces.Tags))
 	if err != nil {
 		return Source{}, fmt.Errorf("%s: %w", name, err)
 	}
@@ -61,7 +61,7 @@ func openJaegerHTTP(o *Options, address string) (Source, error) {
 	if err != nil {
 		return Source{}, err
 	}
-	server, err := jaeger.NewHTTP(name, base, o.connection(jaegerTenant), traces.Kept(o.Traces.Tags))
+	server, err := jaeger.NewHTTP(name, base, o.connection(jaegerTenant), traces.FilterAttributes(o.Traces.Tags))
 	if err != nil {
 		return Source{}, fmt.Errorf("%s: %w", name, err)
 	}
@@ -74,7 +74,7 @@ func openTempo(o *Options, address string) (Source, error) {
 	if err != nil {
 		return Source{}, err
 	}
-	server, err := tempo.New(name, base, o.connection(tempoTenant), traces.Kept(o.Traces.Tags))
+	server, err := tempo.New(name, base, o.connection(tempoTenant), traces.FilterAttributes(o.Traces.Tags))
 	if err != nil {
 		return Source{}, fmt.Errorf("%s: %w", name, err)
 	}
@@ -104,7 +104,7 @@ func (o *Options) traceServer(server traces.Server, name, tenantHeader string, u
 	from := traces.New(server, traces.Options{
 		Name: name, Tenant: strings.Join(tenant, " "), Services: o.Traces.Services, Tags: o.Traces.Tags,
 		Own: o.Traces.Own, Newest: o.Traces.Newest, Lookback: o.Lookback, Pipeline: o.Pipeline,
-		Normalize: fetch.Normalize, Cache: searches, Now: o.Now, Waiting: o.Waiting,
+		Normalize: fetch.Normalize, Cache: searches, Now: o.Now, Sleep: o.Sleep, Waiting: o.Waiting,
 	})
 	return Source{Source: from, Name: name, History: from, UI: ui}
 }

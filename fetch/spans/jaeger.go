@@ -80,7 +80,7 @@ func (d Decoder) Jaeger(ctx context.Context, data []byte) ([]buildkit.Span, erro
 			if err := boundjson.Unmarshal(trace, &t); err != nil {
 				return err
 			}
-			if spans, err = t.appendTo(spans, d.Keep); err != nil {
+			if spans, err = t.appendTo(spans, d.Extra); err != nil {
 				return err
 			}
 		}
@@ -126,9 +126,7 @@ func answerError(list []byte) error {
 	var errs []struct {
 		Msg string `json:"msg"`
 	}
-	if boundjson.Unmarshal(list, &errs) != nil {
-		return nil // an answer of another shape has no message
-	}
+	_ = boundjson.Unmarshal(list, &errs) // what has another shape has no message
 	for _, e := range errs {
 		if e.Msg != "" {
 			return fmt.Errorf("the answer holds no trace, but an error: %s", fetch.Clean(e.Msg, 200))
@@ -137,32 +135,32 @@ func answerError(list []byte) error {
 	return nil
 }
 
-func (t *jaegerTrace) appendTo(spans []buildkit.Span, keep buildkit.Keep) ([]buildkit.Span, error) {
+func (t *jaegerTrace) appendTo(spans []buildkit.Span, extra buildkit.AttributeSet) ([]buildkit.Span, error) {
 	if len(spans)+len(t.Spans) > Max {
 		return spans, ErrTooMany
 	}
 	resources := map[string]*buildkit.Resource{}
 	for id, p := range t.Processes {
-		resources[id] = p.resource(keep)
+		resources[id] = p.resource(extra)
 	}
-	unknown := &buildkit.Resource{Keep: keep}
+	unknown := &buildkit.Resource{Extra: extra}
 	for i := range t.Spans {
-		s, err := t.Spans[i].span(keep)
+		s, err := t.Spans[i].span(extra)
 		if err != nil {
 			return spans, fmt.Errorf("span %.32s: %w", t.Spans[i].SpanID, err)
 		}
 		resource := cmp.Or(resources[t.Spans[i].ProcessID], unknown)
 		if p := t.Spans[i].Process; p != nil {
-			resource = p.resource(keep)
+			resource = p.resource(extra)
 		}
-		resource.Of(&s)
+		resource.Attach(&s)
 		spans = append(spans, s)
 	}
 	return spans, nil
 }
 
-func (p *jaegerProcess) resource(keep buildkit.Keep) *buildkit.Resource {
-	resource := &buildkit.Resource{Keep: keep}
+func (p *jaegerProcess) resource(extra buildkit.AttributeSet) *buildkit.Resource {
+	resource := &buildkit.Resource{Extra: extra}
 	resource.Set(buildkit.ServiceName, p.ServiceName)
 	for _, tag := range p.Tags {
 		if resource.Wants(tag.Key) {
@@ -172,7 +170,7 @@ func (p *jaegerProcess) resource(keep buildkit.Keep) *buildkit.Resource {
 	return resource
 }
 
-func (j *jaegerSpan) span(keep buildkit.Keep) (buildkit.Span, error) {
+func (j *jaegerSpan) span(extra buildkit.AttributeSet) (buildkit.Span, error) {
 	s := buildkit.Span{
 		Trace: traceID(j.TraceID), ID: hexID(j.SpanID), Parent: hexID(j.ParentSpanID), Name: j.OperationName,
 	}
@@ -194,7 +192,7 @@ func (j *jaegerSpan) span(keep buildkit.Keep) (buildkit.Span, error) {
 	s.End = time.UnixMicro(start + took).UTC()
 	for _, tag := range j.Tags {
 		s.SetJaeger(tag.Key, tag.text())
-		if keep[tag.Key] {
+		if extra[tag.Key] {
 			s.Tag(tag.Key, tag.text())
 		}
 	}

@@ -108,7 +108,7 @@ func unwrap(document []byte, depth int) ([]byte, error) {
 // fromOTLP appends the spans of traces to spans.
 func (d Decoder) fromOTLP(traces ptrace.Traces, spans []buildkit.Span) []buildkit.Span {
 	for _, rs := range traces.ResourceSpans().All() {
-		resource := buildkit.Resource{Keep: d.Keep}
+		resource := buildkit.Resource{Extra: d.Extra}
 		for key, value := range rs.Resource().Attributes().All() {
 			if resource.Wants(key) {
 				resource.Set(key, value.AsString())
@@ -134,7 +134,7 @@ func fromOTLPSpan(s ptrace.Span, resource *buildkit.Resource) buildkit.Span {
 		Failed:  s.Status().Code() == ptrace.StatusCodeError,
 		Message: s.Status().Message(),
 	}
-	resource.Of(&span)
+	resource.Attach(&span)
 	switch s.Kind() {
 	case ptrace.SpanKindInternal:
 		span.Kind = buildkit.KindInternal
@@ -144,7 +144,7 @@ func fromOTLPSpan(s ptrace.Span, resource *buildkit.Resource) buildkit.Span {
 		span.Kind = buildkit.KindClient
 	}
 	for key, value := range s.Attributes().All() {
-		if resource.Keep[key] {
+		if resource.Extra[key] {
 			span.Tag(key, value.AsString())
 		}
 		switch {

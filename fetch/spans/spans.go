@@ -27,7 +27,7 @@ var ErrTooMany = fmt.Errorf("more than %d spans", Max)
 // A Decoder decodes spans. Its zero value keeps of their attributes what builds
 // are made of.
 type Decoder struct {
-	Keep buildkit.Keep // in addition
+	Extra buildkit.AttributeSet // in addition
 }
 
 // eachJSON calls f with each of the JSON values that follow each other in data.

@@ -32,20 +32,20 @@ type Server struct {
 	name    string
 	client  *httpclient.Client
 	decoder spans.Decoder
-	older   bool // it has no second version of the way to single traces
+	onlyV1  bool // it has no second version of the way to single traces
 }
 
-// New asks the server at base, named so to people. keep names attributes to keep
+// New asks the server at base, named so to people. extra names attributes to keep
 // with the spans.
-func New(name string, base *url.URL, o httpclient.Options, keep buildkit.Keep) (*Server, error) {
+func New(name string, base *url.URL, o httpclient.Options, extra buildkit.AttributeSet) (*Server, error) {
 	client, err := httpclient.NewClient(base, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Server{name: name, client: client, decoder: spans.Decoder{Keep: keep}}, nil
+	return &Server{name: name, client: client, decoder: spans.Decoder{Extra: extra}}, nil
 }
 
-// Bounds: Tempo refuses to search more than a week unless it is told otherwise.
+// Bounds are a week less an hour: Tempo refuses to search more unless it is told to.
 func (s *Server) Bounds() traces.Bounds { return traces.Bounds{Range: 167 * time.Hour} }
 
 const (
@@ -56,16 +56,16 @@ const (
 // Trace returns the spans of a trace.
 func (s *Server) Trace(ctx context.Context, id string) (spans []buildkit.Span, err error) {
 	err = traces.ErrNoTrace
-	if !s.older {
+	if !s.onlyV1 {
 		spans, err = s.trace(ctx, "/api/v2/traces/"+id)
 	}
 	if errors.Is(err, traces.ErrNoTrace) { // or there is no such way
 		if spans, err = s.trace(ctx, "/api/traces/"+id); err == nil {
-			s.older = true
+			s.onlyV1 = true
 		}
 	}
 	if err != nil {
-		return nil, s.explain(ctx, "get trace", err)
+		return nil, s.wrapError(ctx, "get trace", err)
 	}
 	return spans, nil
 }
@@ -91,7 +91,7 @@ func (s *Server) trace(ctx context.Context, path string) ([]buildkit.Span, error
 	}
 	var spans []buildkit.Span
 	if a.Type == asJSON || len(data) > 0 && data[0] == '{' {
-		if err := wholeJSON(data); err != nil {
+		if err := checkComplete(data); err != nil {
 			return nil, err
 		}
 		spans, err = s.decoder.OTLPJSON(ctx, data)
@@ -112,8 +112,8 @@ func (s *Server) trace(ctx context.Context, path string) ([]buildkit.Span, error
 // errPartial tells that Tempo holds more of a trace than it sends.
 var errPartial = errors.New("only a part of the trace is sent")
 
-// wholeJSON is an error if an answer says that it is not all of the trace.
-func wholeJSON(data []byte) error {
+// checkComplete is an error if an answer says that it is not all of the trace.
+func checkComplete(data []byte) error {
 	var answer struct {
 		Status  string `json:"status"`
 		Message string `json:"message"`
@@ -182,7 +182,7 @@ type hit struct {
 func (s *Server) Search(ctx context.Context, q traces.Question, take func(string, []buildkit.Span) error) (int, error) {
 	hits, err := s.hits(ctx, q)
 	if err != nil {
-		return 0, s.explain(ctx, "find traces", err)
+		return 0, s.wrapError(ctx, "find traces", err)
 	}
 	slices.SortStableFunc(hits, func(a, b hit) int {
 		x, _ := a.Start.Int64() // 0 is as good as unknown
@@ -266,8 +266,8 @@ func traceID(id string) string {
 	return strings.Repeat("0", max(0, 32-len(id))) + strings.ToLower(id)
 }
 
-// explain says what an error means, and what to do.
-func (s *Server) explain(ctx context.Context, doing string, err error) error {
+// wrapError says what an error means, and what to do.
+func (s *Server) wrapError(ctx context.Context, doing string, err error) error {
 	switch {
 	case errors.Is(err, traces.ErrNoTrace), errors.Is(err, errPartial), errors.Is(err, spans.ErrTooMany):
 		return err

@@ -41,7 +41,7 @@ func FuzzAnswer(f *testing.F) {
 			_, _ = spans.Decoder{}.OTLPProto(t.Context(), trace)
 		}
 		if bytes.HasPrefix(data, []byte("{")) {
-			_ = wholeJSON(data)
+			_ = checkComplete(data)
 		}
 	})
 }

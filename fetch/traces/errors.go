@@ -32,6 +32,12 @@ func (t *ServerError) Hint() string {
 	return t.Advice
 }
 
+// A LimitError is a server's answer to a question for more traces than it gives.
+type LimitError struct{ Err error }
+
+func (e *LimitError) Error() string { return fmt.Sprintf("too many traces asked for: %v", e.Err) }
+func (e *LimitError) Unwrap() error { return e.Err }
+
 // What is to be done where nothing is found.
 const (
 	hintNotFound = "the usual causes: the builder does not export its traces there (OTEL_EXPORTER_OTLP_ENDPOINT of BuildKit, --driver-opt env.… of docker buildx create); " +
@@ -45,8 +51,7 @@ const (
 // to do about it.
 func WrapError(server, doing string, err error) *ServerError {
 	t := &ServerError{Server: server, Err: fmt.Errorf("%s: %w", doing, err)}
-	var status *httpclient.StatusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*httpclient.StatusError](err); ok {
 		t.Err = fmt.Errorf("%s: %s", doing, fetch.Clean(status.Error(), 300))
 		switch status.Code {
 		case http.StatusUnauthorized, http.StatusForbidden:

@@ -30,7 +30,7 @@ func TestServerIgnoresFilters(t *testing.T) {
 		for i := range 30 {
 			j.Add(tracetest.Usual(100+i, noon.Add(-time.Duration(i)*time.Minute)).On("topic"))
 			other := tracetest.Usual(200+i, noon.Add(-time.Duration(i)*time.Minute))
-			other.Says["cicd.pipeline.name"] = "another"
+			other.Attributes["cicd.pipeline.name"] = "another"
 			j.Add(other)
 		}
 		j.Add(b)
@@ -283,7 +283,7 @@ func TestMutualTLS(t *testing.T) {
 		{"no client", httpclient.Options{CAFile: ca.file(t), ServerName: "jaeger.test"}, "certificate required"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s, err := jaeger.NewHTTP("jaeger+"+server.URL, base, test.dial, traces.Kept(nil))
+			s, err := jaeger.NewHTTP("jaeger+"+server.URL, base, test.dial, traces.FilterAttributes(nil))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -332,6 +332,7 @@ func (nothing) Bounds() traces.Bounds { return traces.Bounds{} }
 func (nothing) Trace(context.Context, string) ([]buildkit.Span, error) {
 	return nil, traces.ErrNoTrace
 }
+
 func (nothing) Search(context.Context, traces.Question, func(string, []buildkit.Span) error) (int, error) {
 	return 0, nil
 }
@@ -377,7 +378,7 @@ func TestOddTraces(t *testing.T) {
 		build func(b *tracetest.Build)
 		want  string // in the error, "" for none
 	}{
-		{"20,000 spans", func(b *tracetest.Build) { b.Padding = 20_000 }, ""},
+		{"10,000 spans", func(b *tracetest.Build) { b.Padding = 10_000 }, ""},
 		{"a span of 5 MB", func(b *tracetest.Build) { b.Big = 5 << 20 }, ""},
 		{"each span twice", func(b *tracetest.Build) { b.Duplicates = true }, ""},
 		{"the daemon's clock an hour ahead", func(b *tracetest.Build) { b.Skew = time.Hour }, ""},

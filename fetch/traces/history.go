@@ -15,86 +15,86 @@ import (
 // History finds what q's build is judged against, by what builds say of
 // themselves: their pipeline and branch, and the tags that were given. Builds that
 // say no branch are never a baseline, unless tags name them.
-func (o *Source) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
-	p := o.past(q)
-	err := p.base(ctx)
+func (s *Source) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
+	p := s.searchFor(q)
+	err := p.addBase(ctx)
 	if err == nil && !q.IsBase(q.Build) {
-		err = p.branch(ctx)
+		err = p.addBranch(ctx)
 	}
-	if err == nil && p.bases < max(1, q.Enough) {
-		err = p.others(ctx)
+	if err == nil && p.baseBuilds < max(1, q.Enough) {
+		err = p.addOthers(ctx)
 	}
-	o.keep(ctx)
+	s.saveSearches(ctx)
 	if err != nil {
-		if ctx.Err() != nil || p.bases < max(1, q.Enough) {
-			return nil, o.trouble(err)
+		if ctx.Err() != nil || p.baseBuilds < max(1, q.Enough) {
+			return nil, s.wrapError(err)
 		}
-		o.note("the history is incomplete: %v; %d builds of %s came before that", o.trouble(err), p.bases, q.BaseBranch)
+		s.note("the history is incomplete: %v; %d builds of %s came before that", s.wrapError(err), p.baseBuilds, q.BaseBranch)
 	}
 	h, err := p.memory.History(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	p.explain()
-	h.Notes, o.notes = append(h.Notes, o.notes...), nil
+	p.noteEmpty()
+	h.Notes, s.notes = append(h.Notes, s.notes...), nil
 	return h, nil
 }
 
-// explain says why nothing was found, where it may be that builds are called
+// noteEmpty says why nothing was found, where it may be that builds are called
 // otherwise on the server.
-func (p *past) explain() {
-	switch _, own := p.o.known[p.q.Build.ID]; {
-	case p.found > 0 || len(p.o.Tags) > 0:
+func (p *historySearch) noteEmpty() {
+	switch _, own := p.source.known[p.query.Build.ID]; {
+	case p.comparable > 0 || len(p.source.Tags) > 0:
 	case !own:
-		p.o.note("no build in %s says %s=%s: --pipeline is what they say instead", p.o.Name, attributePipeline, fetch.Clean(p.pipeline, buildkit.MaxName))
+		p.source.note("no build in %s says %s=%s: --pipeline is what they say instead", p.source.Name, attributePipeline, fetch.Clean(p.pipeline, buildkit.MaxName))
 	case p.pipeline == "":
-		p.o.note("the build does not say its pipeline, and is compared only with builds that do not: OTEL_RESOURCE_ATTRIBUTES=%s=NAME", attributePipeline)
+		p.source.note("the build does not say its pipeline, and is compared only with builds that do not: OTEL_RESOURCE_ATTRIBUTES=%s=NAME", attributePipeline)
 	}
 }
 
-// keep keeps what the searches for a history found, all at once: each write waits
+// saveSearches keeps what the searches for a history found, all at once: each write waits
 // for the disk.
-func (o *Source) keep(ctx context.Context) {
-	if len(o.unkept) == 0 {
+func (s *Source) saveSearches(ctx context.Context) {
+	if len(s.unsaved) == 0 {
 		return
 	}
-	if err := o.Cache.Save(ctx, o.Name, o.unkept); err != nil {
-		o.say("not kept: %v", err)
+	if err := s.Cache.Save(ctx, s.Name, s.unsaved); err != nil {
+		s.statusf("not kept: %v", err)
 	}
-	o.unkept = nil
+	s.unsaved = nil
 }
 
 // Pipelines says that a server of traces cannot tell.
-func (o *Source) Pipelines(context.Context) ([]fetch.Pipeline, error) { return nil, nil }
+func (s *Source) Pipelines(context.Context) ([]fetch.Pipeline, error) { return nil, nil }
 
-// A past is a history in the making.
-type past struct {
-	o        *Source
-	q        fetch.Query
-	services []string
-	pipeline string // as it is tagged, "" if it is not
-	style    string // what stands in front of branches
-	memory   fetch.Memory
-	seen     map[string]bool // ids of builds in memory
-	found    int             // builds that can be compared
-	bases    int             // of these, those of the base branch
-	missing  map[string]int  // builds in which steps of q.Build are yet to be found
+// A historySearch is a history in the making.
+type historySearch struct {
+	source       *Source
+	query        fetch.Query
+	services     []string
+	pipeline     string // as it is tagged, "" if it is not
+	branchPrefix string // what stands in front of branches
+	memory       fetch.Memory
+	seen         map[string]bool // ids of builds in memory
+	comparable   int             // builds that can be compared
+	baseBuilds   int             // of these, those of the base branch
+	missing      map[string]int  // builds in which steps of the query's build are yet to be found
 }
 
-func (o *Source) past(q fetch.Query) *past {
-	p := &past{o: o, q: q, services: o.Services, pipeline: q.Build.Pipeline, seen: map[string]bool{}, missing: map[string]int{}}
-	if t := o.known[q.Build.ID]; t != nil {
-		p.pipeline = t.says[attributePipeline]
-		if t.by != "" {
-			p.services = []string{t.by}
+func (s *Source) searchFor(q fetch.Query) *historySearch {
+	p := &historySearch{source: s, query: q, services: s.Services, pipeline: q.Build.Pipeline, seen: map[string]bool{}, missing: map[string]int{}}
+	if t := s.known[q.Build.ID]; t != nil {
+		p.pipeline = t.attributes[attributePipeline]
+		if t.service != "" {
+			p.services = []string{t.service}
 		}
-		if strings.HasPrefix(t.says[attributeBranch], "refs/heads/") {
-			p.style = "refs/heads/"
+		if strings.HasPrefix(t.attributes[attributeBranch], "refs/heads/") {
+			p.branchPrefix = "refs/heads/"
 		}
 	}
-	for _, s := range q.Build.Steps {
-		if s.State == detect.Executed {
-			p.missing[s.Key] = q.Window
+	for _, step := range q.Build.Steps {
+		if step.State == detect.Executed {
+			p.missing[step.Key] = q.Window
 		}
 	}
 	return p
@@ -102,65 +102,65 @@ func (o *Source) past(q fetch.Query) *past {
 
 // add takes the builds of a trace into the history, and returns those that can be
 // compared with q's.
-func (p *past) add(t *summary) []*detect.Build {
+func (p *historySearch) add(t *summary) []*detect.Build {
 	var added []*detect.Build
 	if t.state == buildkit.Open {
 		return nil
 	}
 	for i := range t.builds {
 		b := t.builds[i]
-		p.o.Normalize(&b)
-		if p.o.Pipeline != "" {
-			b.Pipeline = p.o.Pipeline
+		p.source.Normalize(&b)
+		if p.source.Pipeline != "" {
+			b.Pipeline = p.source.Pipeline
 		}
-		if p.seen[b.ID] || b.Outcome != detect.OK || !b.Start.Before(p.q.Build.Start) || fetch.Same(&b, p.q.Build) {
+		if p.seen[b.ID] || b.Outcome != detect.OK || !b.Start.Before(p.query.Build.Start) || fetch.Same(&b, p.query.Build) {
 			continue
 		}
 		p.seen[b.ID] = true
-		if b.Branch == "" && b.PullRequest == "" && len(p.o.Tags) == 0 {
+		if b.Branch == "" && b.PullRequest == "" && len(p.source.Tags) == 0 {
 			continue
 		}
 		p.memory.Add(b)
-		if b.Pipeline == p.q.Build.Pipeline || b.Pipeline == "" {
+		if b.Pipeline == p.query.Build.Pipeline || b.Pipeline == "" {
 			added = append(added, &b)
-			p.found++
+			p.comparable++
 		}
 	}
 	return added
 }
 
 // search walks back through the builds that have the tags.
-func (p *past) search(ctx context.Context, tags map[string]string, aim int, take func(*summary), enough func() bool) error {
+func (p *historySearch) search(ctx context.Context, tags map[string]string, target int, take func(*summary), enough func() bool) error {
 	for _, service := range p.services {
-		w := walk{
-			o: p.o, q: Question{Service: service, Tags: tags, Limit: max(4*aim, 100)},
-			newest: p.q.Build.Start, oldest: p.oldest(), aim: aim, take: take, enough: enough, own: p.q.Build.Trace,
+		f := backfill{
+			source: p.source, question: Question{Service: service, Tags: tags, Limit: max(4*target, 100)},
+			newest: p.query.Build.Start, oldest: p.oldest(), target: target, take: take, enough: enough, ownTrace: p.query.Build.Trace,
 		}
-		err := w.run(ctx)
-		if w.cut {
-			p.o.note("%s holds more builds at one time than can be asked for: some are left out", p.o.Name)
+		err := f.run(ctx)
+		if f.truncated {
+			p.source.note("%s holds more builds at one time than can be asked for: some are left out", p.source.Name)
 		}
 		if err != nil {
 			return err
 		}
-		if w.got > 0 {
+		if f.taken > 0 {
 			break
 		}
 	}
 	return nil
 }
 
-func (p *past) oldest() time.Time {
-	if since := p.q.Since(); !since.IsZero() {
+func (p *historySearch) oldest() time.Time {
+	if since := p.query.Since(); !since.IsZero() {
 		return since
 	}
 	const ever = 10 * 365 * 24 * time.Hour
-	return p.q.Build.Start.Add(-ever)
+	return p.query.Build.Start.Add(-ever)
 }
 
 // tags are those that builds must have, and a branch if it is not "".
-func (p *past) tags(branch string) map[string]string {
-	tags := maps.Clone(p.o.Tags)
+func (p *historySearch) tags(branch string) map[string]string {
+	tags := maps.Clone(p.source.Tags)
 	if tags == nil {
 		tags = map[string]string{}
 	}
@@ -168,20 +168,20 @@ func (p *past) tags(branch string) map[string]string {
 		tags[attributePipeline] = p.pipeline
 	}
 	if branch != "" {
-		tags[attributeBranch] = p.style + branch
+		tags[attributeBranch] = p.branchPrefix + branch
 	}
 	return tags
 }
 
-// base finds builds of the base branch: a window of them, and for steps that run
+// addBase finds builds of the base branch: a window of them, and for steps that run
 // rarely as many more as are searched for these.
-func (p *past) base(ctx context.Context) error {
+func (p *historySearch) addBase(ctx context.Context) error {
 	take := func(t *summary) {
 		for _, b := range p.add(t) {
-			if !p.q.IsBase(b) {
+			if !p.query.IsBase(b) {
 				continue
 			}
-			p.bases++
+			p.baseBuilds++
 			for _, s := range b.Steps {
 				if s.State == detect.Executed && p.missing[s.Key] > 0 {
 					p.missing[s.Key]--
@@ -190,10 +190,10 @@ func (p *past) base(ctx context.Context) error {
 		}
 	}
 	enough := func() bool {
-		if p.bases < p.q.Window {
+		if p.baseBuilds < p.query.Window {
 			return false
 		}
-		if p.bases >= p.q.Window*fetch.SearchFactor {
+		if p.baseBuilds >= p.query.Window*fetch.SearchFactor {
 			return true
 		}
 		for _, n := range p.missing {
@@ -203,12 +203,12 @@ func (p *past) base(ctx context.Context) error {
 		}
 		return true
 	}
-	return p.search(ctx, p.tags(p.q.BaseBranch), p.q.Window, take, enough)
+	return p.search(ctx, p.tags(p.query.BaseBranch), p.query.Window, take, enough)
 }
 
-// branch finds the builds before this one on its own branch.
-func (p *past) branch(ctx context.Context) error {
-	own := fetch.BranchOf(p.q.Build)
+// addBranch finds the builds before this one on its own branch.
+func (p *historySearch) addBranch(ctx context.Context) error {
+	own := fetch.BranchOf(p.query.Build)
 	if own.Branch == "" {
 		return nil
 	}
@@ -222,15 +222,15 @@ func (p *past) branch(ctx context.Context) error {
 	}, func() bool { return found >= fetch.MaxBranch })
 }
 
-// others finds builds of any branch where those of the base are too few. It is an
+// addOthers finds builds of any branch where those of the base are too few. It is an
 // error if there are builds, and none says its branch.
-func (p *past) others(ctx context.Context) error {
+func (p *historySearch) addOthers(ctx context.Context) error {
 	branches := map[fetch.Branch]bool{}
 	traces, silent := 0, 0
-	err := p.search(ctx, p.tags(""), p.q.Window, func(t *summary) {
+	err := p.search(ctx, p.tags(""), p.query.Window, func(t *summary) {
 		for i := range t.builds {
 			b := &t.builds[i]
-			if b.ID == p.q.Build.ID || b.Trace == p.q.Build.Trace && b.Trace != "" {
+			if b.ID == p.query.Build.ID || b.Trace == p.query.Build.Trace && b.Trace != "" {
 				continue
 			}
 			traces++
@@ -240,13 +240,13 @@ func (p *past) others(ctx context.Context) error {
 		}
 		for _, b := range p.add(t) {
 			branches[fetch.BranchOf(b)] = true
-			if p.q.IsBase(b) {
-				p.bases++
+			if p.query.IsBase(b) {
+				p.baseBuilds++
 			}
 		}
-	}, func() bool { return len(branches) >= p.q.Window || traces >= 4*p.q.Window })
-	if err == nil && traces > 0 && silent == traces && len(p.o.Tags) == 0 {
-		return &ServerError{p.o.Name, errNoBranch, hintNoBranch}
+	}, func() bool { return len(branches) >= p.query.Window || traces >= 4*p.query.Window })
+	if err == nil && traces > 0 && silent == traces && len(p.source.Tags) == 0 {
+		return &ServerError{p.source.Name, errNoBranch, hintNoBranch}
 	}
 	return err
 }

@@ -46,11 +46,11 @@ type Options struct {
 // A Source is a server as fetch knows it.
 type Source struct {
 	Options
-	server Server
-	known  map[string]*summary // by the id of a build that was found in it
-	notes  []detect.Note
-	unkept []fetch.Search // what was found and is yet to be kept
-	reader buildkit.Reader
+	server  Server
+	known   map[string]*summary // by the id of a build that was found in it
+	notes   []detect.Note
+	unsaved []fetch.Search // what was found and is yet to be kept
+	reader  buildkit.Reader
 }
 
 // New makes an origin of a server.
@@ -71,81 +71,83 @@ func New(server Server, o Options) *Source {
 const newestWithin = 24 * time.Hour
 
 // Builds finds the builds to be judged, and waits until they are whole.
-func (o *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
+func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
 	wants := []fetch.Selector{w}
-	guessed := w.TraceID == "" && w.RunID == "" && w.Revision == ""
-	if guessed {
-		wants = o.Own
-		if len(wants) == 0 && !o.Newest {
-			return nil, nil, &ServerError{o.Name, errors.New("nothing says which build is meant"), "--trace-id, --run-id or --revision names it"}
+	implicit := w.TraceID == "" && w.RunID == "" && w.Revision == ""
+	if implicit {
+		wants = s.Own
+		if len(wants) == 0 && !s.Newest {
+			return nil, nil, &ServerError{s.Name, errors.New("nothing says which build is meant"), "--trace-id, --run-id or --revision names it"}
 		}
 		if len(wants) == 0 {
 			wants = []fetch.Selector{{}}
 		}
 	}
-	found, problems, err := o.await(ctx, wants, guessed)
+	found, problems, err := s.waitComplete(ctx, wants, implicit)
 	if err != nil {
-		return nil, nil, o.trouble(err)
+		return nil, nil, s.wrapError(err)
 	}
 	byID := slices.ContainsFunc(wants, func(w fetch.Selector) bool { return w.TraceID == found[0].id })
 	if !byID && isOfAnotherRun(found[0], wants) {
-		o.note("no trace says this run: that of run `%s` at the same commit was taken", found[0].says[attributeRun])
+		s.note("no trace says this run: that of run `%s` at the same commit was taken", found[0].attributes[attributeRun])
 	}
 	var builds []detect.Build
 	for _, t := range found {
 		for i := range t.builds {
-			o.known[t.builds[i].ID] = t
+			s.known[t.builds[i].ID] = t
 			builds = append(builds, t.builds[i])
 		}
 	}
 	if len(builds) == 0 {
-		return nil, nil, &ServerError{o.Name, fmt.Errorf("trace %s: %w", found[0].id, fetch.ErrNoBuilds),
-			"the client's spans came, the daemon's did not: let BuildKit export its traces, too (OTEL_EXPORTER_OTLP_ENDPOINT of the daemon, --driver-opt env.… of docker buildx create)"}
+		return nil, nil, &ServerError{
+			s.Name, fmt.Errorf("trace %s: %w", found[0].id, fetch.ErrNoBuilds),
+			"the client's spans came, the daemon's did not: let BuildKit export its traces, too (OTEL_EXPORTER_OTLP_ENDPOINT of the daemon, --driver-opt env.… of docker buildx create)",
+		}
 	}
 	return builds, problems, nil
 }
 
-// trouble says of which server an error is.
-func (o *Source) trouble(err error) error {
+// wrapError says of which server an error is.
+func (s *Source) wrapError(err error) error {
 	var t *ServerError
 	if err == nil || errors.As(err, &t) {
 		return err
 	}
-	return &ServerError{Server: o.Name, Err: err}
+	return &ServerError{Server: s.Name, Err: err}
 }
 
 // note adds a note to the next history, once.
-func (o *Source) note(format string, args ...any) {
+func (s *Source) note(format string, args ...any) {
 	const most = 10
-	if n := (detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf(format, args...)}); len(o.notes) < most && !slices.Contains(o.notes, n) {
-		o.notes = append(o.notes, n)
+	if n := (detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf(format, args...)}); len(s.notes) < most && !slices.Contains(s.notes, n) {
+		s.notes = append(s.notes, n)
 	}
 }
 
-// look asks the server once for what is wanted. ErrNoTrace means that there is
-// nothing yet. Early means that a build of the commit by another run is not it:
+// poll asks the server once for what is wanted. ErrNoTrace means that there is
+// nothing yet. TooEarly means that a build of the commit by another run is not it:
 // that of this run may be on its way.
-func (o *Source) look(ctx context.Context, wants []fetch.Selector, early bool) ([]*summary, error) {
+func (s *Source) poll(ctx context.Context, wants []fetch.Selector, tooEarly bool) ([]*summary, error) {
 	for _, w := range wants {
 		var found []*summary
 		var err error
 		switch {
 		case w.TraceID != "":
-			found, err = o.byID(ctx, w.TraceID)
+			found, err = s.byID(ctx, w.TraceID)
 		case w.RunID != "":
-			found, err = o.byTag(ctx, attributeRun, w.RunID)
+			found, err = s.byTag(ctx, attributeRun, w.RunID)
 			found = slices.DeleteFunc(found, func(t *summary) bool {
-				said := t.says[attributeRevision]
+				said := t.attributes[attributeRevision]
 				return w.Revision != "" && said != "" && said != w.Revision
 			})
 		case w.Revision != "":
-			found, err = o.byTag(ctx, attributeRevision, w.Revision)
-			if early {
+			found, err = s.byTag(ctx, attributeRevision, w.Revision)
+			if tooEarly {
 				found = slices.DeleteFunc(found, func(t *summary) bool { return isOfAnotherRun(t, wants) })
 			}
 			found = newestOfEach(found)
 		default:
-			found, err = o.newest(ctx)
+			found, err = s.newest(ctx)
 		}
 		if err != nil && !errors.Is(err, ErrNoTrace) {
 			return nil, err
@@ -161,7 +163,7 @@ func (o *Source) look(ctx context.Context, wants []fetch.Selector, early bool) (
 // a commit that is built once more is found by its name before its new build has
 // arrived. A run may be called by its attempt as well, "7-2" for "7".
 func isOfAnotherRun(t *summary, wants []fetch.Selector) bool {
-	said := t.says[attributeRun]
+	said := t.attributes[attributeRun]
 	asked := false
 	for _, w := range wants {
 		if w.RunID == "" {
@@ -175,46 +177,46 @@ func isOfAnotherRun(t *summary, wants []fetch.Selector) bool {
 	return asked && said != ""
 }
 
-func (o *Source) byID(ctx context.Context, id string) ([]*summary, error) {
-	spans, err := o.server.Trace(ctx, id)
+func (s *Source) byID(ctx context.Context, id string) ([]*summary, error) {
+	spans, err := s.server.Trace(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if t := o.summarise(id, spans, o.Services); t.spans > 0 {
+	if t := s.summarize(id, spans, s.Services); t.spans > 0 {
 		return []*summary{&t}, nil
 	}
 	return nil, ErrNoTrace
 }
 
 // byTag finds traces by an attribute, the newest first.
-func (o *Source) byTag(ctx context.Context, key, value string) ([]*summary, error) {
-	tags := maps.Clone(o.Tags)
+func (s *Source) byTag(ctx context.Context, key, value string) ([]*summary, error) {
+	tags := maps.Clone(s.Tags)
 	if tags == nil {
 		tags = map[string]string{}
 	}
 	tags[key] = value
-	return o.recent(ctx, tags, cmp.Or(o.Lookback, newestWithin), func(*summary) bool { return true })
+	return s.recent(ctx, tags, cmp.Or(s.Lookback, newestWithin), func(*summary) bool { return true })
 }
 
 // newest finds the newest trace with a build.
-func (o *Source) newest(ctx context.Context) ([]*summary, error) {
-	found, err := o.recent(ctx, o.Tags, newestWithin, func(t *summary) bool { return len(t.builds) > 0 })
+func (s *Source) newest(ctx context.Context) ([]*summary, error) {
+	found, err := s.recent(ctx, s.Tags, newestWithin, func(t *summary) bool { return len(t.builds) > 0 })
 	if len(found) > 0 {
-		o.note("the newest build in %s was taken: --trace-id or --run-id names another", o.Name)
+		s.note("the newest build in %s was taken: --trace-id or --run-id names another", s.Name)
 	}
 	return found[:min(len(found), 1)], err
 }
 
 // recent walks back from now until it has found some that are wanted.
-func (o *Source) recent(ctx context.Context, tags map[string]string, back time.Duration, wanted func(*summary) bool) ([]*summary, error) {
+func (s *Source) recent(ctx context.Context, tags map[string]string, back time.Duration, wanted func(*summary) bool) ([]*summary, error) {
 	const most = 100        // traces of one run
 	const ahead = time.Hour // that another machine's clock may be
-	now := o.Now()
+	now := s.Now()
 	var found []*summary
-	for _, service := range o.Services {
-		w := walk{
-			o: o, q: Question{Service: service, Tags: tags, Limit: most},
-			newest: now.Add(ahead), oldest: now.Add(-back), first: 2*ahead + time.Minute, afresh: true,
+	for _, service := range s.Services {
+		f := backfill{
+			source: s, question: Question{Service: service, Tags: tags, Limit: most},
+			newest: now.Add(ahead), oldest: now.Add(-back), initial: 2*ahead + time.Minute, uncached: true,
 			take: func(t *summary) {
 				if wanted(t) {
 					found = append(found, t)
@@ -222,7 +224,7 @@ func (o *Source) recent(ctx context.Context, tags map[string]string, back time.D
 			},
 			enough: func() bool { return len(found) > 0 },
 		}
-		if err := w.run(ctx); err != nil {
+		if err := f.run(ctx); err != nil {
 			return nil, err
 		}
 		if len(found) > 0 {
@@ -238,7 +240,7 @@ func (o *Source) recent(ctx context.Context, tags map[string]string, back time.D
 func newestOfEach(found []*summary) []*summary {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(found, func(t *summary) bool {
-		pipeline := t.says[attributePipeline]
+		pipeline := t.attributes[attributePipeline]
 		again := seen[pipeline]
 		seen[pipeline] = true
 		return again

@@ -10,18 +10,18 @@ import (
 
 // A summary is what is kept of a trace.
 type summary struct {
-	id     string
-	builds []detect.Build
-	start  time.Time // of its first span
-	end    time.Time // of its last
-	spans  int       // each once
-	state  buildkit.State
-	says   map[string]string // by the client's spans: the attributes that were kept
-	by     string            // the service of those
+	id         string
+	builds     []detect.Build
+	start      time.Time // of its first span
+	end        time.Time // of its last
+	spans      int       // each once
+	state      buildkit.State
+	attributes map[string]string // by the client's spans: the attributes that were kept
+	service    string            // of those
 }
 
-// summarise makes a summary of the spans that one answer has of a trace.
-func (o *Source) summarise(id string, spans []buildkit.Span, services []string) summary {
+// summarize makes a summary of the spans that one answer has of a trace.
+func (s *Source) summarize(id string, spans []buildkit.Span, services []string) summary {
 	t := summary{id: id}
 	// Nobody asked for the spans of others.
 	own := spans
@@ -29,20 +29,20 @@ func (o *Source) summarise(id string, spans []buildkit.Span, services []string) 
 		own = slices.DeleteFunc(slices.Clone(spans), other)
 	}
 	for i := range own {
-		s := &own[i]
-		if t.start.IsZero() || s.Start.Before(t.start) {
-			t.start = s.Start
+		span := &own[i]
+		if t.start.IsZero() || span.Start.Before(t.start) {
+			t.start = span.Start
 		}
-		if s.End.After(t.end) {
-			t.end = s.End
+		if span.End.After(t.end) {
+			t.end = span.End
 		}
-		if t.says == nil && isOf(s, services) && len(s.Tags) > 0 {
-			t.says, t.by = s.Tags, s.Service
+		if t.attributes == nil && isOf(span, services) && len(span.Tags) > 0 {
+			t.attributes, t.service = span.Tags, span.Service
 		}
 	}
 	trace := buildkit.NewTrace(id, own)
 	t.spans, t.state = trace.Spans(), trace.State()
-	t.builds, _ = o.reader.BuildsOf(trace)
+	t.builds, _ = s.reader.BuildsOf(trace)
 	return t
 }
 
@@ -52,12 +52,7 @@ func isOf(s *buildkit.Span, services []string) bool {
 	if s.Service == "" {
 		return true
 	}
-	for _, service := range services {
-		if s.Service == service {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(services, s.Service)
 }
 
 // matches tells whether one of the spans has all that q asks for.

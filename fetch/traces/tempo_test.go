@@ -20,7 +20,7 @@ func openTempo(t *testing.T, handler http.Handler, o httpclient.Options) traces.
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	base, _ := url.Parse(server.URL)
-	s, err := tempo.New("tempo+"+server.URL, base, o, traces.Kept(nil))
+	s, err := tempo.New("tempo+"+server.URL, base, o, traces.FilterAttributes(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

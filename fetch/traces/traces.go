@@ -51,12 +51,12 @@ const (
 	attributeRevision = "vcs.ref.head.revision"
 )
 
-// Kept are the attributes by which answers are filtered, tags being those that
+// FilterAttributes are the attributes by which answers are filtered, tags being those that
 // were asked for in addition. Servers keep them with the spans.
-func Kept(tags map[string]string) buildkit.Keep {
-	keep := buildkit.Keep{attributeRun: true, attributePipeline: true, attributeBranch: true, attributeRevision: true}
+func FilterAttributes(tags map[string]string) buildkit.AttributeSet {
+	extra := buildkit.AttributeSet{attributeRun: true, attributePipeline: true, attributeBranch: true, attributeRevision: true}
 	for key := range tags {
-		keep[key] = true
+		extra[key] = true
 	}
-	return keep
+	return extra
 }

@@ -87,7 +87,7 @@ type kind struct {
 
 var kinds = []kind{
 	{"gRPC", func(t *testing.T, j *tracetest.Jaeger, o httpclient.Options) traces.Server {
-		s, err := jaeger.NewGRPC(j.ServeGRPC(t), false, o, traces.Kept(nil))
+		s, err := jaeger.NewGRPC(j.ServeGRPC(t), false, o, traces.FilterAttributes(nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ var kinds = []kind{
 		server := httptest.NewServer(j)
 		t.Cleanup(server.Close)
 		base, _ := url.Parse(server.URL)
-		s, err := jaeger.NewHTTP("jaeger+"+server.URL, base, o, traces.Kept(nil))
+		s, err := jaeger.NewHTTP("jaeger+"+server.URL, base, o, traces.FilterAttributes(nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +144,7 @@ func TestFindsBuildAndHistory(t *testing.T) {
 		j.Add(mains(70)...)
 		j.Add(b, tracetest.Usual(2000, noon.Add(5*time.Minute)))
 		elsewhere := tracetest.Usual(500, noon.Add(-time.Minute))
-		elsewhere.Says["cicd.pipeline.name"] = "another"
+		elsewhere.Attributes["cicd.pipeline.name"] = "another"
 		failed := tracetest.Usual(501, noon.Add(-2*time.Minute))
 		failed.Failed = true
 		j.Add(elsewhere, failed, tracetest.Usual(502, noon.Add(-3*time.Minute)).On("feature"))
@@ -152,7 +152,7 @@ func TestFindsBuildAndHistory(t *testing.T) {
 		for _, w := range []fetch.Selector{
 			{TraceID: b.ID()},
 			{RunID: "run-1000"},
-			{Revision: b.Says["vcs.ref.head.revision"]},
+			{Revision: b.Attributes["vcs.ref.head.revision"]},
 		} {
 			got, h := judge(t, traces.New(s, quick()), w)
 			if got.Trace != b.ID() || got.Branch != "main" || got.Pipeline != "shop" || got.Outcome != detect.OK || len(got.Steps) != len(b.Steps) {
@@ -223,8 +223,8 @@ func TestNoBranch(t *testing.T) {
 	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
 		list := append(mains(20), subject())
 		for i := range list {
-			delete(list[i].Says, "vcs.ref.head.name")
-			list[i].Says["team"] = "a"
+			delete(list[i].Attributes, "vcs.ref.head.name")
+			list[i].Attributes["team"] = "a"
 		}
 		j.Add(list...)
 		o := traces.New(s, quick())
@@ -244,13 +244,13 @@ func TestTagInsteadOfBranch(t *testing.T) {
 	j := &tracetest.Jaeger{}
 	list := append(mains(20), subject())
 	for i := range list {
-		delete(list[i].Says, "vcs.ref.head.name")
-		list[i].Says["team"] = []string{"a", "b"}[i%2]
+		delete(list[i].Attributes, "vcs.ref.head.name")
+		list[i].Attributes["team"] = []string{"a", "b"}[i%2]
 	}
-	list[20].Says["team"] = "a"
+	list[20].Attributes["team"] = "a"
 	j.Add(list...)
 	tags := map[string]string{"team": "a"}
-	s, err := jaeger.NewGRPC(j.ServeGRPC(t), false, httpclient.Options{}, traces.Kept(tags))
+	s, err := jaeger.NewGRPC(j.ServeGRPC(t), false, httpclient.Options{}, traces.FilterAttributes(tags))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,8 +348,7 @@ func idsOf(builds []detect.Build) (ids []string) {
 }
 
 func hintOf(err error) string {
-	var t *traces.ServerError
-	if errors.As(err, &t) {
+	if t, ok := errors.AsType[*traces.ServerError](err); ok {
 		return t.Hint()
 	}
 	return ""
@@ -373,7 +372,7 @@ func within(t *testing.T, limit time.Duration, f func(ctx context.Context)) {
 // A build that has not arrived is waited for, though an older one of the same
 // commit, or the newest until then, is there.
 func TestOlderBuildIsNotTaken(t *testing.T) {
-	commit := subject().Says["vcs.ref.head.revision"]
+	commit := subject().Attributes["vcs.ref.head.revision"]
 	for name, own := range map[string][]fetch.Selector{
 		"a commit": {{RunID: "run-2000", Revision: commit}, {Revision: commit}},
 		"newest":   nil,
@@ -382,9 +381,9 @@ func TestOlderBuildIsNotTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
 				again := tracetest.Usual(2000, noon.Add(9*time.Minute))
-				again.Says["vcs.ref.head.revision"] = commit
+				again.Attributes["vcs.ref.head.revision"] = commit
 				if name == "a run" {
-					again.Says["cicd.pipeline.run.id"] = "run-1000"
+					again.Attributes["cicd.pipeline.run.id"] = "run-1000"
 				}
 				j.Add(mains(3)...)
 				j.Add(subject())
@@ -411,7 +410,7 @@ func TestAnotherRunOfTheCommit(t *testing.T) {
 		j.Add(mains(10)...)
 		j.Add(b)
 		options := quick()
-		options.Own = []fetch.Selector{{RunID: "7", Revision: b.Says["vcs.ref.head.revision"]}, {Revision: b.Says["vcs.ref.head.revision"]}}
+		options.Own = []fetch.Selector{{RunID: "7", Revision: b.Attributes["vcs.ref.head.revision"]}, {Revision: b.Attributes["vcs.ref.head.revision"]}}
 		got, h := judge(t, traces.New(s, options), fetch.Selector{})
 		if got.Trace != b.ID() || len(h.Notes) != 1 || !strings.Contains(h.Notes[0].Text, "of run `run-1000` at the same commit") {
 			t.Errorf("build %s, notes %q", got.Trace, h.Notes)
@@ -449,14 +448,14 @@ func TestNothingOfThePipeline(t *testing.T) {
 			t.Errorf("%d builds, notes %q, error %v", len(h.Base), h.Notes, err)
 		}
 		b := subject()
-		delete(b.Says, "cicd.pipeline.name")
+		delete(b.Attributes, "cicd.pipeline.name")
 		j.Add(b)
 		if _, h := judge(t, traces.New(s, quick()), fetch.Selector{TraceID: b.ID()}); len(h.Base) != 0 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0].Text, "does not say its pipeline") {
 			t.Errorf("%d builds, notes %q", len(h.Base), h.Notes)
 		}
 		// The first of a pipeline needs no explanation.
 		first := tracetest.Usual(3000, noon)
-		first.Says["cicd.pipeline.name"] = "young"
+		first.Attributes["cicd.pipeline.name"] = "young"
 		j.Add(first)
 		if _, h := judge(t, traces.New(s, quick()), fetch.Selector{TraceID: first.ID()}); len(h.Notes) != 0 {
 			t.Errorf("notes %q", h.Notes)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/report"
@@ -27,7 +28,7 @@ func inProcess(tb testing.TB, args ...string) (code int, stdout string) {
 	var out, errs bytes.Buffer
 	code = Run(tb.Context(), Process{
 		Args: args, Getenv: func(string) string { return "" }, Stdin: strings.NewReader(""), Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs},
-		Now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
+		Clock: clitest.NewClock(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)).Now,
 	})
 	if code == command.ExitUsage || code == command.ExitTrouble {
 		tb.Fatalf("buildregress %s: exit code %d\n%s", strings.Join(args, " "), code, &errs)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/backtest"
+	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
 )
@@ -139,7 +140,7 @@ func TestBacktestProgress(t *testing.T) {
 		var out, errs bytes.Buffer
 		code := Run(t.Context(), Process{
 			Args: []string{"backtest", "--branch", "main", filepath.Join(root, "testdata/builds/alpha/dockerbuild")}, Getenv: func(string) string { return "" },
-			Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs, Terminal: terminal}, Now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
+			Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs, Terminal: terminal}, Clock: clitest.NewClock(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)).Now,
 		})
 		shown := strings.Contains(errs.String(), "\rreplaying ")
 		if code != command.ExitOK || shown != terminal || !terminal && errs.Len() > 0 || strings.Contains(out.String(), "\r") {

@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/testdata/githubtest"
@@ -61,7 +62,7 @@ func TestReadmeShowsTheComment(t *testing.T) {
 			"--branch", "naps", "--pipeline", githubtest.Repository, "--min-delta", "30ms", "--min-slowdown", "10%",
 		},
 		Getenv: func(name string) string { return w.vars[name] }, Stdin: strings.NewReader(""), Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs},
-		Now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
+		Clock: clitest.NewClock(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)).Now,
 	})
 	if code != command.ExitVerdict || len(w.github.Comments) != 1 {
 		t.Fatalf("exit code %d, %d comments\n%s", code, len(w.github.Comments), &errs)

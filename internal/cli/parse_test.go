@@ -10,6 +10,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/store"
+	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
 	"github.com/google/go-cmp/cmp"
@@ -78,7 +79,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	var errs bytes.Buffer
 	code := Run(t.Context(), Process{
 		Args:   strings.Fields("check a b --widow=3 --window two --explain x --format json --output xml=y --baseline nowhere://x --branch"),
-		Getenv: func(name string) string { return env[name] }, Stderr: console.Output{Writer: &errs},
+		Getenv: func(name string) string { return env[name] }, Stderr: console.Output{Writer: &errs}, Clock: clitest.NewClock(clitest.Start).Now,
 	})
 	if code != command.ExitUsage {
 		t.Errorf("exit code %d", code)

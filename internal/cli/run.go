@@ -25,8 +25,12 @@ type Process struct {
 	Stdin   io.Reader
 	Stdout  console.Output
 	Stderr  console.Output
-	Now     time.Time
+	Clock   func() time.Time
+	// Sleep waits by that clock, or until ctx ends, which is its error; nil does so by
+	// the system's.
+	Sleep func(ctx context.Context, d time.Duration) error
 
+	now     time.Time // when the program began
 	console *console.Console
 	github  func() (*source.GitHub, error)
 }
@@ -37,6 +41,7 @@ type Process struct {
 // interrupt ends the process at once, as SQLite rolls back what it leaves unfinished,
 // and reports are renamed into place.
 func Run(ctx context.Context, p Process) int {
+	p.now = p.Clock()
 	p.console = &console.Console{Output: p.Stderr}
 	p.github = sync.OnceValues(p.connectGitHub)
 	if p.Environ == nil {
@@ -64,19 +69,13 @@ func Run(ctx context.Context, p Process) int {
 
 // connectGitHub reaches GitHub as the environment says.
 func (p *Process) connectGitHub() (*source.GitHub, error) {
-	return source.NewGitHub(p.Getenv("GITHUB_API_URL"), ci.GithubToken(p.Getenv), ci.TokenNames(), p.clock())
-}
-
-// clock is the time as it goes on from Now.
-func (p *Process) clock() func() time.Time {
-	began := time.Now()
-	return func() time.Time { return p.Now.Add(time.Since(began)) }
+	return source.NewGitHub(p.Getenv("GITHUB_API_URL"), ci.GithubToken(p.Getenv), ci.TokenNames(), p.Clock)
 }
 
 // env is what a command is surrounded by.
 func (p *Process) env(s *settings) *command.Env {
 	return &command.Env{
-		Stdout: p.Stdout, Console: p.console, Variables: p.Getenv, Now: p.Now, Clock: p.clock(),
+		Stdout: p.Stdout, Console: p.console, Variables: p.Getenv, Now: p.now, Clock: p.Clock, Sleep: p.Sleep,
 		Open: p.opener(s), GitHub: p.github,
 	}
 }

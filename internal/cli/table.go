@@ -118,7 +118,7 @@ var options = []option{
 	{
 		name: "window", fallback: strconv.Itoa(detect.DefaultThresholds.Window), on: onCheck | onBacktest, section: theJudgement, inFile: true,
 		help:    "newest samples of a step that count",
-		binding: whole(func(s *settings) *int { return &s.thresholds.Window }, detect.LeastWindow),
+		binding: whole(func(s *settings) *int { return &s.thresholds.Window }, detect.MinWindow),
 	},
 	{
 		name: "min-history", fallback: strconv.Itoa(detect.DefaultThresholds.MinHistory), on: onCheck | onBacktest, section: theJudgement, inFile: true,

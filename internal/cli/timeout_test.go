@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
 )
@@ -52,7 +53,7 @@ func TestPanic(t *testing.T) {
 		var errs bytes.Buffer
 		p := Process{
 			Args: []string{"check", "-"}, Getenv: func(string) string { return "" }, Stdin: broken{},
-			Stderr: console.Output{Writer: &errs},
+			Stderr: console.Output{Writer: &errs}, Clock: clitest.NewClock(clitest.Start).Now,
 		}
 		if verbose {
 			p.Args = append(p.Args, "--verbose")

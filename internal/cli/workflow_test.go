@@ -85,7 +85,7 @@ func (w *workflow) judge(wantCode, n int, flags ...string) (stdout, stderr strin
 	}
 	code := Run(w.t.Context(), Process{
 		Args: append(args, flags...), Getenv: func(name string) string { return w.vars[name] }, Stdin: strings.NewReader(""),
-		Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs}, Now: clitest.Start.Add(time.Duration(n)*time.Hour + 10*time.Minute),
+		Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs}, Clock: clitest.NewClock(clitest.Start.Add(time.Duration(n)*time.Hour + 10*time.Minute)).Now,
 	})
 	if code != wantCode {
 		w.t.Fatalf("exit code %d, want %d\n%s%s", code, wantCode, &out, &errs)

@@ -77,7 +77,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 		}
 		results = append(results, r)
 	}
-	report := detect.Sum(results, o.FailOn, distinct(c.notes))
+	report := detect.NewReport(results, o.FailOn, distinct(c.notes))
 	failing := report.ExitCode == ExitVerdict
 	if len(c.troubles) > 0 {
 		report.ExitCode = ExitTrouble

@@ -3,6 +3,7 @@
 package command
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -17,8 +18,9 @@ type Env struct {
 	Stdout    io.Writer
 	Console   *console.Console
 	Variables ci.Env
-	Now       time.Time        // when the program began
-	Clock     func() time.Time // goes on from Now
+	Now       time.Time                                        // when the program began
+	Clock     func() time.Time                                 // goes on from Now
+	Sleep     func(ctx context.Context, d time.Duration) error // by that clock; nil is by the system's
 	// Open opens what a SOURCE or a baseline names. What is fetched is kept in the
 	// cache, nil for none.
 	Open func(address string, cache fetch.Cache) (source.Source, error)

@@ -61,7 +61,11 @@ func openForge(env *Env, to destination) (f forge, missing string) {
 	if err != nil {
 		return nil, err.Error()
 	}
-	return &github.Poster{Client: hub.Client, Owner: to.owner, Repo: to.repo, Now: env.Clock, Wait: sleep}, ""
+	wait := env.Sleep
+	if wait == nil {
+		wait = sleep
+	}
+	return &github.Poster{Client: hub.Client, Owner: to.owner, Repo: to.repo, Now: env.Clock, Wait: wait}, ""
 }
 
 // sleep waits, and returns early, with an error, if ctx ends.

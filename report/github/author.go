@@ -11,9 +11,9 @@ import (
 // actionsLogin is who posts with the token that a workflow has by itself.
 const actionsLogin = "github-actions[bot]"
 
-// me is the login that our comments carry. Only GraphQL tells an app its own; a
+// ownLogin is the login that our comments carry. Only GraphQL tells an app its own; a
 // server that has none tells people theirs, and else it is the workflow's.
-func (p *Poster) me(ctx context.Context) string {
+func (p *Poster) ownLogin(ctx context.Context) string {
 	if p.login != "" {
 		return p.login
 	}
@@ -49,7 +49,7 @@ func (p *Poster) viewer(ctx context.Context) string {
 	return answer.Data.Viewer.Login
 }
 
-// by tells whether a comment is of the login's.
-func by(c *github.IssueComment, login string) bool {
+// isBy tells whether a comment is of the login's.
+func isBy(c *github.IssueComment, login string) bool {
 	return strings.EqualFold(c.GetUser().GetLogin(), login)
 }

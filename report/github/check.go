@@ -48,12 +48,12 @@ func (p *Poster) CheckRun(ctx context.Context, c report.CheckRun) (address strin
 		run, _, err = p.Client.Checks.CreateCheckRun(ctx, p.Owner, p.Repo, options)
 		return err
 	}
-	err = p.attempt(ctx, "create the check run", create)
+	err = p.retry(ctx, "create the check run", create)
 	if err != nil && isStatus(err, http.StatusUnprocessableEntity) && len(first) > 0 {
 		// A verdict without its annotations is better than none.
 		cause := err
 		options.Output, all, first = output(&c, nil), nil, nil
-		if err = p.attempt(ctx, "create the check run", create); err == nil {
+		if err = p.retry(ctx, "create the check run", create); err == nil {
 			return run.GetHTMLURL(), &report.PartError{Missing: "the check run has no annotations", Err: cause}
 		}
 	}
@@ -68,7 +68,7 @@ func (p *Poster) CheckRun(ctx context.Context, c report.CheckRun) (address strin
 			Name: c.Name, Output: output(&c, batch),
 		})
 		if err != nil {
-			return run.GetHTMLURL(), &report.PartError{Missing: "the check run lacks annotations", Err: explained("add them", err)}
+			return run.GetHTMLURL(), &report.PartError{Missing: "the check run lacks annotations", Err: wrapError("add them", err)}
 		}
 	}
 	return run.GetHTMLURL(), nil

@@ -44,7 +44,7 @@ func (p *Poster) Comment(ctx context.Context, pullRequest int, c report.Comment)
 			}
 			mine = twins
 		}
-		address, err = p.settle(ctx, mine, mark, body)
+		address, err = p.converge(ctx, mine, mark, body)
 		if !isStatus(err, http.StatusNotFound) && !isStatus(err, http.StatusConflict) {
 			return address, err
 		}
@@ -57,7 +57,7 @@ func (p *Poster) Comment(ctx context.Context, pullRequest int, c report.Comment)
 // are several.
 func (p *Poster) create(ctx context.Context, pullRequest int, keys []string, body string) (created *github.IssueComment, twins []*github.IssueComment, err error) {
 	tried := false
-	err = p.attempt(ctx, "comment on the pull request", func() error {
+	err = p.retry(ctx, "comment on the pull request", func() error {
 		if tried { // it may have been made all the same
 			var err error
 			if twins, err = p.find(ctx, pullRequest, keys, time.Time{}); err != nil || len(twins) > 0 {
@@ -81,9 +81,9 @@ func (p *Poster) create(ctx context.Context, pullRequest int, keys []string, bod
 	return created, twins, nil
 }
 
-// settle leaves one of our comments, the oldest, and has it say body unless it
+// converge leaves one of our comments, the oldest, and has it say body unless it
 // speaks of a newer build.
-func (p *Poster) settle(ctx context.Context, mine []*github.IssueComment, mark marker, body string) (address string, err error) {
+func (p *Poster) converge(ctx context.Context, mine []*github.IssueComment, mark marker, body string) (address string, err error) {
 	kept := mine[0]
 	newest := mark.began
 	for _, c := range mine {
@@ -92,7 +92,7 @@ func (p *Poster) settle(ctx context.Context, mine []*github.IssueComment, mark m
 		}
 	}
 	if kept.GetBody() != body {
-		err = p.attempt(ctx, "edit the comment on the pull request", func() error {
+		err = p.retry(ctx, "edit the comment on the pull request", func() error {
 			_, _, err := p.Client.Issues.EditComment(ctx, p.Owner, p.Repo, kept.GetID(), &github.IssueComment{Body: &body})
 			return err
 		})
@@ -103,7 +103,7 @@ func (p *Poster) settle(ctx context.Context, mine []*github.IssueComment, mark m
 	for _, twin := range mine[1:] {
 		_, err := p.Client.Issues.DeleteComment(ctx, p.Owner, p.Repo, twin.GetID())
 		if status, _ := statusOf(err); err != nil && status != http.StatusNotFound {
-			return kept.GetHTMLURL(), explained("delete a second comment", err)
+			return kept.GetHTMLURL(), wrapError("delete a second comment", err)
 		}
 	}
 	return kept.GetHTMLURL(), nil
@@ -123,7 +123,7 @@ func (p *Poster) find(ctx context.Context, pullRequest int, keys []string, since
 	for range maxPages {
 		page, response, err := p.Client.Issues.ListComments(ctx, p.Owner, p.Repo, pullRequest, o)
 		if err != nil {
-			return nil, explained("list the comments on the pull request", err)
+			return nil, wrapError("list the comments on the pull request", err)
 		}
 		for _, c := range page {
 			m, ok := parseMarker(c.GetBody())
@@ -137,8 +137,8 @@ func (p *Poster) find(ctx context.Context, pullRequest int, keys []string, since
 	}
 	if len(mine) > 0 {
 		// Anybody can write a marker.
-		login := p.me(ctx)
-		mine = slices.DeleteFunc(mine, func(c *github.IssueComment) bool { return !by(c, login) })
+		login := p.ownLogin(ctx)
+		mine = slices.DeleteFunc(mine, func(c *github.IssueComment) bool { return !isBy(c, login) })
 	}
 	slices.SortFunc(mine, func(a, b *github.IssueComment) int { return cmp.Compare(a.GetID(), b.GetID()) })
 	return mine, nil

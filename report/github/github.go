@@ -56,32 +56,32 @@ func (e *Error) Refused() bool {
 // tries is how often a request is made that finds GitHub broken.
 const tries = 4
 
-// attempt calls do until it succeeds. The client repeats by itself what changes
+// retry calls do until it succeeds. The client repeats by itself what changes
 // nothing, and what came at a time when GitHub took no more: this is for what has
 // to be known to be safe to be done twice.
-func (p *Poster) attempt(ctx context.Context, what string, do func() error) error {
+func (p *Poster) retry(ctx context.Context, what string, do func() error) error {
 	for n := 0; ; n++ {
 		err := do()
 		if err == nil {
 			return nil
 		}
-		if n+1 == tries || ctx.Err() != nil || !passing(err) || p.Wait(ctx, time.Second<<n) != nil {
-			return explained(what, err)
+		if n+1 == tries || ctx.Err() != nil || !isTransient(err) || p.Wait(ctx, time.Second<<n) != nil {
+			return wrapError(what, err)
 		}
 	}
 }
 
-// passing tells whether a request failed in a way that may be over soon.
-func passing(err error) bool {
+// isTransient tells whether a request failed in a way that may be over soon.
+func isTransient(err error) bool {
 	if status, _ := statusOf(err); status != 0 {
 		return status >= 500
 	}
 	return errors.As(err, new(*url.Error)) && !errors.Is(err, context.DeadlineExceeded) // no answer at all
 }
 
-// explained is an error of the client in our words. Addresses are left out: they
+// wrapError is an error of the client in our words. Addresses are left out: they
 // say nothing that people could change.
-func explained(what string, err error) error {
+func wrapError(what string, err error) error {
 	if errors.As(err, new(*Error)) {
 		return err
 	}

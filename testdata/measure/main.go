@@ -249,7 +249,7 @@ func (m *measurement) count(i int, c cell, d *detect.Decision, ever bool) {
 
 // score ranks checks: what is too small to be told is never found.
 func score(d *detect.Decision) float64 {
-	if !d.Told {
+	if !d.Reportable {
 		return 1
 	}
 	return d.P

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -15,11 +16,11 @@ import (
 
 // A Build is one whose trace is made.
 type Build struct {
-	Trace string // 32 digits of hex; "" makes one of Name
-	Name  string // which of many it is
-	Start time.Time
-	Says  map[string]string // resource attributes of the client
-	Steps []Step            // one after the other
+	Trace      string // 32 digits of hex; "" makes one of Name
+	Name       string // which of many it is
+	Start      time.Time
+	Attributes map[string]string // resource attributes of the client
+	Steps      []Step            // one after the other
 
 	Failed     bool
 	Running    bool // the command has not ended
@@ -42,7 +43,7 @@ func Usual(i int, start time.Time) Build {
 	wiggle := func(n int) time.Duration { return time.Duration((i*7+n*5)%11-5) * 8 * time.Millisecond }
 	return Build{
 		Name: fmt.Sprintf("main-%d", i), Start: start,
-		Says: map[string]string{
+		Attributes: map[string]string{
 			"cicd.pipeline.name": "shop", "cicd.pipeline.run.id": fmt.Sprintf("run-%d", i),
 			"vcs.ref.head.name": "main", "vcs.ref.head.revision": fmt.Sprintf("%040x", i),
 		},
@@ -59,12 +60,10 @@ func Usual(i int, start time.Time) Build {
 
 // On is the build on another branch.
 func (b Build) On(branch string) Build {
-	says := map[string]string{}
-	for k, v := range b.Says {
-		says[k] = v
-	}
-	says["vcs.ref.head.name"] = branch
-	b.Says, b.Name = says, branch+"/"+b.Name
+	attributes := map[string]string{}
+	maps.Copy(attributes, b.Attributes)
+	attributes["vcs.ref.head.name"] = branch
+	b.Attributes, b.Name = attributes, branch+"/"+b.Name
 	return b
 }
 
@@ -102,7 +101,7 @@ func (b *Build) Spans() ptrace.Traces {
 	t := ptrace.NewTraces()
 	client, daemon := t.ResourceSpans().AppendEmpty(), t.ResourceSpans().AppendEmpty()
 	client.Resource().Attributes().PutStr("service.name", "buildx")
-	for key, value := range b.Says {
+	for key, value := range b.Attributes {
 		client.Resource().Attributes().PutStr(key, value)
 	}
 	daemon.Resource().Attributes().PutStr("service.name", "buildkitd")

@@ -193,7 +193,7 @@ func (b *Build) matches(service string, tags map[string]string, from, to time.Ti
 		return false
 	}
 	for key, value := range tags {
-		if b.Says[key] != value {
+		if b.Attributes[key] != value {
 			return false
 		}
 	}
@@ -205,7 +205,8 @@ var errCut = errors.New("cut off")
 // send sends spans in chunks of ten, as Jaeger does.
 func send(stream interface {
 	Send(*api_v2.SpansResponseChunk) error
-}, builds []Build, f Faults) error {
+}, builds []Build, f Faults,
+) error {
 	var spans []model.Span
 	for i := range builds {
 		spans = append(spans, modelOf(builds[i].Spans())...)

@@ -2,9 +2,11 @@
 package clitest
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
@@ -13,6 +15,31 @@ import (
 
 // Start is when build 0 begins.
 var Start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// A Clock stands still until somebody sleeps by it, and is then where they wake up, at
+// once. Several goroutines may use it.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock is a clock that shows a time.
+func NewClock(now time.Time) *Clock { return &Clock{now: now} }
+
+// Now is what it shows.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Sleep sets the clock forward. It fails with the error of a context that has ended.
+func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	return ctx.Err()
+}
 
 // Builds are count builds of a branch of pipeline "app", the first of which is build
 // number first and begins so many hours after Start. seconds are the times of steps

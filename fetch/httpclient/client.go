@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -116,35 +117,35 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// An Response is the body of an answer. Reading from it fails when nothing comes for
+// A Response is the body of an answer. Reading from it fails when nothing comes for
 // too long. It has to be closed.
 type Response struct {
-	Type  string // of the content, without parameters
-	body  io.ReadCloser
-	ctx   context.Context // of the request, whose end the body is told of
-	watch *IdleTimer
+	Type string // of the content, without parameters
+	body io.ReadCloser
+	ctx  context.Context // of the request, whose end the body is told of
+	idle *IdleTimer
 }
 
-func (a *Response) Read(p []byte) (int, error) {
-	n, err := a.body.Read(p)
+func (r *Response) Read(p []byte) (int, error) {
+	n, err := r.body.Read(p)
 	if n > 0 {
-		a.watch.Touch()
+		r.idle.Touch()
 	}
-	if err != nil && err != io.EOF && a.ctx.Err() != nil {
-		err = context.Cause(a.ctx)
+	if err != nil && !errors.Is(err, io.EOF) && r.ctx.Err() != nil {
+		err = context.Cause(r.ctx)
 	}
 	return n, err
 }
 
 // Close ends the request.
-func (a *Response) Close() error {
-	a.watch.Stop()
-	return a.body.Close()
+func (r *Response) Close() error {
+	r.idle.Stop()
+	return r.body.Close()
 }
 
 // Get asks for path below the base. An answer other than 200 is a *StatusError.
 func (c *Client) Get(ctx context.Context, path string, query url.Values, accept string) (*Response, error) {
-	ctx, watch := c.options.WithIdleTimer(ctx)
+	ctx, idle := c.options.WithIdleTimer(ctx)
 	u := *c.base
 	u.Path = strings.TrimSuffix(u.Path, "/") + path
 	u.RawQuery = query.Encode()
@@ -155,31 +156,29 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, accept 
 	}})
 	request, err := retryablehttp.NewRequestWithContext(traced, http.MethodGet, u.String(), nil)
 	if err != nil {
-		watch.Stop()
+		idle.Stop()
 		return nil, err
 	}
-	for name, values := range c.options.Header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, c.options.Header)
 	request.Header.Set("Accept", accept)
-	response, err := c.http.Do(request)
+	response, err := c.http.Do(request) //nolint:bodyclose // the Response that is returned closes it
 	if err != nil {
 		err = bareError(ctx, err, conn.Load())
-		watch.Stop()
+		idle.Stop()
 		return nil, err
 	}
-	watch.Touch()
-	kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
-	a := &Response{Type: strings.ToLower(strings.TrimSpace(kind)), body: response.Body, ctx: ctx, watch: watch}
+	idle.Touch()
+	contentType, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
+	r := &Response{Type: strings.ToLower(strings.TrimSpace(contentType)), body: response.Body, ctx: ctx, idle: idle}
 	if response.StatusCode == http.StatusOK {
-		return a, nil
+		return r, nil
 	}
-	defer a.Close()
+	defer r.Close()
 	const most = 2 << 10
-	text, _ := io.ReadAll(io.LimitReader(a, most))
-	said := c.options.Redact(strings.Join(strings.Fields(string(text)), " "))
+	text, _ := io.ReadAll(io.LimitReader(r, most))
+	shown := c.options.Redact(strings.Join(strings.Fields(string(text)), " "))
 	wait, _ := retryAfter(response)
-	return nil, &StatusError{response.StatusCode, said, wait}
+	return nil, &StatusError{response.StatusCode, shown, wait}
 }
 
 // bareError is why a request failed, without its URL, which has the whole question.

@@ -86,48 +86,56 @@ func TestBuilds(t *testing.T) {
 			[]string{"t-a2 ok 7s: RUN a executed 7s", "t-b2 ok 7s: RUN b executed 7s, load c executed 1s"},
 		},
 		{
-			"the client's spans alone", []Span{span("s1", "b", solveMethod, KindClient, 0, 9), step("v", "s1", "RUN a", 1, 2)},
+			"the client's spans alone",
+			[]Span{span("s1", "b", solveMethod, KindClient, 0, 9), step("v", "s1", "RUN a", 1, 2)},
 			[]string{"t-s1 ok 9s: RUN a executed 1s"},
 		},
 		{
-			"no solve", []Span{step("v", "gone", "RUN a", 1, 2), step("w", "gone", "RUN b", 2, 4)},
+			"no solve",
+			[]Span{step("v", "gone", "RUN a", 1, 2), step("w", "gone", "RUN b", 2, 4)},
 			[]string{"t-v ok 3s: RUN a executed 1s, RUN b executed 2s"},
 		},
 		{
-			"remote parents", []Span{
+			"remote parents",
+			[]Span{
 				span("s", "gone", solveMethod, KindServer, 0, 9), step("v", "s", "RUN a", 1, 2), step("w", "lost", "load b", 0.5, 1),
 			},
 			[]string{"t-s ok 9s: load b executed 500ms, RUN a executed 1s"},
 		},
 		{
-			"copies", []Span{
+			"copies",
+			[]Span{
 				span("s", "", solveMethod, KindServer, 0, 9), step("v", "s", "RUN a", 1, 2), step("v", "s", "RUN a", 1, 2),
 				failed(step("v", "s", "RUN a", 1, 2), "exit code: 1"),
 			},
 			[]string{"t-s failed 9s: RUN a failed 1s"},
 		},
 		{
-			"errors that are none", []Span{
+			"errors that are none",
+			[]Span{
 				span("s", "", solveMethod, KindServer, 0, 9), step("v", "s", "RUN a", 1, 2),
 				failed(span("x", "s", "moby.filesync.v1.FileSend/DiffCopy", KindClient, 1, 2), "context canceled"),
 			},
 			[]string{"t-s ok 9s: RUN a executed 1s"},
 		},
 		{
-			"exporter fails", []Span{
+			"exporter fails",
+			[]Span{
 				span("s", "", solveMethod, KindServer, 0, 9), step("v", "s", "RUN a", 1, 2),
 				failed(span("x", "s", "exporting to image", KindInternal, 2, 3), "denied"),
 			},
 			[]string{"t-s failed 9s: RUN a executed 1s, exporting to image failed 1s"},
 		},
 		{
-			"a loop of parents", []Span{
+			"a loop of parents",
+			[]Span{
 				span("s", "v", solveMethod, KindServer, 0, 9), step("v", "w", "RUN a", 1, 2), step("w", "s", "RUN b", 1, 2), span("self", "self", "x", KindInternal, 0, 1),
 			},
 			[]string{"t-s ok 9s: RUN a executed 1s, RUN b executed 1s"},
 		},
 		{
-			"clock going backwards", []Span{span("s", "", solveMethod, KindServer, 9, 0), step("v", "s", "RUN a", 2, 1)},
+			"clock going backwards",
+			[]Span{span("s", "", solveMethod, KindServer, 9, 0), step("v", "s", "RUN a", 2, 1)},
 			[]string{"t-s ok 0s: RUN a executed 0s"},
 		},
 	} {
@@ -179,7 +187,7 @@ func TestBounds(t *testing.T) {
 	for i := range 100_000 {
 		p.Log(Log{Vertex: "v", Data: fmt.Appendf(nil, "\x1b[1mline\x1b[0m %d\rover %d\r\n", i, i)})
 	}
-	b, _ := p.Build(Account{Ref: "r"})
+	b, _ := p.Build(Metadata{Ref: "r"})
 	if n := len(b.Log); n != MaxLogLines || b.Log[n-1] != "over 99999" {
 		t.Errorf("%d lines, the last %q", n, b.Log[n-1])
 	}

@@ -61,7 +61,7 @@ func Parse(text string) (RecordRef, error) {
 	return parseRefs(strings.Split(text, ","))
 }
 
-// parseRefs makes one place of several refs, which are of one builder.
+// parseRefs makes a RecordRef of several refs, which are of one builder.
 func parseRefs(refs []string) (RecordRef, error) {
 	var p RecordRef
 	if len(refs) > maxRefs {

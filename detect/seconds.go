@@ -9,23 +9,6 @@ import (
 	"time"
 )
 
-func nameOf(names []string, i int) string {
-	if i < 0 || i >= len(names) {
-		return strconv.Itoa(i)
-	}
-	return names[i]
-}
-
-func parseName[T ~int](names []string, text []byte, what string, to *T) error {
-	for i, name := range names {
-		if string(text) == name {
-			*to = T(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("%s %.40q is none of %s", what, text, strings.Join(names, ", "))
-}
-
 // Seconds is a duration that is a number of seconds in JSON, to the nanosecond.
 type Seconds time.Duration
 

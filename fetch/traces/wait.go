@@ -27,30 +27,30 @@ const (
 	quiet  = time.Minute      // for more of a trace that has no end
 )
 
-// await looks for what is wanted until it is there and whole. guessed tells that
+// waitComplete looks for what is wanted until it is there and whole. implicit tells that
 // nobody asked for it by name: it is the build that was just made.
-func (o *Source) await(ctx context.Context, wants []fetch.Selector, guessed bool) ([]*summary, []error, error) {
-	defer o.say("")
-	began := o.Now()
+func (s *Source) waitComplete(ctx context.Context, wants []fetch.Selector, implicit bool) ([]*summary, []error, error) {
+	defer s.statusf("")
+	began := s.Now()
 	until := deadline(ctx, began)
 	changed := map[string]change{}
 	for {
-		early := guessed && o.Now().Sub(began) < fresh
-		found, err := o.look(ctx, wants, early)
-		now := o.Now()
+		tooEarly := implicit && s.Now().Sub(began) < fresh
+		found, err := s.poll(ctx, wants, tooEarly)
+		now := s.Now()
 		switch {
 		case errors.Is(err, ErrNoTrace):
 			if now.Sub(began) >= appear || !until.IsZero() && !now.Before(until) {
-				return nil, nil, &ServerError{o.Name, fmt.Errorf("no trace of the build: looked for %s, for %s", told(wants, o.Services), now.Sub(began).Round(time.Second)), hintNotFound}
+				return nil, nil, &ServerError{s.Name, fmt.Errorf("no trace of the build: looked for %s, for %s", describe(wants, s.Services), now.Sub(began).Round(time.Second)), hintNotFound}
 			}
-			o.say("no trace yet of %s", told(wants, o.Services))
+			s.statusf("no trace yet of %s", describe(wants, s.Services))
 		case err != nil:
 			return nil, nil, err
 		default:
-			wait := pending(found, changed, now)
+			wait := incomplete(found, changed, now)
 			late := !until.IsZero() && !now.Before(until)
-			if wait == nil && early && !late && isOld(found, wants, began) {
-				o.say("the newest build has ended %s ago: is there one that has not arrived?", now.Sub(found[0].end).Round(time.Second))
+			if wait == nil && tooEarly && !late && isOld(found, wants, began) {
+				s.statusf("the newest build has ended %s ago: is there one that has not arrived?", now.Sub(found[0].end).Round(time.Second))
 				break
 			}
 			if wait == nil {
@@ -58,14 +58,14 @@ func (o *Source) await(ctx context.Context, wants []fetch.Selector, guessed bool
 			}
 			still := now.Sub(changed[wait.id].at)
 			if wait.state == buildkit.Open && (late || still >= quiet) {
-				return nil, nil, &ServerError{o.Name, fmt.Errorf("trace %s has no end: %d spans came, the last %s ago", wait.id, wait.spans, still.Round(time.Second)), hintNotEnded}
+				return nil, nil, &ServerError{s.Name, fmt.Errorf("trace %s has no end: %d spans came, the last %s ago", wait.id, wait.spans, still.Round(time.Second)), hintNotEnded}
 			}
 			if late {
-				return found, []error{&ServerError{o.Name, fmt.Errorf("trace %s was still growing when it was judged: steps may lack", wait.id), ""}}, nil
+				return found, []error{&ServerError{s.Name, fmt.Errorf("trace %s was still growing when it was judged: steps may lack", wait.id), ""}}, nil
 			}
-			o.say("trace %s: %d spans so far", wait.id, wait.spans)
+			s.statusf("trace %s: %d spans so far", wait.id, wait.spans)
 		}
-		if err := o.Sleep(ctx, pause); err != nil {
+		if err := s.Sleep(ctx, pause); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -85,8 +85,8 @@ type change struct {
 	at    time.Time
 }
 
-// pending returns a trace that has to be waited for, nil if none has.
-func pending(found []*summary, changed map[string]change, now time.Time) *summary {
+// incomplete returns a trace that has to be waited for, nil if none has.
+func incomplete(found []*summary, changed map[string]change, now time.Time) *summary {
 	var wait *summary
 	for _, t := range found {
 		last, seen := changed[t.id]
@@ -116,14 +116,14 @@ func deadline(ctx context.Context, now time.Time) time.Time {
 	return end.Add(-end.Sub(now) / 4)
 }
 
-func (o *Source) say(format string, args ...any) {
-	if o.Waiting != nil {
-		o.Waiting(fmt.Sprintf(format, args...))
+func (s *Source) statusf(format string, args ...any) {
+	if s.Waiting != nil {
+		s.Waiting(fmt.Sprintf(format, args...))
 	}
 }
 
-// told says what is looked for.
-func told(wants []fetch.Selector, services []string) string {
+// describe says what is looked for.
+func describe(wants []fetch.Selector, services []string) string {
 	var parts []string
 	for _, w := range wants {
 		switch {

@@ -1,0 +1,26 @@
+package detect
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// enumText is the name of value i of an enumeration, its number if it has none.
+func enumText(names []string, i int) string {
+	if i < 0 || i >= len(names) {
+		return strconv.Itoa(i)
+	}
+	return names[i]
+}
+
+// parseEnum sets to to the value that text names; what says what it is a value of.
+func parseEnum[T ~int](names []string, text []byte, what string, to *T) error {
+	for i, name := range names {
+		if string(text) == name {
+			*to = T(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%s %.40q is none of %s", what, text, strings.Join(names, ", "))
+}

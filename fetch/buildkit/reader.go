@@ -1,0 +1,225 @@
+package buildkit
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// What the spans of vertices begin with that were not executed.
+const (
+	loadPrefix    = "load cache: "
+	requestPrefix = "cache request: "
+)
+
+// Builds makes the builds in spans, which may be of several traces, in order of
+// their start. Spans that are no part of a build are passed over. What a trace
+// shows of a build is partial: of cached vertices it shows the first only.
+func Builds(spans []Span) ([]detect.Build, []error) {
+	return new(Reader).Builds(spans)
+}
+
+// A Reader makes builds of one trace after the other. It reads the names that are
+// in many of them once.
+type Reader struct{ infos map[string]stepInfo }
+
+// maxInfos bounds the names that are remembered.
+const maxInfos = 10_000
+
+// info is what follows from a name.
+func (r *Reader) info(name string) stepInfo {
+	info, known := r.infos[name]
+	if known {
+		return info
+	}
+	info = stepInfoOf(name, "")
+	if r.infos == nil {
+		r.infos = map[string]stepInfo{}
+	}
+	if len(r.infos) < maxInfos {
+		r.infos[strings.Clone(name)] = info
+	}
+	return info
+}
+
+// Builds makes the builds in spans, which may be of several traces.
+func (r *Reader) Builds(spans []Span) ([]detect.Build, []error) {
+	traces := map[string][]Span{}
+	var order []string
+	for _, s := range spans {
+		if traces[s.Trace] == nil {
+			order = append(order, s.Trace)
+		}
+		traces[s.Trace] = append(traces[s.Trace], s)
+	}
+	var builds []detect.Build
+	var warnings []error
+	for _, id := range order {
+		b, w := r.BuildsOf(NewTrace(id, traces[id]))
+		builds, warnings = append(builds, b...), append(warnings, w...)
+	}
+	sortBuilds(builds)
+	return builds, warnings
+}
+
+// BuildsOf makes the builds in a trace.
+func (r *Reader) BuildsOf(t *Trace) (builds []detect.Build, warnings []error) {
+	all := attributes(t.nodes)
+	for _, s := range solves(t.nodes) {
+		b, w := s.build(r, t.id, all)
+		builds, warnings = append(builds, b), append(warnings, w...)
+	}
+	sortBuilds(builds)
+	return builds, warnings
+}
+
+func sortBuilds(builds []detect.Build) {
+	slices.SortStableFunc(builds, func(a, b detect.Build) int { return a.Start.Compare(b.Start) })
+}
+
+// build makes the build of a solve. all holds the attributes on which the whole
+// trace agrees.
+func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Build, []error) {
+	slices.SortStableFunc(s.work, func(a, b *node) int { return a.Start.Compare(b.Start) })
+	out := &steps{}
+	failed := s.addVertices(r, out)
+	if e := s.addExports(r, out); failed == nil {
+		failed = e
+	}
+	b := detect.Build{Trace: trace, Content: out.content(), Partial: true, Steps: out.sorted()}
+	first, end := s.root, s.ended
+	if first == nil {
+		first = s.work[0]
+		for _, n := range s.work {
+			if n.End.After(end) {
+				end = n.End
+			}
+		}
+	}
+	b.ID = trace + "-" + first.ID
+	b.Start, b.Duration = first.Start, out.elapsed(first.Start, end, "the build")
+	b.Outcome, b.Error = s.outcome(failed)
+	attributes := all
+	if s.root != nil {
+		for n := range s.root.ancestors() {
+			if hasUsed(n.Resource) {
+				attributes = n.Resource
+				break
+			}
+		}
+	}
+	apply(&b, attributes)
+	if s.target != "" {
+		b.Pipeline = strings.TrimSpace(b.Pipeline + " " + fetch.Clean(s.target, MaxName))
+	}
+	return b, out.warnings
+}
+
+// outcome tells how the build ended: by the work that failed, else by the call.
+func (s *solve) outcome(failed *node) (detect.Outcome, string) {
+	call := s.failure()
+	if failed != nil && !isCancellation(failed.Message) {
+		return detect.Failed, fetch.Clean(cmp.Or(failed.Message, "failed"), MaxName)
+	}
+	const grpcCanceled = 1
+	switch {
+	case call == nil && failed == nil:
+		return detect.OK, ""
+	case failed != nil:
+		return detect.Cancelled, fetch.Clean(failed.Message, MaxName)
+	case call.Code == grpcCanceled:
+		return detect.Cancelled, fetch.Clean(cmp.Or(call.Message, "context canceled"), MaxName)
+	}
+	message := cmp.Or(call.Message, "failed")
+	return outcomeOf(message), fetch.Clean(message, MaxName)
+}
+
+// addVertices adds a step for each vertex, and returns the span of the one at
+// which the build failed, nil if none did.
+func (s *solve) addVertices(r *Reader, out *steps) *node {
+	chosen := map[string]*node{}
+	var order []string
+	for _, n := range s.work {
+		if n.Vertex == "" {
+			continue
+		}
+		old := chosen[n.Vertex]
+		if old == nil {
+			order = append(order, n.Vertex)
+		}
+		if old == nil || isBetter(n, old) {
+			chosen[n.Vertex] = n
+		}
+	}
+	var failed *node
+	for _, digest := range order[:min(len(order), MaxVertices)] {
+		n := chosen[digest]
+		name, rank := vertexName(n.Name)
+		info := r.info(name)
+		step := detect.Step{Start: n.Start, Duration: out.elapsed(n.Start, n.End, name)}
+		switch {
+		case n.Failed:
+			step.State, step.Error = detect.StepFailed, stepError(cmp.Or(n.Message, "failed"))
+			if info.kind.fails() && (failed == nil || isCancellation(failed.Message)) {
+				failed = n
+			}
+		case rank == rankLoaded:
+			step.State = detect.Cached
+		}
+		if step.State != detect.Cached {
+			out.addContent(info, digest)
+		}
+		out.add(info, shortID(digest), step)
+	}
+	return failed
+}
+
+// How much a vertex span says, the least first.
+const (
+	rankRequested = iota // resolved, and not needed: the status counts it as executed
+	rankLoaded
+	rankExecuted
+)
+
+func vertexName(spanName string) (string, int) {
+	if name, ok := strings.CutPrefix(spanName, loadPrefix); ok {
+		return name, rankLoaded
+	}
+	if name, ok := strings.CutPrefix(spanName, requestPrefix); ok {
+		return name, rankRequested
+	}
+	return spanName, rankExecuted
+}
+
+// isBetter tells whether a says more about its vertex than b; of equals, the one that
+// ended last does.
+func isBetter(a, b *node) bool {
+	_, x := vertexName(a.Name)
+	_, y := vertexName(b.Name)
+	if x != y {
+		return x > y
+	}
+	return !a.End.Before(b.End)
+}
+
+// attributes gathers the resource attributes on which all spans of a trace
+// agree, as far as they have them.
+func attributes(list []*node) map[string]string {
+	all := map[string]string{}
+	unequal := map[string]bool{}
+	for _, n := range list {
+		for key, value := range n.Resource {
+			if old, known := all[key]; known && old != value {
+				unequal[key] = true
+			}
+			all[key] = value
+		}
+	}
+	for key := range unequal {
+		delete(all, key)
+	}
+	return all
+}
