@@ -86,8 +86,8 @@ func TestNothingIsLost(t *testing.T) {
 		case reflect.Bool:
 			v.SetBool(true)
 		case reflect.Struct:
-			for i := range v.NumField() {
-				fill(v.Field(i))
+			for _, field := range v.Fields() {
+				fill(field)
 			}
 		case reflect.Slice:
 			v.Set(reflect.MakeSlice(v.Type(), 3, 3))
