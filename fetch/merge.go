@@ -106,8 +106,8 @@ func Distinct(builds []detect.Build) (distinct []detect.Build, clashes []error) 
 // recordings holds builds so that other recordings of them are found without
 // looking at each.
 type recordings struct {
-	builds []*detect.Build
-	places map[alias][]int // in builds
+	builds  []*detect.Build
+	indexes map[alias][]int // of builds
 }
 
 // An alias is something that recordings of one build have in common.
@@ -116,19 +116,19 @@ type alias struct {
 	time       int64
 }
 
-// find returns the place of a build of which b is another recording, or adds b.
+// find returns the index of a build of which b is another recording, or adds b.
 func (r *recordings) find(b *detect.Build) (at int, isNew bool) {
-	for _, at := range r.places[idOf(b)] {
+	for _, at := range r.indexes[idAlias(b)] {
 		if maySharePipeline(r.builds[at], b) {
 			return at, false
 		}
 	}
 	at = len(r.builds)
-	for _, a := range contentsOf(b, 1) {
+	for _, a := range contentAliases(b, 1) {
 		// Thousands of builds of the same content at the same time are none of
 		// people's: they are not compared with each other.
 		const most = 100
-		for _, i := range r.places[a][:min(len(r.places[a]), most)] {
+		for _, i := range r.indexes[a][:min(len(r.indexes[a]), most)] {
 			if i < at && Same(r.builds[i], b) {
 				at = i
 			}
@@ -139,34 +139,34 @@ func (r *recordings) find(b *detect.Build) (at int, isNew bool) {
 	}
 	own := *b
 	r.builds = append(r.builds, &own)
-	r.note(at, b)
+	r.addAliases(at, b)
 	return at, true
 }
 
-// merge completes the build at a place with another recording of it.
+// merge completes the build at an index with another recording of it.
 func (r *recordings) merge(at int, seen *detect.Build) {
 	*r.builds[at], _ = Merge(r.builds[at], seen)
-	r.note(at, seen)
+	r.addAliases(at, seen)
 }
 
-// note makes the build at a place known by what b is known by.
-func (r *recordings) note(at int, b *detect.Build) {
-	if r.places == nil {
-		r.places = map[alias][]int{}
+// addAliases makes the build at an index known by what b is known by.
+func (r *recordings) addAliases(at int, b *detect.Build) {
+	if r.indexes == nil {
+		r.indexes = map[alias][]int{}
 	}
-	for _, a := range append(contentsOf(b, 0), idOf(b)) {
-		if !slices.Contains(r.places[a], at) {
-			r.places[a] = append(r.places[a], at)
+	for _, a := range append(contentAliases(b, 0), idAlias(b)) {
+		if !slices.Contains(r.indexes[a], at) {
+			r.indexes[a] = append(r.indexes[a], at)
 		}
 	}
 }
 
-func idOf(b *detect.Build) alias { return alias{kind: "id", text: b.ID} }
+func idAlias(b *detect.Build) alias { return alias{kind: "id", text: b.ID} }
 
-// contentsOf are the aliases by which detect.SameBuild compares contents: the
+// contentAliases are the aliases by which detect.SameBuild compares contents: the
 // trace, and the time of the start, to which come those of so many
 // seconds before and after.
-func contentsOf(b *detect.Build, around int64) (out []alias) {
+func contentAliases(b *detect.Build, around int64) (out []alias) {
 	if b.Content == "" {
 		return nil
 	}

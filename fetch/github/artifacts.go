@@ -247,5 +247,7 @@ func (s *source) getWithin(ctx context.Context, address string) ([]byte, error) 
 	return data.Bytes(), nil
 }
 
-var _ fetch.Source = (*Records)(nil)
-var _ fetch.HistorySource = (*Records)(nil)
+var (
+	_ fetch.Source        = (*Records)(nil)
+	_ fetch.HistorySource = (*Records)(nil)
+)

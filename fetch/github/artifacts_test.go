@@ -52,9 +52,9 @@ func TestArtifacts(t *testing.T) {
 		{name: "not a record", content: []byte("hello"), note: "1 no build record", gets: 1},
 		{name: "cut in two", content: recording(t, 0)[:5000], note: "1 no build record", gets: 1},
 		{name: "empty", content: []byte{}, note: "1 no build record", gets: 1},
-		{name: "expired", content: recording(t, 0), edit: func(a *gh.Artifact) { a.Expired = gh.Bool(true) }, note: "1 expired"},
+		{name: "expired", content: recording(t, 0), edit: func(a *gh.Artifact) { a.Expired = new(true) }, note: "1 expired"},
 		{name: "200 MB", content: []byte("x"), edit: func(a *gh.Artifact) { a.SizeInBytes = gh.Int64(200 << 20) }, note: "1 larger than 32 MiB"},
-		{name: "of another name", content: recording(t, 0), edit: func(a *gh.Artifact) { a.Name = gh.String("coverage") }, note: "no build record is among"},
+		{name: "of another name", content: recording(t, 0), edit: func(a *gh.Artifact) { a.Name = new("coverage") }, note: "no build record is among"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := githubtest.New(t, clock)

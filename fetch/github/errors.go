@@ -106,8 +106,7 @@ func (s *source) wrapError(what string, resp *gh.Response, err error) error {
 // withoutSignature is an error without the address that was asked: those of downloads
 // carry a signature that opens them to anybody.
 func withoutSignature(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 		if at, bad := url.Parse(u.URL); bad == nil && at.Host != "" {
 			err = fmt.Errorf("%s: %w", at.Host, u.Err)

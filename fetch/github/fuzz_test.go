@@ -17,7 +17,7 @@ func FuzzJobs(f *testing.F) {
 		{"name":"Test","number":2,"status":"completed","conclusion":"failure","started_at":"2026-01-01T00:01:00Z","completed_at":"2026-01-01T00:00:30Z"}]}]}`))
 	f.Add([]byte(`{"jobs":[null,{"name":"\u0000","steps":[null,{"status":"completed","started_at":"0001-01-01T00:00:00Z","completed_at":"9999-12-31T00:00:00Z"}]}]}`))
 	f.Add([]byte(`{"jobs":[{"started_at":0,"steps":[{"status":"completed","started_at":1,"completed_at":9000000000}]}]}`))
-	run := &gh.WorkflowRun{Name: gh.String("ci"), Repository: &gh.Repository{FullName: gh.String("shop/app")}}
+	run := &gh.WorkflowRun{Name: new("ci"), Repository: &gh.Repository{FullName: new("shop/app")}}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var list gh.Jobs
 		if json.Unmarshal(data, &list) != nil {

@@ -89,8 +89,7 @@ func (stats *readStats) notes(branch string) (notes []detect.Note) {
 	}
 	if stats.ended != nil {
 		why := "the time for it was over"
-		var limit *LimitError
-		if errors.As(stats.ended, &limit) {
+		if limit, ok := errors.AsType[*LimitError](stats.ended); ok {
 			why = limit.Error()
 		}
 		if stats.unread > 0 {

@@ -32,11 +32,11 @@ func addJob(s *githubtest.Server, run *gh.WorkflowRun, name string, tasks ...tas
 		seconds = append(seconds, t.seconds)
 	}
 	job := s.AddJob(run, name, seconds...)
-	job.RunnerName = gh.String("runner of " + name)
+	job.RunnerName = new("runner of " + name)
 	for i, t := range tasks {
-		job.Steps[i].Name = gh.String(t.name)
+		job.Steps[i].Name = new(t.name)
 		if t.ended != "" {
-			job.Steps[i].Conclusion = gh.String(t.ended)
+			job.Steps[i].Conclusion = new(t.ended)
 		}
 	}
 	return job
@@ -45,8 +45,15 @@ func addJob(s *githubtest.Server, run *gh.WorkflowRun, name string, tasks ...tas
 // usual is a job that builds an image, with times that vary a little.
 func usual(n int) []task {
 	return []task{
-		{"Set up job", 2, ""}, {"Run actions/checkout@v4", 3 + n%2, ""}, {"Build", 60 + n%5, ""}, {"Test", 30 + n%3, ""},
-		{"Publish", 0, "skipped"}, {"Judge", 5, ""}, {"Upload", 20, ""}, {"Post Run actions/checkout@v4", 4, ""}, {"Complete job", 0, ""},
+		{"Set up job", 2, ""},
+		{"Run actions/checkout@v4", 3 + n%2, ""},
+		{"Build", 60 + n%5, ""},
+		{"Test", 30 + n%3, ""},
+		{"Publish", 0, "skipped"},
+		{"Judge", 5, ""},
+		{"Upload", 20, ""},
+		{"Post Run actions/checkout@v4", 4, ""},
+		{"Complete job", 0, ""},
 	}
 }
 
@@ -167,7 +174,7 @@ func TestClockQuirks(t *testing.T) {
 	job.Steps[4].StartedAt = &gh.Timestamp{Time: time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)}
 	job.Steps[6].Number = job.Steps[5].Number
 	job.Steps = append(job.Steps, nil)
-	s.Jobs[run.GetID()] = append(s.Jobs[run.GetID()], &gh.WorkflowJob{Name: gh.String("skipped"), Conclusion: gh.String("skipped")}, nil)
+	s.Jobs[run.GetID()] = append(s.Jobs[run.GetID()], &gh.WorkflowJob{Name: new("skipped"), Conclusion: new("skipped")}, nil)
 	builds, problems, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Selector{})
 	if err != nil || len(builds) != 1 {
 		t.Fatal(builds, err)
@@ -192,7 +199,7 @@ func TestFailedJobs(t *testing.T) {
 	s := githubtest.New(t, clock)
 	run := s.AddRun(githubtest.Run{Created: began, Conclusion: "failure"})
 	for _, conclusion := range []string{"failure", "cancelled", "timed_out", "success", "neutral"} {
-		addJob(s, run, conclusion, task{"Build", 9, ""}, task{"Test", 3, conclusion}).Conclusion = gh.String(conclusion)
+		addJob(s, run, conclusion, task{"Build", 9, ""}, task{"Test", 3, conclusion}).Conclusion = new(conclusion)
 	}
 	builds, _, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Selector{})
 	if err != nil {

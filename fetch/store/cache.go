@@ -16,22 +16,23 @@ import (
 	"github.com/buildregress/buildregress/fetch/builds"
 )
 
-// How much is kept of what can be fetched again; the oldest goes first.
+// How much is kept of what can be fetched again; the oldest goes first. The tables
+// call the cache shelf, a source origin, and hits found.
 const (
-	maxShelf    = 5_000 // things that hold builds
+	maxCached   = 5_000 // things that hold builds
 	maxSearches = 100   // questions
-	maxFound    = 2_000 // things found by one question: a window, and what is searched for rare steps
+	maxHits     = 2_000 // things found by one question: a window, and what is searched for sparse steps
 )
 
 // Get are the builds that were put under those of the ids, by id.
-func (s *Store) Get(ctx context.Context, origin string, ids []string) (map[string][]detect.Build, error) {
-	kept := map[string][]detect.Build{}
+func (s *Store) Get(ctx context.Context, source string, ids []string) (map[string][]detect.Build, error) {
+	cached := map[string][]detect.Build{}
 	if s.db == nil || len(ids) == 0 {
-		return kept, nil
+		return cached, nil
 	}
-	return kept, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+	return cached, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
 		for _, id := range ids {
-			if err := readKept(ctx, tx, origin, id, kept); err != nil {
+			if err := readCached(ctx, tx, source, id, cached); err != nil {
 				return err
 			}
 		}
@@ -39,8 +40,8 @@ func (s *Store) Get(ctx context.Context, origin string, ids []string) (map[strin
 	})
 }
 
-func readKept(ctx context.Context, tx *txn, origin, id string, kept map[string][]detect.Build) error {
-	rows, err := tx.query(ctx, "SELECT builds FROM shelf WHERE origin = ? AND ref = ?", clean(origin), clean(id))
+func readCached(ctx context.Context, tx *txn, source, id string, cached map[string][]detect.Build) error {
+	rows, err := tx.query(ctx, "SELECT builds FROM shelf WHERE origin = ? AND ref = ?", clean(source), clean(id))
 	if err != nil {
 		return err
 	}
@@ -50,35 +51,35 @@ func readKept(ctx context.Context, tx *txn, origin, id string, kept map[string][
 		if err := rows.Scan(&packed); err != nil {
 			return damaged(err)
 		}
-		if kept[id], err = unpack(packed); err != nil {
+		if cached[id], err = unpack(packed); err != nil {
 			return damaged(err)
 		}
 	}
 	return rows.Err()
 }
 
-// Put puts builds under the id that the origin gives what holds them.
-func (s *Store) Put(ctx context.Context, origin, id string, list []detect.Build) error {
+// Put puts builds under the id that the source gives what holds them.
+func (s *Store) Put(ctx context.Context, source, id string, list []detect.Build) error {
 	packed, err := new(packer).pack(list)
 	if err != nil {
 		return err
 	}
 	return s.write(ctx, func(tx *txn) error {
-		if err := tx.exec(ctx, "INSERT OR REPLACE INTO shelf (origin, ref, builds) VALUES (?, ?, ?)", clean(origin), clean(id), packed); err != nil {
+		if err := tx.exec(ctx, "INSERT OR REPLACE INTO shelf (origin, ref, builds) VALUES (?, ?, ?)", clean(source), clean(id), packed); err != nil {
 			return err
 		}
-		return tx.exec(ctx, "DELETE FROM shelf WHERE id <= (SELECT MAX(id) FROM shelf) - ?", maxShelf)
+		return tx.exec(ctx, "DELETE FROM shelf WHERE id <= (SELECT MAX(id) FROM shelf) - ?", maxCached)
 	})
 }
 
 // Range is the span of time about which everything is kept that the question
 // found.
-func (s *Store) Range(ctx context.Context, origin, question string) (from, to time.Time, err error) {
+func (s *Store) Range(ctx context.Context, source, question string) (from, to time.Time, err error) {
 	if s.db == nil {
 		return from, to, nil
 	}
 	err = s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
-		rows, err := tx.query(ctx, "SELECT since, until FROM searches WHERE origin = ? AND question = ?", clean(origin), clean(question))
+		rows, err := tx.query(ctx, "SELECT since, until FROM searches WHERE origin = ? AND question = ?", clean(source), clean(question))
 		if err != nil {
 			return err
 		}
@@ -102,32 +103,32 @@ func (s *Store) Range(ctx context.Context, origin, question string) (from, to ti
 
 // Hits is what was kept of a question that began before that time, the newest
 // first, at most limit.
-func (s *Store) Hits(ctx context.Context, origin, question string, before time.Time, limit int) (found []fetch.Hit, err error) {
+func (s *Store) Hits(ctx context.Context, source, question string, before time.Time, limit int) (hits []fetch.Hit, err error) {
 	if s.db == nil {
 		return nil, nil
 	}
-	return found, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+	return hits, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
 		rows, err := tx.query(ctx, `SELECT f.start, f.ref, f.builds FROM found f JOIN searches s ON s.id = f.search
 			WHERE s.origin = ? AND s.question = ? AND f.start < ? ORDER BY f.start DESC, f.ref LIMIT ?`,
-			clean(origin), clean(question), instant(before), limit)
+			clean(source), clean(question), instant(before), limit)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var f fetch.Hit
+			var hit fetch.Hit
 			var start int64
 			var packed []byte
-			if err := rows.Scan(&start, &f.ID, &packed); err != nil {
+			if err := rows.Scan(&start, &hit.ID, &packed); err != nil {
 				return damaged(err)
 			}
-			if f.Start, err = timeOf(start); err == nil {
-				f.Builds, err = unpack(packed)
+			if hit.Start, err = timeOf(start); err == nil {
+				hit.Builds, err = unpack(packed)
 			}
 			if err != nil {
 				return damaged(err)
 			}
-			found = append(found, f)
+			hits = append(hits, hit)
 		}
 		return rows.Err()
 	})
@@ -135,7 +136,7 @@ func (s *Store) Hits(ctx context.Context, origin, question string, before time.T
 
 // Save keeps what questions found, and that they were asked from then to then.
 // What they found outside of that is forgotten.
-func (s *Store) Save(ctx context.Context, origin string, searches []fetch.Search) error {
+func (s *Store) Save(ctx context.Context, source string, searches []fetch.Search) error {
 	var p packer
 	packed := make([][][]byte, len(searches))
 	for i := range searches {
@@ -149,7 +150,7 @@ func (s *Store) Save(ctx context.Context, origin string, searches []fetch.Search
 	}
 	return s.write(ctx, func(tx *txn) error {
 		for i := range searches {
-			if err := keepFound(ctx, tx, clean(origin), &searches[i], packed[i]); err != nil {
+			if err := saveSearch(ctx, tx, clean(source), &searches[i], packed[i]); err != nil {
 				return err
 			}
 		}
@@ -157,10 +158,10 @@ func (s *Store) Save(ctx context.Context, origin string, searches []fetch.Search
 	})
 }
 
-func keepFound(ctx context.Context, tx *txn, origin string, search *fetch.Search, packed [][]byte) error {
+func saveSearch(ctx context.Context, tx *txn, source string, search *fetch.Search, packed [][]byte) error {
 	question, from, to := clean(search.Question), instant(search.From), instant(search.To)
 	// A question asked again is the newest.
-	old, err := tx.id(ctx, "SELECT id FROM searches WHERE origin = ? AND question = ?", origin, question)
+	old, err := tx.id(ctx, "SELECT id FROM searches WHERE origin = ? AND question = ?", source, question)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
@@ -170,7 +171,7 @@ func keepFound(ctx context.Context, tx *txn, origin string, search *fetch.Search
 		}
 	}
 	id, err := tx.id(ctx, "INSERT INTO searches (id, origin, question, since, until) VALUES ((SELECT IFNULL(MAX(search), 0) + 1 FROM (SELECT MAX(search) AS search FROM found UNION ALL SELECT MAX(id) FROM searches)), ?, ?, ?, ?) RETURNING id",
-		origin, question, from, to)
+		source, question, from, to)
 	if err != nil {
 		return err
 	}
@@ -182,16 +183,16 @@ func keepFound(ctx context.Context, tx *txn, origin string, search *fetch.Search
 			return err
 		}
 	}
-	return pruneFound(ctx, tx, id, from, to)
+	return pruneHits(ctx, tx, id, from, to)
 }
 
-// pruneFound forgets what a question found outside of the time it is kept for,
+// pruneHits forgets what a question found outside of the time it is kept for,
 // the oldest of too much, and the questions that were not asked for longest.
-func pruneFound(ctx context.Context, tx *txn, id, from, to int64) error {
+func pruneHits(ctx context.Context, tx *txn, id, from, to int64) error {
 	if err := tx.exec(ctx, "DELETE FROM found WHERE search = ? AND (start < ? OR start >= ?)", id, from, to); err != nil {
 		return err
 	}
-	first, err := tx.id(ctx, "SELECT start FROM found WHERE search = ? ORDER BY start DESC LIMIT 1 OFFSET ?", id, maxFound)
+	first, err := tx.id(ctx, "SELECT start FROM found WHERE search = ? ORDER BY start DESC LIMIT 1 OFFSET ?", id, maxHits)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 	case err != nil:

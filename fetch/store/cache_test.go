@@ -17,7 +17,7 @@ var _ interface {
 	fetch.SearchCache
 } = (*Store)(nil)
 
-func shelved(i int) detect.Build {
+func cachedBuild(i int) detect.Build {
 	return detect.Build{
 		ID: fmt.Sprint("b", i), Trace: "0a", Pipeline: "shop", Origin: detect.Origin{Branch: "main"}, Start: day(i), Duration: time.Minute, Partial: true,
 		Steps: []detect.Step{{ID: "1", Key: "[build] RUN make", Name: "[build 1/2] RUN make", Stage: "build", Index: 1, Count: 2, Start: day(i), Duration: 42 * time.Second}},
@@ -26,8 +26,8 @@ func shelved(i int) detect.Build {
 
 func day(i int) time.Time { return time.Date(2026, 1, 1, 0, 0, i*60, 0, time.UTC) }
 
-// What was kept comes back as it was, by its origin and id, to another process too.
-func TestShelf(t *testing.T) {
+// What was kept comes back as it was, by its source and id, to another process too.
+func TestCache(t *testing.T) {
 	path := "sqlite:" + filepath.Join(t.TempDir(), "h.db")
 	s, err := Open(t.Context(), path)
 	if err != nil {
@@ -36,7 +36,7 @@ func TestShelf(t *testing.T) {
 	if kept, err := s.Get(t.Context(), "o", []string{"a"}); err != nil || len(kept) != 0 {
 		t.Errorf("an empty store has %v, %v", kept, err)
 	}
-	two := []detect.Build{shelved(1), shelved(2)}
+	two := []detect.Build{cachedBuild(1), cachedBuild(2)}
 	for id, list := range map[string][]detect.Build{"two": two, "none": {}} {
 		if err := s.Put(t.Context(), "o", id, list); err != nil {
 			t.Fatal(err)
@@ -55,7 +55,7 @@ func TestShelf(t *testing.T) {
 		t.Error(diff)
 	}
 	if kept, err := s.Get(t.Context(), "another", []string{"two"}); err != nil || len(kept) != 0 {
-		t.Errorf("another origin has %v, %v", kept, err)
+		t.Errorf("another source has %v, %v", kept, err)
 	}
 	if pipelines, err := s.Pipelines(t.Context()); err != nil || len(pipelines) != 0 {
 		t.Errorf("what is kept counts as recorded: %v, %v", pipelines, err)
@@ -71,7 +71,7 @@ func TestSearches(t *testing.T) {
 	defer s.Close()
 	found := func(from, to int) (list []fetch.Hit) {
 		for i := from; i < to; i++ {
-			list = append(list, fetch.Hit{ID: fmt.Sprint("t", i), Start: day(i), Builds: []detect.Build{shelved(i)}})
+			list = append(list, fetch.Hit{ID: fmt.Sprint("t", i), Start: day(i), Builds: []detect.Build{cachedBuild(i)}})
 		}
 		return list
 	}
@@ -103,12 +103,12 @@ func TestSearches(t *testing.T) {
 	check("more", "q", day(10), day(30), 10, 29)
 	keep("q", 50, 60, found(50, 55))
 	check("elsewhere", "q", day(50), day(60), 50, 54)
-	if got, err := s.Hits(t.Context(), "o", "q", day(53), 2); err != nil || len(got) != 2 || got[0].ID != "t52" || !cmp.Equal(got[0].Builds, []detect.Build{shelved(52)}) {
+	if got, err := s.Hits(t.Context(), "o", "q", day(53), 2); err != nil || len(got) != 2 || got[0].ID != "t52" || !cmp.Equal(got[0].Builds, []detect.Build{cachedBuild(52)}) {
 		t.Errorf("before the 53rd, two: %+v, %v", got, err)
 	}
 
 	// Of too much, the newest is kept, and no more claimed to be known.
-	keep("q", 50, 60+maxFound, found(50, 60+maxFound))
+	keep("q", 50, 60+maxHits, found(50, 60+maxHits))
 	since, _, err := s.Range(t.Context(), "o", "q")
 	if err != nil || !since.After(day(59)) {
 		t.Errorf("searched from %v, %v, of which the oldest were dropped", since, err)

@@ -44,5 +44,5 @@ func damaged(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %v", ErrDamaged, err)
+	return fmt.Errorf("%w: %w", ErrDamaged, err)
 }

@@ -14,8 +14,10 @@ import (
 func TestNewest(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	build := func(id, pipeline string, hour int, outcome detect.Outcome) detect.Build {
-		return detect.Build{ID: id, Pipeline: pipeline, Origin: detect.Origin{Branch: "main"}, Start: start.Add(time.Duration(hour) * time.Hour), Outcome: outcome,
-			Steps: []detect.Step{{Key: "[-] RUN x", Name: "RUN x", Start: start, Duration: time.Second}}}
+		return detect.Build{
+			ID: id, Pipeline: pipeline, Origin: detect.Origin{Branch: "main"}, Start: start.Add(time.Duration(hour) * time.Hour), Outcome: outcome,
+			Steps: []detect.Step{{Key: "[-] RUN x", Name: "RUN x", Start: start, Duration: time.Second}},
+		}
 	}
 	a, b, c, other := build("a", "p", 1, detect.OK), build("b", "p", 2, detect.Failed), build("c", "p", 3, detect.OK), build("d", "q", 4, detect.OK)
 	s := open(t, filepath.Join(t.TempDir(), "s.db"))

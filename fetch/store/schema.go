@@ -221,7 +221,8 @@ func migrate(ctx context.Context, db *sql.DB) error {
 
 func schemaVersion(ctx context.Context, db interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
-}) (version int, err error) {
+},
+) (version int, err error) {
 	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
 	return version, err
 }

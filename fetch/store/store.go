@@ -90,8 +90,7 @@ func (s *Store) Close() error {
 func (s *Store) create(ctx context.Context) error {
 	made, err := s.makeFile()
 	if err != nil {
-		var p *fs.PathError
-		if errors.As(err, &p) { // which names what wrap names
+		if p, ok := errors.AsType[*fs.PathError](err); ok { // which names what wrap names
 			err = p.Err
 		}
 		return s.wrap(unwritable(err))
@@ -99,7 +98,7 @@ func (s *Store) create(ctx context.Context) error {
 	err = s.connect(ctx)
 	if made && errors.Is(err, ErrWrite) {
 		if info, gone := os.Stat(s.path); gone == nil && info.Size() == 0 {
-			os.Remove(s.path)
+			_ = os.Remove(s.path)
 		}
 	}
 	return err
@@ -149,7 +148,7 @@ func (s *Store) connect(ctx context.Context) error {
 	// only wait for the locks of the first.
 	db.SetMaxOpenConns(1)
 	if err := migrate(ctx, db); err != nil {
-		db.Close()
+		_ = db.Close() // err is what matters
 		return s.wrap(err)
 	}
 	s.db = db
@@ -174,8 +173,7 @@ func (s *Store) wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	var e *sqlite.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
 			sqlite3.SQLITE_ERROR: // of our statements: a table or a column is missing

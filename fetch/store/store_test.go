@@ -1,12 +1,8 @@
 package store
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -20,36 +16,6 @@ import (
 )
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
-
-// TestMain lets the test binary be one of several processes that record at once.
-func TestMain(m *testing.M) {
-	if path := os.Getenv("STORE_TEST_RECORD"); path != "" {
-		if err := recordTwenty(path, os.Getenv("STORE_TEST_NAME")); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-func recordTwenty(path, name string) error {
-	for i := range 20 {
-		s, err := Open(context.Background(), "sqlite:"+path)
-		if err != nil {
-			return err
-		}
-		b := numbered(i)
-		b.ID = fmt.Sprintf("%s-%d", name, i)
-		if _, err := s.Record(context.Background(), []detect.Build{b, numbered(i)}); err != nil {
-			return err
-		}
-		if err := s.Close(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // numbered is a build of main, i minutes after noon.
 func numbered(i int) detect.Build {
@@ -96,33 +62,6 @@ func history(t *testing.T, s *Store, window int) *detect.History {
 	return h
 }
 
-func TestReadingMakesNoFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "folder", "history.db")
-	if h := history(t, open(t, path), 50); len(h.Base) != 0 {
-		t.Errorf("%d builds in a store that does not exist", len(h.Base))
-	}
-	if _, err := os.Stat(filepath.Dir(path)); !os.IsNotExist(err) {
-		t.Errorf("reading made the folder: %v", err)
-	}
-}
-
-// Everything must be in the one file, as that is what a CI cache saves.
-func TestOneFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a folder", "ü?#%20.db")
-	s := open(t, path)
-	put(t, s, numbered(1), numbered(2))
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil || len(entries) != 1 || entries[0].Name() != filepath.Base(path) {
-		t.Errorf("the folder holds %v, %v", entries, err)
-	}
-	if n := len(history(t, open(t, path), 50).Base); n != 2 {
-		t.Errorf("%d builds read back, want 2", n)
-	}
-}
-
 // Every field of a build, those of later days too, comes back as it was.
 func TestNothingIsLost(t *testing.T) {
 	n := 0
@@ -147,8 +86,8 @@ func TestNothingIsLost(t *testing.T) {
 		case reflect.Bool:
 			v.SetBool(true)
 		case reflect.Struct:
-			for i := range v.NumField() {
-				fill(v.Field(i))
+			for _, field := range v.Fields() {
+				fill(field)
 			}
 		case reflect.Slice:
 			v.Set(reflect.MakeSlice(v.Type(), 3, 3))
@@ -226,134 +165,6 @@ func TestFailedIsKeptAndNoHistory(t *testing.T) {
 	}
 }
 
-// Processes that record at once, into a file that none of them has made yet,
-// lose nothing, and the build that all of them record is one.
-func TestProcessesAtOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "deep", "s.db")
-	const processes = 4
-	errs := make(chan error)
-	for i := range processes {
-		go func() {
-			c := exec.Command(os.Args[0])
-			c.Env = append(os.Environ(), "STORE_TEST_RECORD="+path, fmt.Sprint("STORE_TEST_NAME=", i))
-			out, err := c.CombinedOutput()
-			if err != nil {
-				err = fmt.Errorf("%w: %s", err, out)
-			}
-			errs <- err
-		}()
-	}
-	for range processes {
-		if err := <-errs; err != nil {
-			t.Error(err)
-		}
-	}
-	if n := len(history(t, open(t, path), 1000).Base); n != processes*20+20 {
-		t.Errorf("%d builds, want %d", n, processes*20+20)
-	}
-}
-
-func TestUnusableFiles(t *testing.T) {
-	dir := t.TempDir()
-	good := filepath.Join(dir, "good.db")
-	s := open(t, good)
-	for i := range 60 {
-		put(t, s, numbered(i))
-	}
-	s.Close()
-	whole, err := os.ReadFile(good)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed := func(at int, with ...byte) []byte {
-		b := bytes.Clone(whole)
-		copy(b[at:], with)
-		return b
-	}
-	for _, test := range []struct {
-		name string
-		data []byte
-		want error
-	}{
-		{"text", []byte("hello\n"), ErrForeign},
-		{"long text", bytes.Repeat([]byte("hello\n"), 1000), ErrForeign},
-		{"cut in the header", whole[:50], ErrForeign},
-		{"another application", changed(68, 0, 0, 0, 1), ErrForeign},
-		{"newer", changed(60, 0, 0, 0, 99), ErrNewer},
-		{"without a version", changed(60, 0, 0, 0, 0), ErrDamaged},
-		{"without tables", edited(t, whole, "DROP TABLE steps"), ErrDamaged},
-		{"other tables", edited(t, whole, "DROP TABLE builds", "CREATE TABLE builds (id)"), ErrDamaged},
-		{"negative duration", edited(t, whole, "UPDATE steps SET duration = -1"), ErrDamaged},
-		{"endless build", edited(t, whole, "UPDATE builds SET duration = 9000000000000000000"), ErrDamaged},
-		{"no such state", edited(t, whole, "UPDATE steps SET state = 7"), ErrDamaged},
-		{"no such outcome", edited(t, whole, "UPDATE builds SET outcome = -1"), ErrDamaged},
-		{"start out of time", edited(t, whole, "UPDATE builds SET start = 9000000000000000000"), ErrDamaged},
-		{"text for a number", edited(t, whole, "UPDATE builds SET duration = 'long'"), ErrDamaged},
-		{"inputs that are none", edited(t, whole, "UPDATE steps SET inputs = '['"), ErrDamaged},
-		{"cut", whole[:len(whole)/2], ErrDamaged},
-		{"pages overwritten", changed(4096, bytes.Repeat([]byte{0xff}, len(whole)-4096)...), ErrDamaged},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "s.db")
-			if err := os.WriteFile(path, test.data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			s, err := Open(t.Context(), "sqlite:"+path)
-			if err == nil {
-				_, err = s.Record(t.Context(), []detect.Build{numbered(1)})
-				s.Close()
-			}
-			if !errors.Is(err, test.want) || !strings.Contains(err.Error(), path) {
-				t.Errorf("%v, want %v that names the file", err, test.want)
-			}
-			if hinted := interface{ Hint() string }(nil); !errors.As(err, &hinted) || hinted.Hint() == "" {
-				t.Errorf("%v has no hint", err)
-			}
-			if after, _ := os.ReadFile(path); !bytes.Equal(after, test.data) {
-				t.Error("the file was changed")
-			}
-			if left, _ := filepath.Glob(path + "-*"); left != nil {
-				t.Errorf("left behind: %v", left)
-			}
-		})
-	}
-	t.Run("empty", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "s.db")
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if n := put(t, open(t, path), numbered(1)); n != 1 {
-			t.Errorf("added %d", n)
-		}
-	})
-	t.Run("folder", func(t *testing.T) {
-		if _, err := Open(t.Context(), "sqlite:"+dir); err == nil {
-			t.Error("no error")
-		}
-	})
-}
-
-// edited is the store with statements run on it.
-func edited(t *testing.T, store []byte, statements ...string) []byte {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "s.db")
-	if err := os.WriteFile(path, store, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := open(t, path)
-	for _, statement := range statements {
-		if _, err := s.db.Exec(statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.Close()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
 // What could not be read back is not written.
 func TestImplausible(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "s.db"))
@@ -406,77 +217,5 @@ func TestEqualIDs(t *testing.T) {
 	pipelines, err := s.Pipelines(t.Context())
 	if diff := cmp.Diff([]fetch.Pipeline{{Name: "p", Builds: 3}, {Name: "q", Builds: 1}}, pipelines); diff != "" || err != nil {
 		t.Error(diff, err)
-	}
-}
-
-// A store of the first schema loses nothing.
-func TestMigration(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s.db")
-	latest := migrations
-	defer func() { migrations = latest }()
-	migrations = latest[:1]
-	s := open(t, path)
-	put(t, s, numbered(1), numbered(2))
-	s.Close()
-	migrations = latest
-	s = open(t, path)
-	h := history(t, s, 50)
-	if diff := cmp.Diff([]detect.Build{numbered(2), numbered(1)}, h.Base); diff != "" {
-		t.Error(diff)
-	}
-	other := numbered(1)
-	other.Pipeline = "q"
-	if put(t, s, other, numbered(2)) != 1 {
-		t.Error("an id is still that of one build in all pipelines")
-	}
-	var version int
-	if err := s.db.QueryRow("PRAGMA user_version").Scan(&version); err != nil || version != len(migrations) {
-		t.Errorf("version %d, %v", version, err)
-	}
-}
-
-// Where SQLite cannot write, as on a full disk, no empty file is left.
-func TestUnwritable(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s.db")
-	if err := os.Mkdir(path+"-journal", 0o700); err != nil {
-		t.Fatal(err)
-	}
-	s := open(t, path)
-	if _, err := s.Record(t.Context(), []detect.Build{numbered(1)}); !errors.Is(err, ErrWrite) || !strings.HasPrefix(err.Error(), path) {
-		t.Errorf("%v, want %v that names the file", err, ErrWrite)
-	}
-	if _, err := os.Stat(path); !os.IsNotExist(err) {
-		t.Errorf("left behind: %v", err)
-	}
-}
-
-// The default folder holds nothing for git; others may be the user's own.
-func TestGitignore(t *testing.T) {
-	t.Chdir(t.TempDir())
-	put(t, open(t, PathOf(Default)), numbered(1))
-	if text, err := os.ReadFile(".buildregress/.gitignore"); err != nil || string(text) != "*\n" {
-		t.Errorf("%q, %v", text, err)
-	}
-	put(t, open(t, "other/history.db"), numbered(1))
-	if err := os.Mkdir("mine", 0o700); err != nil {
-		t.Fatal(err)
-	}
-	t.Chdir("mine")
-	if err := os.Mkdir(".buildregress", 0o700); err != nil {
-		t.Fatal(err)
-	}
-	put(t, open(t, PathOf(Default)), numbered(1))
-	for _, path := range []string{"../other/.gitignore", ".buildregress/.gitignore"} {
-		if _, err := os.Stat(path); err == nil {
-			t.Errorf("%s was made", path)
-		}
-	}
-}
-
-func TestOpenURL(t *testing.T) {
-	for _, url := range []string{"", "sqlite:", "history.db", "postgres://x"} {
-		if _, err := Open(t.Context(), url); err == nil {
-			t.Errorf("Open(%q): no error", url)
-		}
 	}
 }

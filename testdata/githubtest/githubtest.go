@@ -206,9 +206,9 @@ func (s *Server) listPulls(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		list = append(list, &gh.PullRequest{
-			Number: &p.Number, State: gh.String("open"),
+			Number: &p.Number, State: new("open"),
 			Head: &gh.PullRequestBranch{Ref: &p.Branch, SHA: &p.SHA, Repo: &gh.Repository{FullName: &p.Head}},
-			Base: &gh.PullRequestBranch{Ref: &p.Base, Repo: &gh.Repository{FullName: gh.String(Repository)}},
+			Base: &gh.PullRequestBranch{Ref: &p.Base, Repo: &gh.Repository{FullName: new(Repository)}},
 		})
 	}
 	answer(w, http.StatusOK, page(s, w, r, list))

@@ -38,11 +38,11 @@ func (s *Server) AddRun(r Run) *gh.WorkflowRun {
 		r.Started = r.Created
 	}
 	run := &gh.WorkflowRun{
-		ID: &n, Name: gh.String("ci"), Event: or(r.Event, "push"), HeadBranch: or(r.Branch, "main"),
+		ID: &n, Name: new("ci"), Event: or(r.Event, "push"), HeadBranch: or(r.Branch, "main"),
 		HeadSHA: or(r.SHA, fmt.Sprintf("%040x", n)), Status: or(r.Status, "completed"), Conclusion: or(r.Conclusion, "success"),
-		RunAttempt: gh.Int(max(r.Attempt, 1)), CreatedAt: &gh.Timestamp{Time: r.Created}, RunStartedAt: &gh.Timestamp{Time: r.Started},
-		HTMLURL:        gh.String(fmt.Sprintf("https://github.com/%s/actions/runs/%d", Repository, n)),
-		Repository:     &gh.Repository{ID: gh.Int64(repositoryID), FullName: gh.String(Repository)},
+		RunAttempt: new(max(r.Attempt, 1)), CreatedAt: &gh.Timestamp{Time: r.Created}, RunStartedAt: &gh.Timestamp{Time: r.Started},
+		HTMLURL:        new(fmt.Sprintf("https://github.com/%s/actions/runs/%d", Repository, n)),
+		Repository:     &gh.Repository{ID: gh.Int64(repositoryID), FullName: new(Repository)},
 		HeadRepository: &gh.Repository{ID: &r.HeadID, FullName: or(r.Head, Repository)},
 	}
 	s.Runs = append(s.Runs, run)
@@ -55,13 +55,13 @@ func (s *Server) AddArtifact(run *gh.WorkflowRun, name string, content []byte) *
 	defer s.mu.Unlock()
 	n := s.newID()
 	a := &gh.Artifact{
-		ID: &n, Name: &name, SizeInBytes: gh.Int64(int64(len(content))), Expired: gh.Bool(false),
-		NodeID:             gh.String("A_1"),
+		ID: &n, Name: &name, SizeInBytes: new(int64(len(content))), Expired: new(false),
+		NodeID:             new("A_1"),
 		CreatedAt:          &gh.Timestamp{Time: run.GetRunStartedAt().Add(5 * time.Minute)},
 		UpdatedAt:          &gh.Timestamp{Time: run.GetRunStartedAt().Add(5 * time.Minute)},
 		ExpiresAt:          &gh.Timestamp{Time: run.GetRunStartedAt().Add(90 * 24 * time.Hour)},
-		URL:                gh.String(fmt.Sprintf("%s/repos/%s/actions/artifacts/%d", s.URL, Repository, n)),
-		ArchiveDownloadURL: gh.String(fmt.Sprintf("%s/repos/%s/actions/artifacts/%d/zip", s.URL, Repository, n)),
+		URL:                new(fmt.Sprintf("%s/repos/%s/actions/artifacts/%d", s.URL, Repository, n)),
+		ArchiveDownloadURL: new(fmt.Sprintf("%s/repos/%s/actions/artifacts/%d/zip", s.URL, Repository, n)),
 		WorkflowRun: &gh.ArtifactWorkflowRun{
 			ID: run.ID, RepositoryID: run.Repository.ID, HeadRepositoryID: run.HeadRepository.ID,
 			HeadBranch: run.HeadBranch, HeadSHA: run.HeadSHA,
@@ -82,17 +82,17 @@ func (s *Server) AddJob(run *gh.WorkflowRun, name string, seconds ...int) *gh.Wo
 	n := s.newID()
 	job := &gh.WorkflowJob{
 		ID: &n, RunID: run.ID, Name: &name, Labels: []string{"ubuntu-latest"}, StartedAt: stamp(),
-		Status: gh.String("completed"), Conclusion: gh.String("success"),
-		HTMLURL: gh.String(fmt.Sprintf("%s/job/%d", run.GetHTMLURL(), n)),
+		Status: new("completed"), Conclusion: new("success"),
+		HTMLURL: new(fmt.Sprintf("%s/job/%d", run.GetHTMLURL(), n)),
 	}
 	for i, d := range seconds {
 		step := &gh.TaskStep{
-			Name: gh.String(fmt.Sprintf("Step %d", i+1)), Number: gh.Int64(int64(i + 1)), StartedAt: stamp(),
-			Status: gh.String("completed"), Conclusion: gh.String("success"),
+			Name: new(fmt.Sprintf("Step %d", i+1)), Number: new(int64(i + 1)), StartedAt: stamp(),
+			Status: new("completed"), Conclusion: new("success"),
 		}
 		if d < 0 {
-			step.Status, step.Conclusion = gh.String("in_progress"), nil
-			job.Status, job.Conclusion = gh.String("in_progress"), nil
+			step.Status, step.Conclusion = new("in_progress"), nil
+			job.Status, job.Conclusion = new("in_progress"), nil
 		} else {
 			at = at.Add(time.Duration(d) * time.Second)
 			step.CompletedAt = stamp()
@@ -139,7 +139,7 @@ func (s *Server) getRun(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) listJobs(w http.ResponseWriter, r *http.Request) {
 	jobs := s.Jobs[idOf(r)]
-	answer(w, http.StatusOK, gh.Jobs{TotalCount: gh.Int(len(jobs)), Jobs: page(s, w, r, jobs)})
+	answer(w, http.StatusOK, gh.Jobs{TotalCount: new(len(jobs)), Jobs: page(s, w, r, jobs)})
 }
 
 func (s *Server) download(w http.ResponseWriter, r *http.Request) {
