@@ -136,7 +136,7 @@ type CacheLoss struct {
 	Reached  int      `json:"reached"`      // how many did
 }
 
-// A Finding tells whether the loss is one that somebody should look at.
+// Finding tells whether the loss is one that somebody should look at.
 func (l *CacheLoss) Finding() bool { return !l.Expected || l.Lasting }
 
 // A StepResult is the judgement on one step. Times are zero where the step has

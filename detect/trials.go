@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -186,10 +187,10 @@ func (step *StepResult) setHistory(s *series, t Thresholds) {
 // revisionOf returns the revision of the build with which the newest n values of
 // the branch begin.
 func (s *series) revisionOf(n int, branch []*Build) string {
-	for b := len(branch) - 1; b >= 0; b-- {
+	for b, build := range slices.Backward(branch) {
 		if s.ran[b] {
 			if n--; n == 0 {
-				return branch[b].Revision
+				return build.Revision
 			}
 		}
 	}

@@ -146,8 +146,10 @@ func (t *textWriter) couldShow(r *backtest.Result) {
 	rows := [][]string{{"Step", "usually", "checks", "slower", "suspect", "in one build", "in three"}}
 	for i := range r.Steps {
 		if s := &r.Steps[i]; shown[s.Key] {
-			rows = append(rows, []string{Clean(s.Name), s.Usual.String(), fmt.Sprint(s.Checks), fmt.Sprint(s.Calls.Slower), fmt.Sprint(s.Calls.Suspect),
-				cmp.Or(atLeast(s.MinDetectable), "–"), cmp.Or(atLeast(s.MinDetectable3), "–")})
+			rows = append(rows, []string{
+				Clean(s.Name), s.Usual.String(), fmt.Sprint(s.Checks), fmt.Sprint(s.Calls.Slower), fmt.Sprint(s.Calls.Suspect),
+				cmp.Or(atLeast(s.MinDetectable), "–"), cmp.Or(atLeast(s.MinDetectable3), "–"),
+			})
 		}
 	}
 	t.out.WriteString("\n")

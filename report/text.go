@@ -134,7 +134,7 @@ func (t *textWriter) wrapped(l line, first, indent string, nameWidth int) string
 	b.WriteString(first)
 	column, empty := len(first), true
 	text := beforeUnit.ReplaceAllString(plain(l, min(nameWidth, t.Width-len(indent)-2)), "$1"+noBreak+"$2")
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		word = strings.ReplaceAll(word, noBreak, " ")
 		width := cells.StringWidth(word)
 		switch {
