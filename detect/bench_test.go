@@ -19,13 +19,13 @@ func wideBuilds(steps int) func(int, *rand.Rand) []stepSpec {
 }
 
 func benchmarkJudge(b *testing.B, steps, builds, window int) {
-	make := wideBuilds(steps)
-	h := mainHistory(builds, make)
-	build := newBuild("pr", 1000, make(0, rand.New(rand.NewPCG(1, 9)))...)
+	build := wideBuilds(steps)
+	h := mainHistory(builds, build)
+	judged := newBuild("pr", 1000, build(0, rand.New(rand.NewPCG(1, 9)))...)
 	p := defaults
 	p.Window = window
 	for b.Loop() {
-		if r := Judge(&build, h, p); len(r.Steps) != steps {
+		if r := Judge(&judged, h, p); len(r.Steps) != steps {
 			b.Fatal(r.Verdict)
 		}
 	}

@@ -64,13 +64,13 @@ func noisy(rng *rand.Rand, d time.Duration, sd float64) time.Duration {
 	return time.Duration(float64(d) * math.Exp(sd*rng.NormFloat64()))
 }
 
-// mainHistory makes n builds of main, newest first, by what make returns for each
+// mainHistory makes n builds of main, newest first, by what spec returns for each
 // of them, the oldest being number 0.
-func mainHistory(n int, make func(n int, rng *rand.Rand) []stepSpec) *History {
+func mainHistory(n int, spec func(n int, rng *rand.Rand) []stepSpec) *History {
 	rng := rand.New(rand.NewPCG(1, 2))
 	h := &History{BaseBranch: "main", Source: "test"}
 	for i := range n {
-		h.Base = append([]Build{newBuild("main", i, make(i, rng)...)}, h.Base...)
+		h.Base = append([]Build{newBuild("main", i, spec(i, rng)...)}, h.Base...)
 	}
 	return h
 }

@@ -59,7 +59,8 @@ func TestEqualStepsKeepApart(t *testing.T) {
 		{
 			"without positions, one more in front",
 			[]spec{{"setup", 2}, {"checkout", 9}, {"checkout", 90}, {"test", 30}},
-			[]spec{{"setup", 2}, {"checkout", 40}, {"checkout", 9}, {"checkout", 90}, {"test", 30}}, "",
+			[]spec{{"setup", 2}, {"checkout", 40}, {"checkout", 9}, {"checkout", 90}, {"test", 30}},
+			"",
 		},
 		{
 			"nothing came or went, and one is slower",

@@ -87,9 +87,9 @@ func benjaminiHochberg(family []*stepTest) {
 		return 0
 	})
 	q := 1.0
-	for i := len(byP) - 1; i >= 0; i-- {
-		q = math.Min(q, byP[i].slower.p*float64(len(byP))/float64(i+1))
-		byP[i].q = q
+	for i, b := range slices.Backward(byP) {
+		q = math.Min(q, b.slower.p*float64(len(byP))/float64(i+1))
+		b.q = q
 	}
 }
 

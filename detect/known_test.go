@@ -305,14 +305,14 @@ func TestKnownSymmetry(t *testing.T) {
 // A step that runs in one build of ten is judged by the builds in which it ran.
 func TestKnownRareStep(t *testing.T) {
 	const rare = "[deps 1/1] RUN npm ci"
-	make := func(n int, rng *rand.Rand) []stepSpec {
+	spec := func(n int, rng *rand.Rand) []stepSpec {
 		s := thirty(rng, 1)
 		if n%10 == 0 {
 			return append(s, ran(rare, noisy(rng, seconds(50), .05)))
 		}
 		return append(s, hit(rare))
 	}
-	h := mainHistory(250, make)
+	h := mainHistory(250, spec)
 	// As a history is read: 50 builds whole, and of those before what ran of steps
 	// that are rare in them.
 	for _, b := range h.Base[50:] {

@@ -70,7 +70,7 @@ func TestText(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("Text(%q)\n   = %q,\nwant %q", tt.text, got, tt.want)
 		}
-		for _, mark := range strings.Fields(secretMarks) {
+		for mark := range strings.FieldsSeq(secretMarks) {
 			if strings.Contains(got, mark) {
 				t.Errorf("Text(%q) shows a secret: %q", tt.text, got)
 			}

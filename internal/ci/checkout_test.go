@@ -23,7 +23,8 @@ func TestCheckout(t *testing.T) {
 		{
 			"default branch of the origin",
 			map[string]string{".git/HEAD": "ref: refs/heads/x\n", ".git/refs/remotes/origin/HEAD": "ref: refs/remotes/origin/release/2\n"},
-			".", Identity{Origin: detect.Origin{Branch: "x"}, BaseBranch: "release/2"},
+			".",
+			Identity{Origin: detect.Origin{Branch: "x"}, BaseBranch: "release/2"},
 		},
 		{"origin without one", map[string]string{".git/HEAD": id + "\n", ".git/refs/remotes/origin/HEAD": id + "\n"}, ".", Identity{Origin: detect.Origin{Revision: id}}},
 		{"detached", map[string]string{".git/HEAD": id + "\n"}, ".", Identity{Origin: detect.Origin{Revision: id}}},
@@ -31,7 +32,8 @@ func TestCheckout(t *testing.T) {
 		{
 			"packed",
 			map[string]string{".git/HEAD": "ref: refs/heads/x\n", ".git/packed-refs": "# pack-refs with: peeled\n" + strings.Repeat("1", 40) + " refs/heads/xx\n" + id + " refs/heads/x\n^" + id + "\n"},
-			".", Identity{Origin: detect.Origin{Branch: "x", Revision: id}},
+			".",
+			Identity{Origin: detect.Origin{Branch: "x", Revision: id}},
 		},
 		{
 			"worktree",
@@ -40,7 +42,8 @@ func TestCheckout(t *testing.T) {
 				"repo/.git/worktrees/tree/commondir": "../..\n", "repo/.git/refs/heads/x": id + "\n",
 				"repo/.git/refs/remotes/origin/HEAD": "ref: refs/remotes/origin/trunk\n",
 			},
-			"tree", Identity{Origin: detect.Origin{Branch: "x", Revision: id}, BaseBranch: "trunk"},
+			"tree",
+			Identity{Origin: detect.Origin{Branch: "x", Revision: id}, BaseBranch: "trunk"},
 		},
 		{"hostile ref", map[string]string{".git/HEAD": "ref: ../../secret\n", "secret": id}, ".", Identity{}},
 		{"garbage", map[string]string{".git/HEAD": "\x00\x01"}, ".", Identity{}},

@@ -3,7 +3,9 @@ package cli
 import (
 	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -165,7 +167,7 @@ func bash(t *testing.T, script string, vars map[string]string) (log string, outp
 		cmd.Env = append(cmd.Env, k+"="+v)
 	}
 	printed, err := cmd.CombinedOutput()
-	if exit, ok := err.(*exec.ExitError); ok {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		code = exit.ExitCode()
 	} else if err != nil {
 		t.Fatal(err)
@@ -233,9 +235,7 @@ func TestActionInstalls(t *testing.T) {
 	with := func(more map[string]string) map[string]string {
 		files := map[string]string{"checksums.txt": sums}
 		for _, m := range []map[string]string{binaries, more} {
-			for k, v := range m {
-				files[k] = v
-			}
+			maps.Copy(files, m)
 		}
 		return files
 	}
@@ -357,9 +357,7 @@ func TestActionChecks(t *testing.T) {
 				"BINARY": binary, "HISTORY": "HISTORY", "SOURCE": "", "METADATA": "", "FAIL_ON_ERROR": "false", "GITHUB_REPOSITORY": "acme/shop",
 				"GITHUB_EVENT_NAME": "push", "RUNNER_TEMP": filepath.ToSlash(dir), "BUILDREGRESS_BASELINE": "", "BUILDREGRESS_STORE": "", "BUILDREGRESS_OUTPUT": "markdown=x.md",
 			}
-			for k, v := range test.vars {
-				vars[k] = v
-			}
+			maps.Copy(vars, test.vars)
 			log, _, code := bash(t, "check.bash", vars)
 			log = regexp.MustCompile(regexp.QuoteMeta(filepath.ToSlash(dir))+`/buildregress-\w+`).ReplaceAllString(log, "FOLDER")
 			if code != test.code || !strings.Contains(log, test.says) {

@@ -83,12 +83,12 @@ func parseConfig(path string, data []byte) (said map[string]given, policy detect
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document yaml.Node
-	if err := decoder.Decode(&document); err == io.EOF {
+	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		return nil, policy, nil
 	} else if err != nil {
 		return nil, policy, usagef("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	if err := decoder.Decode(new(yaml.Node)); err != io.EOF {
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, policy, usagef("%s: holds more than one document", path)
 	}
 	top := document.Content[0]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,9 +36,7 @@ func onGithubAt(t *testing.T, now time.Time, s *githubtest.Server, vars map[stri
 		"GITHUB_WORKFLOW": "ci", "GITHUB_JOB": "image", "GITHUB_TOKEN": githubtest.Token,
 		"GITHUB_WORKFLOW_REF": githubtest.Repository + "/.github/workflows/" + githubtest.Workflow + "@refs/heads/main",
 	}
-	for name, value := range vars {
-		all[name] = value
-	}
+	maps.Copy(all, vars)
 	var out, err bytes.Buffer
 	w := Process{Args: args, Getenv: func(name string) string { return all[name] }, Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &err}, Clock: clitest.NewClock(now).Now}
 	code = Run(t.Context(), w)
@@ -147,7 +146,8 @@ func TestGithubForkInItsOwnRun(t *testing.T) {
 // After the run of a fork's pull request, its artifacts are judged: as what the
 // event and the API say they are, whatever they say themselves and however long ago it
 // was.
-func TestGithubWorkflowRun(t *testing.T)      { testGithubWorkflowRun(t, recordedAt) }
+func TestGithubWorkflowRun(t *testing.T) { testGithubWorkflowRun(t, recordedAt) }
+
 func TestGithubWorkflowRunLater(t *testing.T) { testGithubWorkflowRun(t, recordedAt.Add(72*time.Hour)) }
 
 func testGithubWorkflowRun(t *testing.T, now time.Time) {

@@ -280,13 +280,13 @@ func recomputeRunner(t *testing.T, f *detect.RunnerFactor) {
 		machines = max(machines, 0.03)
 	}
 	tau := max(machines, math.Abs(center)/2)
-	value, error := center*tau*tau/(tau*tau+sd*sd), sd*tau/math.Hypot(sd, tau)
+	value, standardError := center*tau*tau/(tau*tau+sd*sd), sd*tau/math.Hypot(sd, tau)
 	usual, half := 0.0, max(1.96*machines, 0.05)
 	if len(f.Baseline) > 0 {
 		usual = median(f.Baseline)
 	}
 	for what, pair := range map[string][2]float64{
-		"value": {f.Value, value}, "low": {f.Low, value - 1.96*error}, "high": {f.High, value + 1.96*error},
+		"value": {f.Value, value}, "low": {f.Low, value - 1.96*standardError}, "high": {f.High, value + 1.96*standardError},
 		"usual low": {f.UsualLow, usual - half}, "usual high": {f.UsualHigh, usual + half},
 	} {
 		if math.Abs(math.Log(pair[0])-pair[1]) > 1e-9 {
@@ -367,10 +367,10 @@ func recomputeQ(t *testing.T, family []*detect.StepResult) {
 		return 0
 	})
 	q := 1.0
-	for i := len(byP) - 1; i >= 0; i-- {
-		q = min(q, byP[i].P*float64(len(byP))/float64(i+1))
-		if math.Abs(byP[i].Q-q) > 1e-9 {
-			t.Errorf("%s: q %g, and by the p of the steps that were tested %g", byP[i].Key, byP[i].Q, q)
+	for i, b := range slices.Backward(byP) {
+		q = min(q, b.P*float64(len(byP))/float64(i+1))
+		if math.Abs(b.Q-q) > 1e-9 {
+			t.Errorf("%s: q %g, and by the p of the steps that were tested %g", b.Key, b.Q, q)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -58,7 +59,7 @@ func TestInParallel(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := inParallel(ctx, 3, func(int) error { t.Error("done in spite of the end"); return nil }); err != context.Canceled {
+	if err := inParallel(ctx, 3, func(int) error { t.Error("done in spite of the end"); return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("when it is over: %v", err)
 	}
 }

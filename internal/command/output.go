@@ -36,8 +36,7 @@ type outputError struct {
 
 func (e outputError) Error() string {
 	err := e.err
-	var p *fs.PathError
-	if errors.As(err, &p) { // its path may be that of a temporary file
+	if p, ok := errors.AsType[*fs.PathError](err); ok { // its path may be that of a temporary file
 		err = p.Err
 	}
 	return fmt.Sprintf("%s: %v", e.path, err)

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -198,7 +199,7 @@ func (w *workflow) build(t *testing.T) {
 func (w *workflow) record(t *testing.T) []byte {
 	t.Helper()
 	file := filepath.Join(w.stack.dir, "record.dockerbuild")
-	w.run(t, append(w.buildx[:len(w.buildx):len(w.buildx)], "history", "export", "--builder", w.builder, "--finalize", "--output", file, w.newestRef(t))...)
+	w.run(t, append(slices.Clip(w.buildx), "history", "export", "--builder", w.builder, "--finalize", "--output", file, w.newestRef(t))...)
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -304,7 +305,7 @@ type result struct {
 func (w *workflow) act(t *testing.T, event, ref, token string, payload map[string]any) (r result) {
 	t.Helper()
 	results := t.TempDir()
-	buildCommand := strings.Join(append(w.buildx[:len(w.buildx):len(w.buildx)], "build", "--builder", w.builder, buildFlags), " ")
+	buildCommand := strings.Join(append(slices.Clip(w.buildx), "build", "--builder", w.builder, buildFlags), " ")
 	write(t, filepath.Join(w.dir, ".github/workflows/ci.yml"), strings.NewReplacer("BUILD ", buildCommand+" ", "REF", ref).Replace(ci))
 	data, err := json.Marshal(payload)
 	if err != nil {
@@ -338,7 +339,7 @@ func (w *workflow) act(t *testing.T, event, ref, token string, payload map[strin
 	}
 	cmd := exec.CommandContext(w.ctx, w.program, args...)
 	cmd.Dir = w.dir
-	cmd.Env = append(w.env[:len(w.env):len(w.env)], "PATH="+w.path(),
+	cmd.Env = append(slices.Clip(w.env), "PATH="+w.path(),
 		"GOCACHE="+goEnv(t, "GOCACHE"), "GOMODCACHE="+goEnv(t, "GOMODCACHE"), "GOPROXY="+goEnv(t, "GOPROXY"), "GONOSUMDB="+goEnv(t, "GONOSUMDB"), "GOFLAGS="+goEnv(t, "GOFLAGS"))
 	out, err := cmd.CombinedOutput()
 	r.code, r.log = exitCode(err), string(out)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -24,7 +25,7 @@ func (s *stack) testBake(t *testing.T) {
 	write(t, filepath.Join(dir, "context", "bake.json"), bakeFile)
 	env := []string{"BUILDX_BUILDER=" + s.builder}
 	if _, stderr, err := s.try(s.ctx, filepath.Join(dir, "context"), env,
-		append(s.buildx[:len(s.buildx):len(s.buildx)], "bake", "--file", "bake.json", "--progress", "plain", "--metadata-file", metadata)...); err != nil {
+		append(slices.Clip(s.buildx), "bake", "--file", "bake.json", "--progress", "plain", "--metadata-file", metadata)...); err != nil {
 		t.Fatalf("bake: %v\n%s", err, stderr)
 	}
 	text, err := os.ReadFile(metadata)

@@ -73,8 +73,10 @@ func (c *cutter) Write(p []byte) (int, error) {
 func (s *stack) testBreak(t *testing.T, b *build, from source, address string, share float64, kill func()) {
 	const limit, slack = 20 * time.Second, 10 * time.Second
 	check := func(at, store string) (code int, r report, stderr string) {
-		args := []string{s.binary, "check", "--format", "json", "--base-branch", "main", "--min-delta", minDelta, "--record", "never",
-			"--timeout", limit.String(), s.storeFlag(store + "-" + from.store)}
+		args := []string{
+			s.binary, "check", "--format", "json", "--base-branch", "main", "--min-delta", minDelta, "--record", "never",
+			"--timeout", limit.String(), s.storeFlag(store + "-" + from.store),
+		}
 		for _, arg := range from.args(b) {
 			args = append(args, strings.ReplaceAll(arg, address, at))
 		}

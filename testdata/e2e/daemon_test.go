@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -20,7 +21,7 @@ func (s *stack) daemon(t *testing.T, env []string, command ...string) (stop, kil
 	}
 	defer log.Close()
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Dir, cmd.Env = s.dir, append(s.env[:len(s.env):len(s.env)], env...)
+	cmd.Dir, cmd.Env = s.dir, append(slices.Clip(s.env), env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = ownGroup()
 	if err := cmd.Start(); err != nil {

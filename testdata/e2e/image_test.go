@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,8 +76,10 @@ func (s *stack) make(t *testing.T, p plan) *build {
 	write(t, filepath.Join(context, "src", "main"), b.revision)
 	b.metadata, b.progress, b.record = filepath.Join(dir, "meta.json"), filepath.Join(dir, "progress.jsonl"), filepath.Join(dir, "record.dockerbuild")
 
-	args := append([]string{"build", "--builder", s.builder, "--progress", "rawjson", "--metadata-file", b.metadata,
-		"--tag", s.registry.address + "/shop:" + b.revision[:8], "--push"}, p.flags...)
+	args := append([]string{
+		"build", "--builder", s.builder, "--progress", "rawjson", "--metadata-file", b.metadata,
+		"--tag", s.registry.address + "/shop:" + b.revision[:8], "--push",
+	}, p.flags...)
 	s.registry.delay.Store(int64(max(p.pushDelay, usualPush)))
 	start := time.Now()
 	err := s.launch(t, b, append(args, context))
@@ -131,13 +134,13 @@ func (s *stack) launch(t *testing.T, b *build, args []string) error {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	command := append(s.buildx[:len(s.buildx):len(s.buildx)], args...)
+	command := append(slices.Clip(s.buildx), args...)
 	cmd := exec.CommandContext(s.ctx, command[0], command[1:]...)
 	cmd.Dir, cmd.Stderr = s.dir, log
 	cmd.SysProcAttr = ownGroup()
 	cmd.Cancel = func() error { return interruptGroup(cmd.Process) }
 	cmd.WaitDelay = 10 * time.Second
-	cmd.Env = append(s.env[:len(s.env):len(s.env)],
+	cmd.Env = append(slices.Clip(s.env),
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+s.otlp,
 		fmt.Sprintf("TRACEPARENT=00-%s-%s-01", b.traceID, random(8)),
 		"OTEL_RESOURCE_ATTRIBUTES="+strings.Join([]string{
@@ -199,7 +202,7 @@ func (s *stack) export(t *testing.T, b *build) {
 				return fmt.Errorf("%s is that of the build before", ref)
 			}
 		}
-		_, stderr, err := s.try(s.ctx, s.dir, nil, append(s.buildx[:len(s.buildx):len(s.buildx)],
+		_, stderr, err := s.try(s.ctx, s.dir, nil, append(slices.Clip(s.buildx),
 			"history", "export", "--builder", s.builder, "--finalize", "--output", b.record, ref)...)
 		if err != nil {
 			return fmt.Errorf("%w: %s", err, stderr)
@@ -217,7 +220,7 @@ func (s *stack) newestRef(t *testing.T) string {
 		Created   time.Time  `json:"created_at"`
 		Completed *time.Time `json:"completed_at"`
 	}
-	list := s.run(t, append(s.buildx[:len(s.buildx):len(s.buildx)], "history", "ls", "--builder", s.builder, "--format", "json", "--no-trunc")...)
+	list := s.run(t, append(slices.Clip(s.buildx), "history", "ls", "--builder", s.builder, "--format", "json", "--no-trunc")...)
 	for line := range strings.Lines(list) {
 		one := newest
 		if err := json.Unmarshal([]byte(line), &one); err != nil {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -59,7 +60,7 @@ type stack struct {
 // start starts what is missing.
 func start(t *testing.T) *stack {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "e2e-") // short: the name of a socket is in it
+	dir, err := os.MkdirTemp("", "e2e-") //nolint:usetesting // short: the name of a socket is in it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +160,7 @@ func (s *stack) await(t *testing.T, what string, ask func() error) {
 // test interrupts it.
 func (s *stack) try(ctx context.Context, dir string, env []string, command ...string) (stdout, stderr string, err error) {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Dir, cmd.Env = dir, append(s.env[:len(s.env):len(s.env)], env...)
+	cmd.Dir, cmd.Env = dir, append(slices.Clip(s.env), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	var out, said bytes.Buffer

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 func (m *measurement) print() {
@@ -55,8 +56,10 @@ func (m *measurement) print() {
 		per    float64
 		of     func(series) bool
 	}{
-		{"one build at 10 per 1,000", 1, 10, every}, {"… of steps under 10 % noise", 1, 10, quiet},
-		{"one build at 2 per 1,000", 1, 2, every}, {"three builds at 2 per 1,000", 3, 2, every},
+		{"one build at 10 per 1,000", 1, 10, every},
+		{"… of steps under 10 % noise", 1, 10, quiet},
+		{"one build at 2 per 1,000", 1, 2, every},
+		{"three builds at 2 per 1,000", 3, 2, every},
 	} {
 		fmt.Printf("  %-30s %s\n", r.name, m.ranking(r.builds, r.per, r.of))
 	}
@@ -129,13 +132,13 @@ func (m *measurement) ranking(builds int, per float64, of func(series) bool) str
 		return " no series is such"
 	}
 	threshold := null[int(per/1000*float64(len(null)))]
-	text := ""
+	var text strings.Builder
 	for _, f := range []float64{1.2, 1.5, 2} {
 		found := collect(f)
 		n, _ := slices.BinarySearch(found, threshold)
-		text += fmt.Sprintf(" %.2f", float64(n)/float64(len(found)))
+		text.WriteString(fmt.Sprintf(" %.2f", float64(n)/float64(len(found))))
 	}
-	return text
+	return text.String()
 }
 
 // within is the share of checks whose error is at most limit at one of the looks
