@@ -75,7 +75,7 @@ type Step struct {
 	Source   dockerfile.Position
 
 	// Duration is the time the step took: to execute, if it was executed; to load
-	// its result, if it was cached. Less than 0 counts as 0.
+	// its result, if it was cached. Not below 0, or it is judged as 0.
 	Duration time.Duration
 	State    State
 

@@ -5,9 +5,13 @@ import (
 	"strings"
 )
 
-// A lossChain is steps that ran and are usually cached: one, and what it dragged along.
+// A step that ran and is usually cached has lost its cache, and so have those after it that
+// ran because of it: together they are a chain, whose first step is where to look. Why it
+// ran is guessed from what changed in the build: an edit, copied files, or nothing.
+
+// A lossChain is steps that ran and are usually cached: one, and those downstream of it.
 type lossChain struct {
-	root       int // places of the series
+	root       int // indices of series
 	downstream []int
 }
 
@@ -159,11 +163,11 @@ func (a *arranged) cause(g *graph, root int) (why Note, expected, edit bool) {
 // there for the first time, in a stage that has as many instructions as ever and
 // never had another one in its place, was in the cache in all builds before.
 func (a *arranged) countUnseen() {
-	type place struct {
+	type position struct {
 		platform, stage string
 		index, count    int
 	}
-	partial, lengths, occupied := 0, map[place]bool{}, map[place]bool{}
+	partial, lengths, occupied := 0, map[position]bool{}, map[position]bool{}
 	for b := range a.base {
 		if a.base[b].Partial {
 			partial++
@@ -175,8 +179,8 @@ func (a *arranged) countUnseen() {
 	for b := range a.base {
 		for i := range a.base[b].Steps {
 			s := &a.base[b].Steps[i]
-			lengths[place{s.Platform, s.Stage, 0, s.Count}] = true
-			occupied[place{s.Platform, s.Stage, s.Index, s.Count}] = true
+			lengths[position{s.Platform, s.Stage, 0, s.Count}] = true
+			occupied[position{s.Platform, s.Stage, s.Index, s.Count}] = true
 		}
 	}
 	for i := range a.series {
@@ -184,8 +188,8 @@ func (a *arranged) countUnseen() {
 		if !s.isNew() || s.step.Index == 0 {
 			continue
 		}
-		at := place{s.step.Platform, s.step.Stage, s.step.Index, s.step.Count}
-		if lengths[place{at.platform, at.stage, 0, at.count}] && !occupied[at] {
+		at := position{s.step.Platform, s.step.Stage, s.step.Index, s.step.Count}
+		if lengths[position{at.platform, at.stage, 0, at.count}] && !occupied[at] {
 			s.reached, s.cached, s.unseen = partial, partial, true
 			a.known++
 		}

@@ -38,7 +38,7 @@ const (
 	KindFasterP     Kind = "faster-p"     // p of the inverse times, at most SlowerP or one step's part of the FDR
 )
 
-// What is told beside: always met, with a limit of 0.
+// What the conditions rest on; always met, with a limit of 0.
 const (
 	KindBuilds   Kind = "builds"    // the newest of the branch whose mean the change is of, if several
 	KindSeenMode Kind = "seen-mode" // share of a slower mode of the history in which the value lies
@@ -62,14 +62,15 @@ func (st *stepTest) change(values []observation, run int, direction float64) (de
 	return direction * float64(now-usual), float64(min(now, usual))
 }
 
-// sizeOf asks whether a change is large enough to be told, absolutely and relatively.
+// sizeOf asks whether a change is large enough to be reported, absolutely and
+// relatively. delta and from are in nanoseconds, as of change.
 func sizeOf(delta, from float64, t Thresholds) (absolute, relative Condition) {
 	absolute = Condition{KindMinDelta, bounded(delta).Seconds(), t.MinDelta.D().Seconds(), delta > 0 && delta >= float64(t.MinDelta)}
 	relative = Condition{KindMinSlowdown, delta / math.Max(from, 1), t.MinSlowdown, delta > 0 && delta >= t.MinSlowdown*from}
 	return absolute, relative
 }
 
-// reportable tells whether the change is large enough to be reportable, with and without the
+// reportable tells whether the change is large enough to be reported, with and without the
 // runner's factor.
 func (st *stepTest) reportable(l oneSided, direction float64) bool {
 	for _, values := range [][]observation{st.raw, st.cleared} {
@@ -81,7 +82,7 @@ func (st *stepTest) reportable(l oneSided, direction float64) bool {
 	return true
 }
 
-// askSize adds the conditions that told stands for.
+// askSize adds the conditions that reportable stands for.
 func (st *stepTest) askSize(l oneSided, direction float64, list []Condition) []Condition {
 	if l.run > 1 {
 		list = append(list, Condition{KindBuilds, float64(l.run), 0, true})

@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// The steps of a build are decided together: each has a test of its own, but how many are
+// tested counts (Benjamini and Hochberg), and the share of values that no history explains
+// is estimated from all of them. Steps that are too short for a change of them to be reported are not tested.
+
 // A Trial is one step put to the test: its history, and its durations in the
 // newest builds of the branch under judgement. Nothing else about a step is
 // known to Decide, so that it can be measured on series of any origin. No count in it
@@ -41,7 +45,7 @@ type Decision struct {
 	Reason     Note // where unjudged
 	P, Q       float64
 	Evidence   Evidence
-	Reportable bool // the slowdown is large enough to be told, if it is believed
+	Reportable bool // the slowdown is large enough to be reported, if it is believed
 	// Conditions are what was asked for; none where unjudged.
 	Conditions []Condition
 
@@ -75,7 +79,7 @@ func Decide(trials []Trial, t Thresholds) []Decision {
 	return newBatch(trials, t.orDefaults()).decide()
 }
 
-// A batch is the judgements on all trials of one build.
+// A batch is the tests of all trials of one build.
 type batch struct {
 	t         Thresholds
 	tests     []*stepTest // nil where it is decided that there is nothing to judge
@@ -85,49 +89,49 @@ type batch struct {
 // newBatch finds the levels that trials are judged against. Their Runners may come
 // later.
 func newBatch(trials []Trial, t Thresholds) *batch {
-	p := &batch{t: t, tests: make([]*stepTest, len(trials)), decisions: make([]Decision, len(trials))}
+	b := &batch{t: t, tests: make([]*stepTest, len(trials)), decisions: make([]Decision, len(trials))}
 	inParallel(len(trials), enough, func(i int) {
 		trial, t := &trials[i], t
 		if trial.Thresholds != nil {
 			t = trial.Thresholds.orDefaults()
 		}
 		if reason := unfit(trial, t); reason != (Note{}) {
-			p.decisions[i] = Decision{Status: StatusUnjudged, Reason: reason, P: 1, Q: 1}
+			b.decisions[i] = Decision{Status: StatusUnjudged, Reason: reason, P: 1, Q: 1}
 			return
 		}
 		sorted := slices.Clone(trial.History[:min(len(trial.History), t.Window)])
 		slices.Sort(sorted)
 		if long := longEnough(trial, sorted, t); !long.Met {
-			p.decisions[i] = tooShort(trial, sorted, t, long)
+			b.decisions[i] = tooShort(trial, sorted, t, long)
 			return
 		}
-		p.tests[i] = newStepTest(trial, sorted, t)
+		b.tests[i] = newStepTest(trial, sorted, t)
 	})
-	return p
+	return b
 }
 
 // decide weighs the new values.
-func (p *batch) decide() []Decision {
+func (b *batch) decide() []Decision {
 	var family []*stepTest
-	for _, j := range p.tests {
-		if j != nil {
-			family = append(family, j)
+	for _, test := range b.tests {
+		if test != nil {
+			family = append(family, test)
 		}
 	}
 	contamination := estimateContamination(family)
-	limit := math.Min(SlowerP, p.t.FDR/float64(max(len(family), 1)))
+	limit := math.Min(SlowerP, b.t.FDR/float64(max(len(family), 1)))
 	inParallel(len(family), enough, func(i int) { family[i].weigh(contamination, limit) })
 	benjaminiHochberg(family)
 	const most = 9 // conditions of a step, usually
 	room := make([]Condition, 0, most*len(family))
-	for i, j := range p.tests {
-		if j != nil {
-			p.decisions[i] = j.decide(limit, room)
-			taken := min(len(p.decisions[i].Conditions), cap(room))
+	for i, test := range b.tests {
+		if test != nil {
+			b.decisions[i] = test.decide(limit, room)
+			taken := min(len(b.decisions[i].Conditions), cap(room))
 			room = room[taken:taken]
 		}
 	}
-	return p.decisions
+	return b.decisions
 }
 
 // unfit says why a trial cannot be judged, or nothing.
@@ -143,7 +147,7 @@ func unfit(trial *Trial, t Thresholds) Note {
 	return Note{}
 }
 
-// longEnough asks whether the step is long enough for a change of it to be told.
+// longEnough asks whether the step is long enough for a change of it to be reported.
 // Only such steps are tested, and only they count when errors are added up.
 func longEnough(trial *Trial, sorted []time.Duration, t Thresholds) Condition {
 	took := max(trial.New[len(trial.New)-1], durationMiddle(sorted))

@@ -15,6 +15,9 @@ func TestNilHistory(t *testing.T) {
 	if want := Judge(&b, &History{}, defaults); !reflect.DeepEqual(r, want) {
 		t.Errorf("judged as %+v, by an empty history as %+v", r, want)
 	}
+	if want := "no history: 0 of 8 builds of the base branch"; r.Reason.Text != want {
+		t.Errorf("because of %q, want %q", r.Reason.Text, want)
+	}
 	if r.Verdict != Unjudged || len(r.Steps) != len(b.Steps) || r.Baseline.Builds != 0 {
 		t.Errorf("%v with %d steps, by %d builds", r.Verdict, len(r.Steps), r.Baseline.Builds)
 	}

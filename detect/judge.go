@@ -1,11 +1,15 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
+
+// The judgement of a build, from end to end: which builds it is compared with, whether
+// it can be judged at all, and in which order what is found goes into the result. Each
+// part of it has a file of its own.
 
 // A History is what one build is judged against. All its builds are successful,
 // of the build's pipeline, and began before it; each list is newest first.
@@ -48,45 +52,23 @@ func Judge(build *Build, history *History, p Policy) Result {
 			path = g.criticalPath()
 		},
 	)
-	r := Result{
-		Build:      infoOf(build),
-		Baseline:   BaselineInfo{Source: history.Source, Branch: history.BaseBranch, Builds: len(base), IDs: []string{}, Durations: []Seconds{}, Filled: filled},
-		Counts:     map[Status]int{},
-		Thresholds: t,
-		WallClock:  WallClock{Parts: []WallClockPart{}},
-		Notes:      append([]Note{}, history.Notes...),
-	}
+	r := newResult(build, base, history, t)
+	r.Baseline.Filled = filled
 	var chains []lossChain
 	r.Cache, chains = cacheOf(a, g)
 	r.Cache.Losses, chains = dropIgnored(&p, r.Cache.Losses, chains, a)
-	for i := range base {
-		r.Baseline.IDs = append(r.Baseline.IDs, base[i].ID)
-		r.Baseline.Durations = append(r.Baseline.Durations, Seconds(base[i].Duration))
-	}
 	r.Steps = make([]StepResult, len(build.Steps))
 	for i := range a.series {
 		r.Steps[i] = newStepResult(&a.series[i], build)
 	}
 	r.Notes = append(r.Notes, p.unmatched(a)...)
 	if build.Outcome != OK {
-		r.Cache.Losses, r.Cache.Cold = []CacheLoss{}, false
-		kind, why := KindBuildFailed, "the build failed"
-		if build.Outcome == Cancelled {
-			kind, why = KindBuildCancelled, "the build was cancelled"
-		}
-		r.Reason = Note{kind, why}
-		for i := range r.Steps {
-			r.Steps[i].Status, r.Steps[i].Reason = StatusUnjudged, Note{kind, "the build " + build.Outcome.String()}
-		}
+		r.leaveUnjudged(reasonsOf(build.Outcome))
 		r.countStatuses()
 		return r
 	}
 	if reason := r.unjudgeable(a, t); reason != (Note{}) {
-		for i := range r.Steps {
-			r.Steps[i].Status, r.Steps[i].Reason = StatusUnjudged, reason
-		}
-		r.Reason = reason
-		r.Cache.Losses, r.Cache.Cold = []CacheLoss{}, false
+		r.leaveUnjudged(reason, reason)
 		r.markPath(g, path, build)
 		if r.enforceBudgets(&p, nil) {
 			r.Verdict, r.Reason = Regressed, Note{}
@@ -109,6 +91,41 @@ func Judge(build *Build, history *History, p Policy) Result {
 	r.countStatuses()
 	r.conclude(gauge, broken, t)
 	return r
+}
+
+// newResult is a result before anything is judged.
+func newResult(build *Build, base []Build, history *History, t Thresholds) Result {
+	r := Result{
+		Build:      infoOf(build),
+		Baseline:   BaselineInfo{Source: history.Source, Branch: history.BaseBranch, Builds: len(base), IDs: []string{}, Durations: []Seconds{}},
+		Counts:     map[Status]int{},
+		Thresholds: t,
+		WallClock:  WallClock{Parts: []WallClockPart{}},
+		Notes:      append([]Note{}, history.Notes...),
+	}
+	for i := range base {
+		r.Baseline.IDs = append(r.Baseline.IDs, base[i].ID)
+		r.Baseline.Durations = append(r.Baseline.Durations, Seconds(base[i].Duration))
+	}
+	return r
+}
+
+// reasonsOf say why a build is not judged that did not succeed, and why its steps are
+// not.
+func reasonsOf(o Outcome) (build, step Note) {
+	if o == Cancelled {
+		return Note{KindBuildCancelled, "the build was cancelled"}, Note{KindBuildCancelled, "the build cancelled"}
+	}
+	return Note{KindBuildFailed, "the build failed"}, Note{KindBuildFailed, "the build failed"}
+}
+
+// leaveUnjudged judges nothing of the build: not its steps, and not its cache.
+func (r *Result) leaveUnjudged(build, step Note) {
+	r.Reason = build
+	for i := range r.Steps {
+		r.Steps[i].Status, r.Steps[i].Reason = StatusUnjudged, step
+	}
+	r.Cache.Losses, r.Cache.Cold = []CacheLoss{}, false
 }
 
 // dropIgnored leaves out the losses at steps that the team asked to ignore.
@@ -151,15 +168,16 @@ func sameOrUnknown(a, b string) bool { return a == b || a == "" || b == "" }
 
 // unjudgeable says why the whole build cannot be judged, or nothing.
 func (r *Result) unjudgeable(a *arranged, t Thresholds) Note {
+	base := cmp.Or(r.Baseline.Branch, "the base branch")
 	switch {
 	case len(r.Steps) == 0:
 		return Note{KindNoSteps, "the build has no steps"}
 	case len(a.base) == 0:
-		return Note{KindNoHistory, fmt.Sprintf("no history: 0 of %d builds of %s", t.MinHistory, r.Baseline.Branch)}
+		return Note{KindNoHistory, fmt.Sprintf("no history: 0 of %d builds of %s", t.MinHistory, base)}
 	case 2*a.known < len(r.Steps):
 		return Note{KindOtherImage, fmt.Sprintf("only %d of its %d steps occur in the baseline: this looks like another image; give --pipeline", a.known, len(r.Steps))}
 	case len(a.base) < t.MinHistory:
-		return Note{KindTooLittleHistory, fmt.Sprintf("too little history: %d of %d builds of %s", len(a.base), t.MinHistory, r.Baseline.Branch)}
+		return Note{KindTooLittleHistory, fmt.Sprintf("too little history: %d of %d builds of %s", len(a.base), t.MinHistory, base)}
 	}
 	return Note{}
 }
@@ -181,182 +199,6 @@ func newStepResult(s *series, build *Build) StepResult {
 	return r
 }
 
-// judgeSteps decides all steps that ran, together, and the loads of cached layers
-// that take long enough to matter, whose places it returns by those of their steps.
-// The gauge is that of the machine.
-func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, loads map[int]int) {
-	t := p.Thresholds
-	attempts, trials := make([]trialBuilder, 0, len(a.series)), make([]Trial, 0, len(a.series))
-	resolution := resolutionOf(a)
-	try := func(s *series, at, result int) {
-		step, rule := &r.Steps[result], p.forStep(s.step.Key)
-		if rule.ignore != "" {
-			step.Status, step.Reason = StatusUnjudged, Note{KindIgnored, "ignored: " + rule.ignore}
-			return
-		}
-		if s.ambiguous {
-			step.Status, step.Reason = StatusUnjudged, Note{KindEqualSteps, "of several equal steps some came or went: which of them it is cannot be told"}
-			return
-		}
-		level := a.acceptedLevel(s, rule.accept)
-		if level != nil {
-			step.Notes = append(step.Notes, level.note())
-			if level.samples == 0 {
-				step.Status, step.Reason = StatusUnjudged, level.note()
-				return
-			}
-		}
-		trial := Trial{Resolution: resolution, Foreign: foreign}
-		if level != nil {
-			trial.Accepted = level.samples
-			s.dropEvidence(a.branch, level.begin)
-		}
-		if rule.Thresholds != t {
-			own := rule.Thresholds
-			trial.Thresholds = &own
-			step.Notes = append(step.Notes, Note{KindOwnThresholds, fmt.Sprintf("by a rule of its own: at least %s and %.3g %%", rule.MinDelta, 100*rule.MinSlowdown)})
-		}
-		attempts, trials = append(attempts, trialBuilder{series: s, at: at, result: result}), append(trials, trial)
-	}
-	build := a.branch[len(a.branch)-1]
-	loads = map[int]int{}
-	for i := range a.series {
-		s := &a.series[i]
-		r.Steps[i].Status, r.Steps[i].Reason = statusOfState(s)
-		if s.step.State == Executed && r.Steps[i].Status != StatusNew {
-			try(s, i, i)
-		}
-		load := a.loads[i]
-		if load != nil && max(load.step.Duration, durationMedian(load.newest(t.Window))) >= t.MinDelta.D() {
-			r.Steps = append(r.Steps, newStepResult(load, build))
-			loads[i] = len(r.Steps) - 1
-			try(load, i, loads[i])
-		}
-	}
-	for k := range attempts {
-		attempts[k].collect(&trials[k], a, t)
-	}
-	// How the machine was and what the steps' levels are do not depend on each other.
-	var tried *batch
-	together(
-		func() {
-			g = newGauge(a, t)
-			for k := range attempts {
-				attempts[k].addRunners(&trials[k], g)
-			}
-		},
-		func() { tried = newBatch(trials, t) },
-		func() {
-			for k := range attempts {
-				r.Steps[attempts[k].result].setHistory(attempts[k].series, t)
-			}
-		},
-	)
-	decisions := tried.decide()
-	for k := range attempts {
-		try := &attempts[k]
-		step := &r.Steps[try.result]
-		step.Basis = basisOf(&trials[k], try.series, a.branch, try.recent, t)
-		setDecision(step, try.series, &decisions[k], a.branch)
-	}
-	return g, loads
-}
-
-// An trialBuilder is a step put to the test.
-type trialBuilder struct {
-	series *series
-	at     int      // place of the step whose machine's mood counts
-	result int      // place of its result
-	recent []*Build // evidence that is in the baseline as well
-}
-
-// collect fills the trial in, but for the machine's part.
-func (try *trialBuilder) collect(trial *Trial, a *arranged, t Thresholds) {
-	s := try.series
-	for b := range s.ran {
-		if s.ran[b] {
-			if a.inBase(a.branch[b]) {
-				try.recent = append(try.recent, a.branch[b])
-			}
-			trial.New = append(trial.New, s.values[b])
-		}
-	}
-	trial.Recent = len(try.recent)
-	trial.History = s.newestAfter(try.recent, t.Window+trial.Recent)
-}
-
-// addRunners adds the machine's part to the trial.
-func (try *trialBuilder) addRunners(trial *Trial, g *gauge) {
-	for b, ran := range try.series.ran {
-		if ran {
-			trial.Runners = append(trial.Runners, g.forStep(&g.branch[b], try.at))
-		}
-	}
-}
-
-// resolutionOf is what the clock of the baseline usually counts in. What one build
-// says of its own is not believed: it could make itself unjudgeable.
-func resolutionOf(a *arranged) time.Duration {
-	var all []time.Duration
-	for b := range a.base {
-		all = append(all, a.base[b].Resolution)
-	}
-	return durationMedian(all)
-}
-
-// setDecision puts a decision into words and numbers.
-func setDecision(step *StepResult, s *series, d *Decision, branch []*Build) {
-	step.Status, step.Reason = d.Status, d.Reason
-	step.Usual, step.Low, step.High, step.Expected = Seconds(d.Usual), Seconds(d.Low), Seconds(d.High), Seconds(d.Expected)
-	step.P, step.Q, step.Evidence = d.P, d.Q, d.Evidence
-	step.MinDetectable, step.MinDetectable3 = d.MinDetectable, d.MinDetectable3
-	step.Modes, step.Conditions = append(step.Modes, d.Modes...), d.Conditions
-	if d.Usual > 0 {
-		step.Ratio = float64(step.Current) / float64(d.Usual)
-	}
-	if d.Status != StatusUnjudged {
-		step.Delta = step.Current - step.Usual
-	}
-	if d.Evidence.Builds > 1 {
-		step.Evidence.Since = s.revisionOf(d.Evidence.Builds, branch)
-	}
-	if d.Cut > 0 {
-		step.Cut = s.build(d.Cut - 1).Revision
-		step.Notes = append(step.Notes, Note{KindLevelShift, fmt.Sprintf("level shifted since %s: %s → %s", nameOfRevision(s.build(d.Cut-1)), Seconds(d.Before), Seconds(d.Usual))})
-	}
-}
-
-// setHistory tells of the history that the step is compared with.
-func (r *StepResult) setHistory(s *series, t Thresholds) {
-	r.N = min(len(s.samples), t.Window)
-	r.History = make([]Point, r.N)
-	for k := range r.History {
-		r.History[k] = s.point(k)
-	}
-}
-
-// revisionOf returns the revision of the build with which the newest n values of
-// the branch begin.
-func (s *series) revisionOf(n int, branch []*Build) string {
-	for b := len(branch) - 1; b >= 0; b-- {
-		if s.ran[b] {
-			if n--; n == 0 {
-				return branch[b].Revision
-			}
-		}
-	}
-	return ""
-}
-
-// nameOfRevision is what people can find a build by.
-func nameOfRevision(b *Build) string {
-	const short = 10
-	if b.Revision == "" {
-		return b.Start.UTC().Format("2006-01-02 15:04")
-	}
-	return b.Revision[:min(len(b.Revision), short)]
-}
-
 // statusOfState is the status of a step as far as its state decides it.
 func statusOfState(s *series) (Status, Note) {
 	switch s.step.State {
@@ -374,7 +216,7 @@ func statusOfState(s *series) (Status, Note) {
 }
 
 // markLosses gives the first step of each chain of cache losses its status. A cold
-// cache is told once, of the build: its steps are marked only if it lasts.
+// cache is reported once, of the build: its steps are marked only if it lasts.
 func (r *Result) markLosses(chains []lossChain) {
 	for i := range chains {
 		l := &r.Cache.Losses[i]

@@ -243,8 +243,10 @@ func TestUnjudged(t *testing.T) {
 		{"cancelled", cancelled, 20, Note{KindBuildCancelled, "the build was cancelled"}},
 		{"no history", edit("pr", 100, same), 0, Note{KindNoHistory, "no history: 0 of 8 builds of main"}},
 		{"too little history", edit("pr", 100, same), 7, Note{KindTooLittleHistory, "too little history: 7 of 8 builds of main"}},
-		{"another image", newBuild("pr", 100, ran("[x 1/2] RUN a", 9), ran("[x 2/2] RUN b", 9)), 20,
-			Note{KindOtherImage, "only 0 of its 2 steps occur in the baseline: this looks like another image; give --pipeline"}},
+		{
+			"another image", newBuild("pr", 100, ran("[x 1/2] RUN a", 9), ran("[x 2/2] RUN b", 9)), 20,
+			Note{KindOtherImage, "only 0 of its 2 steps occur in the baseline: this looks like another image; give --pipeline"},
+		},
 		{"empty", newBuild("pr", 100), 20, Note{KindNoSteps, "the build has no steps"}},
 	}
 	for _, tt := range tests {

@@ -1,8 +1,10 @@
 package detect
 
-// A Note is a remark for people, and beside its text the kind of it, by which code
-// knows what it is about. No text is ever read back to decide anything: words may
-// change at any time, kinds keep their meaning. As a reason, the zero Note is none.
+// Texts are for people, kinds are for programs: no text is ever read back to decide
+// anything. Words may change at any time; a kind keeps its meaning.
+
+// A Note is a remark on a build or a step, or the reason of a status or a verdict. The
+// zero Note is none.
 type Note struct {
 	Kind Kind   `json:"kind"` // "" where it is not known
 	Text string `json:"text"` // English, with names between backticks

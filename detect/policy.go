@@ -9,6 +9,10 @@ import (
 	"github.com/buildregress/buildregress/detect/glob"
 )
 
+// What a team asks of its builds: thresholds, and for some steps thresholds of their own,
+// budgets, levels that are accepted on purpose, or not to be judged. Budgets hold whatever
+// a step's history says.
+
 // A Policy is what a team asks of its builds. The zero Policy asks for nothing of its
 // own: builds are judged by DefaultThresholds.
 type Policy struct {
@@ -163,7 +167,7 @@ func (x *accepted) note() Note {
 
 // enforceBudgets marks the steps that took longer than they may, whatever their
 // history says, and tells whether the build or any of them did. loads holds the
-// places of loads by those of their steps: then the load is what took the time.
+// indices of loads by those of their steps: then the load is what took the time.
 func (r *Result) enforceBudgets(p *Policy, loads map[int]int) (broken bool) {
 	for i := range r.Steps {
 		s := &r.Steps[i]

@@ -6,6 +6,9 @@ import (
 	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
+// What is found, in the form in which it is written as JSON and read back. Times are in
+// seconds there, and 0 where they are not known.
+
 // SchemaVersion is the version of the JSON form of Report. It grows when a
 // field changes its meaning or goes; new fields leave it as it is.
 const SchemaVersion = 2
@@ -107,7 +110,7 @@ type Cause string
 
 const (
 	CauseStep      Cause = "step"       // one step took longer or shorter than expected
-	CauseCacheLoss Cause = "cache-loss" // a step ran that is usually cached, with all that it dragged along
+	CauseCacheLoss Cause = "cache-loss" // a step ran that is usually cached, with those after it that ran because of it
 	CauseRunner    Cause = "runner"     // the whole machine was slower or faster
 	CauseOther     Cause = "other"      // the small differences of all other steps on the critical path
 	CauseRest      Cause = "rest"       // gaps between steps, and another critical path than usual
@@ -125,7 +128,7 @@ type CacheInfo struct {
 type CacheLoss struct {
 	Step     string   `json:"step"`         // key of the first step of the chain
 	Cost     Seconds  `json:"cost_seconds"` // time that all steps of the chain took
-	Dragged  []string `json:"dragged"`      // keys of the others
+	Dragged  []string `json:"dragged"`      // keys of the others, downstream of it
 	Cause    Note     `json:"cause"`        // why the first step ran
 	Expected bool     `json:"expected"`     // the author changed this instruction or its input
 	Lasting  bool     `json:"lasting"`      // the build of this branch before had lost it too
@@ -133,7 +136,7 @@ type CacheLoss struct {
 	Reached  int      `json:"reached"`      // how many did
 }
 
-// A Finding tells whether the loss is one that somebody should look at.
+// Finding tells whether the loss is one that somebody should look at.
 func (l *CacheLoss) Finding() bool { return !l.Expected || l.Lasting }
 
 // A StepResult is the judgement on one step. Times are zero where the step has
@@ -224,16 +227,16 @@ func (v *Verdict) UnmarshalText(b []byte) error { return parseEnum(verdictNames,
 type Status int
 
 const (
-	StatusUnjudged Status = iota
-	StatusSame
-	StatusFaster
-	StatusCached
-	StatusNew
-	StatusGone
-	StatusCacheLost
-	StatusSuspect
-	StatusOverBudget
-	StatusSlower
+	StatusUnjudged   Status = iota // for the Reason given
+	StatusSame                     // as usual, or not different enough to be reported
+	StatusFaster                   // than usual, proven as StatusSlower is
+	StatusCached                   // it did not run
+	StatusNew                      // the baseline does not have it
+	StatusGone                     // the newest build of the baseline had it, this one has not
+	StatusCacheLost                // it ran and is usually cached, and nothing before it did so
+	StatusSuspect                  // it looks slower, and this build does not prove it
+	StatusOverBudget               // it took longer than the policy allows
+	StatusSlower                   // than usual, with an error of at most SlowerP
 )
 
 var statusNames = []string{"unjudged", "same", "faster", "cached", "new", "gone", "cache-lost", "suspect", "over-budget", "slower"}
@@ -249,8 +252,8 @@ type Thresholds struct {
 	Window      int     `json:"window"`            // samples of a step that are looked at, the newest; ≥ MinHistory
 	MinHistory  int     `json:"min_history"`       // fewer samples than this are not judged by; ≥ 3
 	FDR         float64 `json:"fdr"`               // false discovery rate over the steps of a build, in (0,1)
-	MinSlowdown float64 `json:"min_slowdown"`      // smallest relative change that is told; 0.15 is 15 %
-	MinDelta    Seconds `json:"min_delta_seconds"` // smallest absolute change that is told
+	MinSlowdown float64 `json:"min_slowdown"`      // smallest relative change that is reported; 0.15 is 15 %
+	MinDelta    Seconds `json:"min_delta_seconds"` // smallest absolute change that is reported
 }
 
 // DefaultThresholds are what buildregress uses if nothing else is said.

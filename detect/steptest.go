@@ -7,7 +7,12 @@ import (
 	"time"
 )
 
-// A stepTest is the work on one trial.
+// The test of one step. Its history is brought to the level that it is on now; a
+// predictive density of the next value is made of that; and the newest values of the
+// branch are weighed by how much likelier they are if the step became slower by one
+// factor. The same with negated logarithms is the test for a speed-up.
+
+// A stepTest is the test of one trial, as far as it has come.
 type stepTest struct {
 	trial     *Trial
 	t         Thresholds
@@ -30,7 +35,7 @@ type stepTest struct {
 	decision  Decision
 }
 
-// A oneSided is what the newest values say in one direction.
+// A oneSided is the result of the test in one direction.
 type oneSided struct {
 	run   int     // how many of them say it together
 	value float64 // their evidence
@@ -151,9 +156,9 @@ func (st *stepTest) weigh(contamination, limit float64) {
 	d.MinDetectable, d.MinDetectable3 = st.minDetectable(model, 1, limit), st.minDetectable(model, 3, limit)
 }
 
-// selectMode narrows what is usual, of several modes, to the nearest one below the newest
-// value, or to the lowest: "7 s, and once 945 s" has no range from 7 to 945. The mode
-// that is the most common one may hold the value as well.
+// selectMode narrows what is usual, of several modes, to the nearest one below the
+// newest value, or to the lowest: "7 s, and once 945 s" has no range from 7 to 945. The
+// mode that is the most common one may hold the value as well.
 func (st *stepTest) selectMode(modes [][]float64) {
 	if len(modes) < 2 {
 		return
@@ -184,7 +189,8 @@ func (t *Trial) runner(i int) RunnerReading {
 }
 
 // testFaster weighs the newest values for a speed-up: with all logarithms negated it
-// is a slowdown, which decide holds to the limit of one step alone. One too small to be told is not weighed.
+// is a slowdown, which decide holds to the limit of one step alone. One too small to be
+// reported is not weighed.
 func (st *stepTest) testFaster(contamination float64) oneSided {
 	n := len(st.raw)
 	worth := false
@@ -224,11 +230,11 @@ func bounded(ns float64) time.Duration {
 	return time.Duration(max(-century, min(ns, century)))
 }
 
-// testOneSided weighs the newest values, up to the last, for a slowdown. How many of them
-// count is what makes their evidence strongest; but one below the center looks
-// normal and ends them, so that a fix clears them, and if the last one does not
-// stand off, it stands alone. What values say counts only as far as it holds
-// both with and without the runner's factor.
+// testOneSided weighs the newest values, up to the last, for a slowdown. How many of
+// them count is what makes their evidence strongest; but one below the center looks
+// normal and ends them, so that a fix clears them, and if the last one does not stand
+// off, it stands alone. What values say counts only as far as it holds both with and
+// without the runner's factor.
 //
 // rolling tells that the values are no branch that began with the first of them,
 // but the newest of a long one: then each build is a first look at itself.
@@ -251,8 +257,8 @@ func testOneSided(model *predictive, raw, cleared []observation, t Thresholds, r
 	return best
 }
 
-// reference is the time that a change is measured from: of what is usual and the middle of all
-// modes, what is the farther in its direction.
+// reference is the time that a change is measured from: of what is usual and the middle
+// of all modes, what is the farther in its direction.
 func (st *stepTest) reference(direction float64) time.Duration {
 	if direction < 0 {
 		return min(st.usual, durationMiddle(st.level))
@@ -260,7 +266,7 @@ func (st *stepTest) reference(direction float64) time.Duration {
 	return max(st.usual, durationMiddle(st.level))
 }
 
-// slowBuilds counts the values of the run that are slowBuilds enough to be told.
+// slowBuilds counts the values of the run that are slow enough to be reported.
 func (st *stepTest) slowBuilds() (n int) {
 	usual := st.reference(1)
 	for _, v := range st.trial.New[len(st.trial.New)-st.slower.run:] {
@@ -295,7 +301,7 @@ func (st *stepTest) minDetectable(model *predictive, k int, limit float64) float
 		}
 		return true
 	}
-	// What is large enough to be told, and what is likely to show.
+	// What is large enough to be reported, and what is likely to show.
 	usual := math.Exp(model.center)
 	least := math.Log(usual+max(float64(st.t.MinDelta), st.t.MinSlowdown*usual)) - from[0]
 	low, high := math.Max(0, least), math.Log(maxDetectable)

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// The verdict on a build follows from its steps: it regressed if a budget is broken or what
+// is slower costs the build enough; it is unsure if a step is suspect, or if the machine
+// may have hidden or feigned a change; and it passed if something could be judged.
+
 // conclude decides the verdict on the build.
 func (r *Result) conclude(g *gauge, overBudget bool, t Thresholds) {
 	cost, judged := time.Duration(0), 0
@@ -70,7 +74,7 @@ func slowRunners(g *gauge) int {
 	return n
 }
 
-// NewReport makes the report on several results. failOn holds the verdicts, statuses
+// NewReport is the report on several results. failOn holds the verdicts, statuses
 // and "never" for which the exit code is 1.
 func NewReport(results []Result, failOn []string, notes []Note) Report {
 	rep := Report{SchemaVersion: SchemaVersion, FailOn: append([]string{}, failOn...), Results: results, Notes: append([]Note{}, notes...)}

@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// The difference between a build's duration and the usual one is split into causes along
+// the critical path: what each step on it took beyond what is usual, the runner's part of
+// that, and steps that usually are cached. What is left is the rest, so that parts add up.
+
 // accountFor explains why the build took as much longer (or shorter) than usual as it
 // did. It walks the critical path, on which steps are Critical by now: each
 // contributes what it took above what was expected, first the runner's part of it,
@@ -14,7 +18,7 @@ import (
 // explain, are parts too, so that all of them sum to the whole exactly. It also sets
 // what each step cost the build: by being slower than when it runs, not by having run.
 func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads map[int]int, chains []lossChain, runner *mood, t Thresholds) WallClock {
-	lostAt := map[int]string{} // place of a step to the first of its chain
+	lostAt := map[int]string{} // index of a step to the key of the first of its chain
 	for _, c := range chains {
 		for _, at := range append(c.downstream, c.root) {
 			lostAt[at] = a.series[c.root].step.Key

@@ -105,8 +105,10 @@ func TestAccountNamesItsCauses(t *testing.T) {
 func TestCriticalPathWithoutInputs(t *testing.T) {
 	at := func(name string, from, took float64) Step {
 		n := dockerfile.ParseName(name)
-		return Step{Name: name, Key: dockerfile.Key(n.Platform, n.Stage, n.Text), Stage: n.Stage, Index: n.Index, Count: n.Count,
-			Start: epoch.Add(seconds(from)), Duration: seconds(took)}
+		return Step{
+			Name: name, Key: dockerfile.Key(n.Platform, n.Stage, n.Text), Stage: n.Stage, Index: n.Index, Count: n.Count,
+			Start: epoch.Add(seconds(from)), Duration: seconds(took),
+		}
 	}
 	g := newGraph(&Build{Start: epoch, Steps: []Step{
 		at("[a 1/2] RUN one", 0, 10),

@@ -8,6 +8,9 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
+// The lines on the build as a whole. The account of the wall clock is a sum of whole units
+// that can be added up by eye: what rounding leaves over is in its rest.
+
 // facts are the lines on the build as a whole: wall clock, runner, cache.
 func facts(r *detect.Result, n *names) []line {
 	lines := []line{wallClock(r, n)}
@@ -86,7 +89,7 @@ func account(w *detect.WallClock, n *names) line {
 	return lineOf(total, " = ", joined(terms, " + "))
 }
 
-// maxTerms is how many causes are told one by one.
+// maxTerms is how many causes are named one by one.
 const maxTerms = 4
 
 func sign(d time.Duration) int {

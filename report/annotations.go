@@ -10,6 +10,9 @@ import (
 	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
+// Findings whose line in a Dockerfile is known are shown beside that line. The path comes
+// from whoever wrote the build, so that one outside the repository is dropped.
+
 // A Level is how an annotation is to be shown.
 type Level int
 

@@ -14,6 +14,8 @@ import (
 	"github.com/buildregress/buildregress/detect/backtest"
 )
 
+// A backtest is written as text and JSON, under the rules of a report.
+
 // maxStopped is how many of the builds that would have been stopped are listed for
 // people, the newest.
 const maxStopped = 40
@@ -144,8 +146,10 @@ func (t *textWriter) couldShow(r *backtest.Result) {
 	rows := [][]string{{"Step", "usually", "checks", "slower", "suspect", "in one build", "in three"}}
 	for i := range r.Steps {
 		if s := &r.Steps[i]; shown[s.Key] {
-			rows = append(rows, []string{Clean(s.Name), s.Usual.String(), fmt.Sprint(s.Checks), fmt.Sprint(s.Calls.Slower), fmt.Sprint(s.Calls.Suspect),
-				cmp.Or(atLeast(s.MinDetectable), "–"), cmp.Or(atLeast(s.MinDetectable3), "–")})
+			rows = append(rows, []string{
+				Clean(s.Name), s.Usual.String(), fmt.Sprint(s.Checks), fmt.Sprint(s.Calls.Slower), fmt.Sprint(s.Calls.Suspect),
+				cmp.Or(atLeast(s.MinDetectable), "–"), cmp.Or(atLeast(s.MinDetectable3), "–"),
+			})
 		}
 	}
 	t.out.WriteString("\n")

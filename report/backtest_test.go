@@ -62,8 +62,10 @@ func backtestFixtures() map[string]*backtest.Report {
 		many.Steps = append(many.Steps, s)
 	}
 	of := func(results ...backtest.Result) *backtest.Report {
-		return &backtest.Report{SchemaVersion: detect.SchemaVersion, FailOn: []string{"regressed"}, Thresholds: detect.DefaultThresholds, Results: results,
-			Notes: []detect.Note{{Kind: detect.KindUnknownBranch, Text: "nothing says the branch of 3 builds: counted as builds of `main` (--branch says another)"}}}
+		return &backtest.Report{
+			SchemaVersion: detect.SchemaVersion, FailOn: []string{"regressed"}, Thresholds: detect.DefaultThresholds, Results: results,
+			Notes: []detect.Note{{Kind: detect.KindUnknownBranch, Text: "nothing says the branch of 3 builds: counted as builds of `main` (--branch says another)"}},
+		}
 	}
 	return map[string]*backtest.Report{"backtest": of(full, quiet), "backtest-hostile": hostileBacktest(hostileName), "backtest-many": of(many)}
 }

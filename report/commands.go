@@ -6,6 +6,8 @@ import (
 	"strings"
 )
 
+// GitHub's runner takes annotations from the log of a step, as lines that it obeys.
+
 // maxCommands is how many annotations of one level GitHub takes from a step of a
 // workflow; it drops the others in silence.
 const maxCommands = 10

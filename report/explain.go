@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"math"
@@ -19,25 +18,26 @@ import (
 
 // Explain writes how the judgement on the steps that a glob means came about.
 func Explain(w io.Writer, r *detect.Report, pattern string) error {
-	out := bufio.NewWriter(w) // holds the first error of all writes
+	var out strings.Builder
 	found := false
 	for i := range r.Results {
 		for j := range r.Results[i].Steps {
 			if s := &r.Results[i].Steps[j]; means(glob.Pattern(pattern), s) {
 				found = true
-				(&explainer{out, &r.Results[i], s}).step()
+				(&explainer{&out, &r.Results[i], s}).step()
 			}
 		}
 	}
 	if !found {
-		fmt.Fprintf(out, "\nno step matches %s; they are written\n", Clean(pattern))
+		fmt.Fprintf(&out, "\nno step matches %s; they are written\n", Clean(pattern))
 		for i := range r.Results {
 			for _, s := range r.Results[i].Steps {
-				fmt.Fprintf(out, "  %s\n", Clean(s.Key))
+				fmt.Fprintf(&out, "  %s\n", Clean(s.Key))
 			}
 		}
 	}
-	return out.Flush()
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
 // means tells whether a glob matches the key of a step, its name, or either without
@@ -54,7 +54,7 @@ func means(pattern glob.Pattern, s *detect.StepResult) bool {
 
 // An explainer writes the rows on one step.
 type explainer struct {
-	out    io.Writer
+	out    *strings.Builder
 	result *detect.Result
 	*detect.StepResult
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
+// Findings are what somebody should look at, the dearest in wall clock first; notices are
+// worth knowing and ask for nothing. Each is one line, which all formats share.
+
 // findings says what somebody should look at, dearest in wall clock first, and
 // what is worth knowing and asks for nothing.
 func findings(r *detect.Result, n *names) (found, notices []line) {
@@ -96,10 +99,10 @@ func slowerLine(s *detect.StepResult, n *names) line {
 	return withPosition(l, s.Source)
 }
 
-// changedRules tells of steps that are judged otherwise than by their whole
-// history: by a level that they came to on the base branch, by one that was
-// accepted, or not at all. What pull requests are compared with is told there
-// where it is about them.
+// changedRules are notices of steps that are judged otherwise than by their whole
+// history: by a level that they came to on the base branch, by one that was accepted,
+// or not at all. A new level is news on the base branch, and no business of a pull
+// request.
 func changedRules(r *detect.Result, n *names) (notices []line) {
 	onBase := r.Build.PullRequest == "" && r.Build.Branch == r.Baseline.Branch
 	for i := range r.Steps {

@@ -162,9 +162,13 @@ func suspectResult() detect.Result {
 	s.Status, s.P, s.Q = detect.StatusSuspect, 0.004, 0.09
 	s.MinDetectable, s.MinDetectable3 = 2.05, 1.4
 	s.Conditions = []detect.Condition{
-		{Kind: detect.KindMinDelta, Value: 20, Limit: 1, Met: true}, {Kind: detect.KindMinSlowdown, Value: 20.0 / 41, Limit: 0.15, Met: true},
-		{Kind: detect.KindSuspectP, Value: 0.004, Limit: detect.SuspectP, Met: true}, {Kind: detect.KindSlowerP, Value: 0.004, Limit: detect.SlowerP},
-		{Kind: detect.KindFDR, Value: 0.09, Limit: 0.04}, {Kind: detect.KindOwnHistory, Met: true}, {Kind: detect.KindMatureLevel, Value: 20, Limit: 8, Met: true},
+		{Kind: detect.KindMinDelta, Value: 20, Limit: 1, Met: true},
+		{Kind: detect.KindMinSlowdown, Value: 20.0 / 41, Limit: 0.15, Met: true},
+		{Kind: detect.KindSuspectP, Value: 0.004, Limit: detect.SuspectP, Met: true},
+		{Kind: detect.KindSlowerP, Value: 0.004, Limit: detect.SlowerP},
+		{Kind: detect.KindFDR, Value: 0.09, Limit: 0.04},
+		{Kind: detect.KindOwnHistory, Met: true},
+		{Kind: detect.KindMatureLevel, Value: 20, Limit: 8, Met: true},
 	}
 	return r
 }

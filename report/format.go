@@ -7,6 +7,8 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
+// The one table of formats: a new one is a row in it.
+
 // A Format is a form in which a report is written.
 type Format string
 

@@ -15,6 +15,9 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
+// The JSON form of a report is that of package detect, with what JSON cannot hold replaced
+// and what a terminal would obey escaped. It can be read back, to be written in any format.
+
 // JSON writes the whole report for machines. Lists are never null, times are in
 // UTC, and numbers that could not be computed are 0, or 1 if they are the
 // probability that nothing changed. One report gives the same bytes each time.

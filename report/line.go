@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// What all formats say is made of lines, in which words and names are kept apart: each
+// format escapes both in its own way, and none can say anything else.
+
 // A line is a sentence or two, as spans: renderers differ only in how they
 // write a span, so that they cannot differ in what they say. All its text is
 // clean, see clean.

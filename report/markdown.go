@@ -11,6 +11,9 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
+// Markdown is for comments and check runs, which are limited in size: what people miss least
+// is left out first, and that it was is said.
+
 // maxMarkdown is the largest size in bytes. GitHub takes 65,536 characters in a
 // comment, and 65,535 in a check run.
 const maxMarkdown = 65_000
@@ -121,7 +124,7 @@ func (m *markdownWriter) waterfall(v *resultView) {
 	var b strings.Builder
 	out := bufio.NewWriter(&b)
 	(&textWriter{out: out, TextOptions: TextOptions{Width: width}, rows: rows}).table(v)
-	out.Flush() // a Builder takes everything
+	_ = out.Flush() // a Builder takes everything
 	if text := strings.Trim(b.String(), "\n"); text != "" {
 		m.WriteString(fenced(strings.Split(text, "\n")) + "\n")
 	}
@@ -137,7 +140,7 @@ func (m *markdownWriter) table(rows []row) {
 		m.paragraph(fmt.Sprintf("The list of %s is left out here: a comment is limited in size. See the JSON report.", Count(len(rows), "step")))
 		return
 	}
-	fmt.Fprintf(m, "<details><summary>%s</summary>\n\n", capitalize(Count(len(rows), "step")))
+	m.printf("<details><summary>%s</summary>\n\n", capitalize(Count(len(rows), "step")))
 	m.WriteString("| Step | Took | Usually | | Smallest slowdown that one build, three builds prove |\n|:--|--:|--:|:--|:--|\n")
 	for i := range shown {
 		r := &shown[i]
@@ -149,7 +152,7 @@ func (m *markdownWriter) table(rows []row) {
 		if weight(r) > 1 {
 			verdict = "**" + verdict + "**"
 		}
-		fmt.Fprintf(m, "| %s | %s | %s | %s | %s |\n", inCell(name), unbroken(inCell(escapeMarkdown(r.took))), unbroken(r.usual), verdict, r.detectable)
+		m.printf("| %s | %s | %s | %s | %s |\n", inCell(name), unbroken(inCell(escapeMarkdown(r.took))), unbroken(r.usual), verdict, r.detectable)
 	}
 	m.WriteString("\n")
 	if left > 0 {
@@ -161,6 +164,10 @@ func (m *markdownWriter) table(rows []row) {
 
 // unbroken keeps the number and the unit of a cell in one line.
 func unbroken(cell string) string { return strings.ReplaceAll(cell, " ", "\u00a0") }
+
+func (m *markdownWriter) printf(format string, args ...any) {
+	m.WriteString(fmt.Sprintf(format, args...))
+}
 
 func (m *markdownWriter) heading(mark string, l line) {
 	m.WriteString(mark + inline(l) + "\n\n")
@@ -187,7 +194,7 @@ func (m *markdownWriter) list(lines []line) {
 	}
 	for i, l := range lines {
 		if i == m.limit.lines {
-			fmt.Fprintf(m, "- %d more are left out here: see the JSON report.\n", len(lines)-i)
+			m.printf("- %d more are left out here: see the JSON report.\n", len(lines)-i)
 			break
 		}
 		m.WriteString("- " + inline(l) + "\n")

@@ -12,6 +12,9 @@ import (
 	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
+// The list of all steps: what each is called, what its cells say, and the line on how many
+// were judged and why the others were not.
+
 // names knows how the steps of one build are called in its report: by their
 // instruction alone, as long as that is no other step's too.
 type names struct {
@@ -165,7 +168,7 @@ func coverage(r *detect.Result) line {
 	if r.Build.Outcome != detect.OK {
 		return nil // that nothing was judged is the headline
 	}
-	steps, judged, gone, told := 0, 0, 0, 0
+	steps, judged, gone, inHeadline := 0, 0, 0, 0
 	why := map[string]int{}
 	for i := range r.Steps {
 		switch s := &r.Steps[i]; s.Status {
@@ -177,13 +180,13 @@ func coverage(r *detect.Result) line {
 		default:
 			why[cmp.Or(reasonOf(s), verdictOf(s))]++
 			if s.Reason == r.Reason {
-				told++
+				inHeadline++
 			}
 		}
 		steps++
 	}
-	if r.Verdict == detect.Unjudged && told == steps {
-		return nil // the headline has it
+	if r.Verdict == detect.Unjudged && inHeadline == steps {
+		return nil
 	}
 	l := lineOf(fmt.Sprintf("Judged %d of %s", judged, Count(steps, "step")))
 	if judged < steps {

@@ -11,6 +11,8 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
+// The list of steps as text: columns that fit the width, and bars that show when each ran.
+
 // The columns of the list of steps, in the order in which they are left out
 // where they do not fit: first the bars, then what is usual, then the change.
 const (

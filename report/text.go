@@ -9,6 +9,9 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
+// Text is for a terminal or the log of a CI job: lines broken between words, and colours
+// where they are understood.
+
 // TextOptions say what the place can show that a report is printed to.
 type TextOptions struct {
 	Width int  // in cells of a terminal; 0 is 80, narrower than 40 is 40
@@ -131,7 +134,7 @@ func (t *textWriter) wrapped(l line, first, indent string, nameWidth int) string
 	b.WriteString(first)
 	column, empty := len(first), true
 	text := beforeUnit.ReplaceAllString(plain(l, min(nameWidth, t.Width-len(indent)-2)), "$1"+noBreak+"$2")
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		word = strings.ReplaceAll(word, noBreak, " ")
 		width := cells.StringWidth(word)
 		switch {

@@ -10,10 +10,10 @@ import (
 
 // Documents of schema version 1 have reasons, notes and causes as bare texts. They
 // are read by turning each into a note of version 2; nothing else has changed. That
-// version told some kinds by how a text begins, which is fixed for good: this is the
+// version had some kinds only in how a text begins, which is fixed for good: this is the
 // one place that still reads it.
 
-// beginnings are how version 1 told kinds. A text that begins in another way gets
+// beginnings are how version 1 let kinds be known. A text that begins in another way gets
 // none, and is shown as it is.
 var beginnings = []struct {
 	text string

@@ -62,9 +62,15 @@ func TestKindsOfVersion1(t *testing.T) {
 	one := &r.Results[0]
 	got := append([]detect.Note{r.Notes[0], one.Reason, one.Notes[0], one.Cache.Losses[0].Cause, one.Steps[0].Reason}, one.Steps[0].Notes...)
 	want := []detect.Note{
-		{Text: "a"}, {Kind: detect.KindTooLittleHistory, Text: "too little history: 3 of 8 builds of main"}, {Text: "b"}, {Text: "c"},
-		{Kind: detect.KindIgnored, Text: "ignored: d"}, {Kind: detect.KindEdited, Text: "edited; was `e`"}, {Kind: detect.KindAccepted, Text: "accepted since f"},
-		{Kind: detect.KindOwnThresholds, Text: "by a rule of its own: g"}, {Kind: detect.KindLevelShift, Text: "level shifted since h"},
+		{Text: "a"},
+		{Kind: detect.KindTooLittleHistory, Text: "too little history: 3 of 8 builds of main"},
+		{Text: "b"},
+		{Text: "c"},
+		{Kind: detect.KindIgnored, Text: "ignored: d"},
+		{Kind: detect.KindEdited, Text: "edited; was `e`"},
+		{Kind: detect.KindAccepted, Text: "accepted since f"},
+		{Kind: detect.KindOwnThresholds, Text: "by a rule of its own: g"},
+		{Kind: detect.KindLevelShift, Text: "level shifted since h"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || one.WallClock.Parts[0].Cause != detect.CauseCacheLoss {
 		t.Errorf("notes (-want +got):\n%s\npart %q", diff, one.WallClock.Parts[0].Cause)

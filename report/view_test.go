@@ -58,21 +58,29 @@ func TestHeadlines(t *testing.T) {
 		{"unsure for the runner", slowRunnerResult(), func(r *detect.Result) {
 			r.Verdict, r.Reason = detect.Unsure, detect.Note{Kind: detect.KindSlowRunnerAgain, Text: "3 builds of this branch ran on slow runners"}
 		}, []string{"Unsure: 3 builds of this branch ran on slow runners\n"}},
-		{"one more build", noHistoryResult(), func(r *detect.Result) { r.Baseline.Builds, r.Baseline.Branch = 7, "" },
-			[]string{"History: 7 of 8 builds; judged from about 1 more build of the base branch."}},
+		{
+			"one more build", noHistoryResult(), func(r *detect.Result) { r.Baseline.Builds, r.Baseline.Branch = 7, "" },
+			[]string{"History: 7 of 8 builds; judged from about 1 more build of the base branch."},
+		},
 		{"off the critical path", regressedResult(), func(r *detect.Result) {
 			r.Steps[3].Critical, r.Steps[3].WallClockSeconds, r.Steps[3].Slack = false, 0, sec(7)
 		}, []string{"Regressed: 1 step is slower\n", "costs the build nothing (7 s to spare)"}},
-		{"suspect of several builds", suspectResult(), func(r *detect.Result) { r.Steps[3].Evidence = detect.Evidence{Builds: 3, Slow: 2} },
-			[]string{"Seen in 2 of 3 builds of this branch.", "Next: re-run the job to confirm"}},
+		{
+			"suspect of several builds", suspectResult(), func(r *detect.Result) { r.Steps[3].Evidence = detect.Evidence{Builds: 3, Slow: 2} },
+			[]string{"Seen in 2 of 3 builds of this branch.", "Next: re-run the job to confirm"},
+		},
 		{"suspect that does not matter", suspectResult(), func(r *detect.Result) { r.Verdict = detect.Pass }, []string{"Passed; 1 step to watch\n"}},
 		{"slower at no cost", regressedResult(), func(r *detect.Result) { r.Verdict = detect.Pass }, []string{"Passed: 1 step is slower, at little cost to the build\n"}},
-		{"another image and too few builds", noHistoryResult(), func(r *detect.Result) {
-			r.Reason = detect.Note{Kind: detect.KindOtherImage, Text: "looks like another image"}
+		{
+			"another image and too few builds", noHistoryResult(), func(r *detect.Result) {
+				r.Reason = detect.Note{Kind: detect.KindOtherImage, Text: "looks like another image"}
+			},
+			[]string{"Not judged: looks like another image\n", "History: 3 of 8 builds"},
 		},
-			[]string{"Not judged: looks like another image\n", "History: 3 of 8 builds"}},
-		{"only a budget", branchEvidenceResult(), func(r *detect.Result) { r.Steps[3].Status = detect.StatusSame },
-			[]string{"Regressed: 1 step is over budget\n", "or raise its budget on purpose."}},
+		{
+			"only a budget", branchEvidenceResult(), func(r *detect.Result) { r.Steps[3].Status = detect.StatusSame },
+			[]string{"Regressed: 1 step is over budget\n", "or raise its budget on purpose."},
+		},
 		{"unknown runner", passResult(), func(r *detect.Result) { r.RunnerFactor = nil }, []string{"Runner: too few steps to tell its speed."}},
 		{"fast runner", passResult(), func(r *detect.Result) { r.RunnerFactor.Value = 0.5 }, []string{"Runner: 2.0× faster than usual"}},
 	} {
@@ -91,7 +99,8 @@ func TestHeadlines(t *testing.T) {
 // TestNames shows that steps are told apart as soon as they have to be.
 func TestNames(t *testing.T) {
 	n := newNames(&detect.Result{Steps: []detect.StepResult{
-		{Name: "[linux/amd64 build 2/3] RUN make"}, {Name: "[linux/arm64 build 2/3] RUN make"},
+		{Name: "[linux/amd64 build 2/3] RUN make"},
+		{Name: "[linux/arm64 build 2/3] RUN make"},
 		{Name: "[build 3/3] RUN --mount=type=cache,target=/root make test", Key: "k"},
 	}})
 	for name, want := range map[string]string{

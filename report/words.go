@@ -9,6 +9,8 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
+// Numbers in words, the same in each format.
+
 // minus is the sign that detect.Seconds has as well.
 const minus = "−"
 

@@ -11,6 +11,11 @@ import (
 	"github.com/buildregress/buildregress/fetch"
 )
 
+// A build out of progress. Each vertex is a step, whatever became of it: cached,
+// executed, failed, still running or never started when the progress ended. How the
+// build ended is what its record says, else what the vertices say: the first that
+// failed for a reason of its own, or one without an end.
+
 // brokeOffError is the error of a build whose progress just ends.
 const brokeOffError = "the progress log breaks off: it was cut, or the builder was killed"
 

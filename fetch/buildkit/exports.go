@@ -7,6 +7,11 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
+// What a build writes at its end is a step each: the export, the push of it, and the
+// export of its cache. No span is a push, nor the writing of a cache. They are told by
+// the requests that change something in a registry: those below an exporter are its
+// push, those below the call itself are of the cache.
+
 // addExports adds the steps of the exporters, of pushes and of a cache export,
 // and returns the span of an exporter that failed, nil if none did.
 func (s *solve) addExports(r *Reader, out *steps) *node {

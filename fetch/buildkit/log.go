@@ -7,7 +7,7 @@ import (
 	"github.com/buildregress/buildregress/fetch"
 )
 
-// lastLines splits what a step printed, and returns its end. It is masked before
+// lastLines splits what a step printed, and returns its end. It is redacted before
 // it is split: a key that goes over several lines shows in none of them alone.
 func lastLines(log []byte) []string {
 	text := redact.Text(strings.ToValidUTF8(string(log), "\uFFFD"))

@@ -70,7 +70,7 @@ func TestClean(t *testing.T) {
 		{"a\xffb", 10, "a\uFFFDb"},
 		{"ünïcödé", 8, "ünï…"},
 		{token, 100, "*****"},
-		{"12345 " + token, 20, "12345 *****"}, // masked before it is cut
+		{"12345 " + token, 20, "12345 *****"}, // redacted before it is cut
 	} {
 		if got := fetch.Clean(tt.text, tt.limit); got != tt.want {
 			t.Errorf("fetch.Clean(%q, %d) = %q, want %q", tt.text, tt.limit, got, tt.want)

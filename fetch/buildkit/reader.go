@@ -9,6 +9,12 @@ import (
 	"github.com/buildregress/buildregress/fetch"
 )
 
+// A build out of spans. The calls that are builds are found first, and the work of
+// each (solve.go). Of a vertex there may be several spans, as it is asked for, loaded
+// from the cache or executed: the one that says most is its step. Exports, pushes and
+// the writing of a cache are no vertices in a trace; their steps come from the spans
+// of exporters and of requests to registries (exports.go).
+
 // What the spans of vertices begin with that were not executed.
 const (
 	loadPrefix    = "load cache: "

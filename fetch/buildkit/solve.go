@@ -5,6 +5,11 @@ import (
 	"time"
 )
 
+// A trace may hold several builds, as a bake's does. Each is a call of Control/Solve.
+// Its work is what is below the call, and what is below the span that made the call,
+// where that made one only: the frontend's calls stand beside it. What is below
+// neither belongs to the one build in whose time it began.
+
 const (
 	solveMethod = "moby.buildkit.v1.Control/Solve"
 	maxSolves   = 1000 // of one trace; a bake has some ten

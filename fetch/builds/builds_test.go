@@ -158,7 +158,7 @@ func TestIDs(t *testing.T) {
 			t.Errorf("line %d has the id %s of line %d", i+1, id, ids[id])
 		}
 		if strings.Contains(id, "abcdef") {
-			t.Errorf("id %s shows what is masked", id)
+			t.Errorf("id %s shows a secret", id)
 		}
 		ids[id] = i + 1
 		var text bytes.Buffer
@@ -193,7 +193,7 @@ func TestEncodeIsDead(t *testing.T) {
 	}
 }
 
-func TestDecodeMasksKeysOverLines(t *testing.T) {
+func TestDecodeRedactsKeysOverLines(t *testing.T) {
 	line := `{"id":"a","outcome":"failed","log":["before","-----BEGIN RSA PRIVATE KEY-----","MIIleak","-----END RSA PRIVATE KEY-----","after"],"steps":[]}`
 	list, err := builds.Decode(strings.NewReader(line), "b.jsonl")
 	if err != nil || len(list) != 1 {

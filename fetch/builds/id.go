@@ -14,7 +14,7 @@ import (
 func (b *build) id(out *detect.Build) string {
 	switch {
 	case out.ID != b.ID:
-		// Two ids that are masked or cut off may look the same.
+		// Two ids that are redacted or cut off may look the same.
 		return "masked-" + hash(b.ID)
 	case b.ID != "":
 		return b.ID

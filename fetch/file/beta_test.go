@@ -137,7 +137,7 @@ func TestStageAdded(t *testing.T) {
 	}
 }
 
-func TestCredentialsAreMasked(t *testing.T) {
+func TestCredentialsAreRedacted(t *testing.T) {
 	for _, path := range []string{"dockerbuild/arg-a.dockerbuild", "rawjson/arg-a.jsonl.gz", "otlp/arg-a.json.gz", "jaeger/arg-a.json.gz"} {
 		b := open(t, "beta/"+path)[0]
 		found := false
@@ -145,7 +145,7 @@ func TestCredentialsAreMasked(t *testing.T) {
 			found = found || s.Name == `[build 4/5] RUN echo "*****" > /dev/null`
 		}
 		if !found {
-			t.Errorf("%s: no masked step", path)
+			t.Errorf("%s: no redacted step", path)
 		}
 		var all bytes.Buffer
 		if err := builds.Encode(&all, []detect.Build{b}); err != nil {

@@ -12,6 +12,9 @@ import (
 	"github.com/buildregress/buildregress/fetch/spans"
 )
 
+// What a file holds shows in its first bytes, or in the names of the fields of its
+// first object: its own name says nothing. An archive's members are files again.
+
 // A format is what a file holds.
 type format int
 

@@ -15,6 +15,10 @@ import (
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
+// OTLP is decoded one element of its list of resource spans after the other: decoded
+// as a whole, a document takes many times its size. Before that it is checked for more
+// than any build has, and for values that are nested too deep for a recursive decoder.
+
 // OTLPProto reads the spans of an OTLP message TracesData, or of Tempo's Trace,
 // which is the same on the wire.
 func (d Decoder) OTLPProto(ctx context.Context, data []byte) ([]buildkit.Span, error) {

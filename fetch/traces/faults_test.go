@@ -3,19 +3,16 @@ package traces_test
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/buildregress/buildregress/fetch"
-	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/jaeger"
 	"github.com/buildregress/buildregress/fetch/traces"
@@ -293,82 +290,6 @@ func TestMutualTLS(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A trace that is not there is waited for a little, one that is arriving until it
-// is whole, and neither for ever.
-func TestArriving(t *testing.T) {
-	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
-		b := subject()
-		options, clock := clocked()
-		clock.after(3*time.Second, func() {
-			running := b
-			running.Running, running.Steps = true, b.Steps[:2]
-			j.Add(running)
-		})
-		clock.after(8*time.Second, func() { j.Set(b) })
-		builds, _, err := traces.New(s, options).Builds(t.Context(), fetch.Selector{TraceID: b.ID()})
-		if err != nil || len(builds) != 1 || len(builds[0].Steps) != len(b.Steps) {
-			t.Fatalf("%d builds, error %v", len(builds), err)
-		}
-
-		_, _, err = traces.New(s, quick()).Builds(t.Context(), fetch.Selector{RunID: "nobody"})
-		if hint := hintOf(err); !strings.Contains(hint, "the usual causes") {
-			t.Errorf("error %v, hint %q", err, hint)
-		}
-		b.Running = true
-		j.Set(b)
-		_, _, err = traces.New(s, quick()).Builds(t.Context(), fetch.Selector{TraceID: b.ID()})
-		if err == nil || !strings.Contains(err.Error(), "has no end") {
-			t.Errorf("error %v of a build without an end", err)
-		}
-	})
-}
-
-// nothing is a server that has nothing.
-type nothing struct{}
-
-func (nothing) Bounds() traces.Bounds { return traces.Bounds{} }
-func (nothing) Trace(context.Context, string) ([]buildkit.Span, error) {
-	return nil, traces.ErrNoTrace
-}
-
-func (nothing) Search(context.Context, traces.Question, func(string, []buildkit.Span) error) (int, error) {
-	return 0, nil
-}
-
-// Who ends the wait is heard at once.
-func TestWaitIsEnded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		options := quick()
-		options.Now, options.Sleep = func() time.Time { return noon }, nil
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(100*time.Millisecond, cancel)
-		if _, _, err := traces.New(nothing{}, options).Builds(ctx, fetch.Selector{RunID: "7"}); !errors.Is(err, context.Canceled) {
-			t.Errorf("error %v", err)
-		}
-	})
-}
-
-// The time that is given is kept to.
-func TestEndsInTime(t *testing.T) {
-	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
-		b := subject()
-		j.Add(b)
-		o := traces.New(s, quick())
-		builds, _, err := o.Builds(t.Context(), fetch.Selector{TraceID: b.ID()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		j.Break(tracetest.Faults{Silent: true})
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		within(t, 10*time.Second, func(context.Context) {
-			if _, err := o.History(ctx, query(&builds[0], 50)); err == nil {
-				t.Error("no error of a server that is silent")
-			}
-		})
-	})
 }
 
 // What real stores hold beside sound builds.

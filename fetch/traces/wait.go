@@ -11,6 +11,11 @@ import (
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
+// A trace arrives in parts, and nobody says which is the last. It is asked for again
+// until it has what ends a build, and has not changed for as long as tracers take to
+// send more. Where the build is not named, an older one may be all that has arrived:
+// for a few seconds it is not taken.
+
 // How long a trace must not have changed to count as arrived. Tracers send every
 // five seconds what they have; only a daemon that tells of the end has sent all.
 const (

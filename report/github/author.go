@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-github/v60/github"
 )
 
+// Whose comments are ours: anybody can write what we write, but not under our name.
+
 // actionsLogin is who posts with the token that a workflow has by itself.
 const actionsLogin = "github-actions[bot]"
 

@@ -10,6 +10,9 @@ import (
 	"github.com/buildregress/buildregress/report"
 )
 
+// A check run is complete from the start: what comes after its first fifty annotations may
+// fail, and leaves it as it is then.
+
 const (
 	// maxSummary is the most that a check run's summary may take, in bytes. GitHub
 	// takes 65,535 characters.

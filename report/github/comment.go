@@ -16,6 +16,10 @@ import (
 	"github.com/buildregress/buildregress/report"
 )
 
+// A pull request has one comment for each pipeline, known by a marker that people do not
+// see. Several builds may post at once: of several comments the oldest stays, and the newest
+// build has the last word.
+
 // maxComment is the most that a comment's text may take, in bytes. GitHub takes
 // 65,536 characters, of which the marker needs some.
 const maxComment = 63_000
@@ -38,11 +42,11 @@ func (p *Poster) Comment(ctx context.Context, pullRequest int, c report.Comment)
 			return "", nil
 		}
 		if len(mine) == 0 {
-			created, twins, err := p.create(ctx, pullRequest, mark.keys, body)
-			if err != nil || len(twins) == 0 {
+			created, duplicates, err := p.create(ctx, pullRequest, mark.keys, body)
+			if err != nil || len(duplicates) == 0 {
 				return created.GetHTMLURL(), err
 			}
-			mine = twins
+			mine = duplicates
 		}
 		address, err = p.converge(ctx, mine, mark, body)
 		if !isStatus(err, http.StatusNotFound) && !isStatus(err, http.StatusConflict) {
@@ -55,12 +59,12 @@ func (p *Poster) Comment(ctx context.Context, pullRequest int, c report.Comment)
 
 // create makes a comment, and returns it with all that are ours by then, if there
 // are several.
-func (p *Poster) create(ctx context.Context, pullRequest int, keys []string, body string) (created *github.IssueComment, twins []*github.IssueComment, err error) {
+func (p *Poster) create(ctx context.Context, pullRequest int, keys []string, body string) (created *github.IssueComment, duplicates []*github.IssueComment, err error) {
 	tried := false
 	err = p.retry(ctx, "comment on the pull request", func() error {
 		if tried { // it may have been made all the same
 			var err error
-			if twins, err = p.find(ctx, pullRequest, keys, time.Time{}); err != nil || len(twins) > 0 {
+			if duplicates, err = p.find(ctx, pullRequest, keys, time.Time{}); err != nil || len(duplicates) > 0 {
 				return err
 			}
 		}
@@ -69,16 +73,16 @@ func (p *Poster) create(ctx context.Context, pullRequest int, keys []string, bod
 		created = made
 		return err
 	})
-	if err != nil || len(twins) > 0 {
-		return nil, twins, err
+	if err != nil || len(duplicates) > 0 {
+		return nil, duplicates, err
 	}
 	p.login = created.GetUser().GetLogin()
 	const slack = 10 * time.Minute // between GitHub's clocks
-	twins, err = p.find(ctx, pullRequest, keys, created.GetCreatedAt().Add(-slack))
-	if err != nil || len(twins) < 2 {
-		return created, nil, nil // it was posted: what cannot be looked at is no trouble
+	// It was posted: that it cannot be looked at is no trouble.
+	if all, err := p.find(ctx, pullRequest, keys, created.GetCreatedAt().Add(-slack)); err == nil && len(all) > 1 {
+		duplicates = all
 	}
-	return created, twins, nil
+	return created, duplicates, nil
 }
 
 // converge leaves one of our comments, the oldest, and has it say body unless it
@@ -100,8 +104,8 @@ func (p *Poster) converge(ctx context.Context, mine []*github.IssueComment, mark
 			return "", err
 		}
 	}
-	for _, twin := range mine[1:] {
-		_, err := p.Client.Issues.DeleteComment(ctx, p.Owner, p.Repo, twin.GetID())
+	for _, duplicate := range mine[1:] {
+		_, err := p.Client.Issues.DeleteComment(ctx, p.Owner, p.Repo, duplicate.GetID())
 		if status, _ := statusOf(err); err != nil && status != http.StatusNotFound {
 			return kept.GetHTMLURL(), wrapError("delete a second comment", err)
 		}

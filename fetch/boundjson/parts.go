@@ -6,7 +6,7 @@ import (
 	"iter"
 )
 
-// The walks below yield parts of data where they stand: a large document is
+// The functions below yield parts of data where they stand: a large document is
 // decoded piece by piece, and no copy of it is made.
 
 const space = " \t\r\n"

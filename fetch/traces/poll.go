@@ -1,0 +1,139 @@
+package traces
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// newestWithin is how old the newest build may be where none was named.
+const newestWithin = 24 * time.Hour
+
+// poll asks the server once for what is wanted. ErrNoTrace means that there is
+// nothing yet. TooEarly means that a build of the commit by another run is not it:
+// that of this run may be on its way.
+func (s *Source) poll(ctx context.Context, wants []fetch.Selector, tooEarly bool) ([]*summary, error) {
+	for _, w := range wants {
+		var found []*summary
+		var err error
+		switch {
+		case w.TraceID != "":
+			found, err = s.byID(ctx, w.TraceID)
+		case w.RunID != "":
+			found, err = s.byTag(ctx, attributeRun, w.RunID)
+			found = slices.DeleteFunc(found, func(t *summary) bool {
+				said := t.attributes[attributeRevision]
+				return w.Revision != "" && said != "" && said != w.Revision
+			})
+		case w.Revision != "":
+			found, err = s.byTag(ctx, attributeRevision, w.Revision)
+			if tooEarly {
+				found = slices.DeleteFunc(found, func(t *summary) bool { return isOfAnotherRun(t, wants) })
+			}
+			found = newestOfEach(found)
+		default:
+			found, err = s.newest(ctx)
+		}
+		if err != nil && !errors.Is(err, ErrNoTrace) {
+			return nil, err
+		}
+		if len(found) > 0 {
+			return found, nil
+		}
+	}
+	return nil, ErrNoTrace
+}
+
+// isOfAnotherRun tells whether t says a run that is none of those that are wanted:
+// a commit that is built once more is found by its name before its new build has
+// arrived. A run may be called by its attempt as well, "7-2" for "7".
+func isOfAnotherRun(t *summary, wants []fetch.Selector) bool {
+	said := t.attributes[attributeRun]
+	asked := false
+	for _, w := range wants {
+		if w.RunID == "" {
+			continue
+		}
+		asked = true
+		if rest, same := strings.CutPrefix(said, w.RunID); same && (rest == "" || strings.ContainsAny(rest[:1], "-./:_")) {
+			return false
+		}
+	}
+	return asked && said != ""
+}
+
+func (s *Source) byID(ctx context.Context, id string) ([]*summary, error) {
+	spans, err := s.server.Trace(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if t := s.summarize(id, spans, s.Services); t.spans > 0 {
+		return []*summary{&t}, nil
+	}
+	return nil, ErrNoTrace
+}
+
+// byTag finds traces by an attribute, the newest first.
+func (s *Source) byTag(ctx context.Context, key, value string) ([]*summary, error) {
+	tags := maps.Clone(s.Tags)
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	tags[key] = value
+	return s.recent(ctx, tags, cmp.Or(s.Lookback, newestWithin), func(*summary) bool { return true })
+}
+
+// newest finds the newest trace with a build.
+func (s *Source) newest(ctx context.Context) ([]*summary, error) {
+	found, err := s.recent(ctx, s.Tags, newestWithin, func(t *summary) bool { return len(t.builds) > 0 })
+	if len(found) > 0 {
+		s.note("the newest build in %s was taken: --trace-id or --run-id names another", s.Name)
+	}
+	return found[:min(len(found), 1)], err
+}
+
+// recent walks back from now until it has found some that are wanted.
+func (s *Source) recent(ctx context.Context, tags map[string]string, back time.Duration, wanted func(*summary) bool) ([]*summary, error) {
+	const most = 100        // traces of one run
+	const ahead = time.Hour // that another machine's clock may be
+	now := s.Now()
+	var found []*summary
+	for _, service := range s.Services {
+		f := backfill{
+			source: s, question: Question{Service: service, Tags: tags, Limit: most},
+			newest: now.Add(ahead), oldest: now.Add(-back), initial: 2*ahead + time.Minute, uncached: true,
+			take: func(t *summary) {
+				if wanted(t) {
+					found = append(found, t)
+				}
+			},
+			enough: func() bool { return len(found) > 0 },
+		}
+		if err := f.run(ctx); err != nil {
+			return nil, err
+		}
+		if len(found) > 0 {
+			break
+		}
+	}
+	slices.SortFunc(found, func(a, b *summary) int { return cmp.Or(b.start.Compare(a.start), cmp.Compare(a.id, b.id)) })
+	return found, nil
+}
+
+// newestOfEach keeps the newest trace of each pipeline: a commit may have been
+// built several times. found is sorted.
+func newestOfEach(found []*summary) []*summary {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(found, func(t *summary) bool {
+		pipeline := t.attributes[attributePipeline]
+		again := seen[pipeline]
+		seen[pipeline] = true
+		return again
+	})
+}

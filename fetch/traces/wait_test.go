@@ -1,0 +1,141 @@
+package traces_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/traces"
+	"github.com/buildregress/buildregress/fetch/traces/tracetest"
+)
+
+// A build that has not arrived is waited for, though an older one of the same
+// commit, or the newest until then, is there.
+func TestOlderBuildIsNotTaken(t *testing.T) {
+	commit := subject().Attributes["vcs.ref.head.revision"]
+	for name, own := range map[string][]fetch.Selector{
+		"a commit": {{RunID: "run-2000", Revision: commit}, {Revision: commit}},
+		"newest":   nil,
+		"a run":    {{RunID: "run-1000"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+				again := tracetest.Usual(2000, noon.Add(9*time.Minute))
+				again.Attributes["vcs.ref.head.revision"] = commit
+				if name == "a run" {
+					again.Attributes["cicd.pipeline.run.id"] = "run-1000"
+				}
+				j.Add(mains(3)...)
+				j.Add(subject())
+				options, clock := clocked()
+				options.Own, options.Newest = own, true
+				clock.after(3*time.Second, func() { j.Add(again) })
+				builds, _, err := traces.New(s, options).Builds(t.Context(), fetch.Selector{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Contains(idsOf(builds), again.ID()) {
+					t.Errorf("took %s, want %s", idsOf(builds), again.ID())
+				}
+			})
+		})
+	}
+}
+
+// A build of the commit by a run that is called otherwise is taken where none of
+// the run comes, and it is told.
+func TestAnotherRunOfTheCommit(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		b := subject()
+		j.Add(mains(10)...)
+		j.Add(b)
+		options := quick()
+		options.Own = []fetch.Selector{{RunID: "7", Revision: b.Attributes["vcs.ref.head.revision"]}, {Revision: b.Attributes["vcs.ref.head.revision"]}}
+		got, h := judge(t, traces.New(s, options), fetch.Selector{})
+		if got.Trace != b.ID() || len(h.Notes) != 1 || !strings.Contains(h.Notes[0].Text, "of run `run-1000` at the same commit") {
+			t.Errorf("build %s, notes %q", got.Trace, h.Notes)
+		}
+	})
+}
+
+// A trace that is not there is waited for a little, one that is arriving until it
+// is whole, and neither for ever.
+func TestArriving(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		b := subject()
+		options, clock := clocked()
+		clock.after(3*time.Second, func() {
+			running := b
+			running.Running, running.Steps = true, b.Steps[:2]
+			j.Add(running)
+		})
+		clock.after(8*time.Second, func() { j.Set(b) })
+		builds, _, err := traces.New(s, options).Builds(t.Context(), fetch.Selector{TraceID: b.ID()})
+		if err != nil || len(builds) != 1 || len(builds[0].Steps) != len(b.Steps) {
+			t.Fatalf("%d builds, error %v", len(builds), err)
+		}
+
+		_, _, err = traces.New(s, quick()).Builds(t.Context(), fetch.Selector{RunID: "nobody"})
+		if hint := hintOf(err); !strings.Contains(hint, "the usual causes") {
+			t.Errorf("error %v, hint %q", err, hint)
+		}
+		b.Running = true
+		j.Set(b)
+		_, _, err = traces.New(s, quick()).Builds(t.Context(), fetch.Selector{TraceID: b.ID()})
+		if err == nil || !strings.Contains(err.Error(), "has no end") {
+			t.Errorf("error %v of a build without an end", err)
+		}
+	})
+}
+
+// nothing is a server that has nothing.
+type nothing struct{}
+
+func (nothing) Bounds() traces.Bounds { return traces.Bounds{} }
+func (nothing) Trace(context.Context, string) ([]buildkit.Span, error) {
+	return nil, traces.ErrNoTrace
+}
+
+func (nothing) Search(context.Context, traces.Question, func(string, []buildkit.Span) error) (int, error) {
+	return 0, nil
+}
+
+// Who ends the wait is heard at once.
+func TestWaitIsEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		options := quick()
+		options.Now, options.Sleep = func() time.Time { return noon }, nil
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(100*time.Millisecond, cancel)
+		if _, _, err := traces.New(nothing{}, options).Builds(ctx, fetch.Selector{RunID: "7"}); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// The time that is given is kept to.
+func TestEndsInTime(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		b := subject()
+		j.Add(b)
+		o := traces.New(s, quick())
+		builds, _, err := o.Builds(t.Context(), fetch.Selector{TraceID: b.ID()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.Break(tracetest.Faults{Silent: true})
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		within(t, 10*time.Second, func(context.Context) {
+			if _, err := o.History(ctx, query(&builds[0], 50)); err == nil {
+				t.Error("no error of a server that is silent")
+			}
+		})
+	})
+}
