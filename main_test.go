@@ -166,7 +166,7 @@ const module = "github.com/buildregress/buildregress"
 // outsiders says is restricted.
 var rooms = map[string][]string{
 	".":                {"internal/cli", "internal/console"},
-	"internal/cli":     {"internal/command", "internal/ci", "internal/console", "fetch/source", "fetch/...", "detect/...", "report"},
+	"internal/cli":     {"internal/command", "internal/ci", "internal/console", "fetch/source", "fetch", "detect/...", "report"},
 	"internal/command": {"internal/ci", "internal/console", "fetch/...", "report/...", "detect/..."},
 	"internal/ci":      {"fetch", "detect/..."},
 	"internal/console": {"report", "detect/redact"},

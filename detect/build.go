@@ -86,9 +86,6 @@ type Step struct {
 	Error  string
 }
 
-// NotEnded is how the error of a step begins that ran when its build was stopped.
-const NotEnded = "did not end"
-
 // An Outcome says how a build ended.
 type Outcome int
 
@@ -113,9 +110,13 @@ const (
 	Cached
 	StepFailed
 	NeverStarted
+	Interrupted // it was going on when its build ended: it has no result, and is not at fault
 )
 
-var stateNames = []string{"executed", "cached", "failed", "never-started"}
+var stateNames = []string{"executed", "cached", "failed", "never-started", "interrupted"}
+
+// HasFailed tells whether the step ran and has no result.
+func (s State) HasFailed() bool { return s == StepFailed || s == Interrupted }
 
 func (s State) String() string                { return enumText(stateNames, int(s)) }
 func (s State) MarshalText() ([]byte, error)  { return []byte(s.String()), nil }

@@ -206,6 +206,8 @@ func statusOfState(s *series) (Status, Note) {
 		return StatusCached, Note{}
 	case StepFailed:
 		return StatusUnjudged, Note{KindStepFailed, "it failed"}
+	case Interrupted:
+		return StatusUnjudged, Note{KindInterrupted, "it did not end"}
 	case NeverStarted:
 		return StatusUnjudged, Note{KindNeverStarted, "it never started"}
 	}
@@ -280,15 +282,16 @@ func infoOf(b *Build) BuildInfo {
 	}
 	for i := range b.Steps {
 		s := &b.Steps[i]
-		if s.State != StepFailed || strings.HasPrefix(s.Stage, "cache") {
+		if !s.State.HasFailed() || strings.HasPrefix(s.Stage, "cache") {
 			continue
 		}
 		// What was only stopped when another step failed is not at fault.
-		if stopped := strings.HasPrefix(s.Error, NotEnded); info.FailedStep == "" || !stopped {
+		if s.State == StepFailed {
 			info.FailedStep = s.Name
-			if !stopped {
-				break
-			}
+			break
+		}
+		if info.FailedStep == "" {
+			info.FailedStep = s.Name
 		}
 	}
 	return info

@@ -265,7 +265,7 @@ func TestUnjudged(t *testing.T) {
 			}
 		})
 	}
-	failed.Steps[4].State, failed.Steps[4].Error = StepFailed, NotEnded
+	failed.Steps[4].State = Interrupted
 	r := Judge(&failed, appHistory(20), defaults)
 	if r.Build.FailedStep != "[build 2/4] RUN make compile" || r.Build.Error != "exit code: 2" || len(r.Build.Log) != 1 {
 		t.Errorf("the failure is told as %+v", r.Build)

@@ -37,6 +37,7 @@ const (
 	KindAccepted     Kind = "accepted"      // the policy says that a new level began
 	KindEqualSteps   Kind = "equal-steps"   // which of several equal ones it is cannot be told
 	KindStepFailed   Kind = "step-failed"   //
+	KindInterrupted  Kind = "interrupted"   // the build ended before it did
 	KindNeverStarted Kind = "never-started" //
 	KindNotRun       Kind = "not-run"       // a Trial has no new value
 	KindLostUpstream Kind = "lost-upstream" // it ran because the cache was lost at a step before it

@@ -1,6 +1,9 @@
 package fetch
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Plausible tells whether a build or a step can have begun at t: from 1971 to 2200,
 // each of which nanoseconds since 1970 can tell. In 1970 are the clocks that were
@@ -17,4 +20,16 @@ func PlausibleOrZero(t time.Time) time.Time {
 		return time.Time{}
 	}
 	return t.UTC()
+}
+
+// Sleep waits for as long as d, or until ctx ends, which is its error.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -80,7 +80,7 @@ func rows(r *detect.Result, n *names) (list []row, total detect.Seconds, starts 
 		s := &r.Steps[i]
 		list = append(list, row{
 			status: s.Status, state: s.State, critical: s.Critical,
-			stopped:    s.State == detect.StepFailed && r.Build.Outcome == detect.Cancelled,
+			stopped:    s.State == detect.Interrupted || s.State == detect.StepFailed && r.Build.Outcome == detect.Cancelled,
 			name:       Clean(n.of(s)),
 			took:       tookCell(s),
 			usual:      usualRange(s),

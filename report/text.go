@@ -201,7 +201,7 @@ func toneOf(v detect.Verdict) style {
 }
 
 func colorOf(r *row) style {
-	if r.state == detect.StepFailed {
+	if r.state.HasFailed() {
 		return red
 	}
 	switch r.status {

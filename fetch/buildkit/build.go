@@ -93,7 +93,7 @@ func saysMore(v, w *vertex) bool {
 // addStep adds the step, or the two, that a vertex is, and returns the id of
 // the one that others may wait for.
 func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Position) string {
-	step := detect.Step{Start: v.started, Source: at, Bytes: v.transferred(), Error: stepError(v.err)}
+	step := detect.Step{Start: v.started, Source: at, Bytes: v.transferred()}
 	id := shortID(v.digest)
 	switch info.kind {
 	case export:
@@ -103,9 +103,9 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 	}
 	switch {
 	case v.err != "":
-		step.State = detect.StepFailed
+		step.State, step.Error = failure(v.err)
 	case v.running():
-		step.State, step.Error = detect.StepFailed, notEnded
+		step.State, step.Error = detect.Interrupted, notEnded
 	case v.cached:
 		step.State = detect.Cached
 	case v.neverStarted():
@@ -113,7 +113,7 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 	default:
 		s.addContent(info, v.digest)
 	}
-	if step.State == detect.StepFailed {
+	if step.State.HasFailed() {
 		s.addContent(info, v.digest)
 	}
 	if v.running() {

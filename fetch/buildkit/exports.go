@@ -24,7 +24,7 @@ func (s *solve) addExports(r *Reader, out *steps) *node {
 		}
 		step := detect.Step{Start: n.Start, Duration: out.elapsed(n.Start, n.End, n.Name)}
 		if n.Failed {
-			step.State, step.Error = detect.StepFailed, stepError(cmp.Or(n.Message, "failed"))
+			step.State, step.Error = failure(cmp.Or(n.Message, "failed"))
 			failed = n
 		}
 		added := out.add(r.info(n.Name), exportStage, step)

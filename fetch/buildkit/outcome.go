@@ -14,16 +14,16 @@ func isCancellation(message string) bool {
 		strings.Contains(message, "code = Canceled")
 }
 
-// notEnded is the error of a step that was going on when its build ended. Its
-// state is StepFailed, as it ran and has no result, but it is not at fault.
-const notEnded = detect.NotEnded
+// notEnded is the error of a step that was going on when its build ended.
+const notEnded = "did not end"
 
-// stepError is the error of a step whose vertex has this one.
-func stepError(message string) string {
+// failure is what became of a step whose vertex has an error.
+func failure(message string) (detect.State, string) {
+	state := detect.StepFailed
 	if isCancellation(message) {
-		message = notEnded + ": " + message
+		state, message = detect.Interrupted, notEnded+": "+message
 	}
-	return fetch.Clean(message, MaxName)
+	return state, fetch.Clean(message, MaxName)
 }
 
 // outcomeOf is how a build ended that ended with this error.

@@ -168,7 +168,7 @@ func (s *solve) addVertices(r *Reader, out *steps) *node {
 		step := detect.Step{Start: n.Start, Duration: out.elapsed(n.Start, n.End, name)}
 		switch {
 		case n.Failed:
-			step.State, step.Error = detect.StepFailed, stepError(cmp.Or(n.Message, "failed"))
+			step.State, step.Error = failure(cmp.Or(n.Message, "failed"))
 			if info.kind.fails() && (failed == nil || isCancellation(failed.Message)) {
 				failed = n
 			}

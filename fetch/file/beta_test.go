@@ -43,8 +43,8 @@ func TestOutcomes(t *testing.T) {
 			}
 			var failed []string
 			for _, s := range b.Steps {
-				if s.State == detect.StepFailed {
-					if stopped := strings.HasPrefix(s.Error, "did not end"); stopped != (tt.outcome == detect.Cancelled) {
+				if s.State.HasFailed() {
+					if stopped := s.State == detect.Interrupted; stopped != (tt.outcome == detect.Cancelled) {
 						t.Errorf("%s of a build that %v: error %q", s.Key, tt.outcome, s.Error)
 					}
 					failed = append(failed, s.Key)

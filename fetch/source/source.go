@@ -29,7 +29,7 @@ type Source struct {
 type Options struct {
 	Stdin io.Reader
 	Now   func() time.Time
-	// Sleep waits by that clock; nil does so by the system's.
+	// Sleep waits by that clock, or until ctx ends, which is its error.
 	Sleep func(ctx context.Context, d time.Duration) error
 	// Timeout is how long the whole command may take, 0 for as long as it takes.
 	Timeout time.Duration
@@ -87,6 +87,16 @@ func Schemes() []Scheme {
 		{Prefix: "tempo+https://", open: openTempo, check: checkServer, isTraceServer: true},
 	}
 }
+
+// DefaultStore is the store that is used if no other is named.
+const DefaultStore = store.Default
+
+// IsStore tells whether an address is one of a store, which keeps builds and is no
+// source of builds to judge.
+func IsStore(address string) bool { return store.Is(address) }
+
+// StorePath is the file that a store is kept in, "" for none.
+func StorePath(address string) string { return store.PathOf(address) }
 
 // schemeOf is the scheme of an address, nil for a path or a scheme that is not known.
 func schemeOf(address string) *Scheme {

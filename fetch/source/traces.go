@@ -15,13 +15,16 @@ import (
 	"github.com/buildregress/buildregress/fetch/traces"
 )
 
+// A Connection says how a server is reached.
+type Connection = httpclient.Options
+
 // TracesOptions say how a server of traces is reached and what is asked of it.
 type TracesOptions struct {
-	Connection httpclient.Options // its headers hold secrets, which go to one server
-	Tenant     string             // whose builds a shared server shows
-	User       string             // who asks; of a shared server it may be all that tells whose builds it shows
-	Services   []string           // whose spans say what a build says of itself; nil for the usual ones
-	Tags       map[string]string  // attributes that builds must have
+	Connection Connection        // its headers hold secrets, which go to one server
+	Tenant     string            // whose builds a shared server shows
+	User       string            // who asks; of a shared server it may be all that tells whose builds it shows
+	Services   []string          // whose spans say what a build says of itself; nil for the usual ones
+	Tags       map[string]string // attributes that builds must have
 	// Own are what names the build that was made beside this process, the best first,
 	// and Newest whether it may be the newest if nothing does.
 	Own    []fetch.Selector
@@ -82,7 +85,7 @@ func openTempo(o *Options, address string) (Source, error) {
 }
 
 // connection says how a server is reached that takes the tenant from a header.
-func (o *Options) connection(tenantHeader string) httpclient.Options {
+func (o *Options) connection(tenantHeader string) Connection {
 	c := o.Traces.Connection
 	if o.Traces.Tenant != "" {
 		c.Header = c.Header.Clone()

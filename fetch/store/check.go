@@ -29,7 +29,7 @@ func checkBuild(b *detect.Build) error {
 // checkStep says what cannot be true of s.
 func checkStep(s *detect.Step) error {
 	switch {
-	case s.State < detect.Executed || s.State > detect.NeverStarted:
+	case s.State < detect.Executed || s.State > detect.Interrupted:
 		return fmt.Errorf("step %s: its state is number %d", s.Key, int(s.State))
 	case s.Duration < 0 || s.Duration > maxTime:
 		return fmt.Errorf("step %s: its duration is %v", s.Key, s.Duration)

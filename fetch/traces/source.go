@@ -56,7 +56,7 @@ func New(server Server, o Options) *Source {
 		o.Services = DefaultServices
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = fetch.Sleep
 	}
 	if o.Normalize == nil {
 		o.Normalize = func(*detect.Build) {}

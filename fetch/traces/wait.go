@@ -144,15 +144,3 @@ func describe(wants []fetch.Selector, services []string) string {
 	}
 	return strings.Join(parts, ", or ") + " of service " + strings.Join(services, " or ")
 }
-
-// sleep waits for d, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}

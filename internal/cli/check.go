@@ -8,8 +8,6 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
-	"github.com/buildregress/buildregress/fetch/store"
-	"github.com/buildregress/buildregress/fetch/traces"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/report"
@@ -18,7 +16,7 @@ import (
 func runCheck(ctx context.Context, p *Process, s *settings, args []string) (code int, err error) {
 	return command.Check(ctx, p.env(s), &command.CheckOptions{
 		Source: sourceOf(args), Baseline: s.baseline, Store: s.store, Wanted: s.wanted(), Given: s.given(),
-		Policy: s.judgement(), Lookback: s.lookback, FailOn: s.failOn, Record: s.record, UI: traces.UI(s.uiURL),
+		Policy: s.judgement(), Lookback: s.lookback, FailOn: s.failOn, Record: s.record, UI: s.uiURL,
 		Output: command.OutputOptions{Format: s.format, Files: s.output, Explain: s.explain, Text: p.textOptions(s)},
 		Post:   command.PostOptions{Comment: s.comment, CheckRun: s.checkRun, Summary: s.summary, Annotations: s.annotated},
 	})
@@ -41,13 +39,13 @@ func checkFaults(_ *Process, s *settings, args []string) (faults []error) {
 	}
 	from := sourceOf(args)
 	faults = append(faults, s.addressFaults(from)...)
-	if s.baseline != "" && !store.Is(s.baseline) {
+	if s.baseline != "" && !source.IsStore(s.baseline) {
 		faults = append(faults, s.addressFaults(s.baseline)...)
 	}
 	return append(faults, s.windowFault(), s.refuseSharedSecrets(from, s.baseline), s.refuseOverwrite(
 		protectedFile{from, "the build to judge"},
-		protectedFile{store.PathOf(s.store), "the store"},
-		protectedFile{cmp.Or(store.PathOf(s.baseline), s.baseline), "the baseline"},
+		protectedFile{source.StorePath(s.store), "the store"},
+		protectedFile{cmp.Or(source.StorePath(s.baseline), s.baseline), "the baseline"},
 		protectedFile{cmp.Or(s.config, configPath), "the configuration"},
 	))
 }

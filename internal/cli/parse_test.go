@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
-	"github.com/buildregress/buildregress/fetch/store"
+	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
@@ -63,7 +63,7 @@ func TestDefaults(t *testing.T) {
 	if s.thresholds != detect.DefaultThresholds {
 		t.Errorf("%+v", s.thresholds)
 	}
-	if s.store != store.Default || s.timeout != 2*time.Minute || s.record != command.Auto {
+	if s.store != source.DefaultStore || s.timeout != 2*time.Minute || s.record != command.Auto {
 		t.Errorf("%+v", s)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/command"
@@ -42,6 +43,9 @@ type Process struct {
 // and reports are renamed into place.
 func Run(ctx context.Context, p Process) int {
 	p.now = p.Clock()
+	if p.Sleep == nil {
+		p.Sleep = fetch.Sleep
+	}
 	p.console = &console.Console{Output: p.Stderr}
 	p.github = sync.OnceValues(p.connectGitHub)
 	if p.Environ == nil {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/fetch"
-	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/ci"
 )
@@ -56,7 +55,7 @@ func (s *settings) addressFaults(addresses ...string) (faults []error) {
 func (s *settings) traces(env ci.Env) (o source.TracesOptions, err error) {
 	o = source.TracesOptions{
 		Tenant: s.tenant, User: s.user, Services: s.services, Tags: s.tags,
-		Connection: httpclient.Options{
+		Connection: source.Connection{
 			CAFile: s.caFile, CertFile: s.certFile, KeyFile: s.keyFile,
 			ServerName: s.serverName, Insecure: s.insecure, Header: s.header.Clone(),
 		},

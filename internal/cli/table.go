@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
-	"github.com/buildregress/buildregress/fetch/store"
+	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/report"
 )
@@ -70,8 +70,8 @@ var options = []option{
 	},
 
 	{
-		name: "store", value: "sqlite:PATH", fallback: store.Default, on: onCheck | onRecord | onBacktest, section: theHistory,
-		help:    "where it is kept (" + store.Default + ")",
+		name: "store", value: "sqlite:PATH", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest, section: theHistory,
+		help:    "where it is kept (" + source.DefaultStore + ")",
 		input:   "where builds are kept, sqlite:PATH. Default a file that is cached from run to run",
 		binding: storeURL(func(s *settings) *string { return &s.store }),
 	},

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
-	"github.com/buildregress/buildregress/fetch/store"
+	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/report"
 )
@@ -212,7 +212,7 @@ func printBuilds(field func(*settings) *bool) binding {
 func storeURL(field func(*settings) *string) binding { return bind(field, parseStore) }
 
 func parseStore(g given) (string, error) {
-	if url := g.value(); store.Is(url) && store.PathOf(url) != "" {
+	if url := g.value(); source.IsStore(url) && source.StorePath(url) != "" {
 		return url, nil
 	}
 	return "", usagef("%s: %q names no store: it is written sqlite:PATH", g.from, g.value())
@@ -221,7 +221,7 @@ func parseStore(g given) (string, error) {
 // baseline takes a store, or anything that may be a source.
 func baseline(field func(*settings) *string) binding {
 	return bind(field, func(g given) (string, error) {
-		if store.Is(g.value()) {
+		if source.IsStore(g.value()) {
 			return parseStore(g)
 		}
 		return g.value(), nil

@@ -31,7 +31,7 @@ type CheckOptions struct {
 	Lookback time.Duration
 	FailOn   []string
 	Record   When
-	UI       traces.UI // where people see the builds, "" for what the source says
+	UI       string // where people see the builds, "" for what the source says
 	Output   OutputOptions
 	Post     PostOptions
 }
@@ -98,7 +98,7 @@ type history struct {
 // openHistory opens what to compare with: what was given as a baseline; else the
 // server that the build comes from; else the store.
 func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Source, st *store.Store) (h history, notes []detect.Note, err error) {
-	ui := cmp.Or(o.UI, from.UI)
+	ui := cmp.Or(traces.UI(o.UI), from.UI)
 	switch {
 	case o.Baseline == "" && from.History == nil:
 		return history{st, o.Store, ui}, nil, nil

@@ -20,7 +20,7 @@ type Env struct {
 	Variables ci.Env
 	Now       time.Time                                        // when the program began
 	Clock     func() time.Time                                 // goes on from Now
-	Sleep     func(ctx context.Context, d time.Duration) error // by that clock; nil is by the system's
+	Sleep     func(ctx context.Context, d time.Duration) error // by that clock
 	// Open opens what a SOURCE or a baseline names. What is fetched is kept in the
 	// cache, nil for none.
 	Open func(address string, cache fetch.Cache) (source.Source, error)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/report"
@@ -61,21 +60,5 @@ func openForge(env *Env, to destination) (f forge, missing string) {
 	if err != nil {
 		return nil, err.Error()
 	}
-	wait := env.Sleep
-	if wait == nil {
-		wait = sleep
-	}
-	return &github.Poster{Client: hub.Client, Owner: to.owner, Repo: to.repo, Now: env.Clock, Wait: wait}, ""
-}
-
-// sleep waits, and returns early, with an error, if ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return &github.Poster{Client: hub.Client, Owner: to.owner, Repo: to.repo, Now: env.Clock, Wait: env.Sleep}, ""
 }

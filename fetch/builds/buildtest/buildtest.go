@@ -77,7 +77,7 @@ func checkFields(b *detect.Build) error {
 		if s.Duration < 0 || s.Bytes < 0 || s.Index < 0 || s.Count < 0 || s.Source.Line < 0 {
 			bad("step %d: a number less than none: %+v", i, s)
 		}
-		if s.State < detect.Executed || s.State > detect.NeverStarted {
+		if s.State < detect.Executed || s.State > detect.Interrupted {
 			bad("step %d: state %v", i, s.State)
 		}
 		text("step", s.ID, s.Key, s.Name, s.Platform, s.Stage, s.Source.File, s.Error)
