@@ -173,7 +173,7 @@ func TestImplausible(t *testing.T) {
 		func(b *detect.Build) { b.Duration = 2 * maxTime },
 		func(b *detect.Build) { b.Outcome = 3 },
 		func(b *detect.Build) { b.Steps[0].Duration = -1 },
-		func(b *detect.Build) { b.Steps[0].State = 4 },
+		func(b *detect.Build) { b.Steps[0].State = detect.Interrupted + 1 },
 		func(b *detect.Build) { b.Steps[0].Bytes = -1 },
 	} {
 		b := numbered(1)
