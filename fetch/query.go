@@ -34,3 +34,13 @@ func (q *Query) Since() time.Time {
 	}
 	return q.Build.Start.Add(-q.Lookback)
 }
+
+// A Run is the run of a CI system's workflow whose builds are meant. Zero fields are
+// unknown.
+type Run struct {
+	Repository  string // "owner/name", whose workflow it is
+	ID          int64
+	Workflow    string // name of the workflow's file
+	Event       string // that started it
+	Job, Runner string // the job that runs us, and its machine; "" for another run
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -13,21 +12,15 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
-const recordings = "../../testdata/builds/alpha/dockerbuild"
-
 // recording is one of the recorded builds of one image: 0 to 29 are of the base
 // branch, one after the other.
 func recording(t testing.TB, n int) []byte {
-	t.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("%s/%03d.dockerbuild", recordings, n))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return buildtest.Recording(t, fmt.Sprintf("alpha/dockerbuild/%03d.dockerbuild", n))
 }
 
 // options ask a server, as the workflow run of this id does.

@@ -41,16 +41,7 @@ func NewGitHub(address, token, tokenName string, now func() time.Time) (*GitHub,
 // GitHubOptions say how GitHub is reached, and which run of a workflow is meant.
 type GitHubOptions struct {
 	Connect func() (*GitHub, error)
-	Run     GitHubRun
-}
-
-// A GitHubRun is the run of a workflow whose builds are meant. Zero fields are unknown.
-type GitHubRun struct {
-	Repository  string // "owner/name", whose workflow it is
-	ID          int64
-	Workflow    string // name of the workflow's file
-	Event       string // that started it
-	Job, Runner string // the job that runs us, and its machine; "" for another run
+	Run     fetch.Run
 }
 
 var githubName = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)/([A-Za-z0-9._-]+)$`)

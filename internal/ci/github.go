@@ -148,21 +148,12 @@ func TokenNames() string { return "one of " + strings.Join(GithubTokens, ", ") }
 // us.
 func OnGithub(e Env) bool { return e.any("GITHUB_ACTIONS") }
 
-// A GithubRun is the run of a workflow whose builds are meant. Zero fields are unknown.
-type GithubRun struct {
-	Repository  string // "owner/name", whose workflow it is
-	ID          int64
-	Workflow    string // name of the workflow's file
-	Event       string // that started it
-	Job, Runner string // the job that runs us, and its machine; "" for another run
-}
-
 // RunOf is the run that we run in, or the one whose end started it.
-func RunOf(e Env) GithubRun {
+func RunOf(e Env) fetch.Run {
 	if !OnGithub(e) {
-		return GithubRun{}
+		return fetch.Run{}
 	}
-	run := GithubRun{Repository: e("GITHUB_REPOSITORY")}
+	run := fetch.Run{Repository: e("GITHUB_REPOSITORY")}
 	if ended := readEvent(e("GITHUB_EVENT_PATH")).WorkflowRun; ended != nil && e("GITHUB_EVENT_NAME") == "workflow_run" {
 		run.ID, run.Workflow, run.Event = ended.ID, workflowFile(ended.Path), ended.Event
 		return run
