@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,7 +70,7 @@ func checkFields(b *detect.Build) error {
 			bad("step %d: id %s again", i, s.ID)
 		}
 		ids[s.ID] = true
-		if s.Key == "" || !strings.HasPrefix(s.Key, "[") && s.ID != "" {
+		if s.Key == "" {
 			bad("step %d: key %q", i, s.Key)
 		}
 		if s.Duration < 0 || s.Bytes < 0 || s.Index < 0 || s.Count < 0 || s.Source.Line < 0 {
