@@ -1,5 +1,5 @@
 // Buildregress tells which step of a container build got slower, by how much,
-// and whether that is real or the machine's mood.
+// and whether that is real or just a slow machine.
 //
 // Usage:
 //
@@ -9,24 +9,9 @@
 //	buildregress version
 //	buildregress help [COMMAND]
 //
-// SOURCE is a file, a folder of files, or "-" for standard input. A file is a
-// build record of docker buildx (".dockerbuild"), a progress log in rawjson, a
-// trace in OTLP or Jaeger JSON, or a builds file; which of them shows in its
-// content. "buildx:[BUILDER/][REF]" is a record of the local builder, the newest
-// one if nothing else is said.
-//
-// Check judges the builds in SOURCE against the history, reports, and then adds
-// them to the history if they were just made. Record adds builds to the history
-// and judges nothing. Backtest judges each build of a history as if it were new,
-// and tells what would have been called. The history is a SQLite file, .buildregress/history.db if
-// no other is named.
-//
-// Every flag may be given in the environment as well: --min-delta is
-// BUILDREGRESS_MIN_DELTA. A flag goes before the environment, that before the
-// file .buildregress.yaml, which holds thresholds only.
-//
-// The exit status is 0 if there is nothing to fail on, 1 if the verdict is one
-// that --fail-on names, 2 for bad usage or configuration, and 3 if the job could
+// What each of them does, and what a SOURCE can be, "buildregress help" says, and the
+// manual in docs. The exit status is 0 if there is nothing to fail on, 1 if the verdict
+// is one that --fail-on names, 2 for bad usage or configuration, and 3 if the job could
 // not be done. Results go to standard output, all else to standard error.
 package main
 

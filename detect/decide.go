@@ -19,7 +19,7 @@ type Trial struct {
 	// History holds the executed samples of the baseline, newest first.
 	History []time.Duration
 	// New holds the branch's builds in which the step ran, oldest first; the last
-	// is the build to be judged. At most maxEvidence of them are looked at.
+	// is the build to be judged. At most MaxEvidence of them are looked at.
 	New []time.Duration
 	// Runners holds what the other steps of each build of New say of its machine, as
 	// many as New; none where that could not be estimated. Their Step is empty.
@@ -66,8 +66,8 @@ const (
 )
 
 const (
-	// maxEvidence is how many builds of a branch count, the newest included.
-	maxEvidence = 5
+	// MaxEvidence is how many builds of a branch count, the newest included.
+	MaxEvidence = 5
 	// maxDetectable is the largest slowdown that MinDetectable looks for.
 	maxDetectable = 20.0
 )

@@ -186,7 +186,7 @@ func TestFalseAlarms(t *testing.T) {
 						// Newest first, as histories are.
 						trials[i].History = append(trials[i].History, time.Duration(60e9*noise.draw(rng, history-1-n)))
 					}
-					for n := range 1 + rng.IntN(maxEvidence) {
+					for n := range 1 + rng.IntN(MaxEvidence) {
 						trials[i].New = append(trials[i].New, time.Duration(60e9*noise.draw(rng, history+n)))
 					}
 				}

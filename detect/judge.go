@@ -114,7 +114,7 @@ func newResult(build *Build, base []Build, history *History, t Thresholds) Resul
 // not.
 func reasonsOf(o Outcome) (build, step Note) {
 	if o == Cancelled {
-		return Note{KindBuildCancelled, "the build was cancelled"}, Note{KindBuildCancelled, "the build cancelled"}
+		return Note{KindBuildCancelled, "the build was cancelled"}, Note{KindBuildCancelled, "the build was cancelled"}
 	}
 	return Note{KindBuildFailed, "the build failed"}, Note{KindBuildFailed, "the build failed"}
 }
@@ -153,7 +153,7 @@ func selectBuilds(build *Build, h *History, t Thresholds) (base []Build, branch 
 	if onBase && filled == 0 {
 		// On the base branch the newest builds are under suspicion themselves: if
 		// they stand off from those before them, they are evidence, not the level.
-		evidence = base[:min(len(base), maxEvidence-1)]
+		evidence = base[:min(len(base), MaxEvidence-1)]
 	}
 	for i := len(evidence) - 1; i >= 0; i-- {
 		// Another kind of machine, or another repository, says nothing of this one.

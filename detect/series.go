@@ -249,7 +249,7 @@ func loadOf(s *Step) *Step {
 
 // inBase tells whether a build of the branch is one of the baseline as well.
 func (a *arranged) inBase(b *Build) bool {
-	for i := range a.base[:min(len(a.base), maxEvidence)] {
+	for i := range a.base[:min(len(a.base), MaxEvidence)] {
 		if &a.base[i] == b {
 			return true
 		}
@@ -260,7 +260,7 @@ func (a *arranged) inBase(b *Build) bool {
 // sampled tells whether the step has a sample of a build that is among the newest of
 // the baseline.
 func (s *series) sampled(b *Build) bool {
-	for k := range min(len(s.samples), maxEvidence) {
+	for k := range min(len(s.samples), MaxEvidence) {
 		if s.build(k) == b {
 			return true
 		}

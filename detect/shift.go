@@ -20,7 +20,7 @@ type shift struct {
 const (
 	// A level is at least this many samples long, and so is what it is told from.
 	// A branch's evidence is shorter: what is newer is called slower, not a level.
-	minLevel = maxEvidence
+	minLevel = MaxEvidence
 	// A faster level has to be longer: taken for one too early, the return to the
 	// usual would look like a slowdown.
 	minFasterLevel = 8

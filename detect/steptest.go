@@ -126,7 +126,7 @@ func (st *stepTest) weigh(contamination, limit float64) {
 	model := newPredictive(st.values, contamination, st.clockStep)
 	defer model.release()
 	trial := st.trial
-	n := min(len(trial.New), maxEvidence)
+	n := min(len(trial.New), MaxEvidence)
 	both := make([]observation, 2*n)
 	st.raw, st.cleared = both[:n], both[n:]
 	for k := range n {

@@ -34,7 +34,7 @@ func (r *Result) conclude(g *gauge, overBudget bool, t Thresholds) {
 		r.Reason = Note{KindRunnerOrChange, "most steps were slower by one factor, and some not at all: a slow runner, or a change that many steps feel; re-run the job to tell"}
 	case slowRunners(g) >= 3:
 		r.Verdict = Unsure
-		r.Reason = Note{KindSlowRunnerAgain, "the runner was slower than usual in three builds of this branch running"}
+		r.Reason = Note{KindSlowRunnerAgain, "the runner was slower than usual in three consecutive builds of this branch"}
 	case judged == 0 && r.Cache.Executed > 0:
 		r.Reason = Note{KindNothingJudged, "no step that ran has enough history"}
 	default:
@@ -80,7 +80,7 @@ func NewReport(results []Result, failOn []string, notes []Note) Report {
 	rep := Report{SchemaVersion: SchemaVersion, FailOn: append([]string{}, failOn...), Results: results, Notes: append([]Note{}, notes...)}
 	for i := range results {
 		r := &results[i]
-		if severity(r.Verdict) > severity(rep.Verdict) || i == 0 {
+		if r.Verdict.Severity() > rep.Verdict.Severity() || i == 0 {
 			rep.Verdict = r.Verdict
 		}
 		if r.Fails(failOn) {
@@ -90,10 +90,11 @@ func NewReport(results []Result, failOn []string, notes []Note) Report {
 	return rep
 }
 
-// severity orders verdicts by what they ask of people.
-func severity(v Verdict) int {
-	return slices.Index([]Verdict{Pass, Unjudged, Unsure, Regressed}, v)
-}
+// Verdicts are all verdicts, in the order of what they ask of people.
+func Verdicts() []Verdict { return []Verdict{Pass, Unjudged, Unsure, Regressed} }
+
+// Severity is the place of v among Verdicts: the larger, the worse.
+func (v Verdict) Severity() int { return slices.Index(Verdicts(), v) }
 
 // Fails tells whether the result is named in failOn. A cache loss fails only if
 // it is one that somebody should look at.
@@ -102,7 +103,7 @@ func (r *Result) Fails(failOn []string) bool {
 		switch on {
 		case "never":
 		case Unsure.String(): // or worse
-			if severity(r.Verdict) >= severity(Unsure) {
+			if r.Verdict.Severity() >= Unsure.Severity() {
 				return true
 			}
 		case StatusCacheLost.String():

@@ -14,8 +14,9 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
-// MaxBranch is how many earlier builds of a branch are evidence.
-const MaxBranch = 4
+// MaxBranch is how many earlier builds of a branch are evidence, beside the one that is
+// judged.
+const MaxBranch = detect.MaxEvidence - 1
 
 // SearchFactor bounds the search for sparse steps: no more than so many windows
 // of builds are looked at, however long the history is.

@@ -10,7 +10,7 @@ import (
 
 // Names, paths, errors and log lines are written by whoever opens a pull
 // request. All of them pass Clean, whatever the format; what a format makes of
-// them after that is up to codeSpan, words and fenced.
+// them after that is up to codeSpan, escapeMarkdown and fenced.
 
 // maxClean bounds what is looked at of one text, in bytes. Nothing longer is
 // ever shown.

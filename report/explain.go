@@ -124,7 +124,7 @@ func (e *explainer) runner() {
 		e.row("runner", "×%.3g (%.3g to %.3g, usually %.3g to %.3g) from %s: %s would be usual on it", f.Value, f.Low, f.High,
 			f.UsualLow, f.UsualHigh, Count(f.Steps, "step"), brief(e.Expected))
 	} else if e.N > 0 {
-		e.row("runner", "no factor: too few steps that are long enough and have a history ran, to tell the machine's mood from theirs")
+		e.row("runner", "no factor: too few steps that are long enough and have a history ran, to tell the machine's speed from theirs")
 	}
 }
 

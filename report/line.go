@@ -10,7 +10,7 @@ import (
 
 // A line is a sentence or two, as spans: renderers differ only in how they
 // write a span, so that they cannot differ in what they say. All its text is
-// clean, see clean.
+// clean, see Clean.
 type line []span
 
 // A span is a piece of a line. Words are prose; code is a name, a path or
@@ -23,10 +23,10 @@ type span struct {
 	to   string // an address that is safe in every format, or ""
 }
 
-// A code argument of say becomes a code span.
+// A code argument of lineOf becomes a code span.
 type code string
 
-// A link argument of say becomes words that lead somewhere, or nothing if the
+// A link argument of lineOf becomes words that lead somewhere, or nothing if the
 // address is none that may be shown.
 type link struct{ words, to string }
 

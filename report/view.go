@@ -52,7 +52,7 @@ func viewOf(r *detect.Report) view {
 	for i := range r.Results {
 		v.results = append(v.results, viewOfResult(&r.Results[i]))
 	}
-	slices.SortStableFunc(v.results, func(a, b resultView) int { return cmp.Compare(b.verdict, a.verdict) })
+	slices.SortStableFunc(v.results, func(a, b resultView) int { return cmp.Compare(b.verdict.Severity(), a.verdict.Severity()) })
 	if len(v.results) != 1 {
 		v.headline = overall(r)
 	}
@@ -66,7 +66,7 @@ func overall(r *detect.Report) line {
 		return lineOf("Nothing was judged: there is no build")
 	}
 	var parts []string
-	for verdict := detect.Regressed; verdict >= detect.Unjudged; verdict-- {
+	for _, verdict := range slices.Backward(detect.Verdicts()) {
 		n := 0
 		for i := range r.Results {
 			if r.Results[i].Verdict == verdict {

@@ -31,7 +31,7 @@ func NewGitHub(address, token, tokenName string, now func() time.Time) (*GitHub,
 		return nil, &AddressError{"GITHUB_API_URL is no address of an API", "it is written https://api.github.com or https://HOST/api/v3"}
 	}
 	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, &AddressError{"the token for GitHub holds what no token does", tokenName + " is to hold it and nothing else"}
+		return nil, &AddressError{"the token for GitHub contains invalid characters", tokenName + " is to hold it and nothing else"}
 	}
 	a := github.Access{API: api, Token: token, Agent: "buildregress", Now: now}
 	client := github.NewClient(a)

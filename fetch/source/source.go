@@ -66,6 +66,7 @@ type Scheme struct {
 	// Form is how an address is written, and Help what it names, in a few words; ""
 	// where another scheme's help tells of it.
 	Form, Help string
+	Section    Section // of the help on servers
 	open       func(o *Options, address string) (Source, error)
 	check      func(address string) error // nil where only opening it tells
 	// isTraceServer is set where TracesOptions, and the secrets in them, go to the
@@ -73,17 +74,26 @@ type Scheme struct {
 	isTraceServer bool
 }
 
+// A Section is a part of the help on servers.
+type Section int
+
+const (
+	NoServer Section = iota // the help on the command tells of it
+	GitHubServers
+	TraceServers
+)
+
 // Schemes are those that are known.
 func Schemes() []Scheme {
 	return []Scheme{
 		{Prefix: "buildx:", Form: "buildx:[BUILDER/][REF]", Help: "a build record of the local builder", open: openBuildx},
-		{Prefix: "github://", Form: "github://OWNER/NAME", Help: "build records among the artifacts of runs", open: openGitHub, check: checkGitHub},
-		{Prefix: "github-steps://", Form: "github-steps://OWNER/NAME", Help: "times of jobs and their steps, in seconds", open: openGitHubSteps, check: checkGitHub},
-		{Prefix: "jaeger://", Form: "jaeger://HOST[:16685]", Help: "Jaeger's gRPC; jaegers:// with TLS", open: openJaeger, check: checkServer, isTraceServer: true},
+		{Prefix: "github://", Form: "github://OWNER/NAME", Help: "build records among the artifacts of runs", Section: GitHubServers, open: openGitHub, check: checkGitHub},
+		{Prefix: "github-steps://", Form: "github-steps://OWNER/NAME", Help: "times of jobs and their steps, in seconds", Section: GitHubServers, open: openGitHubSteps, check: checkGitHub},
+		{Prefix: "jaeger://", Form: "jaeger://HOST[:16685]", Help: "Jaeger's gRPC; jaegers:// with TLS", Section: TraceServers, open: openJaeger, check: checkServer, isTraceServer: true},
 		{Prefix: "jaegers://", open: openJaeger, check: checkServer, isTraceServer: true},
-		{Prefix: "jaeger+http://", Form: "jaeger+http://HOST[:16686][/PATH]", Help: "Jaeger's HTTP; jaeger+https:// with TLS", open: openJaegerHTTP, check: checkServer, isTraceServer: true},
+		{Prefix: "jaeger+http://", Form: "jaeger+http://HOST[:16686][/PATH]", Help: "Jaeger's HTTP; jaeger+https:// with TLS", Section: TraceServers, open: openJaegerHTTP, check: checkServer, isTraceServer: true},
 		{Prefix: "jaeger+https://", open: openJaegerHTTP, check: checkServer, isTraceServer: true},
-		{Prefix: "tempo+http://", Form: "tempo+http://HOST[:3200][/PATH]", Help: "Grafana Tempo; tempo+https:// with TLS", open: openTempo, check: checkServer, isTraceServer: true},
+		{Prefix: "tempo+http://", Form: "tempo+http://HOST[:3200][/PATH]", Help: "Grafana Tempo; tempo+https:// with TLS", Section: TraceServers, open: openTempo, check: checkServer, isTraceServer: true},
 		{Prefix: "tempo+https://", open: openTempo, check: checkServer, isTraceServer: true},
 	}
 }

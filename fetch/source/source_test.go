@@ -85,7 +85,7 @@ func TestSchemes(t *testing.T) {
 				t.Errorf("%s is never reached: %s comes before it", s.Prefix, other.Prefix)
 			}
 		}
-		if (s.Form == "") != (s.Help == "") || s.open == nil {
+		if (s.Form == "") != (s.Help == "") || s.open == nil || (s.Section == NoServer) != (s.Form == "" || s.Prefix == LocalBuilder) {
 			t.Errorf("%s: form %q, help %q", s.Prefix, s.Form, s.Help)
 		}
 	}

@@ -17,6 +17,9 @@ type ciSystem struct {
 	name string
 	runs func(Env) bool
 	says func(Env) Identity
+	// ids are variables that hold what it calls this run, the most exact first: any of
+	// them may have been given to the build.
+	ids []string
 }
 
 // An Env looks up a variable of the environment, "" if it is not set.
@@ -52,16 +55,16 @@ func (e Env) tag(name string) string {
 // ciSystems are those that are known, each before those whose variables it sets
 // as well: Gitea and Forgejo act as GitHub, and Woodpecker as GitLab.
 var ciSystems = []ciSystem{
-	{"Gitea", func(e Env) bool { return e.any("GITEA_ACTIONS", "FORGEJO_ACTIONS") }, gitea},
-	{"GitHub Actions", func(e Env) bool { return e.any("GITHUB_ACTIONS") }, githubIdentity},
-	{"Woodpecker", func(e Env) bool { return e("CI") == "woodpecker" || e.any("CI_WORKFLOW_NAME") }, woodpecker},
-	{"Drone", func(e Env) bool { return e.any("DRONE") }, drone},
-	{"GitLab", func(e Env) bool { return e.any("GITLAB_CI") }, gitlab},
-	{"Bitbucket", func(e Env) bool { return e.any("BITBUCKET_BUILD_NUMBER", "BITBUCKET_COMMIT") }, bitbucket},
-	{"Buildkite", func(e Env) bool { return e.any("BUILDKITE") }, buildkite},
-	{"CircleCI", func(e Env) bool { return e.any("CIRCLECI") }, circle},
-	{"Azure Pipelines", func(e Env) bool { return e.any("TF_BUILD", "BUILD_BUILDURI") }, azure},
-	{"Jenkins", func(e Env) bool { return e.any("JENKINS_URL") && e.any("BUILD_ID") }, jenkins},
+	{"Gitea", func(e Env) bool { return e.any("GITEA_ACTIONS", "FORGEJO_ACTIONS") }, gitea, nil},
+	{"GitHub Actions", func(e Env) bool { return e.any("GITHUB_ACTIONS") }, githubIdentity, []string{"GITHUB_RUN_ID"}},
+	{"Woodpecker", func(e Env) bool { return e("CI") == "woodpecker" || e.any("CI_WORKFLOW_NAME") }, woodpecker, []string{"CI_PIPELINE_NUMBER"}},
+	{"Drone", func(e Env) bool { return e.any("DRONE") }, drone, []string{"DRONE_BUILD_NUMBER"}},
+	{"GitLab", func(e Env) bool { return e.any("GITLAB_CI") }, gitlab, []string{"CI_JOB_ID", "CI_PIPELINE_ID"}},
+	{"Bitbucket", func(e Env) bool { return e.any("BITBUCKET_BUILD_NUMBER", "BITBUCKET_COMMIT") }, bitbucket, []string{"BITBUCKET_PIPELINE_UUID", "BITBUCKET_BUILD_NUMBER"}},
+	{"Buildkite", func(e Env) bool { return e.any("BUILDKITE") }, buildkite, []string{"BUILDKITE_JOB_ID", "BUILDKITE_BUILD_ID"}},
+	{"CircleCI", func(e Env) bool { return e.any("CIRCLECI") }, circle, []string{"CIRCLE_WORKFLOW_ID", "CIRCLE_BUILD_NUM"}},
+	{"Azure Pipelines", func(e Env) bool { return e.any("TF_BUILD", "BUILD_BUILDURI") }, azure, []string{"BUILD_BUILDID"}},
+	{"Jenkins", func(e Env) bool { return e.any("JENKINS_URL") && e.any("BUILD_ID") }, jenkins, []string{"BUILD_TAG"}},
 }
 
 // System is what the CI system that runs us says about the build.
@@ -81,19 +84,16 @@ func IsRunning(e Env) bool {
 	return slices.ContainsFunc(ciSystems, func(ci ciSystem) bool { return ci.runs(e) })
 }
 
-// runIDs are what the CI system that runs us calls this run, the most exact first:
-// any of them may have been given to the build.
+// runIDs are what the CI system that runs us calls this run, the most exact first.
 func runIDs(e Env) (ids []string) {
 	if id, attempt := e("GITHUB_RUN_ID"), e("GITHUB_RUN_ATTEMPT"); id != "" && attempt != "" {
 		ids = append(ids, id+"-"+attempt)
 	}
-	for _, name := range []string{
-		"GITHUB_RUN_ID", "CI_JOB_ID", "CI_PIPELINE_ID", "CI_PIPELINE_NUMBER", "BUILDKITE_JOB_ID", "BUILDKITE_BUILD_ID",
-		"CIRCLE_WORKFLOW_ID", "CIRCLE_BUILD_NUM", "BUILD_TAG", "BUILD_BUILDID", "DRONE_BUILD_NUMBER", "BITBUCKET_PIPELINE_UUID",
-		"BITBUCKET_BUILD_NUMBER",
-	} {
-		if id := e(name); id != "" {
-			ids = append(ids, id)
+	for _, ci := range ciSystems {
+		for _, name := range ci.ids {
+			if id := e(name); id != "" {
+				ids = append(ids, id)
+			}
 		}
 	}
 	return distinct(ids)

@@ -49,7 +49,7 @@ func readAction(t *testing.T) (a actionFile) {
 
 // Flags that the action has no inputs for are set in the environment of its step: how a
 // server of traces is reached, and what a log has no use for.
-func hasInput(o option) bool { return !o.section.noInput && o.input != "-" }
+func hasInput(o option) bool { return !o.section.noInput && !o.noInput }
 
 // inputsOf are the inputs of the action that the table of options asks for, and how they
 // are handed over: in the environment, where nothing in them is a script. They have no

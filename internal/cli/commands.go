@@ -92,7 +92,9 @@ func dispatch(ctx context.Context, p *Process) (code int, err error) {
 				if err := errors.Join(append(faults, known.check(p, s, args)...)...); err != nil {
 					return err
 				}
-				code, err = withTimeout(c.Context, p, s, func(ctx context.Context) (int, error) {
+				// A debugging run of a GitHub workflow asks for it as well.
+				p.console.Verbose = s.verbose || p.Getenv("RUNNER_DEBUG") == "1"
+				code, err = withTimeout(c.Context, s, func(ctx context.Context) (int, error) {
 					return known.run(ctx, p, s, args)
 				})
 				return err

@@ -116,7 +116,7 @@ func parseConfig(path string, data []byte) (said map[string]given, policy detect
 		if err := allowedInConfig(at, name); err != nil {
 			return err
 		}
-		values, ok := scalars(value, name == "fail-on")
+		values, ok := scalars(value, isOption(name, func(o option) bool { return o.many }))
 		if !ok {
 			return usagef("%s: %s wants a plain value", at, name)
 		}

@@ -257,7 +257,7 @@ func TestGithubTrouble(t *testing.T) {
 		{"a login in it", nil, "github://" + githubtest.Token + "@shop/app", command.ExitUsage, []string{"names no repository"}},
 		{"no API", map[string]string{"GITHUB_API_URL": "ftp://x"}, "github://shop/app", command.ExitUsage, []string{"GITHUB_API_URL is no address"}},
 		{"a login in the API's address", map[string]string{"GITHUB_API_URL": "https://u:" + githubtest.Token + "@x"}, "github://shop/app", command.ExitUsage, []string{"GITHUB_API_URL is no address"}},
-		{"no token at all", map[string]string{"GITHUB_TOKEN": "a\nb"}, "github://shop/app", command.ExitUsage, []string{"holds what no token does"}},
+		{"no token at all", map[string]string{"GITHUB_TOKEN": "a\nb"}, "github://shop/app", command.ExitUsage, []string{"contains invalid characters"}},
 		{"not reached", map[string]string{"GITHUB_API_URL": "http://127.0.0.1:1"}, "github://shop/app", command.ExitTrouble, []string{"shop/app", "127.0.0.1:1", "refused"}},
 	} {
 		code, _, stderr := onGithub(t, s, test.vars, "check", "--baseline", test.source, "--comment", "never", "--check-run", "never", one)

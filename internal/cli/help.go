@@ -83,20 +83,17 @@ func sectionHelp(on taker, s *section) string {
 	return s.title + ":\n" + flagsHelp(on, s)
 }
 
-// schemesHelp are the lines on the schemes of sources that a test holds for.
-func schemesHelp(test func(source.Scheme) bool) string {
+// schemesHelp are the lines on the schemes of servers in a section.
+func schemesHelp(section source.Section) string {
 	const column = 36
 	var b strings.Builder
 	for _, scheme := range source.Schemes() {
-		if scheme.Form != "" && test(scheme) {
+		if scheme.Form != "" && scheme.Section == section {
 			fmt.Fprintf(&b, "%-*s%s\n", column, "  "+scheme.Form, scheme.Help)
 		}
 	}
 	return b.String()
 }
-
-func isGitHub(s source.Scheme) bool { return strings.HasPrefix(s.Prefix, "github") }
-func isTraces(s source.Scheme) bool { return source.TraceHost(s.Prefix+"host") != "" }
 
 // inWords lists names as a sentence does, in lines of a width. The first line has so
 // many characters already.
@@ -130,13 +127,13 @@ func helpText() string {
 }
 
 const helpIntro = `buildregress tells which step of a container build got slower, by how much,
-and whether that is real or the machine's mood.
+and whether that is real or just a slow machine.
 
 Usage:
   buildregress check [flags] [SOURCE]   judge a build against the history
   buildregress record [flags] SOURCE…   add builds to the history
   buildregress backtest [flags]         replay the history: what would have been
-                                        called, and what could have been seen
+                                        flagged, and what could be detected
   buildregress version                  print the version
   buildregress help [COMMAND]           print this, or the flags of a command
 
@@ -227,10 +224,10 @@ func backtestHelp() string {
 	return `Usage: buildregress backtest [flags] [SOURCE…]
 
 Judges each build of the history as if it were new, by the builds before it, in
-order of their start. Tells how many steps would have been called slower,
-suspect or faster, which builds would have been stopped, and from which slowdown
-on each step would have been called. SOURCEs are files or folders of builds;
-without any, it is the store. Nothing is recorded.
+order of their start. Tells how many steps would have been flagged as slower,
+suspect or faster, which builds would have been stopped, and how large a
+slowdown of each step must be to be detected. SOURCEs are files or folders of
+builds; without any, it is the store. Nothing is recorded.
 
 ` + flagsHelp(onBacktest, theReplay) + `
 ` + sectionHelp(onBacktest, theHistory) + `
@@ -250,7 +247,7 @@ func serversHelp() string {
 	return `Servers, as SOURCE or --baseline
 
 GitHub:
-` + schemesHelp(isGitHub) + `
+` + schemesHelp(source.GitHubServers) + `
 The build is that of the workflow run that runs us, or that started ours
 (workflow_run), or of --run-id ID. Its history are the newest successful runs of
 the same workflow on the base branch, and the earlier ones of its pull request.
@@ -258,7 +255,7 @@ GITHUB_TOKEN (or GH_TOKEN, BUILDREGRESS_GITHUB_TOKEN) is to be one that may read
 actions; GITHUB_API_URL names a GitHub other than github.com.
 
 Traces:
-` + schemesHelp(isTraces) + `
+` + schemesHelp(source.TraceServers) + `
 The build is waited for until its trace is whole. Its history are the builds
 with the same cicd.pipeline.name, and of the base branch by vcs.ref.head.name.
 Builds say so if they are made with

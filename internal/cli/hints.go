@@ -1,10 +1,10 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/buildregress/buildregress/internal/console"
 )
 
 // A usageError is a mistake in the command line, the environment or the configuration.
@@ -28,7 +28,7 @@ func (p *Process) tell(err error) {
 	var hints []string
 	for _, e := range flatten(err) {
 		p.console.Error(e)
-		if hint := hintOf(e); hint != "" && !slices.Contains(hints, hint) {
+		if hint := console.HintOf(e); hint != "" && !slices.Contains(hints, hint) {
 			hints = append(hints, hint)
 			p.console.Hint(hint)
 		}
@@ -45,17 +45,4 @@ func flatten(err error) (all []error) {
 		all = append(all, flatten(e)...)
 	}
 	return all
-}
-
-// hintOf says what people can do about err, "" if they know as much as we do. Errors
-// say it themselves, by a method Hint.
-func hintOf(err error) string {
-	var hinted interface{ Hint() string }
-	if errors.As(err, &hinted) && hinted.Hint() != "" {
-		return hinted.Hint()
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return timeoutError{}.Hint()
-	}
-	return ""
 }

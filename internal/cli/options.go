@@ -78,6 +78,7 @@ type option struct {
 	section  *section
 	help     string // lines of the help, in lower case; the first is the action's description
 	input    string // the action's description, where it is another
+	noInput  bool   // the action has no input for it
 	many     bool   // it may be given several times
 	toggle   bool   // it takes no value
 	secret   bool   // it is no flag, which others could see: the environment alone says it

@@ -86,7 +86,7 @@ func (s *settings) authorization() (string, error) {
 	}
 	switch {
 	case token != "" && (s.user != "" || password != ""):
-		return "", usagef("a token and a login are given: one of them is too much")
+		return "", usagef("a token and a login are given: give only one")
 	case token != "":
 		return "Bearer " + token, nil
 	case s.user != "" && password == "":

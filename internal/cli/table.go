@@ -132,13 +132,13 @@ var options = []option{
 	},
 	{
 		name: "min-slowdown", fallback: fmt.Sprintf("%g%%", 100*detect.DefaultThresholds.MinSlowdown), on: onCheck | onBacktest, section: theJudgement, inFile: true,
-		help:    "smallest change that is told, relative",
+		help:    "smallest change that is reported, relative",
 		binding: percent(func(s *settings) *float64 { return &s.thresholds.MinSlowdown }),
 	},
 	{
 		name: "min-delta", fallback: detect.DefaultThresholds.MinDelta.D().String(), on: onCheck | onBacktest, section: theJudgement, inFile: true,
 		help:    "... and absolute",
-		input:   "smallest change that is told, absolute",
+		input:   "smallest change that is reported, absolute",
 		binding: seconds(func(s *settings) *detect.Seconds { return &s.thresholds.MinDelta }),
 	},
 	{
@@ -194,7 +194,7 @@ var options = []option{
 	{
 		name: "color", fallback: "auto", on: onCheck | onBacktest, section: theReport,
 		help:    "auto, always, never",
-		input:   "-",
+		noInput: true,
 		binding: when(func(s *settings) *command.When { return &s.color }),
 	},
 	{

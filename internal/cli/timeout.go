@@ -6,17 +6,16 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/internal/command"
+	"github.com/buildregress/buildregress/internal/console"
 )
 
-// withTimeout runs a command for as long as --timeout allows, and makes the console
-// verbose if --verbose asks for it, or a debugging run of a GitHub workflow does.
+// withTimeout runs a command for as long as --timeout allows.
 //
 // Not all work can be interrupted: a read from a pipe, a computation. It is left behind
 // a moment after the time is over, as the process ends then. What it may leave
 // unfinished on the disk, it does not leave in pieces: see Run. In that moment a command
 // that was started is ended.
-func withTimeout(ctx context.Context, p *Process, s *settings, run func(context.Context) (int, error)) (code int, err error) {
-	p.console.Verbose = s.verbose || p.Getenv("RUNNER_DEBUG") == "1"
+func withTimeout(ctx context.Context, s *settings, run func(context.Context) (int, error)) (code int, err error) {
 	if s.timeout == 0 { // for as long as it takes
 		return run(ctx)
 	}
@@ -61,6 +60,4 @@ type timeoutError struct{ limit time.Duration }
 func (e timeoutError) Error() string { return fmt.Sprintf("not done after %v: gave up", e.limit) }
 
 // Hint says how it gets more time.
-func (e timeoutError) Hint() string {
-	return "--timeout allows for more time; 0 is as long as it takes"
-}
+func (e timeoutError) Hint() string { return console.HintTimeout }

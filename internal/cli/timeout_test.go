@@ -16,13 +16,12 @@ import (
 
 // Work that looks at no context ends with the process.
 func TestWithTimeout(t *testing.T) {
-	p := &Process{Getenv: func(string) string { return "" }, console: &console.Console{}}
 	limited := &settings{timeout: 50 * time.Millisecond}
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		over := make(chan bool)
 		deaf := func(context.Context) (int, error) { <-over; return 0, nil }
-		if _, err := withTimeout(t.Context(), p, limited, deaf); !errors.As(err, new(timeoutError)) || time.Since(began) != limited.timeout+grace {
+		if _, err := withTimeout(t.Context(), limited, deaf); !errors.As(err, new(timeoutError)) || time.Since(began) != limited.timeout+grace {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		close(over)
@@ -30,12 +29,12 @@ func TestWithTimeout(t *testing.T) {
 			<-ctx.Done()
 			return 0, ctx.Err()
 		}
-		if _, err := withTimeout(t.Context(), p, limited, asked); !errors.As(err, new(timeoutError)) {
+		if _, err := withTimeout(t.Context(), limited, asked); !errors.As(err, new(timeoutError)) {
 			t.Errorf("interrupted: %v", err)
 		}
 	})
 	for _, limit := range []time.Duration{0, time.Minute} {
-		code, err := withTimeout(t.Context(), p, &settings{timeout: limit}, func(context.Context) (int, error) { return 1, nil })
+		code, err := withTimeout(t.Context(), &settings{timeout: limit}, func(context.Context) (int, error) { return 1, nil })
 		if code != 1 || err != nil {
 			t.Errorf("in time: %d, %v", code, err)
 		}

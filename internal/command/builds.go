@@ -138,7 +138,7 @@ func newResolver(ctx context.Context, env *Env, given ci.Identity) *ci.Resolver 
 	}
 	pull, err := findPull(ctx, env, head)
 	if err != nil {
-		env.Console.Warn(err.Error())
+		env.Console.WarnOf(err)
 		return names
 	}
 	names.CI.PullRequest, names.CI.BaseBranch = strconv.Itoa(pull.Number), cmp.Or(pull.BaseBranch, names.CI.BaseBranch)
@@ -153,7 +153,7 @@ func findPull(ctx context.Context, env *Env, head ci.PullHead) (pull github.Pull
 	}
 	pull, err = hub.Pulls.Find(ctx, head.Owner, head.Name, github.Head{Repository: head.Repository, Branch: head.Branch, Commit: head.Commit})
 	if err == nil && pull.Number == 0 {
-		err = errors.New("no open one, or several, have its commit as their head")
+		err = errors.New("no open pull request, or more than one, has this commit as its head")
 	}
 	if err != nil {
 		return pull, fmt.Errorf("the pull request of the run: %w", err)

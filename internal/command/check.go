@@ -45,7 +45,8 @@ func (o *CheckOptions) cache(st *store.Store) fetch.Cache {
 }
 
 // Check judges the builds of a source, reports, and records them. It returns the exit
-// code that the report names.
+// code that the report names, which is decided before anything is posted: an error goes
+// before it.
 func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error) {
 	names := newResolver(ctx, env, o.Given)
 	st, err := store.Open(ctx, o.Store)

@@ -3,6 +3,8 @@
 package console
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -34,6 +36,14 @@ func (c *Console) Error(err error) {
 // Warn writes a warning.
 func (c *Console) Warn(text string) { c.write("warning", text) }
 
+// WarnOf writes an error as a warning, with what people can do about it.
+func (c *Console) WarnOf(err error) {
+	c.Warn(err.Error())
+	if hint := HintOf(err); hint != "" {
+		c.Hint(hint)
+	}
+}
+
 // Hint writes what people can do about the error or warning before it.
 func (c *Console) Hint(text string) { c.write("hint", text) }
 
@@ -61,3 +71,19 @@ func Printable(text string) string {
 	}
 	return report.Clean(text)
 }
+
+// HintOf is what people can do about err, "" if they know as much as we do. Errors say it
+// themselves, by a method Hint.
+func HintOf(err error) string {
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return hinted.Hint()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return HintTimeout
+	}
+	return ""
+}
+
+// HintTimeout says how work gets more time.
+const HintTimeout = "--timeout allows for more time; 0 is as long as it takes"
