@@ -1,6 +1,7 @@
 package buildkit
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -22,6 +24,11 @@ func span(id, parent, name string, kind Kind, from, to float64) Span {
 func step(id, parent, name string, from, to float64) Span {
 	s := span(id, parent, name, KindInternal, from, to)
 	s.Vertex = "sha256:" + strings.Repeat(fmt.Sprintf("%x", name[len(name)-1]), 32)
+	return s
+}
+
+func by(service string, s Span) Span {
+	s.Service = service
 	return s
 }
 
@@ -127,6 +134,34 @@ func TestBuilds(t *testing.T) {
 			[]string{"t-s failed 9s: RUN a executed 1s, exporting to image failed 1s"},
 		},
 		{
+			"an application's export",
+			[]Span{span("s", "", "GET /report", KindServer, 0, 9), by("shop", span("x", "s", "exporting to pdf", KindInternal, 2, 3))},
+			nil,
+		},
+		{
+			"another builder's export",
+			[]Span{by("dagger", span("s", "", "dagger call build", KindInternal, 0, 9)), by("dagger", span("x", "s", "exporting to image", KindInternal, 2, 3))},
+			nil,
+		},
+		{
+			"an application's export beside a build",
+			[]Span{
+				by("ci", span("j", "", "job", KindInternal, 0, 20)), by("ci", span("p", "s", "exporting to pdf", KindInternal, 2, 3)),
+				by("buildkitd", span("s", "j", solveMethod, KindServer, 0, 9)), by("buildkitd", step("v", "s", "RUN a", 1, 2)), by("buildkitd", span("x", "s", "exporting to image", KindInternal, 4, 5)),
+			},
+			[]string{"t-s ok 9s: RUN a executed 1s, exporting to image executed 1s"},
+		},
+		{
+			"BuildKit's service alone",
+			[]Span{by("dockerd", span("x", "gone", "exporting to image", KindInternal, 4, 5))},
+			[]string{"t-x ok 1s: exporting to image executed 1s"},
+		},
+		{
+			"a daemon with a name of its own",
+			[]Span{by("pool-3", step("v", "gone", "RUN a", 1, 2)), by("pool-3", span("x", "gone", "exporting to image", KindInternal, 4, 5))},
+			[]string{"t-v ok 4s: RUN a executed 1s, exporting to image executed 1s"},
+		},
+		{
 			"a loop of parents",
 			[]Span{
 				span("s", "v", solveMethod, KindServer, 0, 9), step("v", "w", "RUN a", 1, 2), step("w", "s", "RUN b", 1, 2), span("self", "self", "x", KindInternal, 0, 1),
@@ -149,6 +184,39 @@ func TestBuilds(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// The corner of a graph is no vertex of a build.
+func TestVertexAttribute(t *testing.T) {
+	for value, want := range map[string]bool{
+		"sha256:0aba639170099baee1b5916bf449d6cb5dc33cc72fce875bf8c50fe6a4eb763d": true,
+		"sha512:0a": true, "17": false, "a:1": false, "sha256:": false, "sha256:top left": false, "": false,
+	} {
+		var s Span
+		if s.Set("vertex", value); (s.Vertex != "") != want {
+			t.Errorf("%q: vertex %q", value, s.Vertex)
+		}
+	}
+}
+
+func TestNoBuild(t *testing.T) {
+	var spans []Span
+	for i := range 24 {
+		spans = append(spans, by("shop", span(fmt.Sprint(i), "r", "SELECT", KindClient, 0, 1)))
+	}
+	spans = append(spans, by("shop", span("r", "", "POST /cart", KindServer, 0, 1)), by("shop", span("r", "", "POST /cart", KindServer, 0, 1)))
+	for want, list := range map[string][]Span{
+		"25 spans by service `shop`, root `POST /cart`; no BuildKit build in it": spans,
+		"1 span, root `a'b`; no BuildKit build in it":                            {span("1", "gone", "a`b", KindUnknown, 0, 1)},
+		"5 spans by service `b`, `a`, `c` and 1 more, root `x`; no BuildKit build in it": {
+			by("a", span("1", "", "x", KindUnknown, 0, 1)), by("b", span("2", "1", "x", KindUnknown, 0, 1)), by("b", span("3", "1", "x", KindUnknown, 0, 1)),
+			by("c", span("4", "1", "x", KindUnknown, 0, 1)), by("d", span("5", "1", "x", KindUnknown, 0, 1)),
+		},
+	} {
+		if got := NoBuild(list); got.Error() != want || !errors.Is(got, fetch.ErrNoBuilds) {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
 	}
 }
 

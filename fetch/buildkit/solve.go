@@ -40,6 +40,7 @@ func solves(list []*node) []*solve {
 		// Client and daemon may sample on their own: the work is all there is.
 		found = []*solve{{}}
 	}
+	own := ownServices(list)
 	byRoot := make(map[*node]*solve, 2*len(found))
 	byOwner := make(map[*node][]*solve, len(found))
 	for _, s := range found {
@@ -58,7 +59,7 @@ func solves(list []*node) []*solve {
 		if s := byRoot[n.parent]; s != nil && n.Name == "create history record" {
 			s.ended = n.Start
 		}
-		if n.Vertex == "" && n.Method == "" && kindOf(n.Name) != export {
+		if n.Vertex == "" && (!own[n.Service] || n.Method == "" && kindOf(n.Name) != export) {
 			continue
 		}
 		s := solveOf(n, byRoot, byOwner)

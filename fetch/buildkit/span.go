@@ -37,7 +37,9 @@ type Span struct {
 func (s *Span) Set(key, value string) {
 	switch key {
 	case "vertex":
-		s.Vertex = value
+		if isDigest(value) {
+			s.Vertex = value
+		}
 	case "http.method", "http.request.method":
 		s.Method = value
 	case "http.url", "url.full":

@@ -7,14 +7,18 @@ import "strings"
 type State int
 
 const (
-	Open  State = iota // no build in it has ended
-	Ended              // one has, and the trace may lack spans of the daemon
-	Whole              // the daemon tells of the end, too: its spans are sent in order
+	Open    State = iota // no build in it has ended
+	Ended                // one has, and the trace may lack spans of the daemon
+	Whole                // the daemon tells of the end, too: its spans are sent in order
+	Foreign              // all spans have their parents, and none of them is of BuildKit
 )
 
 // State tells how much of a trace there is: it has ended once there is the
 // command that the client ran, or where no client is traced, a call to build.
 func (t *Trace) State() State {
+	if isForeign(t.nodes) && isClosed(t.nodes) {
+		return Foreign
+	}
 	command, called, clients, servers := false, false, 0, 0
 	for _, n := range t.nodes {
 		if n.Vertex == "" && n.parent == nil && isCommand(n) {

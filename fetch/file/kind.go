@@ -26,6 +26,7 @@ const (
 	progressLog
 	otlpJSON
 	otlpProto
+	otlpFrames
 	jaegerJSON
 	spanStubs
 	buildsFile
@@ -57,6 +58,8 @@ func (d *decoder) decode(name string, data []byte, depth int) error {
 		err = d.trace(name, data, spans.Decoder{}.OTLPJSON)
 	case otlpProto:
 		err = d.trace(name, data, spans.Decoder{}.OTLPProto)
+	case otlpFrames:
+		err = d.trace(name, data, spans.Decoder{}.OTLPFrames)
 	case jaegerJSON:
 		err = d.trace(name, data, spans.Decoder{}.Jaeger)
 	case spanStubs:
@@ -92,6 +95,9 @@ func formatOf(data []byte) format {
 	if spans.IsOTLPProto(data) {
 		return otlpProto
 	}
+	if spans.IsOTLPFrames(data) {
+		return otlpFrames
+	}
 	if isProgress(data) {
 		return progressLog
 	}
@@ -101,6 +107,7 @@ func formatOf(data []byte) format {
 // fields tell formats apart: no two formats share one at the top.
 var fields = map[string]format{
 	"resourceSpans": otlpJSON, "resource_spans": otlpJSON, "result": otlpJSON, "batches": otlpJSON, "trace": otlpJSON,
+	"resourceMetrics": otlpJSON, "resourceLogs": otlpJSON, // what a collector writes into the same file
 	"data": jaegerJSON, "traceID": jaegerJSON, "spans": jaegerJSON, "processes": jaegerJSON,
 	"SpanContext": spanStubs, "Parent": spanStubs, "StartTime": spanStubs, "SpanKind": spanStubs,
 	"vertexes": progressLog, "statuses": progressLog, "logs": progressLog, "warnings": progressLog,

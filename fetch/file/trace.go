@@ -16,5 +16,8 @@ func (d *decoder) trace(name string, data []byte, decode func(context.Context, [
 		d.warn(name, err)
 	}
 	builds, warnings := buildkit.Builds(spans)
+	if len(builds) == 0 && len(spans) > 0 {
+		return buildkit.NoBuild(spans)
+	}
 	return d.add(name, builds, warnings)
 }

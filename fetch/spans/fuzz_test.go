@@ -3,6 +3,7 @@ package spans
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/buildregress/buildregress/fetch/buildkit"
@@ -27,11 +28,17 @@ func fuzz(f *testing.F, decode decode, seeds ...[]byte) {
 }
 
 func FuzzOTLPJSON(f *testing.F) {
-	fuzz(f, Decoder{}.OTLPJSON, thin(f, "alpha/otlp/049.json.gz", 3), thin(f, "beta/otlp/push.json.gz", 2))
+	fuzz(f, Decoder{}.OTLPJSON, thin(f, "alpha/otlp/049.json.gz", 3), thin(f, "beta/otlp/push.json.gz", 2),
+		[]byte(asOld(string(thin(f, "beta/otlp/push.json.gz", 2)))), slices.Concat([]byte("["), thin(f, "alpha/otlp/049.json.gz", 1), []byte(",{}]")))
 }
 
 func FuzzOTLPProto(f *testing.F) {
 	fuzz(f, Decoder{}.OTLPProto, buildtest.OTLPProto(f, thin(f, "alpha/otlp/049.json.gz", 3)), buildtest.OTLPProto(f, thin(f, "beta/otlp/push.json.gz", 2)))
+}
+
+func FuzzOTLPFrames(f *testing.F) {
+	lines := thin(f, "alpha/otlp/049.json.gz", 2)
+	fuzz(f, Decoder{}.OTLPFrames, framesOf(f, lines), append(framesOf(f, lines), framesOf(f, lines)...), []byte("\x00\x00\x00\x00"))
 }
 
 func FuzzJaeger(f *testing.F) {

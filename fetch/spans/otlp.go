@@ -1,6 +1,7 @@
 package spans
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -43,31 +44,45 @@ func (d Decoder) OTLPProto(ctx context.Context, data []byte) ([]buildkit.Span, e
 }
 
 // OTLPJSON reads the spans of OTLP JSON as the collector, Jaeger and Tempo write
-// it; several documents may follow each other. If a later one is bad, the spans
-// of what stands before it are returned with the error.
+// it; several documents may follow each other, or be the elements of a list. If a
+// later one is bad, the spans of what stands before it are returned with the error.
 func (d Decoder) OTLPJSON(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	var spans []buildkit.Span
-	err := eachJSON(ctx, data, func(document []byte) error {
-		list, err := unwrap(document, 0)
-		if err != nil {
+	err := eachJSON(ctx, data, func(value []byte) (err error) {
+		if value[0] != '[' {
+			spans, err = d.documentJSON(ctx, value, spans)
 			return err
 		}
-		for element := range boundjson.Elements(list) {
-			if err := ctx.Err(); err != nil {
+		for document := range boundjson.Elements(value) {
+			if spans, err = d.documentJSON(ctx, document, spans); err != nil {
 				return err
 			}
-			traces, err := resourceSpansJSON(element)
-			if err != nil {
-				return err
-			}
-			if len(spans)+traces.SpanCount() > Max {
-				return ErrTooMany
-			}
-			spans = d.fromOTLP(traces, spans)
 		}
 		return nil
 	})
 	return spans, err
+}
+
+// documentJSON appends the spans of one document to spans.
+func (d Decoder) documentJSON(ctx context.Context, document []byte, spans []buildkit.Span) ([]buildkit.Span, error) {
+	list, err := unwrap(document, 0)
+	if err != nil {
+		return spans, err
+	}
+	for element := range boundjson.Elements(list) {
+		if err := ctx.Err(); err != nil {
+			return spans, err
+		}
+		traces, err := resourceSpansJSON(element)
+		if err != nil {
+			return spans, err
+		}
+		if len(spans)+traces.SpanCount() > Max {
+			return spans, ErrTooMany
+		}
+		spans = d.fromOTLP(traces, spans)
+	}
+	return spans, nil
 }
 
 // resourceSpansJSON decodes one element of a list of resource spans: all of a
@@ -76,12 +91,40 @@ func resourceSpansJSON(element []byte) (ptrace.Traces, error) {
 	if err := boundjson.Check(element); err != nil {
 		return ptrace.Traces{}, err
 	}
-	document := slices.Concat([]byte(`{"resourceSpans":[`), hexIDs(element), []byte(`]}`))
+	document := slices.Concat([]byte(`{"resourceSpans":[`), hexIDs(presentNames(element)), []byte(`]}`))
 	traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(document)
 	if err != nil {
 		return traces, fmt.Errorf("bad OTLP: %w", err)
 	}
 	return traces, nil
+}
+
+// presentNames writes resource spans of OTLP before 0.15, which Tempo 1 and Grafana
+// hand out, with the names of today: what was an instrumentation library is a scope.
+// Field by field both hold the same.
+func presentNames(element []byte) []byte {
+	if !bytes.Contains(element, []byte(`"instrumentationLibrarySpans"`)) && !bytes.Contains(element, []byte(`"instrumentation_library_spans"`)) {
+		return element
+	}
+	var renamed bytes.Buffer
+	for name, value := range boundjson.Fields(element) {
+		switch name {
+		case "instrumentationLibrarySpans", "instrumentation_library_spans":
+			name = "scopeSpans"
+		}
+		separator := byte(',')
+		if renamed.Len() == 0 {
+			separator = '{'
+		}
+		renamed.WriteByte(separator)
+		renamed.WriteString(`"` + name + `":`)
+		renamed.Write(value)
+	}
+	if renamed.Len() == 0 {
+		return element // it is no object
+	}
+	renamed.WriteByte('}')
+	return renamed.Bytes()
 }
 
 // unwrap finds the list of resource spans, which Jaeger wraps in "result" and

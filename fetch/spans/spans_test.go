@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,11 +65,63 @@ func TestOTLPVariants(t *testing.T) {
 		{"Tempo v1", Decoder{}.OTLPJSON, []byte(`{"batches":` + asTempo(string(list)) + `}`)},
 		{"Tempo v2", Decoder{}.OTLPJSON, []byte(`{"metrics":{},"trace":{"resourceSpans":` + asTempo(string(list)) + `},"status":"COMPLETE"}`)},
 		{"collector", Decoder{}.OTLPJSON, lines.Bytes()},
+		{"collector, with metrics and logs", Decoder{}.OTLPJSON, slices.Concat([]byte(`{"resourceMetrics":[{"scopeMetrics":[]}]}`+"\n"), lines.Bytes(), []byte(`{"resourceLogs":[]}`))},
+		{"a list of documents", Decoder{}.OTLPJSON, []byte(`[ ` + strings.ReplaceAll(strings.TrimSpace(lines.String()), "\n", ",\n") + " ]\n")},
+		{"before OTLP 0.15", Decoder{}.OTLPJSON, []byte(`{"resourceSpans":` + asOld(string(list)) + `}`)},
+		{"Tempo 1", Decoder{}.OTLPJSON, []byte(`{"batches":` + asTempo(asOld(string(list))) + `}`)},
+		{"collector, proto", Decoder{}.OTLPFrames, framesOf(t, lines.Bytes())},
 		{"twice", Decoder{}.OTLPJSON, append(append([]byte{}, data...), data...)},
 		{"protobuf", Decoder{}.OTLPProto, buildtest.OTLPProto(t, data)},
 	} {
 		if diff := cmp.Diff(want, buildsOf(t, tt.decode, tt.data)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// asOld gives scopes the name that they had before OTLP 0.15.
+func asOld(list string) string {
+	return strings.NewReplacer(`"scopeSpans"`, `"instrumentationLibrarySpans"`, `"scope":`, `"instrumentationLibrary":`).Replace(list)
+}
+
+// framesOf writes each line of OTLP JSON as a message behind its length.
+func framesOf(tb testing.TB, lines []byte) []byte {
+	tb.Helper()
+	var frames []byte
+	for line := range bytes.Lines(lines) {
+		message := buildtest.OTLPProto(tb, line)
+		frames = binary.BigEndian.AppendUint32(frames, uint32(len(message)))
+		frames = append(frames, message...)
+	}
+	return frames
+}
+
+// TestOTLPFramesCut cuts a file of the collector off, and damages a message in it:
+// what the others hold is read.
+func TestOTLPFramesCut(t *testing.T) {
+	document := buildtest.OTLPProto(t, thin(t, "beta/otlp/push.json.gz", 3))
+	one := append(binary.BigEndian.AppendUint32(nil, uint32(len(document))), document...)
+	other := append(binary.BigEndian.AppendUint32(nil, 2), "\x08\x01"...)
+	whole, err := Decoder{}.OTLPFrames(t.Context(), one)
+	if err != nil || len(whole) == 0 {
+		t.Fatalf("%d spans, error %v", len(whole), err)
+	}
+	for name, tt := range map[string]struct {
+		data  []byte
+		times int
+		want  string
+	}{
+		"cut":           {slices.Concat(one, one[:len(one)-1]), 1, "message 2: cut off: it ends in the middle"},
+		"cut in length": {slices.Concat(one, one[:2]), 1, "message 2: cut off"},
+		"not of traces": {slices.Concat(one, other, one), 2, "message 2: is no OTLP"},
+		"cut at once":   {one[:len(one)-1], 0, "message 1: cut off"},
+	} {
+		if !IsOTLPFrames(tt.data) {
+			t.Errorf("%s: not recognised", name)
+		}
+		spans, err := Decoder{}.OTLPFrames(t.Context(), tt.data)
+		if err == nil || !strings.HasPrefix(err.Error(), tt.want) || len(spans) != tt.times*len(whole) {
+			t.Errorf("%s: %d spans of %d, error %v, want %q", name, len(spans), tt.times*len(whole), err, tt.want)
 		}
 	}
 }

@@ -96,7 +96,11 @@ func (stub *spanStub) span() buildkit.Span {
 		}
 	}
 	for _, a := range stub.Resource {
-		if text, ok := a.Value.Value.(string); ok && buildkit.IsUsed(a.Key) {
+		text, ok := a.Value.Value.(string)
+		if ok && a.Key == buildkit.ServiceName {
+			s.Service = text
+		}
+		if ok && buildkit.IsUsed(a.Key) {
 			s.Resource[a.Key] = text
 		}
 	}

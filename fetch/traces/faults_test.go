@@ -304,7 +304,7 @@ func TestOddTraces(t *testing.T) {
 		{"each span twice", func(b *tracetest.Build) { b.Duplicates = true }, ""},
 		{"the daemon's clock an hour ahead", func(b *tracetest.Build) { b.Skew = time.Hour }, ""},
 		{"the daemon's clock an hour behind", func(b *tracetest.Build) { b.Skew = -time.Hour }, ""},
-		{"the client's spans only", func(b *tracetest.Build) { b.Steps, b.NoDaemon = nil, true }, "no build in it"},
+		{"the client's spans only", func(b *tracetest.Build) { b.Steps, b.NoDaemon = nil, true }, "5 spans by service `buildx`, root `build .`; no BuildKit build in it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {

@@ -93,10 +93,11 @@ func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, 
 		}
 	}
 	if len(builds) == 0 {
-		return nil, nil, &ServerError{
-			s.Name, fmt.Errorf("trace %s: %w", found[0].id, fetch.ErrNoBuilds),
-			"the client's spans came, the daemon's did not: let BuildKit export its traces, too (OTEL_EXPORTER_OTLP_ENDPOINT of the daemon, --driver-opt env.… of docker buildx create)",
+		advice := hintNoDaemon
+		if found[0].state == buildkit.Foreign {
+			advice = hintForeign
 		}
+		return nil, nil, &ServerError{s.Name, fmt.Errorf("trace %s: %w", found[0].id, found[0].noBuild), advice}
 	}
 	return builds, problems, nil
 }

@@ -18,6 +18,7 @@ type summary struct {
 	state      buildkit.State
 	attributes map[string]string // by the client's spans: the attributes that were kept
 	service    string            // of those
+	noBuild    error             // whose the spans are, if builds is empty
 }
 
 // summarize makes a summary of the spans that one answer has of a trace.
@@ -43,6 +44,9 @@ func (s *Source) summarize(id string, spans []buildkit.Span, services []string) 
 	trace := buildkit.NewTrace(id, own)
 	t.spans, t.state = trace.Spans(), trace.State()
 	t.builds, _ = s.reader.BuildsOf(trace)
+	if len(t.builds) == 0 {
+		t.noBuild = buildkit.NoBuild(own)
+	}
 	return t
 }
 

@@ -103,7 +103,7 @@ func incomplete(found []*summary, changed map[string]change, now time.Time) *sum
 		switch {
 		case t.state != buildkit.Open && now.Sub(t.end) > longAgo && t.end.Before(now),
 			t.state == buildkit.Whole && still >= stillWhole,
-			t.state == buildkit.Ended && still >= stillEnded:
+			(t.state == buildkit.Ended || t.state == buildkit.Foreign) && still >= stillEnded:
 		default:
 			wait = t
 		}

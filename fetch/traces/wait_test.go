@@ -106,6 +106,51 @@ func (nothing) Search(context.Context, traces.Question, func(string, []buildkit.
 	return 0, nil
 }
 
+// A foreign is a server that has the trace of another program.
+type foreign struct {
+	nothing
+	spans []buildkit.Span
+}
+
+func (f foreign) Trace(context.Context, string) ([]buildkit.Span, error) { return f.spans, nil }
+
+// A trace that is complete and holds no build is told at once; one that has just
+// ended, or lacks the parents of its spans, may be joined by a build.
+func TestForeignTrace(t *testing.T) {
+	const id = "00000000000000000000000000000abc"
+	span := func(name, own, parent string, end time.Time) buildkit.Span {
+		return buildkit.Span{Trace: id, ID: own, Parent: parent, Name: name, Service: "shop", Start: end.Add(-time.Second), End: end}
+	}
+	const told = "2 spans by service `shop`, root `POST /cart`; no BuildKit build in it"
+	for name, tt := range map[string]struct {
+		ended  time.Duration // ago
+		parent string        // of the root
+		waits  time.Duration
+		want   string
+	}{
+		"complete":   {time.Minute, "", 0, told},
+		"just ended": {time.Second, "", 6 * time.Second, told},
+		"growing":    {time.Minute, "b", time.Minute, "has no end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options, clock := clocked()
+			began := clock.now
+			end := began.Add(-tt.ended)
+			s := foreign{spans: []buildkit.Span{span("POST /cart", "1", tt.parent, end), span("exporting to pdf", "2", "1", end)}}
+			_, _, err := traces.New(s, options).Builds(t.Context(), fetch.Selector{TraceID: id})
+			if err == nil || !strings.Contains(err.Error(), tt.want) || hintOf(err) == "" {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			if waited := clock.now.Sub(began); waited != tt.waits {
+				t.Errorf("waited %v, want %v", waited, tt.waits)
+			}
+			if isNone := errors.Is(err, fetch.ErrNoBuilds); isNone != (tt.want == told) {
+				t.Errorf("no build in it: %v", isNone)
+			}
+		})
+	}
+}
+
 // Who ends the wait is heard at once.
 func TestWaitIsEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
