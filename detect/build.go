@@ -90,6 +90,10 @@ type Step struct {
 	Duration time.Duration
 	State    State
 
+	// Body tells the step from others of its key, where its source knows more than the
+	// name shows: a hash of the body of a heredoc. "" is not known.
+	Body string
+
 	// Rule is the ReaderVersion with which it last changed how steps of this kind are
 	// named or timed, 0 if it never did. Under another rule a step is another one.
 	Rule int

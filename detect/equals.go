@@ -21,8 +21,19 @@ type sequence []member
 
 type member struct {
 	trackID
+	body         string
 	index, count int // of "i/n"
 }
+
+// A form is a step as it is told from its equals: by its body too, where that is known.
+type form struct {
+	trackID
+	body string
+}
+
+func formOf(s *Step) form { return form{idOf(s), s.Body} }
+
+func (m *member) form() form { return form{m.kin(), m.body} }
 
 // A reference is what a stage of other builds is laid beside.
 type reference struct {
@@ -101,7 +112,7 @@ func (a *alignment) keepReference(shape *shape) {
 		seq, slots := make(sequence, len(indices)), map[trackID]int{}
 		for i, at := range indices {
 			s := &shape.build.Steps[at]
-			seq[i] = member{idOf(s), s.Index, s.Count}
+			seq[i] = member{idOf(s), s.Body, s.Index, s.Count}
 			if shape.equals { // else all are 0
 				seq[i].slot = slots[idOf(s)]
 				slots[idOf(s)]++
@@ -133,7 +144,7 @@ func (a *alignment) identify(build *Build, stages map[string][]int, equals bool)
 			own[ids[at]]++
 		}
 		if len(r.equals) > 0 || len(own) < len(indices) {
-			l := laid{reference: r, build: build, indices: indices, ids: ids, own: own, ambiguous: ambiguous}
+			l := laid{reference: r, build: build, indices: indices, ids: ids, own: own, fresh: map[trackID]int{}, ambiguous: ambiguous}
 			l.assignSlots()
 		}
 	}
@@ -147,6 +158,7 @@ type laid struct {
 	indices   []int           // of its steps, in order
 	ids       []trackID       // by index
 	own       map[trackID]int // how many steps there are of each
+	fresh     map[trackID]int // of these, the new ones that have a slot
 	ambiguous map[int]equalGroup
 }
 
@@ -160,22 +172,26 @@ func (l *laid) assignSlots() {
 		return
 	}
 	from, at := 0, 0
-	for _, anchor := range append(l.anchors(), [2]int{len(l.indices), len(l.sequence)}) {
+	for _, anchor := range l.anchors() {
+		index, m := l.indices[anchor[0]], l.sequence[anchor[1]]
 		l.assignBetween(l.indices[from:anchor[0]], l.sequence[at:anchor[1]])
-		from, at = min(anchor[0]+1, len(l.indices)), min(anchor[1]+1, len(l.sequence))
+		l.ids[index].slot = m.slot
+		from, at = anchor[0]+1, anchor[1]+1
 	}
+	l.assignBetween(l.indices[from:], l.sequence[at:])
 }
 
 // keepsPositions tells whether each step is at the position that it has in the reference,
 // as far as they show: the stage is as long as it was, and none of those at another
 // position has an equal or was in the stage before. One that was edited may stand there.
 func (l *laid) keepsPositions() bool {
-	at, known := map[int]trackID{}, map[trackID]bool{}
-	for _, m := range l.sequence {
-		if _, twice := at[m.index]; twice || m.index == 0 || m.count != l.sequence[0].count {
+	at, known, bodies := map[int]*member{}, map[trackID]bool{}, map[form]bool{}
+	for i := range l.sequence {
+		m := &l.sequence[i]
+		if at[m.index] != nil || m.index == 0 || m.count != l.sequence[0].count {
 			return false
 		}
-		at[m.index], known[m.kin()] = m.kin(), true
+		at[m.index], known[m.kin()], bodies[m.form()] = m, true, true
 	}
 	seen := map[int]bool{}
 	for _, i := range l.indices {
@@ -184,7 +200,17 @@ func (l *laid) keepsPositions() bool {
 			return false
 		}
 		seen[s.Index] = true
-		if was := at[s.Index]; was != l.ids[i] && (known[l.ids[i]] || l.isGroup(l.ids[i]) || l.isGroup(was)) {
+		was := at[s.Index]
+		switch {
+		case was == nil:
+			if known[l.ids[i]] || l.isGroup(l.ids[i]) {
+				return false
+			}
+		case was.kin() != l.ids[i]:
+			if known[l.ids[i]] || l.isGroup(l.ids[i]) || l.isGroup(was.kin()) {
+				return false
+			}
+		case s.Body != was.body && s.Body != "" && bodies[formOf(s)]:
 			return false
 		}
 	}
@@ -201,16 +227,25 @@ func (l *laid) assignPositions() {
 	}
 }
 
-// anchors pairs the steps that have no equal, here nor in the reference, and stand in the
-// same order in both: as many as can be. They are places in indices and in the sequence.
+// anchors pairs the steps that have no equal, here nor in the reference, or none of their
+// body, and stand in the same order in both: as many as can be. They are places in indices
+// and in the sequence.
 func (l *laid) anchors() [][2]int {
-	at := map[trackID]int{}
-	for j, m := range l.sequence {
-		at[m.kin()] = j
+	at, twice := map[form]int{}, map[form]bool{}
+	for j := range l.sequence {
+		f := l.sequence[j].form()
+		_, known := at[f]
+		at[f], twice[f] = j, known
+	}
+	own := map[form]int{}
+	for _, index := range l.indices {
+		own[formOf(&l.build.Steps[index])]++
 	}
 	var pairs [][2]int
 	for i, index := range l.indices {
-		if j, ok := at[l.ids[index]]; ok && !l.isGroup(l.ids[index]) {
+		f := formOf(&l.build.Steps[index])
+		j, ok := at[f]
+		if ok && !twice[f] && own[f] == 1 && (f.body != "" || !l.isGroup(f.trackID)) {
 			pairs = append(pairs, [2]int{i, j})
 		}
 	}
@@ -258,9 +293,11 @@ func (l *laid) assignBetween(indices []int, between sequence) {
 			continue
 		}
 		switch known := slots[of]; {
-		case l.isNew(of):
+		case l.isNew(of), len(known) == 0 && l.build.Steps[at].Body != "" && l.haveBodies(of):
 			// Those that come and go together with as many of them are the same.
-			l.ids[at].slot = l.own[of]<<16 + rank[of]
+			l.ids[at].slot = l.own[of]<<16 + l.fresh[of]
+			l.fresh[of]++
+			continue
 		case len(known) == here[of]:
 			l.ids[at].slot = known[rank[of]]
 		default:
@@ -322,4 +359,9 @@ func (a *arranged) readGroups(alignment *alignment, ambiguous map[int]equalGroup
 		}
 		return false
 	})
+}
+
+// haveBodies tells whether the bodies of all such steps of the reference are known.
+func (r *reference) haveBodies(of trackID) bool {
+	return !slices.ContainsFunc(r.sequence, func(m member) bool { return m.kin() == of && m.body == "" })
 }

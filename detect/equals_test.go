@@ -342,3 +342,57 @@ func TestEqualStepsAfterOneIsGone(t *testing.T) {
 	wantStatus(t, stepOf(t, &r, "[b 1/2] RUN npm ci"), StatusSame)
 	wantStatus(t, stepOf(t, &r, "[b 2/2] RUN npm ci"), StatusSlower)
 }
+
+// Where the bodies of heredocs are known, they tell which of the equal steps came or went.
+func TestBodiesTellEqualStepsApart(t *testing.T) {
+	const heredoc = "RUN <<EOT (set -ex...)"
+	type step struct {
+		body string
+		took float64
+	}
+	build := func(rng *rand.Rand, list []step) (b Build) {
+		var specs []stepSpec
+		for i, s := range list {
+			specs = append(specs, ran(fmt.Sprintf("[b %d/%d] %s", i+1, len(list), heredoc), noisy(rng, seconds(s.took), .03)))
+		}
+		b = newBuild("pr", 100, specs...)
+		for i, s := range list {
+			b.Steps[i].Body = s.body
+		}
+		return b
+	}
+	before := []step{{"a", 5}, {"b", 40}, {"c", 15}}
+	for _, tt := range []struct {
+		name  string
+		after []step
+		want  []Status
+		gone  int
+	}{
+		{"the first deleted", []step{{"b", 40}, {"c", 15}}, []Status{StatusSame, StatusSame}, 1},
+		{"deleted, and another slower", []step{{"b", 90}, {"c", 15}}, []Status{StatusSlower, StatusSame}, 1},
+		{"one inserted", []step{{"x", 60}, {"a", 5}, {"b", 40}, {"c", 15}}, []Status{StatusNew, StatusSame, StatusSame, StatusSame}, 0},
+		{"the first deleted, one appended", []step{{"b", 40}, {"c", 15}, {"x", 60}}, []Status{StatusSame, StatusSame, StatusNew}, 1},
+		{"one edited in its place", []step{{"a", 5}, {"x", 90}, {"c", 15}}, []Status{StatusSame, StatusSlower, StatusSame}, 0},
+		{"one edited, one inserted beside it", []step{{"a", 5}, {"x", 90}, {"y", 90}, {"c", 15}}, []Status{StatusSame, StatusUnjudged, StatusUnjudged, StatusSame}, 0},
+		{"two changed places", []step{{"b", 40}, {"a", 5}, {"c", 15}}, []Status{StatusNew, StatusSame, StatusSame}, 1},
+		{"not known", []step{{"", 40}, {"", 15}}, []Status{StatusUnjudged, StatusUnjudged}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := mainHistory(14, func(int, *rand.Rand) []stepSpec { return nil })
+			for i := range h.Base {
+				b := build(rand.New(rand.NewPCG(uint64(i), 2)), before)
+				h.Base[i].Steps, h.Base[i].Duration = b.Steps, b.Duration
+			}
+			b := build(rand.New(rand.NewPCG(99, 2)), tt.after)
+			r := Judge(&b, h, defaults)
+			for i, want := range tt.want {
+				if s := &r.Steps[i]; s.Status != want {
+					t.Errorf("%s with body %q is %v (%v), want %v", s.Name, tt.after[i].body, s.Status, s.Reason, want)
+				}
+			}
+			if n := r.Counts[StatusGone]; n != tt.gone {
+				t.Errorf("%d are gone, want %d", n, tt.gone)
+			}
+		})
+	}
+}

@@ -47,7 +47,7 @@ func alike(a, b *Build, strictly bool) bool {
 	for i := range a.Steps {
 		x, y := &a.Steps[i], &b.Steps[i]
 		if x.Key != y.Key || x.Index != y.Index || x.Count != y.Count || x.Stage != y.Stage || x.Platform != y.Platform || x.Rule != y.Rule ||
-			strictly && (x.Name != y.Name || x.Source.Line != y.Source.Line) {
+			strictly && (x.Name != y.Name || x.Body != y.Body || x.Source.Line != y.Source.Line) {
 			return false
 		}
 		// Their equals may be in other builds: then it is the number of an unnamed stage
