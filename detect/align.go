@@ -31,21 +31,21 @@ type track struct {
 	continued bool
 }
 
-// A trackID names a track: a key, and which of the equal ones.
+// A trackID names a track: a key, which of the equal ones, and by which rule.
 type trackID struct {
 	key  string
 	slot int
+	rule int // see Step.Rule
 }
 
 // An alignment says for every step of every build which track it is on.
 type alignment struct {
-	tracks  map[trackID]*track
-	order   []*track                  // the same, as they came up
-	fullest map[string]sequence       // each stage as the build had it that shows most of it
-	equals  map[string]map[string]int // of these: the keys that several steps share, and how many
-	shapes  []*shape                  // of the builds, as they came up
-	base    []*shape                  // of each build of the history
-	sparse  []*shape                  // of each sparse build
+	tracks     map[trackID]*track
+	order      []*track              // the same, as they came up
+	references map[string]*reference // of each stage
+	shapes     []*shape              // of the builds, as they came up
+	base       []*shape              // of each build of the history
+	sparse     []*shape              // of each sparse build
 	// partial tells that some builds are traces: what is absent there may be cached.
 	partial bool
 }
@@ -54,7 +54,7 @@ type alignment struct {
 // builds, which are older, only some steps are left: they are laid onto tracks
 // too, but do not tell what came and went.
 func align(history, sparse []Build) *alignment {
-	a := &alignment{tracks: map[trackID]*track{}, fullest: map[string]sequence{}, equals: map[string]map[string]int{}}
+	a := &alignment{tracks: map[trackID]*track{}, references: map[string]*reference{}}
 	// Most builds have the shape of the one after them.
 	repeats := make([]bool, len(history))
 	inParallel(max(0, len(history)-1), enough, func(i int) {
@@ -68,7 +68,7 @@ func align(history, sparse []Build) *alignment {
 			s = a.shapeOf(&history[i])
 		}
 		if s.build == &history[i] {
-			a.keepFullest(s)
+			a.keepReference(s)
 		}
 		a.base = append(a.base, s)
 		a.partial = a.partial || history[i].Partial
@@ -96,7 +96,7 @@ func align(history, sparse []Build) *alignment {
 
 // tracksOf returns the track of each step of a build that is newer than the history.
 // Tracks that are new with it have no past but older. Ambiguous is what identify tells.
-func (a *alignment) tracksOf(build *Build) (tracks []*track, ambiguous map[int]bool) {
+func (a *alignment) tracksOf(build *Build) (tracks []*track, ambiguous map[int]equalGroup) {
 	known := a.shapeOf(build)
 	if known.tracks != nil {
 		return known.tracks, known.ambiguous
@@ -110,16 +110,22 @@ func (a *alignment) tracksOf(build *Build) (tracks []*track, ambiguous map[int]b
 		if t == nil {
 			t = newTrack(&build.Steps[i], id, -1)
 			own[id] = t
-			fresh = append(fresh, t)
+			if _, ok := ambiguous[i]; !ok {
+				fresh = append(fresh, t)
+			}
 		}
 		seen[t], tracks[i] = true, t
 	}
 	if len(fresh) == 0 {
 		return tracks, ambiguous
 	}
+	groups := map[trackID]bool{} // what is left over of them may be any
+	for _, g := range ambiguous {
+		groups[g.step] = true
+	}
 	var free []*track
 	for _, t := range a.order {
-		if !seen[t] && !t.continued {
+		if !seen[t] && !t.continued && !groups[t.kin()] {
 			free = append(free, t)
 		}
 	}
@@ -164,6 +170,10 @@ func (a *alignment) add(s *shape, age int) {
 			t := a.tracks[id]
 			if t == nil {
 				t = newTrack(&s.build.Steps[i], id, age)
+				if _, ok := s.ambiguous[i]; ok {
+					s.tracks[i] = t
+					continue
+				}
 				a.tracks[id] = t
 				a.order = append(a.order, t)
 			}
@@ -213,7 +223,7 @@ func (a *alignment) continuations(newer, older []*track) map[*track]*track {
 			if looked++; looked > maxPairs || cells > maxCells {
 				break
 			}
-			if o == n || o.last <= n.first || a.partial && n.named && n.count > o.count {
+			if o == n || o.rule != n.rule || o.last <= n.first || a.partial && n.named && n.count > o.count {
 				continue
 			}
 			n.split()

@@ -28,11 +28,22 @@ type Build struct {
 	Error      string   // why it failed, as the builder put it
 	Log        []string // the last lines that the failing step printed, oldest first
 
+	// Reader is the ReaderVersion by which it was read out of its source; 0 where that
+	// is not known, as of builds that another program wrote.
+	Reader int
+
 	// Partial is set where the source shows only what ran and the first cache
 	// hits above it (a trace): a step that is absent from it may be cached.
 	Partial bool
 	Steps   []Step // in order of their start, then of their announcement
 }
+
+// ReaderVersion counts the changes of how builds are read: of what is a step, what it is
+// called and which time it has. Builds are kept for long, and what an older version
+// wrote is compared with what this one reads only where the rule is still the same.
+//
+// Version 1 is the first that is counted. Builds that were read before have none.
+const ReaderVersion = 1
 
 // An Origin says what was built, and where. An empty field is not known.
 type Origin struct {
@@ -78,6 +89,14 @@ type Step struct {
 	// its result, if it was cached. Not below 0, or it is judged as 0.
 	Duration time.Duration
 	State    State
+
+	// Body tells the step from others of its key, where its source knows more than the
+	// name shows: a hash of the body of a heredoc. "" is not known.
+	Body string
+
+	// Rule is the ReaderVersion with which it last changed how steps of this kind are
+	// named or timed, 0 if it never did. Under another rule a step is another one.
+	Rule int
 
 	ID     string   // unique within the build, such as a shortened vertex digest; "" if the source has none
 	Inputs []string // IDs of the steps that it waited for

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -224,5 +225,174 @@ func TestEqualStepsOfUnnamedStagesInTraces(t *testing.T) {
 		b.Partial = true
 		r := Judge(&b, h, defaults)
 		wantStatus(t, stepOf(t, &r, name), StatusSame)
+	}
+}
+
+// However many equal steps are deleted, or inserted, what is left is not called slower or
+// faster, and neither are its neighbours; and the account names what they took together.
+func TestEqualStepsThatComeAndGo(t *testing.T) {
+	type step struct {
+		text string
+		took float64
+	}
+	stageOf := func(prefix string, list []step) (out []stepSpec) {
+		for i, s := range list {
+			out = append(out, ran(fmt.Sprintf("[%s%d/%d] %s", prefix, i+1, len(list), s.text), seconds(s.took)))
+		}
+		return out
+	}
+	loud := 0
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 8))
+		kinds := []string{"RUN <<EOT (set -ex...)", "RUN <<EOT (set -ex...)", "RUN npm ci"}
+		random := func(n int) step {
+			if rng.IntN(4) == 0 {
+				return step{fmt.Sprintf("RUN make t%d", n), 3}
+			}
+			return step{kinds[rng.IntN(len(kinds))], float64(2 + rng.IntN(60))}
+		}
+		var before []step
+		for i := range 4 + rng.IntN(5) {
+			before = append(before, random(i))
+		}
+		var after []step
+		for i, s := range before {
+			switch {
+			case seed%2 == 0 && rng.IntN(3) == 0: // deleted
+			case seed%2 == 1 && rng.IntN(3) == 0: // one inserted in front of it
+				after = append(after, random(100+i), s)
+			default:
+				after = append(after, s)
+			}
+		}
+		prefix := []string{"b ", ""}[rng.IntN(2)]
+		h := mainHistory(12, func(_ int, rng *rand.Rand) []stepSpec {
+			specs := stageOf(prefix, before)
+			for i := range specs {
+				specs[i].took = noisy(rng, specs[i].took, .03)
+			}
+			return specs
+		})
+		b := newBuild("pr", 100, stageOf(prefix, after)...)
+		r := Judge(&b, h, defaults)
+		for i := range r.Steps {
+			switch s := &r.Steps[i]; s.Status {
+			case StatusSlower, StatusSuspect, StatusFaster:
+				t.Errorf("seed %d: %s is %v: %v, usually %v\nbefore %v\nafter  %v", seed, s.Name, s.Status, s.Current, s.Usual, before, after)
+			case StatusUnjudged:
+				loud++
+			}
+		}
+	}
+	if loud == 0 {
+		t.Error("no step was ever left unjudged: nothing was tested")
+	}
+}
+
+// What equal steps take that cannot be told apart is compared all together.
+func TestEqualStepsInTheAccount(t *testing.T) {
+	const heredoc = "RUN <<EOT (set -ex...)"
+	chain := func(took ...float64) (out []stepSpec) {
+		for i, s := range took {
+			name := fmt.Sprintf("[b %d/%d] %s", i+1, len(took), heredoc)
+			if i == 0 {
+				out = append(out, ran(name, seconds(s)))
+				continue
+			}
+			out = append(out, ran(name, seconds(s), out[i-1].name))
+		}
+		return out
+	}
+	h := mainHistory(12, func(int, *rand.Rand) []stepSpec { return chain(5, 40, 15) })
+	b := newBuild("pr", 100, chain(40, 15)...)
+	r := Judge(&b, h, defaults)
+	want := []WallClockPart{
+		{Cause: CauseStep, Step: "[b] " + heredoc, Seconds: Seconds(-5 * time.Second)},
+		{Cause: CauseRest},
+	}
+	if !slices.Equal(r.WallClock.Parts, want) {
+		t.Errorf("parts %v, want %v", r.WallClock.Parts, want)
+	}
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.Status != StatusUnjudged || s.Reason.Kind != KindEqualSteps {
+			t.Errorf("%s is %v, %v", s.Name, s.Status, s.Reason)
+		}
+	}
+	if b = newBuild("pr", 100, chain(5, 40, 150)...); stepOf(t, ptr(Judge(&b, h, defaults)), "[b 3/3] "+heredoc).Status != StatusSlower {
+		t.Error("as many as before, and the last is not slower")
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// The newest build on main says how many equal steps there are, not the one with most.
+func TestEqualStepsAfterOneIsGone(t *testing.T) {
+	h := mainHistory(20, func(n int, rng *rand.Rand) []stepSpec {
+		steps := []stepSpec{
+			ran("[b 1/2] RUN npm ci", noisy(rng, seconds(6), .03)),
+			ran("[b 2/2] RUN npm ci", noisy(rng, seconds(27), .03)),
+		}
+		if n < 5 {
+			steps = []stepSpec{ran("[b 1/3] RUN npm ci", seconds(99)), ran("[b 2/3] RUN npm ci", seconds(6)), ran("[b 3/3] RUN npm ci", seconds(27))}
+		}
+		return steps
+	})
+	b := newBuild("pr", 100, ran("[b 1/2] RUN npm ci", seconds(6)), ran("[b 2/2] RUN npm ci", seconds(80)))
+	r := Judge(&b, h, defaults)
+	wantStatus(t, stepOf(t, &r, "[b 1/2] RUN npm ci"), StatusSame)
+	wantStatus(t, stepOf(t, &r, "[b 2/2] RUN npm ci"), StatusSlower)
+}
+
+// Where the bodies of heredocs are known, they tell which of the equal steps came or went.
+func TestBodiesTellEqualStepsApart(t *testing.T) {
+	const heredoc = "RUN <<EOT (set -ex...)"
+	type step struct {
+		body string
+		took float64
+	}
+	build := func(rng *rand.Rand, list []step) (b Build) {
+		var specs []stepSpec
+		for i, s := range list {
+			specs = append(specs, ran(fmt.Sprintf("[b %d/%d] %s", i+1, len(list), heredoc), noisy(rng, seconds(s.took), .03)))
+		}
+		b = newBuild("pr", 100, specs...)
+		for i, s := range list {
+			b.Steps[i].Body = s.body
+		}
+		return b
+	}
+	before := []step{{"a", 5}, {"b", 40}, {"c", 15}}
+	for _, tt := range []struct {
+		name  string
+		after []step
+		want  []Status
+		gone  int
+	}{
+		{"the first deleted", []step{{"b", 40}, {"c", 15}}, []Status{StatusSame, StatusSame}, 1},
+		{"deleted, and another slower", []step{{"b", 90}, {"c", 15}}, []Status{StatusSlower, StatusSame}, 1},
+		{"one inserted", []step{{"x", 60}, {"a", 5}, {"b", 40}, {"c", 15}}, []Status{StatusNew, StatusSame, StatusSame, StatusSame}, 0},
+		{"the first deleted, one appended", []step{{"b", 40}, {"c", 15}, {"x", 60}}, []Status{StatusSame, StatusSame, StatusNew}, 1},
+		{"one edited in its place", []step{{"a", 5}, {"x", 90}, {"c", 15}}, []Status{StatusSame, StatusSlower, StatusSame}, 0},
+		{"one edited, one inserted beside it", []step{{"a", 5}, {"x", 90}, {"y", 90}, {"c", 15}}, []Status{StatusSame, StatusUnjudged, StatusUnjudged, StatusSame}, 0},
+		{"two changed places", []step{{"b", 40}, {"a", 5}, {"c", 15}}, []Status{StatusNew, StatusSame, StatusSame}, 1},
+		{"not known", []step{{"", 40}, {"", 15}}, []Status{StatusUnjudged, StatusUnjudged}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := mainHistory(14, func(int, *rand.Rand) []stepSpec { return nil })
+			for i := range h.Base {
+				b := build(rand.New(rand.NewPCG(uint64(i), 2)), before)
+				h.Base[i].Steps, h.Base[i].Duration = b.Steps, b.Duration
+			}
+			b := build(rand.New(rand.NewPCG(99, 2)), tt.after)
+			r := Judge(&b, h, defaults)
+			for i, want := range tt.want {
+				if s := &r.Steps[i]; s.Status != want {
+					t.Errorf("%s with body %q is %v (%v), want %v", s.Name, tt.after[i].body, s.Status, s.Reason, want)
+				}
+			}
+			if n := r.Counts[StatusGone]; n != tt.gone {
+				t.Errorf("%d are gone, want %d", n, tt.gone)
+			}
+		})
 	}
 }

@@ -36,6 +36,7 @@ const (
 	KindIgnored      Kind = "ignored"       // the policy asks for it
 	KindAccepted     Kind = "accepted"      // the policy says that a new level began
 	KindEqualSteps   Kind = "equal-steps"   // which of several equal ones it is cannot be told
+	KindOtherReader  Kind = "other-reader"  // an older version wrote its history, by another rule
 	KindStepFailed   Kind = "step-failed"   //
 	KindInterrupted  Kind = "interrupted"   // the build ended before it did
 	KindNeverStarted Kind = "never-started" //

@@ -23,10 +23,12 @@ type series struct {
 	ages    []int32
 	builds  []*Build
 
-	reached   int  // baseline builds that reached the step
-	cached    int  // … and found it in the cache
-	ambiguous bool // it could be another of several equal steps as well
-	unseen    bool // it was in the cache whenever it was reached, and no trace showed it
+	reached   int        // baseline builds that reached the step
+	cached    int        // … and found it in the cache
+	ambiguous bool       // it could be another of several equal steps as well
+	group     equalGroup // which those are
+	learns    bool       // the whole baseline was read before the step's rule, see learning
+	unseen    bool       // it was in the cache whenever it was reached, and no trace showed it
 
 	// values of the step in the branch's builds, this one last; ran[i] tells
 	// whether it ran in build i.
@@ -53,7 +55,10 @@ type arranged struct {
 	// instruction.
 	loads map[int]*series
 	gone  []*Step // steps that the newest whole baseline build had and this one has not
-	known int     // steps that occur in the baseline
+	// groups are the equal steps that cannot be told apart, by what they usually take
+	// together.
+	groups map[equalGroup]time.Duration
+	known  int // steps that occur in the baseline
 }
 
 // arrange follows each step of the last of branch back through the others.
@@ -75,12 +80,13 @@ func arrange(base, sparse []Build, branch []*Build) *arranged {
 	tracks, ambiguous := alignment.tracksOf(build)
 	for i, t := range tracks {
 		s := &a.series[i]
-		s.ambiguous = ambiguous[i]
+		_, s.ambiguous = ambiguous[i]
 		s.step, s.builds = &build.Steps[i], builds
+		s.learns = len(base) > 0 && a.older(s.step) == len(base)
 		if s.step.State == Cached {
-			a.loads[i] = &series{step: loadOf(s.step), builds: builds}
+			a.loads[i] = &series{step: loadOf(s.step), builds: builds, learns: s.learns}
 		}
-		if t.first >= 0 || t.older != nil {
+		if t.first >= 0 || t.older != nil || s.ambiguous || s.learns {
 			a.known++
 		}
 		if t.first < 0 && t.older != nil {
@@ -97,6 +103,7 @@ func arrange(base, sparse []Build, branch []*Build) *arranged {
 		}
 	}
 	a.readBaseline(alignment, at)
+	a.readGroups(alignment, ambiguous)
 	a.readSparse(alignment, at)
 	a.readEvidence(alignment, at)
 	a.countUnseen()
@@ -116,12 +123,13 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 		for i, index := range shape.indicesIn(at) {
 			step := &build.Steps[i]
 			if index < 0 {
-				if !build.Partial && !wholeSeen {
+				// Another version may have called it by another name.
+				if !build.Partial && !wholeSeen && build.Reader == a.branch[len(a.branch)-1].Reader {
 					a.gone = append(a.gone, step)
 				}
 				continue
 			}
-			if seen[index] == b+1 || shape.ambiguous[i] {
+			if seen[index] == b+1 {
 				continue
 			}
 			seen[index] = b + 1
@@ -157,7 +165,7 @@ func (a *arranged) readSparse(alignment *alignment, at map[*track]int) {
 	for b := range a.sparse {
 		build, shape := &a.sparse[b], alignment.sparse[b]
 		for i, index := range shape.indicesIn(at) {
-			if index >= 0 && seen[index] != b+1 && !shape.ambiguous[i] && build.Steps[i].State == Executed {
+			if index >= 0 && seen[index] != b+1 && build.Steps[i].State == Executed {
 				seen[index] = b + 1
 				a.series[index].sample(len(a.base)+b, build.Steps[i].Duration)
 			}
@@ -199,16 +207,15 @@ func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 	}
 	for b, build := range a.branch {
 		var tracks []*track
-		var ambiguous map[int]bool
 		if b < last {
-			tracks, ambiguous = alignment.tracksOf(build)
+			tracks, _ = alignment.tracksOf(build)
 		}
 		inBase := a.inBase(build)
 		for i := range build.Steps {
 			index := i
 			if b < last {
 				var ok bool
-				if index, ok = seriesIndex(tracks[i], at); !ok || ambiguous[i] {
+				if index, ok = seriesIndex(tracks[i], at); !ok {
 					continue
 				}
 			}
@@ -301,7 +308,9 @@ func (s *series) newestAfter(builds []*Build, n int) []time.Duration {
 }
 
 // isNew tells whether no build of the history is known to have had the step.
-func (s *series) isNew() bool { return s.reached == 0 && len(s.samples) == 0 }
+func (s *series) isNew() bool {
+	return s.reached == 0 && len(s.samples) == 0 && !s.ambiguous && !s.learns
+}
 
 // usuallyCached tells whether the step is one whose run is news: it was cached in
 // at least 80 % of the baseline builds that reached it.

@@ -11,9 +11,9 @@ type shape struct {
 	equals    bool             // steps share a key: what tells them apart counts as well
 	stages    map[string][]int // see stagesOf
 	tracks    []*track
-	oldest    int          // age of the oldest build that has it
-	ambiguous map[int]bool // see alignment.identify
-	indices   []int        // see indicesIn
+	oldest    int                // age of the oldest build that has it
+	ambiguous map[int]equalGroup // see alignment.identify
+	indices   []int              // see indicesIn
 }
 
 // shapeOf returns the shape that the build has, which may be a new one.
@@ -25,10 +25,11 @@ func (a *alignment) shapeOf(build *Build) *shape {
 		}
 	}
 	s := &shape{build: build, stages: stagesOf(build)}
-	keys := make(map[string]bool, len(build.Steps))
+	known := make(map[trackID]bool, len(build.Steps))
 	for i := range build.Steps {
-		s.equals = s.equals || keys[build.Steps[i].Key]
-		keys[build.Steps[i].Key] = true
+		id := idOf(&build.Steps[i])
+		s.equals = s.equals || known[id]
+		known[id] = true
 	}
 	a.shapes = append(a.shapes, s)
 	return s
@@ -45,8 +46,8 @@ func alike(a, b *Build, strictly bool) bool {
 	}
 	for i := range a.Steps {
 		x, y := &a.Steps[i], &b.Steps[i]
-		if x.Key != y.Key || x.Index != y.Index || x.Count != y.Count || x.Stage != y.Stage || x.Platform != y.Platform ||
-			strictly && (x.Name != y.Name || x.Source.Line != y.Source.Line) {
+		if x.Key != y.Key || x.Index != y.Index || x.Count != y.Count || x.Stage != y.Stage || x.Platform != y.Platform || x.Rule != y.Rule ||
+			strictly && (x.Name != y.Name || x.Body != y.Body || x.Source.Line != y.Source.Line) {
 			return false
 		}
 		// Their equals may be in other builds: then it is the number of an unnamed stage

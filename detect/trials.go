@@ -60,6 +60,13 @@ func (set *trialSet) add(s *series, at, result int) {
 		unjudged(Note{KindEqualSteps, "of several equal steps some came or went: which of them it is cannot be told"})
 		return
 	}
+	if note := set.a.learning(s, set.policy.Thresholds); note != (Note{}) {
+		if len(s.samples) == 0 {
+			unjudged(note)
+			return
+		}
+		step.Notes = append(step.Notes, note)
+	}
 	trial := Trial{Resolution: set.resolution, Foreign: set.foreign}
 	if level := set.a.acceptedLevel(s, policy.accept); level != nil {
 		step.Notes = append(step.Notes, level.note())

@@ -32,6 +32,14 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 	add := func(cause Cause, step string, d time.Duration) {
 		parts[WallClockPart{Cause: cause, Step: step}] += d
 	}
+	addStep := func(key string, own time.Duration) {
+		if own.Abs() >= t.MinDelta.D() {
+			add(CauseStep, key, own)
+		} else {
+			add(CauseOther, "", own)
+		}
+	}
+	groups := map[equalGroup]time.Duration{}
 	for i := range a.series {
 		// Of a step without times nobody knows when it ran: it counts.
 		if !steps[i].Critical && !g.steps[i].Start.IsZero() {
@@ -43,6 +51,13 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 			if at, judged := loads[i]; judged {
 				r = &steps[at]
 			}
+		}
+		if s.ambiguous {
+			groups[s.group] += s.step.Duration
+			continue
+		}
+		if s.learns && len(s.samples) == 0 {
+			continue // what it took before is in what is usual, and nobody knows how much it was
 		}
 		took, usual := s.step.Duration, r.Usual.D() // of the level that it was judged by
 		if len(r.History) == 0 || r.Status == StatusUnjudged {
@@ -62,11 +77,12 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 			add(CauseStep, s.step.Key, usual)
 		}
 		r.WallClockSeconds = Seconds(own)
-		if own.Abs() >= t.MinDelta.D() {
-			add(CauseStep, s.step.Key, own)
-		} else {
-			add(CauseOther, "", own)
-		}
+		addStep(s.step.Key, own)
+	}
+	for group, took := range groups {
+		byRunner := bounded(float64(a.groups[group]) * (factor - 1))
+		add(CauseRunner, "", byRunner)
+		addStep(group.step.key, took-a.groups[group]-byRunner)
 	}
 	if !g.timed {
 		// How the steps ran side by side is unknown: what they add up to says nothing.

@@ -11,10 +11,13 @@ import (
 
 // Merge makes one build of two recordings of it. The steps, and with them the
 // id, the times and the outcome, are those of the known one, unless that shows
-// only a part of what the seen one shows whole. Whatever else is empty is filled
-// from the other. more tells whether seen added anything to known.
+// only a part of what the seen one shows whole, or was read by an older reader.
+// Whatever else is empty is filled from the other. more tells whether seen added
+// anything to known.
 func Merge(known, seen *detect.Build) (merged detect.Build, more bool) {
-	if known.Partial && !seen.Partial || len(known.Steps) == 0 && len(seen.Steps) > 0 {
+	fuller := known.Partial && !seen.Partial
+	newer := known.Reader < seen.Reader && known.Partial == seen.Partial && len(seen.Steps) > 0
+	if fuller || newer || len(known.Steps) == 0 && len(seen.Steps) > 0 {
 		merged = *seen
 		fill(&merged, known)
 		return merged, true

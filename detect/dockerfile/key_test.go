@@ -46,6 +46,16 @@ func TestKey(t *testing.T) {
 		{"", "b", "RUN pip install a==1.2.3 b==v2.0.0-rc1", "[b] RUN pip install a==<version> b==<version>"},
 		{"", "b", "RUN make -j 4", "[b] RUN make -j 4"},
 		{"", "b", "EXPOSE 8080", "[b] EXPOSE 8080"},
+		// The values of a matrix and of shards are parts of a name; all else is not.
+		{"", "", "test (3.11)", "[-] test (3.11)"},
+		{"", "", "ci / test (3.11, ubuntu-22.04) / run v1.2.3", "[-] ci / test (3.11, ubuntu-22.04) / run <version>"},
+		{"", "", "unit 1/2", "[-] unit 1/2"},
+		{"", "", "unit (2/2)", "[-] unit (2/2)"},
+		{"", "", "Install gcc 12.3", "[-] Install gcc <version>"},
+		{"", "", "deploy (9d11ad4e)", "[-] deploy (<hex>)"},
+		{"", "", "report (2026-11-22)", "[-] report (<date>)"},
+		{"", "", "RUN (curl x-1.2.3.tgz)", "[-] RUN (curl x-<version>.tgz)"},
+		{"", "", "RUN <<EOT (pip install a==1.2...)", "[-] RUN <<EOT (pip install a==<version>...)"},
 	}
 	for _, tt := range tests {
 		got := Key(tt.platform, tt.stage, tt.text)
@@ -62,6 +72,7 @@ func TestKey(t *testing.T) {
 func FuzzParseName(f *testing.F) {
 	f.Add("[linux/arm64 build 3/6] RUN npm ci")
 	f.Add("[internal] load build context")
+	f.Add("ci / test (3.11, ubuntu-22.04) / run v1.2.3")
 	f.Add("[stage-1 2/2] COPY --from=a@sha256:00 /x /y")
 	f.Fuzz(func(t *testing.T, name string) {
 		n := ParseName(name)

@@ -57,7 +57,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 			failed = v
 		}
 	}
-	b := detect.Build{ID: m.Ref, Trace: m.Trace, Content: s.content(), Steps: s.sorted()}
+	b := detect.Build{ID: m.Ref, Trace: m.Trace, Content: s.content(), Reader: detect.ReaderVersion, Steps: s.sorted()}
 	linkInputs(b.Steps, waits, ids)
 	if !m.Start.IsZero() && !m.End.IsZero() {
 		start, end = m.Start, m.End
@@ -80,6 +80,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 			b.Log = lastLines(failed.log)
 		}
 	}
+	m.applyGitContext(gitContextOf(vertices, prefix))
 	m.describe(&b)
 	return b, s.warnings
 }
@@ -99,7 +100,7 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 	case export:
 		id = exportStage
 	case cacheExport:
-		id = "cache-export"
+		id = cacheExportID
 	}
 	switch {
 	case v.err != "":
@@ -178,12 +179,27 @@ func (m *Metadata) describe(b *detect.Build) {
 	if b.Revision == "" {
 		b.Revision = fetch.Clean(m.Revision, MaxName)
 	}
+	if b.PullRequest == "" {
+		b.PullRequest = fetch.Clean(m.PullRequest, MaxName)
+	}
+	if b.Branch == "" && b.PullRequest == "" {
+		b.Branch = fetch.Clean(m.Branch, MaxName)
+	}
 	words := []string{b.Pipeline, m.BakeTarget}
-	if b.Pipeline == "" && b.Repository != "" {
-		words = []string{b.Repository, m.Dockerfile, cmp.Or(m.BakeTarget, m.Target)}
+	if b.Pipeline == "" && b.Repository != "" && m.Dockerfile != "" {
+		words = []string{b.Repository, m.Dockerfile, m.foreignContext(), cmp.Or(m.BakeTarget, m.Target)}
 	}
 	words = slices.DeleteFunc(words, func(word string) bool { return word == "" })
 	b.Pipeline = fetch.Clean(strings.Join(words, " "), MaxName)
+}
+
+// foreignContext is the folder that is the context, in parentheses, where it does not
+// follow from the Dockerfile: one Dockerfile may make several images.
+func (m *Metadata) foreignContext() string {
+	if m.Context == "" || m.Context == "." || strings.HasPrefix(m.Dockerfile, m.Context+"/") {
+		return ""
+	}
+	return "(" + m.Context + ")"
 }
 
 // Complete turns a build that was read from the spans in a record into the

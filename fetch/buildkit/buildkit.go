@@ -40,12 +40,15 @@ type Metadata struct {
 	Cancelled bool
 	FailedAt  string // digest of the vertex at which it failed
 
-	Repository string            // as it stands in the record
-	Revision   string            //
-	Dockerfile string            // path in the repository
-	Target     string            // as given to build --target
-	BakeTarget string            // of several that bake built together
-	Resource   map[string]string // attributes of the client's spans
+	Repository  string            // as it stands in the record
+	Revision    string            //
+	Branch      string            // that was asked for
+	PullRequest string            // as Branch
+	Dockerfile  string            // path in the repository
+	Context     string            // folder in the repository, "" for its root
+	Target      string            // as given to build --target
+	BakeTarget  string            // of several that bake built together
+	Resource    map[string]string // attributes of the client's spans
 
 	Instructions map[string]Instruction // by vertex digest
 }

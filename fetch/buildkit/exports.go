@@ -22,12 +22,20 @@ func (s *solve) addExports(r *Reader, out *steps) *node {
 		if n.Vertex != "" || n.Method != "" {
 			continue
 		}
+		info := r.info(n.Name)
 		step := detect.Step{Start: n.Start, Duration: out.elapsed(n.Start, n.End, n.Name)}
 		if n.Failed {
 			step.State, step.Error = failure(cmp.Or(n.Message, "failed"))
-			failed = n
+			if info.kind.fails() {
+				failed = n
+			}
 		}
-		added := out.add(r.info(n.Name), exportStage, step)
+		if info.kind == cacheExport {
+			out.add(info, cacheExportID, step)
+			written[s.root] = nil // it is what wrote it
+			continue
+		}
+		added := out.add(info, exportStage, step)
 		if w := written[n]; w != nil {
 			out.addPush(added, w.repo, w.start, w.end)
 		}
@@ -41,7 +49,7 @@ func (s *solve) addExports(r *Reader, out *steps) *node {
 		if !exported.IsZero() {
 			w.start = exported
 		}
-		out.add(r.info(cacheExportName), "cache-export", detect.Step{
+		out.add(r.info(cacheExportName), cacheExportID, detect.Step{
 			Start: w.start, Duration: out.elapsed(w.start, w.end, cacheExportName),
 		})
 	}

@@ -35,6 +35,7 @@ const (
 	pushText        = "pushing to registry"
 	cacheImportText = "importing cache manifest"
 	cacheExportName = "exporting cache to registry"
+	cacheExportID   = "cache-export"
 )
 
 // clientNames begin the names of vertices that buildx adds to the progress.
@@ -55,9 +56,7 @@ func kindOf(name string) kind {
 	switch {
 	case strings.HasPrefix(name, "importing cache manifest"):
 		return cacheImport
-	case strings.HasPrefix(name, "exporting cache"),
-		strings.HasPrefix(name, "preparing build cache"),
-		strings.HasPrefix(name, "preparing layers for inline cache"):
+	case isCacheExport(name):
 		return cacheExport
 	case strings.HasPrefix(name, "exporting to "):
 		return export
@@ -72,13 +71,33 @@ func kindOf(name string) kind {
 	return instruction
 }
 
+// cacheExportNames begin the names of cache exporters and of what they do. That for
+// GitHub is called like an exporter.
+var cacheExportNames = []string{
+	"exporting cache", "exporting inline cache", "exporting content cache", "exporting to GitHub Actions Cache",
+	"preparing build cache", "preparing layers for inline cache", "writing cache ",
+}
+
+// isCacheExport tells whether a vertex or a span writes a cache. No image is called one.
+func isCacheExport(name string) bool {
+	for _, begin := range cacheExportNames {
+		if strings.HasPrefix(name, begin) {
+			return true
+		}
+	}
+	return strings.HasPrefix(name, "exporting to ") && strings.HasSuffix(strings.ToLower(name), " cache")
+}
+
 // A stepInfo is how a step is called: its name, and what follows from it.
 type stepInfo struct {
 	kind       kind
 	name       string
 	key        string
 	parsed     dockerfile.Name
-	dockerfile bool // an instruction of a Dockerfile, "[stage i/n]"
+	dockerfile bool   // an instruction of a Dockerfile, "[stage i/n]"
+	body       string // of a heredoc, see detect.Step
+	cut        bool   // the key was too long
+	salted     bool   // the name has something in front that changes with each build
 }
 
 var (
@@ -89,15 +108,17 @@ var (
 // stepInfoOf reads a vertex name. text is the instruction as the Dockerfile has
 // it, "" if that is not known.
 func stepInfoOf(name, text string) stepInfo {
+	name, salted := withoutSalt(name)
 	name = fetch.Clean(name, MaxName)
 	if strings.TrimSpace(name) == "" {
 		name = "unnamed"
 	}
-	info := stepInfo{kind: kindOf(name), name: name, parsed: dockerfile.ParseName(name)}
+	info := stepInfo{kind: kindOf(name), name: name, parsed: dockerfile.ParseName(name), salted: salted}
 	info.dockerfile = info.parsed.Count > 0
 	keyText := info.parsed.Text
 	switch info.kind {
 	case instruction:
+		info.body = bodyOf(keyText, text)
 		keyText = unexpanded(fetch.Clean(text, MaxName), keyText)
 	case internal:
 		if info.parsed.Stage == "" {
@@ -116,9 +137,35 @@ func stepInfoOf(name, text string) stepInfo {
 	case cacheExport:
 		info.parsed.Stage = cacheExportStage
 	}
-	info.key = fetch.Cut(dockerfile.Key(info.parsed.Platform, info.parsed.Stage, keyText), MaxName)
+	info.key, info.cut = shortKey(dockerfile.Key(info.parsed.Platform, info.parsed.Stage, keyText))
 	return info
 }
+
+// shortKey cuts a key that is too long, in such a way that no two become one.
+func shortKey(key string) (short string, cut bool) {
+	if len(key) <= MaxName {
+		return key, false
+	}
+	sum := sha256.Sum256([]byte(key))
+	mark := " " + hex.EncodeToString(sum[:6])
+	return fetch.Cut(key, MaxName-len(mark)) + mark, true
+}
+
+// bodyOf is a hash of the text of an instruction whose name abridges it: what is between
+// "<<EOT" and "EOT". Versions, hashes and the like in it do not count.
+func bodyOf(shown, text string) string {
+	if !isHeredoc(shown) || !isHeredoc(text) {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(dockerfile.Key("", "", text)))
+	return hex.EncodeToString(sum[:8])
+}
+
+// isHeredoc tells whether an instruction has a heredoc, by BuildKit's own rule: a word
+// that begins with "<<" and says by what it ends.
+func isHeredoc(instruction string) bool { return heredocWord.MatchString(instruction) }
+
+var heredocWord = regexp.MustCompile(`(?:^|\s)\d*<<-?["']?[A-Za-z_][^\s<]*(?:\s|$)`)
 
 // unexpanded is the instruction with its variables as they stand in the text,
 // which changes with the Dockerfile only, if that is the one shown, else as it

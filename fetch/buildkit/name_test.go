@@ -1,6 +1,7 @@
 package buildkit
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -31,6 +32,18 @@ func TestLabels(t *testing.T) {
 		{"[auth] library/node:pull token for registry-1.docker.io", "", "[auth] library/node:pull token for registry-1.docker.io", "auth", ""},
 		{"exporting to image", "", "[export] exporting to image", "export", ""},
 		{"exporting cache to registry", "", "[cache export] exporting cache to registry", "cache export", ""},
+		{"exporting to GitHub Actions Cache", "", "[cache export] exporting to GitHub Actions Cache", "cache export", ""},
+		{"exporting cache to Amazon S3", "", "[cache export] exporting cache to Amazon S3", "cache export", ""},
+		{"exporting cache to client directory", "", "[cache export] exporting cache to client directory", "cache export", ""},
+		{"exporting inline cache", "", "[cache export] exporting inline cache", "cache export", ""},
+		{"exporting content cache", "", "[cache export] exporting content cache", "cache export", ""},
+		{"preparing layers for inline cache", "", "[cache export] preparing layers for inline cache", "cache export", ""},
+		{"exporting to client directory", "", "[export] exporting to client directory", "export", ""},
+		{"exporting to oci image format", "", "[export] exporting to oci image format", "export", ""},
+		{"[internal] load git source https://github.com/a/b.git#0123:services/web", "", "[internal] load git source https://github.com/a/b.git", "internal", ""},
+		{"[+build 8d2f03ce77a19b20] RUN make", "", "[+build] RUN make", "+build", "[+build] RUN make"},
+		{"[8d2f03ce77a19b20] RUN make", "", "[8d2f03ce77a19b20] RUN make", "8d2f03ce77a19b20", ""},
+		{"test (3.11, ubuntu)", "", "[-] test (3.11, ubuntu)", "", ""},
 		{"importing cache manifest from 127.0.0.1:5000/a/b:main", "", "[cache import] importing cache manifest", "cache import", "importing cache manifest from 127.0.0.1:5000/a/b"},
 		{"[build 1/1] RUN curl -H 'Authorization: Bearer abcdefghijklmnop'", "", "[build] RUN curl -H 'Authorization: Bearer *****'", "build", "[build 1/1] RUN curl -H 'Authorization: Bearer *****'"},
 	} {
@@ -41,6 +54,86 @@ func TestLabels(t *testing.T) {
 		if info.key != tt.key || info.parsed.Stage != tt.stage || info.name != tt.shown {
 			t.Errorf("stepInfoOf(%q, %q)\n has key %q, stage %q, name %q,\nwant key %q, stage %q, name %q",
 				tt.name, tt.text, info.key, info.parsed.Stage, info.name, tt.key, tt.stage, tt.shown)
+		}
+	}
+}
+
+// Earthly puts what it knows of a vertex, ids of its run among it, in front of its name.
+func TestEarthlyNames(t *testing.T) {
+	name := func(fields string) string {
+		return "[" + base64.StdEncoding.EncodeToString([]byte(`{"tid":"1f0c…","cid":"77/`+fields+`}`)) + "] RUN make"
+	}
+	for _, tt := range []struct{ name, key string }{
+		{name(`1","tnm":"+build"`), "[+build] RUN make"},
+		{name(`2","tnm":"+build"`), "[+build] RUN make"},
+		{name(`2","plt":"linux/arm64","tnm":"./web+build"`), "[linux/arm64 ./web+build] RUN make"},
+		{name(`3"`), "[earthly] RUN make"},
+		{name(`4","tnm":"a] [b"`), "[earthly] RUN make"},
+		{name(strings.Repeat("x", 900) + `","tnm":"+build"`), "[+build] RUN make"},
+	} {
+		if info := stepInfoOf(tt.name, ""); info.key != tt.key || info.rule() == 0 {
+			t.Errorf("%s has the key %q by rule %d, want %q", tt.name, info.key, info.rule(), tt.key)
+		}
+	}
+	for _, odd := range []string{"[eyJ!] RUN make", "[eyJh] RUN make", "[eyJhIjo=] RUN make"} {
+		if plain, salted := withoutSalt(odd); salted || plain != odd {
+			t.Errorf("%q becomes %q", odd, plain)
+		}
+	}
+}
+
+// Keys that are too long stay apart, and bodies of heredocs do.
+func TestLongNames(t *testing.T) {
+	long := "[b 1/2] RUN " + strings.Repeat("make all ", MaxName/9-10)
+	one, two := stepInfoOf(long+"&& make one more thing for all of the platforms that there are: first", ""), stepInfoOf(long+"&& make one more thing for all of the platforms that there are: second", "")
+	if len(one.name) > MaxName || one.key == "" {
+		t.Fatalf("%d bytes", len(one.name))
+	}
+	if one.key == two.key {
+		t.Error("two instructions have one key")
+	}
+	first, _ := shortKey(strings.Repeat("x", MaxName+1) + "1")
+	second, cut := shortKey(strings.Repeat("x", MaxName+1) + "2")
+	if first == second || !cut || len(first) != MaxName {
+		t.Errorf("%d bytes, cut %v, equal %v", len(first), cut, first == second)
+	}
+	const shown = "[b 2/4] RUN <<EOT (set -ex...)"
+	body := func(text string) string { return stepInfoOf(shown, text).body }
+	if a, b := body("RUN <<EOT set -ex make a EOT"), body("RUN <<EOT set -ex make b EOT"); a == "" || a == b {
+		t.Errorf("bodies %q and %q", a, b)
+	}
+	if a, b := body("RUN <<EOT set -ex get v1.2.3 EOT"), body("RUN <<EOT set -ex get v1.2.4 EOT"); a != b {
+		t.Error("another version is another body")
+	}
+	for _, text := range []string{"", "RUN make", "RUN echo $((1<<2))", "RUN cat <<<x"} {
+		if got := body(text); got != "" {
+			t.Errorf("%q has the body %q", text, got)
+		}
+	}
+}
+
+// Steps whose names, keys or times older versions told otherwise say so.
+func TestRules(t *testing.T) {
+	for name, want := range map[string]int{
+		"[b 1/3] RUN make":    0,
+		"[b 2/3] COPY . .":    0,
+		"[b 3/3] ADD a.tar /": 0,
+		"[internal] load build definition from Dockerfile": 0,
+		"exporting to image":                                   0,
+		"[b 1/3] FROM docker.io/library/alpine:3":              1,
+		"[b 3/3] ADD https://x.example/a /a":                   1,
+		"[b 3/3] ADD --checksum=sha256:0 https://x.example/ /": 1,
+		"[internal] load git source https://x.example/a.git":   1,
+		"[internal] load build context":                        1,
+		"[context base] load from client":                      1,
+		"docker-image://docker.io/docker/dockerfile:1":         1,
+		"exporting to GitHub Actions Cache":                    1,
+		"importing cache manifest from x":                      1,
+		"test (3.11)":                                          1,
+		"test (arm64)":                                         0,
+	} {
+		if info := stepInfoOf(name, ""); info.rule() != want || want > detect.ReaderVersion {
+			t.Errorf("%s is by rule %d, want %d", name, info.rule(), want)
 		}
 	}
 }

@@ -95,7 +95,7 @@ func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Bu
 	if e := s.addExports(r, out); failed == nil {
 		failed = e
 	}
-	b := detect.Build{Trace: trace, Content: out.content(), Partial: true, Steps: out.sorted()}
+	b := detect.Build{Trace: trace, Content: out.content(), Partial: true, Reader: detect.ReaderVersion, Steps: out.sorted()}
 	first, end := s.root, s.ended
 	if first == nil {
 		first = s.work[0]

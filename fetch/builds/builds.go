@@ -52,6 +52,7 @@ type build struct {
 	TraceID    string          `json:"trace_id,omitempty"`
 	Content    string          `json:"content,omitempty"`
 	Partial    bool            `json:"partial,omitempty"`
+	Reader     int             `json:"reader,omitempty"`
 	Steps      []step          `json:"steps"`
 }
 
@@ -81,4 +82,6 @@ type step struct {
 	Source   *dockerfile.Position `json:"source,omitempty"`
 	Bytes    int64                `json:"bytes,omitempty"`
 	Error    string               `json:"error,omitempty"`
+	Rule     int                  `json:"rule,omitempty"`
+	Body     string               `json:"body,omitempty"`
 }

@@ -24,12 +24,12 @@ var full = detect.Build{
 	ID: "ref", Trace: strings.Repeat("ab", 16), Content: "c0ffee", Pipeline: "image", Origin: detect.Origin{Repository: "https://example.com/a/b", Revision: "0123abc", Branch: "main", PullRequest: "7", URL: "https://ci.example.com/1?a=b&c=d", Runner: "Linux/X64"},
 
 	Start: start, Duration: 81*time.Second + 1, Resolution: time.Second, Outcome: detect.Failed,
-	Error: "exit code: 1 <html> & \u2028", Log: []string{"one", "two"}, Partial: true,
+	Error: "exit code: 1 <html> & \u2028", Log: []string{"one", "two"}, Partial: true, Reader: 1,
 	Steps: []detect.Step{
 		{
 			ID: "a", Key: "[linux/amd64 build] COPY src /src", Name: "[linux/amd64 build  3/12] COPY src /src",
 			Platform: "linux/amd64", Stage: "build", Index: 3, Count: 12, Start: start, Duration: 1250 * time.Millisecond,
-			State: detect.Cached, Inputs: []string{"b", "c"}, Source: dockerfile.Position{File: "Dockerfile", Line: 4}, Bytes: 5, Error: "e",
+			State: detect.Cached, Inputs: []string{"b", "c"}, Source: dockerfile.Position{File: "Dockerfile", Line: 4}, Bytes: 5, Error: "e", Rule: 1, Body: "b0d1",
 		},
 		{Key: "[export] exporting to image", Name: "exporting to image", Stage: "export", State: detect.StepFailed},
 		{Key: "[-] RUN $X", Name: "[stage-1 2/2] RUN y", Index: 2, Count: 2, State: detect.NeverStarted},
@@ -70,7 +70,7 @@ func TestDecodeFillsIn(t *testing.T) {
 	}
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	want := []detect.Build{{
-		ID: got[0].ID, Start: begin, Duration: 2 * time.Second,
+		ID: got[0].ID, Start: begin, Duration: 2 * time.Second, Reader: detect.ReaderVersion,
 		Steps: []detect.Step{
 			{
 				Key: "[linux/arm64 build] COPY src /src", Name: "[linux/arm64 build 3/6] COPY src /src",

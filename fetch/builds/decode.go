@@ -69,10 +69,13 @@ func decodeLine(line []byte) (detect.Build, error) {
 func (b *build) build() (detect.Build, error) {
 	out := detect.Build{
 		ID: b.ID, Trace: b.TraceID, Content: b.Content, Pipeline: b.Pipeline, Origin: detect.Origin(b.origin),
-		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: b.Resolution.D(), Partial: b.Partial,
+		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: b.Resolution.D(), Partial: b.Partial, Reader: b.Reader,
 	}
 	if b.ID == "" && (b.Start == nil || b.Start.IsZero()) {
 		return out, errors.New("has neither id nor start")
+	}
+	if b.Reader < 0 {
+		return out, fmt.Errorf("reader is %d, less than none", b.Reader)
 	}
 	if len(b.Steps) > MaxSteps {
 		return out, fmt.Errorf("has more than %d steps", MaxSteps)
@@ -87,6 +90,13 @@ func (b *build) build() (detect.Build, error) {
 		s, err := b.Steps[i].step()
 		if err != nil {
 			return out, fmt.Errorf("step %d: %w", i+1, err)
+		}
+		if b.Steps[i].Key == nil && b.Reader == 0 {
+			// Another program wrote it, and we say what its steps are.
+			out.Reader = detect.ReaderVersion
+			if dockerfile.HasMatrix(s.Name) { // see fetch/buildkit/rules.go
+				s.Rule = 1
+			}
 		}
 		out.Steps = append(out.Steps, s)
 	}
@@ -143,13 +153,15 @@ func totalDuration(b *detect.Build) time.Duration {
 func (s *step) step() (detect.Step, error) {
 	out := detect.Step{
 		ID: fetch.Clean(s.ID, MaxName), Name: fetch.Clean(s.Name, MaxName), Error: fetch.Clean(s.Error, MaxName),
-		State: s.State, Inputs: s.Inputs, Bytes: s.Bytes,
+		State: s.State, Inputs: s.Inputs, Bytes: s.Bytes, Rule: s.Rule, Body: fetch.Clean(s.Body, MaxName),
 	}
 	switch {
 	case s.Name == "":
 		return out, errors.New("has no name")
 	case s.Duration == nil:
 		return out, errors.New("has no duration_seconds")
+	case s.Rule < 0:
+		return out, fmt.Errorf("rule is %d, less than none", s.Rule)
 	case s.Bytes < 0:
 		return out, fmt.Errorf("bytes are %d, less than none", s.Bytes)
 	case s.Index != nil && *s.Index < 0, s.Count != nil && *s.Count < 0:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -14,12 +15,18 @@ import (
 // A provenance is where the vertices of a build come from, in SLSA v0.2 or v1.
 type provenance struct {
 	// v0.2
+	Invocation struct {
+		ConfigSource configSource `json:"configSource"`
+	} `json:"invocation"`
 	BuildConfig buildConfig `json:"buildConfig"`
 	Metadata    struct {
 		BuildKit sourceMetadata `json:"https://mobyproject.org/buildkit@v1#metadata"`
 	} `json:"metadata"`
 	// v1
 	BuildDefinition struct {
+		ExternalParameters struct {
+			ConfigSource configSource `json:"configSource"`
+		} `json:"externalParameters"`
 		InternalParameters struct {
 			BuildConfig buildConfig `json:"buildConfig"`
 		} `json:"internalParameters"`
@@ -29,6 +36,13 @@ type provenance struct {
 			BuildKit sourceMetadata `json:"buildkit_metadata"`
 		} `json:"metadata"`
 	} `json:"runDetails"`
+}
+
+// A configSource is where the Dockerfile came from, if not from the client: the context of
+// the build, and which commit that was.
+type configSource struct {
+	URI    string            `json:"uri"`
+	Digest map[string]string `json:"digest"` // by algorithm
 }
 
 type buildConfig struct {
@@ -87,6 +101,8 @@ func readProvenance(blob []byte, meta *buildkit.Metadata) error {
 	}
 	meta.Repository = cmp.Or(meta.Repository, source.VCS["source"])
 	meta.Revision = cmp.Or(meta.Revision, source.VCS["revision"])
+	p.BuildDefinition.ExternalParameters.ConfigSource.apply(meta)
+	p.Invocation.ConfigSource.apply(meta)
 	var files []dockerfile
 	for _, info := range source.Source.Infos {
 		files = append(files, newDockerfile(info, path.Dir(meta.Dockerfile)))
@@ -109,6 +125,17 @@ func readProvenance(blob []byte, meta *buildkit.Metadata) error {
 		}
 	}
 	return nil
+}
+
+// apply fills in the commit of a context that was asked for by the name of a branch, or of
+// a pull request.
+func (c *configSource) apply(meta *buildkit.Metadata) {
+	g, ok := buildkit.ParseGitContext(c.URI)
+	of, _ := buildkit.ParseGitContext(meta.Repository)
+	if !ok || meta.Revision != "" || g.Repository != cmp.Or(of.Repository, strings.TrimSuffix(meta.Repository, ".git")) {
+		return
+	}
+	meta.Revision = cmp.Or(c.Digest["sha1"], c.Digest["sha256"], c.Digest["gitCommit"])
 }
 
 // instruction finds what stands in the ranges of lines, which follow each other.

@@ -99,6 +99,7 @@ func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error
 // metadata are what the record itself says.
 func (r *historyRecord) metadata() buildkit.Metadata {
 	const grpcCanceled = 1
+	filename := cmp.Or(r.FrontendAttrs["filename"], "Dockerfile")
 	meta := buildkit.Metadata{
 		Ref:        fetch.Clean(r.Ref, 200),
 		Start:      r.CreatedAt.Time,
@@ -106,8 +107,15 @@ func (r *historyRecord) metadata() buildkit.Metadata {
 		Ended:      !r.CompletedAt.IsZero(),
 		Repository: r.FrontendAttrs["vcs:source"],
 		Revision:   r.FrontendAttrs["vcs:revision"],
-		Dockerfile: path.Join(r.FrontendAttrs["vcs:localdir:dockerfile"], cmp.Or(r.FrontendAttrs["filename"], "Dockerfile")),
+		Dockerfile: path.Join(r.FrontendAttrs["vcs:localdir:dockerfile"], filename),
+		Context:    r.FrontendAttrs["vcs:localdir:context"],
 		Target:     r.FrontendAttrs["target"],
+	}
+	if g, ok := buildkit.ParseGitContext(r.FrontendAttrs["context"]); ok {
+		meta.Repository = cmp.Or(meta.Repository, g.Repository)
+		meta.Revision = cmp.Or(meta.Revision, g.Revision)
+		meta.Branch, meta.PullRequest = g.Branch, g.PullRequest
+		meta.Dockerfile, meta.Context = path.Join(g.Folder, filename), g.Folder
 	}
 	if r.Error != nil {
 		meta.Ended = true

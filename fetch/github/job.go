@@ -24,7 +24,7 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 		ID:       strconv.FormatInt(job.GetID(), 10),
 		Pipeline: strings.Join([]string{run.GetRepository().GetFullName(), clean(run.GetName()), clean(job.GetName())}, "/"),
 		Origin:   detect.Origin{URL: fetch.Clean(job.GetHTMLURL(), buildkit.MaxName), Runner: clean(strings.Join(job.Labels, ","))},
-		Start:    job.GetStartedAt().UTC(), Resolution: time.Second,
+		Start:    job.GetStartedAt().UTC(), Resolution: time.Second, Reader: detect.ReaderVersion,
 	}
 	switch job.GetConclusion() {
 	case "success", "": // that of a job that runs yet is ""
@@ -54,7 +54,7 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 		name := clean(task.GetName())
 		step := detect.Step{
 			ID: strconv.FormatInt(task.GetNumber(), 10), Key: dockerfile.Key("", stage, name), Name: name, Stage: stage,
-			Start: start, Duration: end.Sub(start),
+			Start: start, Duration: end.Sub(start), Rule: rule(name),
 		}
 		if c := task.GetConclusion(); c == "failure" || c == "cancelled" {
 			step.State, step.Error = detect.StepFailed, "ended as "+c
@@ -69,6 +69,15 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 		b.Steps = append(b.Steps, step)
 	}
 	return b, odd, len(b.Steps) > 0
+}
+
+// rule is the detect.ReaderVersion with which the keys of steps so called last changed: with
+// version 1 a version in parentheses is a part of the name.
+func rule(name string) int {
+	if dockerfile.HasMatrix(name) {
+		return 1
+	}
+	return 0
 }
 
 // isWork tells whether a step is done, and does a job's work.

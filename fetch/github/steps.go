@@ -136,8 +136,9 @@ func (s *Steps) ownJob(list []*gh.WorkflowJob) *gh.WorkflowJob {
 		func(j *gh.WorkflowJob) bool { return j.GetName() == s.Job },
 		func(j *gh.WorkflowJob) bool { return strings.HasPrefix(j.GetName(), s.Job+" (") }, // of a matrix
 	} {
-		if i := slices.IndexFunc(running, is); i >= 0 {
-			return running[i]
+		own := slices.DeleteFunc(slices.Clone(running), func(j *gh.WorkflowJob) bool { return !is(j) })
+		if len(own) == 1 { // of several of a matrix nothing tells which
+			return own[0]
 		}
 	}
 	return nil

@@ -41,7 +41,7 @@ func (s *Store) Get(ctx context.Context, source string, ids []string) (map[strin
 }
 
 func readCached(ctx context.Context, tx *txn, source, id string, cached map[string][]detect.Build) error {
-	rows, err := tx.query(ctx, "SELECT builds FROM shelf WHERE origin = ? AND ref = ?", clean(source), clean(id))
+	rows, err := tx.query(ctx, "SELECT builds FROM shelf WHERE origin = ? AND ref = ? AND reader = ?", clean(source), clean(id), detect.ReaderVersion)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (s *Store) Put(ctx context.Context, source, id string, list []detect.Build)
 		return err
 	}
 	return s.write(ctx, func(tx *txn) error {
-		if err := tx.exec(ctx, "INSERT OR REPLACE INTO shelf (origin, ref, builds) VALUES (?, ?, ?)", clean(source), clean(id), packed); err != nil {
+		if err := tx.exec(ctx, "INSERT OR REPLACE INTO shelf (origin, ref, builds, reader) VALUES (?, ?, ?, ?)", clean(source), clean(id), packed, detect.ReaderVersion); err != nil {
 			return err
 		}
 		return tx.exec(ctx, "DELETE FROM shelf WHERE id <= (SELECT MAX(id) FROM shelf) - ?", maxCached)
@@ -79,7 +79,7 @@ func (s *Store) Range(ctx context.Context, source, question string) (from, to ti
 		return from, to, nil
 	}
 	err = s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
-		rows, err := tx.query(ctx, "SELECT since, until FROM searches WHERE origin = ? AND question = ?", clean(source), clean(question))
+		rows, err := tx.query(ctx, "SELECT since, until FROM searches WHERE origin = ? AND question = ? AND reader = ?", clean(source), clean(question), detect.ReaderVersion)
 		if err != nil {
 			return err
 		}
@@ -109,8 +109,8 @@ func (s *Store) Hits(ctx context.Context, source, question string, before time.T
 	}
 	return hits, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
 		rows, err := tx.query(ctx, `SELECT f.start, f.ref, f.builds FROM found f JOIN searches s ON s.id = f.search
-			WHERE s.origin = ? AND s.question = ? AND f.start < ? ORDER BY f.start DESC, f.ref LIMIT ?`,
-			clean(source), clean(question), instant(before), limit)
+			WHERE s.origin = ? AND s.question = ? AND s.reader = ? AND f.start < ? ORDER BY f.start DESC, f.ref LIMIT ?`,
+			clean(source), clean(question), detect.ReaderVersion, instant(before), limit)
 		if err != nil {
 			return err
 		}
@@ -160,6 +160,9 @@ func (s *Store) Save(ctx context.Context, source string, searches []fetch.Search
 
 func saveSearch(ctx context.Context, tx *txn, source string, search *fetch.Search, packed [][]byte) error {
 	question, from, to := clean(search.Question), instant(search.From), instant(search.To)
+	if err := forgetOlderReaders(ctx, tx, source, question); err != nil {
+		return err
+	}
 	// A question asked again is the newest.
 	old, err := tx.id(ctx, "SELECT id FROM searches WHERE origin = ? AND question = ?", source, question)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -170,8 +173,8 @@ func saveSearch(ctx context.Context, tx *txn, source string, search *fetch.Searc
 			return err
 		}
 	}
-	id, err := tx.id(ctx, "INSERT INTO searches (id, origin, question, since, until) VALUES ((SELECT IFNULL(MAX(search), 0) + 1 FROM (SELECT MAX(search) AS search FROM found UNION ALL SELECT MAX(id) FROM searches)), ?, ?, ?, ?) RETURNING id",
-		source, question, from, to)
+	id, err := tx.id(ctx, "INSERT INTO searches (id, origin, question, since, until, reader) VALUES ((SELECT IFNULL(MAX(search), 0) + 1 FROM (SELECT MAX(search) AS search FROM found UNION ALL SELECT MAX(id) FROM searches)), ?, ?, ?, ?, ?) RETURNING id",
+		source, question, from, to, detect.ReaderVersion)
 	if err != nil {
 		return err
 	}
@@ -184,6 +187,15 @@ func saveSearch(ctx context.Context, tx *txn, source string, search *fetch.Searc
 		}
 	}
 	return pruneHits(ctx, tx, id, from, to)
+}
+
+// forgetOlderReaders forgets what another reader found: it is found again, and read anew.
+func forgetOlderReaders(ctx context.Context, tx *txn, source, question string) error {
+	const older = "FROM searches WHERE origin = ? AND question = ? AND reader <> ?"
+	if err := tx.exec(ctx, "DELETE FROM found WHERE search IN (SELECT id "+older+")", source, question, detect.ReaderVersion); err != nil {
+		return err
+	}
+	return tx.exec(ctx, "DELETE "+older, source, question, detect.ReaderVersion)
 }
 
 // pruneHits forgets what a question found outside of the time it is kept for,

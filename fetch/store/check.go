@@ -18,6 +18,9 @@ func checkBuild(b *detect.Build) error {
 	if b.Outcome < detect.OK || b.Outcome > detect.Cancelled {
 		return fmt.Errorf("build %s: its outcome is number %d", b.ID, int(b.Outcome))
 	}
+	if b.Reader < 0 {
+		return fmt.Errorf("build %s: its reader is number %d", b.ID, b.Reader)
+	}
 	for _, d := range []time.Duration{b.Duration, b.Resolution} {
 		if d < 0 || d > maxTime {
 			return fmt.Errorf("build %s: a duration is %v", b.ID, d)
@@ -33,7 +36,7 @@ func checkStep(s *detect.Step) error {
 		return fmt.Errorf("step %s: its state is number %d", s.Key, int(s.State))
 	case s.Duration < 0 || s.Duration > maxTime:
 		return fmt.Errorf("step %s: its duration is %v", s.Key, s.Duration)
-	case s.Index < 0 || s.Count < 0 || s.Bytes < 0 || s.Source.Line < 0:
+	case s.Index < 0 || s.Count < 0 || s.Bytes < 0 || s.Source.Line < 0 || s.Rule < 0:
 		return fmt.Errorf("step %s: a number is less than none", s.Key)
 	}
 	return nil

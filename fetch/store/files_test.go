@@ -8,12 +8,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // TestMain lets the test binary be one of several processes that record at once.
@@ -201,29 +204,136 @@ func edited(t *testing.T, store []byte, statements ...string) []byte {
 	return data
 }
 
-// A store of the first schema loses nothing.
-func TestMigration(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s.db")
+// storeOfSchema makes a store as the version wrote it that had so many migrations, with
+// what fill puts into it, as far as that version knew it.
+func storeOfSchema(t *testing.T, version int, fill func(*Store)) (path string) {
+	t.Helper()
+	folder := t.TempDir()
+	now := open(t, filepath.Join(folder, "now.db"))
+	fill(now)
+	now.Close()
+	path = filepath.Join(folder, "s.db")
 	latest := migrations
-	defer func() { migrations = latest }()
-	migrations = latest[:1]
+	migrations = latest[:version]
 	s := open(t, path)
-	put(t, s, numbered(1), numbered(2))
-	s.Close()
+	err := s.create(t.Context())
 	migrations = latest
-	s = open(t, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	exec := func(statement string, args ...any) {
+		if _, err := s.db.Exec(statement, args...); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	texts := func(query string, args ...any) (out []string) {
+		rows, err := s.db.Query(query, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var text string
+			if err := rows.Scan(&text); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, text)
+		}
+		return out
+	}
+	exec("ATTACH ? AS now", filepath.Join(folder, "now.db"))
+	for _, table := range texts("SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'") {
+		columns := strings.Join(texts("SELECT name FROM pragma_table_info(?)", table), ", ")
+		exec("INSERT INTO main." + table + " (" + columns + ") SELECT " + columns + " FROM now." + table)
+	}
+	return path
+}
+
+// A store of any schema loses nothing.
+func TestMigration(t *testing.T) {
+	for version := 1; version < len(migrations); version++ {
+		s := open(t, storeOfSchema(t, version, func(s *Store) { put(t, s, numbered(1), numbered(2)) }))
+		h := history(t, s, 50)
+		if diff := cmp.Diff([]detect.Build{numbered(2), numbered(1)}, h.Base); diff != "" {
+			t.Errorf("version %d: %s", version, diff)
+		}
+		other := numbered(1)
+		other.Pipeline = "q"
+		if put(t, s, other, numbered(2)) != 1 {
+			t.Errorf("version %d: an id is still that of one build in all pipelines", version)
+		}
+		var now int
+		if err := s.db.QueryRow("PRAGMA user_version").Scan(&now); err != nil || now != len(migrations) {
+			t.Errorf("version %d became %d, %v", version, now, err)
+		}
+	}
+}
+
+// What an older reader kept of a server is fetched again, and what it recorded is there
+// and says so.
+func TestOlderReader(t *testing.T) {
+	search := fetch.Search{
+		Question: "q", From: day(1), To: day(9),
+		Hits: []fetch.Hit{{ID: "t", Start: day(2), Builds: []detect.Build{cachedBuild(2)}}},
+	}
+	fill := func(s *Store) {
+		put(t, s, numbered(1))
+		if err := s.Put(t.Context(), "o", "a", []detect.Build{cachedBuild(1)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Save(t.Context(), "o", []fetch.Search{search}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := func(s *Store) (n int) {
+		t.Helper()
+		list, err := s.Get(t.Context(), "o", []string{"a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, _, err := s.Range(t.Context(), "o", "q")
+		if err != nil {
+			t.Fatal(err)
+		}
+		hits, err := s.Hits(t.Context(), "o", "q", day(20), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n = len(list) + len(hits)
+		if !from.IsZero() {
+			n++
+		}
+		return n
+	}
+	s := open(t, storeOfSchema(t, 3, fill))
+	if n := kept(s); n != 0 {
+		t.Errorf("%d things are kept that an older reader read", n)
+	}
+	search.From, search.Hits = day(5), []fetch.Hit{{ID: "u", Start: day(6)}}
+	if err := s.Save(t.Context(), "o", []fetch.Search{search}); err != nil {
+		t.Fatal(err)
+	}
+	if hits, err := s.Hits(t.Context(), "o", "q", day(20), 10); err != nil || len(hits) != 1 || hits[0].ID != "u" {
+		t.Errorf("hits %v, %v, want that of this reader alone", hits, err)
+	}
+	s = open(t, filepath.Join(t.TempDir(), "s.db"))
+	fill(s)
+	if n := kept(s); n != 3 {
+		t.Errorf("%d things are kept, want 3", n)
+	}
+
+	// Recorded once more, by this reader, the build is as this one reads it.
+	again := numbered(1)
+	again.Reader = detect.ReaderVersion
+	again.Steps = slices.Clone(again.Steps)
+	again.Steps[0].Rule, again.Steps[0].Duration = 1, 8*time.Second
+	if n := put(t, s, again); n != 0 {
+		t.Errorf("%d builds are new", n)
+	}
 	h := history(t, s, 50)
-	if diff := cmp.Diff([]detect.Build{numbered(2), numbered(1)}, h.Base); diff != "" {
+	if diff := cmp.Diff([]detect.Build{again}, h.Base); diff != "" {
 		t.Error(diff)
-	}
-	other := numbered(1)
-	other.Pipeline = "q"
-	if put(t, s, other, numbered(2)) != 1 {
-		t.Error("an id is still that of one build in all pipelines")
-	}
-	var version int
-	if err := s.db.QueryRow("PRAGMA user_version").Scan(&version); err != nil || version != len(migrations) {
-		t.Errorf("version %d, %v", version, err)
 	}
 }
 

@@ -59,7 +59,7 @@ func listOf(text string) (texts []string, err error) {
 }
 
 const buildColumns = `b.id, b.ref, b.trace, b.content, p.name, l.repository, b.revision, l.branch, l.pull_request,
-	b.url, b.runner, b.start, b.duration, b.resolution, b.outcome, b.error, b.log, b.partial`
+	b.url, b.runner, b.start, b.duration, b.resolution, b.outcome, b.error, b.log, b.partial, b.reader`
 
 const buildTables = ` FROM builds b JOIN pipelines p ON p.id = b.pipeline JOIN lines l ON l.id = b.line `
 
@@ -83,7 +83,7 @@ func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([
 		var log string
 		b := &r.Build
 		if err := rows.Scan(&r.id, &b.ID, &b.Trace, &b.Content, &b.Pipeline, &b.Repository, &b.Revision, &b.Branch, &b.PullRequest,
-			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial); err != nil {
+			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial, &b.Reader); err != nil {
 			return nil, damaged(err)
 		}
 		if b.Start, err = timeOf(start); err != nil {
@@ -101,7 +101,7 @@ func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([
 }
 
 const stepColumns = `k.key, n.name, n.platform, n.stage, n.position, n.positions, n.source_file, n.source_line,
-	s.id, s.state, s.start, s.duration, s.inputs, s.bytes, s.error`
+	s.id, s.state, s.start, s.duration, s.inputs, s.bytes, s.error, s.rule, s.body`
 
 const stepTables = ` FROM steps s JOIN names n ON n.id = s.name JOIN keys k ON k.id = s.key `
 
@@ -110,7 +110,7 @@ func scanStep(rows *sql.Rows, front ...any) (s detect.Step, err error) {
 	var start int64
 	var inputs string
 	if err := rows.Scan(append(front, &s.Key, &s.Name, &s.Platform, &s.Stage, &s.Index, &s.Count, &s.Source.File, &s.Source.Line,
-		&s.ID, &s.State, &start, &s.Duration, &inputs, &s.Bytes, &s.Error)...); err != nil {
+		&s.ID, &s.State, &start, &s.Duration, &inputs, &s.Bytes, &s.Error, &s.Rule, &s.Body)...); err != nil {
 		return s, damaged(err)
 	}
 	if s.Start, err = timeOf(start); err != nil {

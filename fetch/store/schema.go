@@ -153,6 +153,14 @@ CREATE TABLE found (
 	builds BLOB NOT NULL,
 	PRIMARY KEY (search, start, ref)
 ) WITHOUT ROWID;
+`, `
+-- The detect.ReaderVersion by which builds were read, and with which the rule of a step
+-- last changed. What was kept of servers by an older one is fetched again.
+ALTER TABLE builds   ADD COLUMN reader INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE steps    ADD COLUMN rule   INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE steps    ADD COLUMN body   TEXT NOT NULL DEFAULT '';
+ALTER TABLE shelf    ADD COLUMN reader INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE searches ADD COLUMN reader INTEGER NOT NULL DEFAULT 0;
 `}
 
 // inspect looks at the file without SQLite, which might repair it, and tells

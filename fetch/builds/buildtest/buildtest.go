@@ -73,13 +73,13 @@ func checkFields(b *detect.Build) error {
 		if s.Key == "" {
 			bad("step %d: key %q", i, s.Key)
 		}
-		if s.Duration < 0 || s.Bytes < 0 || s.Index < 0 || s.Count < 0 || s.Source.Line < 0 {
+		if s.Duration < 0 || s.Bytes < 0 || s.Index < 0 || s.Count < 0 || s.Source.Line < 0 || s.Rule < 0 || s.Rule > b.Reader {
 			bad("step %d: a number less than none: %+v", i, s)
 		}
 		if s.State < detect.Executed || s.State > detect.Interrupted {
 			bad("step %d: state %v", i, s.State)
 		}
-		text("step", s.ID, s.Key, s.Name, s.Platform, s.Stage, s.Source.File, s.Error)
+		text("step", s.Body, s.ID, s.Key, s.Name, s.Platform, s.Stage, s.Source.File, s.Error)
 		text("input", s.Inputs...)
 	}
 	return errors.Join(wrong...)

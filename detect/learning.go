@@ -1,0 +1,31 @@
+package detect
+
+import "fmt"
+
+// Steps whose rule is younger than the history learn anew. An older version of the
+// program named or timed them in another way: what it wrote of them is no sample, it
+// does not make them new, and nothing of it is gone.
+
+// older counts the baseline builds that were read before the step's rule.
+func (a *arranged) older(s *Step) (n int) {
+	for i := range a.base {
+		if a.base[i].Reader < s.Rule {
+			n++
+		}
+	}
+	return n
+}
+
+// learning is what there is to say of a step that has too few samples because older
+// versions wrote so many builds of the baseline; the zero Note of any other.
+func (a *arranged) learning(s *series, t Thresholds) Note {
+	if s.step.Rule == 0 || len(s.samples) >= t.MinHistory {
+		return Note{}
+	}
+	n := a.older(s.step)
+	if n == 0 {
+		return Note{}
+	}
+	return Note{KindOtherReader, fmt.Sprintf(
+		"it learns anew: %d of %d builds were read by an older buildregress, which named or timed such steps in another way", n, len(a.base))}
+}
