@@ -134,8 +134,8 @@ const (
 
 var stateNames = []string{"executed", "cached", "failed", "never-started", "interrupted"}
 
-// HasFailed tells whether the step ran and has no result.
-func (s State) HasFailed() bool { return s == StepFailed || s == Interrupted }
+// HasNoResult tells whether the step ran and has no result.
+func (s State) HasNoResult() bool { return s == StepFailed || s == Interrupted }
 
 func (s State) String() string                { return enumText(stateNames, int(s)) }
 func (s State) MarshalText() ([]byte, error)  { return []byte(s.String()), nil }

@@ -282,7 +282,7 @@ func infoOf(b *Build) BuildInfo {
 	}
 	for i := range b.Steps {
 		s := &b.Steps[i]
-		if !s.State.HasFailed() || strings.HasPrefix(s.Stage, "cache") {
+		if !s.State.HasNoResult() || strings.HasPrefix(s.Stage, "cache") {
 			continue
 		}
 		// What was only stopped when another step failed is not at fault.

@@ -113,7 +113,7 @@ func (t *textWriter) columns(rows []row, bars bool) columns {
 
 // verdictCell is the verdict on a step, if it says more than the other columns do.
 func verdictCell(r *row) string {
-	if r.state.HasFailed() {
+	if r.state.HasNoResult() {
 		if r.stopped {
 			return "stopped"
 		}
@@ -157,7 +157,7 @@ func mostNotable(all []row, n int) (shown []row, left int) {
 
 func weight(r *row) int {
 	switch {
-	case r.status == detect.StatusSlower, r.status == detect.StatusOverBudget, r.state.HasFailed():
+	case r.status == detect.StatusSlower, r.status == detect.StatusOverBudget, r.state.HasNoResult():
 		return 3
 	case r.status == detect.StatusSuspect, r.status == detect.StatusCacheLost, r.status == detect.StatusFaster:
 		return 2

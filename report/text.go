@@ -201,7 +201,7 @@ func toneOf(v detect.Verdict) style {
 }
 
 func colorOf(r *row) style {
-	if r.state.HasFailed() {
+	if r.state.HasNoResult() {
 		return red
 	}
 	switch r.status {

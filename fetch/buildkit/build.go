@@ -114,7 +114,7 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 	default:
 		s.addContent(info, v.digest)
 	}
-	if step.State.HasFailed() {
+	if step.State.HasNoResult() {
 		s.addContent(info, v.digest)
 	}
 	if v.running() {

@@ -108,7 +108,7 @@ func (s *steps) addPush(exported *detect.Step, repository string, start, end tim
 	id, failed := exported.ID, ""
 	state := exported.State
 	exported.Duration = max(0, exported.Duration-d)
-	if state.HasFailed() {
+	if state.HasNoResult() {
 		// What the exporter did last is what failed.
 		failed, exported.Error, exported.State = exported.Error, "", detect.Executed
 	}

@@ -131,26 +131,26 @@ func readEvent(path string) (event githubEvent) {
 	return event
 }
 
-// GithubTokens are the variables that a token for GitHub is taken from, the first that
+// GitHubTokens are the variables that a token for GitHub is taken from, the first that
 // is set. It is sent to the API's host alone, and never shown.
-var GithubTokens = []string{"BUILDREGRESS_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"}
+var GitHubTokens = []string{"BUILDREGRESS_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"}
 
-// GithubToken is the token for GitHub, "" for none.
-func GithubToken(e Env) string { return strings.TrimSpace(e.first(GithubTokens...)) }
+// GitHubToken is the token for GitHub, "" for none.
+func GitHubToken(e Env) string { return strings.TrimSpace(e.first(GitHubTokens...)) }
 
-// IsGithub tells whether a workflow of GitHub runs us, and no look-alike.
-func IsGithub(e Env) bool { return OnGithub(e) && !e.any("GITEA_ACTIONS", "FORGEJO_ACTIONS") }
+// OnGitHub tells whether a workflow of GitHub runs us, and no look-alike.
+func OnGitHub(e Env) bool { return OnGitHubOrAlike(e) && !e.any("GITEA_ACTIONS", "FORGEJO_ACTIONS") }
 
 // TokenNames names the variables for people.
-func TokenNames() string { return "one of " + strings.Join(GithubTokens, ", ") }
+func TokenNames() string { return "one of " + strings.Join(GitHubTokens, ", ") }
 
-// OnGithub tells whether a workflow of GitHub, or of a system that acts as GitHub, runs
+// OnGitHubOrAlike tells whether a workflow of GitHub, or of a system that acts as GitHub, runs
 // us.
-func OnGithub(e Env) bool { return e.any("GITHUB_ACTIONS") }
+func OnGitHubOrAlike(e Env) bool { return e.any("GITHUB_ACTIONS") }
 
 // RunOf is the run that we run in, or the one whose end started it.
 func RunOf(e Env) fetch.Run {
-	if !OnGithub(e) {
+	if !OnGitHubOrAlike(e) {
 		return fetch.Run{}
 	}
 	run := fetch.Run{Repository: e("GITHUB_REPOSITORY")}
@@ -188,7 +188,7 @@ type PullHead struct {
 func UnknownPull(e Env, said Identity) (head PullHead, ok bool) {
 	run := readEvent(e("GITHUB_EVENT_PATH")).WorkflowRun
 	owner, name, isName := strings.Cut(said.BaseRepository, "/")
-	if !OnGithub(e) || run == nil || said.PullRequest != "" || !strings.HasPrefix(run.Event, "pull_request") ||
+	if !OnGitHubOrAlike(e) || run == nil || said.PullRequest != "" || !strings.HasPrefix(run.Event, "pull_request") ||
 		!isName || strings.Contains(name, "/") || !strings.Contains(said.Repository, "/") {
 		return head, false
 	}

@@ -21,16 +21,15 @@ type Identity struct {
 }
 
 // A Voice is somebody who says something about a build.
-type Voice string
+type Voice int
 
-// Voices, in the words of the documentation.
+// Voices. Recent, ThisRun and ThisCommit are what docs/configuration.md calls so.
 const (
-	Flag     Voice = "flag"
-	Build    Voice = "build"    // the build itself
-	Job      Voice = "CI"       // the CI system, about each build that was just made
-	Head     Voice = "CI, head" // the CI system, about a just made build of the commit that it runs for
-	Tree     Voice = "checkout" // the git checkout, about a just made build of its commit
-	Fallback Voice = "main"
+	Flag       Voice = iota
+	Build            // the build itself
+	Recent           // the CI system, about each build that was just made
+	ThisRun          // the CI system, about a just made build of the commit that it runs for
+	ThisCommit       // the git checkout, about a just made build of its commit
 )
 
 // Precedence says of each field who is believed: the first voice that knows it.
@@ -39,17 +38,14 @@ var Precedence = []struct {
 	Voices []Voice
 	of     func(*Identity) *string
 }{
-	{"pipeline", []Voice{Flag, Build, Job}, func(id *Identity) *string { return &id.Pipeline }},
-	{"repository", []Voice{Build, Job}, func(id *Identity) *string { return &id.Repository }},
-	{"revision", []Voice{Flag, Build, Head, Tree}, func(id *Identity) *string { return &id.Revision }},
-	{"branch", []Voice{Flag, Build, Head, Tree}, func(id *Identity) *string { return &id.Branch }},
-	{"pull request", []Voice{Build, Head}, func(id *Identity) *string { return &id.PullRequest }},
-	{"url", []Voice{Build, Head}, func(id *Identity) *string { return &id.URL }},
-	{"runner", []Voice{Flag, Build, Job}, func(id *Identity) *string { return &id.Runner }},
+	{"pipeline", []Voice{Flag, Build, Recent}, func(id *Identity) *string { return &id.Pipeline }},
+	{"repository", []Voice{Build, Recent}, func(id *Identity) *string { return &id.Repository }},
+	{"revision", []Voice{Flag, Build, ThisRun, ThisCommit}, func(id *Identity) *string { return &id.Revision }},
+	{"branch", []Voice{Flag, Build, ThisRun, ThisCommit}, func(id *Identity) *string { return &id.Branch }},
+	{"pull request", []Voice{Build, ThisRun}, func(id *Identity) *string { return &id.PullRequest }},
+	{"url", []Voice{Build, ThisRun}, func(id *Identity) *string { return &id.URL }},
+	{"runner", []Voice{Flag, Build, Recent}, func(id *Identity) *string { return &id.Runner }},
 }
-
-// BasePrecedence says the same of the branch whose builds are the baseline.
-var BasePrecedence = []Voice{Flag, Job, Tree, Fallback}
 
 // recent is how long after its end a build counts as just made: what the CI system
 // and the checkout say now is then true of it.
@@ -97,14 +93,14 @@ func (r *Resolver) Resolve(b *detect.Build) {
 	said := map[Voice]Identity{Flag: given}
 	if IsJustMade(b, r.now) {
 		newest := !b.Start.Add(b.Duration).Before(r.newest)
-		said[Job] = r.CI
+		said[Recent] = r.CI
 		if newest || isRevision(b, r.CI.Revision) || isRevision(b, r.CI.Merge) {
 			useHead(b, r.CI)
-			said[Head] = r.CI
+			said[ThisRun] = r.CI
 		}
-		revision := cmp.Or(b.Revision, said[Head].Revision)
+		revision := cmp.Or(b.Revision, said[ThisRun].Revision)
 		if newest && revision == "" || r.checkout.Revision != "" && revisionOf(revision) == r.checkout.Revision {
-			said[Tree] = r.checkout
+			said[ThisCommit] = r.checkout
 		}
 	}
 	said[Build] = Identity{Pipeline: b.Pipeline, Origin: b.Origin}
@@ -152,14 +148,10 @@ func useHead(b *detect.Build, ci Identity) {
 }
 
 // Base is the branch, and its repository, whose builds a build is compared with.
-// repository is "" where any will do.
+// repository is "" where any will do. Flag, CI system and checkout are believed in this
+// order, however old the build is.
 func (r *Resolver) Base(b *detect.Build) (branch, repository string) {
-	said := map[Voice]string{Flag: r.given.BaseBranch, Job: r.CI.BaseBranch, Tree: r.checkout.BaseBranch, Fallback: string(Fallback)}
-	for _, voice := range BasePrecedence {
-		if branch = redact.Text(said[voice]); branch != "" {
-			break
-		}
-	}
+	branch = redact.Text(cmp.Or(r.given.BaseBranch, r.CI.BaseBranch, r.checkout.BaseBranch, "main"))
 	switch {
 	case b.Repository == r.CI.Repository, b.Repository == r.CI.BaseRepository:
 		return branch, r.CI.BaseRepository

@@ -20,15 +20,15 @@ import (
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
-// onGithub runs buildregress in a workflow of a fake GitHub, in an empty folder,
+// onGitHub runs buildregress in a workflow of a fake GitHub, in an empty folder,
 // and returns what it printed.
-func onGithub(t *testing.T, s *githubtest.Server, vars map[string]string, args ...string) (code int, stdout, stderr string) {
+func onGitHub(t *testing.T, s *githubtest.Server, vars map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	return onGithubAt(t, recordedAt, s, vars, args...)
+	return onGitHubAt(t, recordedAt, s, vars, args...)
 }
 
-// onGithubAt does so at another time.
-func onGithubAt(t *testing.T, now time.Time, s *githubtest.Server, vars map[string]string, args ...string) (code int, stdout, stderr string) {
+// onGitHubAt does so at another time.
+func onGitHubAt(t *testing.T, now time.Time, s *githubtest.Server, vars map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	all := map[string]string{
@@ -92,12 +92,12 @@ func shopWithMain(t *testing.T) *githubtest.Server {
 var sensitive = []string{"--min-delta", "30ms", "--min-slowdown", "10%", "--format", "json"}
 
 // The build of a pull request's job is judged against the artifacts of main.
-func TestGithubBaseline(t *testing.T) {
+func TestGitHubBaseline(t *testing.T) {
 	s := shopWithMain(t)
 	slow, _ := recorded(t, 44)
 	event := eventFile(t, `{"number":7,"pull_request":{"head":{"sha":"abc","ref":"slow","repo":{"full_name":"shop/app"}},
 		"base":{"ref":"main","repo":{"full_name":"shop/app"}}},"repository":{"full_name":"shop/app","default_branch":"main"}}`)
-	code, stdout, stderr := onGithub(t, s, map[string]string{"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event},
+	code, stdout, stderr := onGitHub(t, s, map[string]string{"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event},
 		append([]string{"check", "--baseline", "github://shop/app", slow}, sensitive...)...)
 	var report detect.Report
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
@@ -111,7 +111,7 @@ func TestGithubBaseline(t *testing.T) {
 // The record of a fork's pull request says the repository that the merge was checked
 // out of, and that merge: it is a build of the fork's branch all the same, and the
 // earlier ones of that are its evidence, not those of a branch of the same name here.
-func TestGithubForkInItsOwnRun(t *testing.T) {
+func TestGitHubForkInItsOwnRun(t *testing.T) {
 	s := githubtest.New(t, clock)
 	build := func(id string, ago time.Duration) []byte {
 		return fmt.Appendf(nil, `{"id":%q,"pipeline":"shop/app Dockerfile","repository":"https://github.com/shop/app","revision":"merge","start":%q,"steps":[{"name":"RUN a","duration_seconds":9}]}`,
@@ -127,7 +127,7 @@ func TestGithubForkInItsOwnRun(t *testing.T) {
 	}
 	event := eventFile(t, `{"number":7,"pull_request":{"head":{"sha":"abc","ref":"patch","repo":{"full_name":"eve/app"}},
 		"base":{"ref":"main","repo":{"full_name":"shop/app"}}},"repository":{"full_name":"shop/app","default_branch":"main"}}`)
-	code, stdout, stderr := onGithub(t, s, map[string]string{
+	code, stdout, stderr := onGitHub(t, s, map[string]string{
 		"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event, "GITHUB_SHA": "merge", "GITHUB_REF": "refs/pull/7/merge",
 	}, "check", "--verbose", "--format", "json", "--baseline", "github://shop/app", path)
 	var report detect.Report
@@ -146,11 +146,11 @@ func TestGithubForkInItsOwnRun(t *testing.T) {
 // After the run of a fork's pull request, its artifacts are judged: as what the
 // event and the API say they are, whatever they say themselves and however long ago it
 // was.
-func TestGithubWorkflowRun(t *testing.T) { testGithubWorkflowRun(t, recordedAt) }
+func TestGitHubWorkflowRun(t *testing.T) { testGitHubWorkflowRun(t, recordedAt) }
 
-func TestGithubWorkflowRunLater(t *testing.T) { testGithubWorkflowRun(t, recordedAt.Add(72*time.Hour)) }
+func TestGitHubWorkflowRunLater(t *testing.T) { testGitHubWorkflowRun(t, recordedAt.Add(72*time.Hour)) }
 
-func testGithubWorkflowRun(t *testing.T, now time.Time) {
+func testGitHubWorkflowRun(t *testing.T, now time.Time) {
 	s := shopWithMain(t)
 	_, data := recorded(t, 44)
 	run := s.AddRun(githubtest.Run{
@@ -163,7 +163,7 @@ func testGithubWorkflowRun(t *testing.T, now time.Time) {
 	}
 	event := eventFile(t, fmt.Sprintf(`{"workflow_run":{"id":%d,"path":".github/workflows/ci.yml","event":"pull_request","head_sha":"feed","head_branch":"main",
 		"head_repository":{"full_name":"eve/app"},"pull_requests":[]},"repository":{"full_name":"shop/app","default_branch":"main"}}`, run.GetID()))
-	code, stdout, stderr := onGithubAt(t, now, s, map[string]string{
+	code, stdout, stderr := onGitHubAt(t, now, s, map[string]string{
 		"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "workflow_run", "GITHUB_EVENT_PATH": event,
 		"GITHUB_WORKFLOW_REF": "shop/app/.github/workflows/judge.yml@refs/heads/main",
 	}, append([]string{"check", "github://shop/app"}, sensitive...)...)
@@ -182,7 +182,7 @@ func testGithubWorkflowRun(t *testing.T, now time.Time) {
 
 // What a check asks for that has fifty records as its history: first with nothing kept,
 // then with the same folder again.
-func TestGithubCost(t *testing.T) {
+func TestGitHubCost(t *testing.T) {
 	s := githubtest.New(t, clock)
 	for n := range 50 {
 		run := s.AddRun(githubtest.Run{Created: firstRun.Add(time.Duration(n) * time.Hour)})
@@ -205,7 +205,7 @@ func TestGithubCost(t *testing.T) {
 	} {
 		s.Requests()
 		gets := s.Gets()
-		_, stdout, stderr := onGithub(t, s, map[string]string{"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event},
+		_, stdout, stderr := onGitHub(t, s, map[string]string{"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event},
 			append([]string{"check", "--baseline", "github://shop/app", "--store", "sqlite:" + filepath.Join(folder, "a.db"), "--comment", "never", "--check-run", "never", slow}, sensitive...)...)
 		var report detect.Report
 		if err := json.Unmarshal([]byte(stdout), &report); err != nil {
@@ -238,7 +238,7 @@ func copied(t *testing.T, data []byte, n int) []byte {
 }
 
 // What stands in the way is said, and what to do about it.
-func TestGithubTrouble(t *testing.T) {
+func TestGitHubTrouble(t *testing.T) {
 	s := shopWithMain(t)
 	one, _ := recorded(t, 30)
 	for _, test := range []struct {
@@ -260,7 +260,7 @@ func TestGithubTrouble(t *testing.T) {
 		{"no token at all", map[string]string{"GITHUB_TOKEN": "a\nb"}, "github://shop/app", command.ExitUsage, []string{"contains invalid characters"}},
 		{"not reached", map[string]string{"GITHUB_API_URL": "http://127.0.0.1:1"}, "github://shop/app", command.ExitTrouble, []string{"shop/app", "127.0.0.1:1", "refused"}},
 	} {
-		code, _, stderr := onGithub(t, s, test.vars, "check", "--baseline", test.source, "--comment", "never", "--check-run", "never", one)
+		code, _, stderr := onGitHub(t, s, test.vars, "check", "--baseline", test.source, "--comment", "never", "--check-run", "never", one)
 		if code != test.code {
 			t.Errorf("%s: exit %d, want %d", test.name, code, test.code)
 		}
@@ -273,7 +273,7 @@ func TestGithubTrouble(t *testing.T) {
 }
 
 // Where GitHub keeps no records, the steps of the job that runs us are judged.
-func TestGithubSteps(t *testing.T) {
+func TestGitHubSteps(t *testing.T) {
 	s := githubtest.New(t, clock)
 	for n := range 20 {
 		run := s.AddRun(githubtest.Run{Created: firstRun.Add(time.Duration(n) * time.Hour)})
@@ -283,7 +283,7 @@ func TestGithubSteps(t *testing.T) {
 	s.AddJob(run, "image", 3, 160, 31, -1)
 	event := eventFile(t, fmt.Sprintf(`{"number":7,"pull_request":{"head":{"sha":%q,"ref":"slow","repo":{"full_name":"shop/app"}},
 		"base":{"ref":"main","repo":{"full_name":"shop/app"}}},"repository":{"full_name":"shop/app","default_branch":"main"}}`, run.GetHeadSHA()))
-	code, stdout, stderr := onGithub(t, s, map[string]string{
+	code, stdout, stderr := onGitHub(t, s, map[string]string{
 		"GITHUB_RUN_ID": fmt.Sprint(run.GetID()), "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event,
 	}, "check", "github-steps://shop/app", "--format", "json", "--comment", "never", "--check-run", "never", "--record", "never")
 	var report detect.Report
@@ -303,10 +303,10 @@ func TestGithubSteps(t *testing.T) {
 }
 
 // Within the job that builds, its record is not there yet.
-func TestGithubTooEarly(t *testing.T) {
+func TestGitHubTooEarly(t *testing.T) {
 	s := githubtest.New(t, clock)
 	run := s.AddRun(githubtest.Run{Status: "in_progress", Created: firstRun})
-	code, _, stderr := onGithub(t, s, map[string]string{"GITHUB_RUN_ID": fmt.Sprint(run.GetID())}, "check", "github://shop/app")
+	code, _, stderr := onGitHub(t, s, map[string]string{"GITHUB_RUN_ID": fmt.Sprint(run.GetID())}, "check", "github://shop/app")
 	if code != command.ExitTrouble || !strings.Contains(stderr, "within the job give buildx:") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}

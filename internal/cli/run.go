@@ -73,7 +73,7 @@ func Run(ctx context.Context, p Process) int {
 
 // connectGitHub reaches GitHub as the environment says.
 func (p *Process) connectGitHub() (*source.GitHub, error) {
-	return source.NewGitHub(p.Getenv("GITHUB_API_URL"), ci.GithubToken(p.Getenv), ci.TokenNames(), p.Clock)
+	return source.NewGitHub(p.Getenv("GITHUB_API_URL"), ci.GitHubToken(p.Getenv), ci.TokenNames(), p.Clock)
 }
 
 // env is what a command is surrounded by.

@@ -35,7 +35,7 @@ type destination struct {
 
 // destinationOf reads it from what the CI system says of the build.
 func destinationOf(e ci.Env, said ci.Identity) (d destination) {
-	if !ci.IsGithub(e) {
+	if !ci.OnGitHub(e) {
 		return d
 	}
 	d.isWorkflow, d.commit, d.run = true, said.Revision, said.URL
@@ -53,7 +53,7 @@ func openForge(env *Env, to destination) (f forge, missing string) {
 		return nil, "no workflow of GitHub Actions runs this"
 	case to.owner == "" || to.repo == "":
 		return nil, "GITHUB_REPOSITORY does not name a repository"
-	case ci.GithubToken(env.Variables) == "":
+	case ci.GitHubToken(env.Variables) == "":
 		return nil, "GITHUB_TOKEN is not set"
 	}
 	hub, err := env.GitHub()

@@ -160,7 +160,7 @@ func (p *poster) checkRun(ctx context.Context) bool {
 // them from standard error as well, where they are in nobody's way.
 func (p *poster) annotate(checked bool) {
 	switch when := p.options.Annotations; {
-	case when == Never, when == Auto && (checked || !ci.OnGithub(p.env.Variables)):
+	case when == Never, when == Auto && (checked || !ci.OnGitHubOrAlike(p.env.Variables)):
 		return
 	}
 	if err := report.Commands(p.env.Console, report.Annotations(p.report, p.failing)); err != nil {
