@@ -10,6 +10,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/glob"
+	"github.com/buildregress/buildregress/detect/redact"
 )
 
 // An explanation tells how the judgement on a step came about: all numbers of it, and
@@ -29,7 +30,7 @@ func Explain(w io.Writer, r *detect.Report, pattern string) error {
 		}
 	}
 	if !found {
-		fmt.Fprintf(&out, "\nno step matches %s; they are written\n", Clean(pattern))
+		fmt.Fprintf(&out, "\nno step matches %s; they are written\n", Clean(redact.Text(pattern)))
 		for i := range r.Results {
 			for _, s := range r.Results[i].Steps {
 				fmt.Fprintf(&out, "  %s\n", Clean(s.Key))

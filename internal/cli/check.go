@@ -38,10 +38,11 @@ func checkFaults(_ *Process, s *settings, args []string) (faults []error) {
 		faults = append(faults, usagef("%s: explanations are text, and standard output is to be %s", s.from[&s.explain], s.format))
 	}
 	from := sourceOf(args)
-	faults = append(faults, s.addressFaults(from)...)
+	addresses := []string{from}
 	if s.baseline != "" && !source.IsStore(s.baseline) {
-		faults = append(faults, s.addressFaults(s.baseline)...)
+		addresses = append(addresses, s.baseline)
 	}
+	faults = append(faults, s.addressFaults(addresses...)...)
 	return append(faults, s.windowFault(), s.refuseSharedSecrets(from, s.baseline), s.refuseOverwrite(
 		protectedFile{from, "the build to judge"},
 		protectedFile{source.StorePath(s.store), "the store"},
@@ -52,7 +53,7 @@ func checkFaults(_ *Process, s *settings, args []string) (faults []error) {
 
 // windowFault refuses a window that can never be full enough.
 func (s *settings) windowFault() error {
-	if t := s.thresholds; t.Window < t.MinHistory {
+	if t := s.thresholds; t.Window < t.MinHistory && !s.faulty[&s.thresholds.Window] && !s.faulty[&s.thresholds.MinHistory] {
 		return usagef("a window of %d builds can never hold the %d that min-history asks for", t.Window, t.MinHistory)
 	}
 	return nil

@@ -84,12 +84,12 @@ func dispatch(ctx context.Context, p *Process) (code int, err error) {
 			OnUsageError: func(_ *cli.Context, err error, _ bool) error { return misused(&known, err) },
 			Action: func(c *cli.Context) error {
 				args := c.Args().Slice()
-				if line.isDoubtful {
-					args = args[:min(len(args), 1)]
-				}
 				s, err := known.parse(p, flagsGiven(c, known.taker))
 				faults := append(line.faults, err)
-				if err := errors.Join(append(faults, known.check(p, s, args)...)...); err != nil {
+				if !line.isDoubtful {
+					faults = append(faults, known.check(p, s, args)...)
+				}
+				if err := errors.Join(faults...); err != nil {
 					return err
 				}
 				// A debugging run of a GitHub workflow asks for it as well.

@@ -20,15 +20,15 @@ import (
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
-// onGitHub runs buildregress in a workflow of a fake GitHub, in an empty folder,
+// runOnGitHub runs buildregress in a workflow of a fake GitHub, in an empty folder,
 // and returns what it printed.
-func onGitHub(t *testing.T, s *githubtest.Server, vars map[string]string, args ...string) (code int, stdout, stderr string) {
+func runOnGitHub(t *testing.T, s *githubtest.Server, vars map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	return onGitHubAt(t, recordedAt, s, vars, args...)
+	return runOnGitHubAt(t, recordedAt, s, vars, args...)
 }
 
-// onGitHubAt does so at another time.
-func onGitHubAt(t *testing.T, now time.Time, s *githubtest.Server, vars map[string]string, args ...string) (code int, stdout, stderr string) {
+// runOnGitHubAt does so at another time.
+func runOnGitHubAt(t *testing.T, now time.Time, s *githubtest.Server, vars map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	all := map[string]string{
@@ -97,7 +97,7 @@ func TestGitHubBaseline(t *testing.T) {
 	slow, _ := recorded(t, 44)
 	event := eventFile(t, `{"number":7,"pull_request":{"head":{"sha":"abc","ref":"slow","repo":{"full_name":"shop/app"}},
 		"base":{"ref":"main","repo":{"full_name":"shop/app"}}},"repository":{"full_name":"shop/app","default_branch":"main"}}`)
-	code, stdout, stderr := onGitHub(t, s, map[string]string{"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event},
+	code, stdout, stderr := runOnGitHub(t, s, map[string]string{"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event},
 		append([]string{"check", "--baseline", "github://shop/app", slow}, sensitive...)...)
 	var report detect.Report
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
@@ -127,7 +127,7 @@ func TestGitHubForkInItsOwnRun(t *testing.T) {
 	}
 	event := eventFile(t, `{"number":7,"pull_request":{"head":{"sha":"abc","ref":"patch","repo":{"full_name":"eve/app"}},
 		"base":{"ref":"main","repo":{"full_name":"shop/app"}}},"repository":{"full_name":"shop/app","default_branch":"main"}}`)
-	code, stdout, stderr := onGitHub(t, s, map[string]string{
+	code, stdout, stderr := runOnGitHub(t, s, map[string]string{
 		"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event, "GITHUB_SHA": "merge", "GITHUB_REF": "refs/pull/7/merge",
 	}, "check", "--verbose", "--format", "json", "--baseline", "github://shop/app", path)
 	var report detect.Report
@@ -163,7 +163,7 @@ func testGitHubWorkflowRun(t *testing.T, now time.Time) {
 	}
 	event := eventFile(t, fmt.Sprintf(`{"workflow_run":{"id":%d,"path":".github/workflows/ci.yml","event":"pull_request","head_sha":"feed","head_branch":"main",
 		"head_repository":{"full_name":"eve/app"},"pull_requests":[]},"repository":{"full_name":"shop/app","default_branch":"main"}}`, run.GetID()))
-	code, stdout, stderr := onGitHubAt(t, now, s, map[string]string{
+	code, stdout, stderr := runOnGitHubAt(t, now, s, map[string]string{
 		"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "workflow_run", "GITHUB_EVENT_PATH": event,
 		"GITHUB_WORKFLOW_REF": "shop/app/.github/workflows/judge.yml@refs/heads/main",
 	}, append([]string{"check", "github://shop/app"}, sensitive...)...)
@@ -205,7 +205,7 @@ func TestGitHubCost(t *testing.T) {
 	} {
 		s.Requests()
 		gets := s.Gets()
-		_, stdout, stderr := onGitHub(t, s, map[string]string{"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event},
+		_, stdout, stderr := runOnGitHub(t, s, map[string]string{"GITHUB_RUN_ID": "9", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event},
 			append([]string{"check", "--baseline", "github://shop/app", "--store", "sqlite:" + filepath.Join(folder, "a.db"), "--comment", "never", "--check-run", "never", slow}, sensitive...)...)
 		var report detect.Report
 		if err := json.Unmarshal([]byte(stdout), &report); err != nil {
@@ -260,7 +260,7 @@ func TestGitHubTrouble(t *testing.T) {
 		{"no token at all", map[string]string{"GITHUB_TOKEN": "a\nb"}, "github://shop/app", command.ExitUsage, []string{"contains invalid characters"}},
 		{"not reached", map[string]string{"GITHUB_API_URL": "http://127.0.0.1:1"}, "github://shop/app", command.ExitTrouble, []string{"shop/app", "127.0.0.1:1", "refused"}},
 	} {
-		code, _, stderr := onGitHub(t, s, test.vars, "check", "--baseline", test.source, "--comment", "never", "--check-run", "never", one)
+		code, _, stderr := runOnGitHub(t, s, test.vars, "check", "--baseline", test.source, "--comment", "never", "--check-run", "never", one)
 		if code != test.code {
 			t.Errorf("%s: exit %d, want %d", test.name, code, test.code)
 		}
@@ -283,7 +283,7 @@ func TestGitHubSteps(t *testing.T) {
 	s.AddJob(run, "image", 3, 160, 31, -1)
 	event := eventFile(t, fmt.Sprintf(`{"number":7,"pull_request":{"head":{"sha":%q,"ref":"slow","repo":{"full_name":"shop/app"}},
 		"base":{"ref":"main","repo":{"full_name":"shop/app"}}},"repository":{"full_name":"shop/app","default_branch":"main"}}`, run.GetHeadSHA()))
-	code, stdout, stderr := onGitHub(t, s, map[string]string{
+	code, stdout, stderr := runOnGitHub(t, s, map[string]string{
 		"GITHUB_RUN_ID": fmt.Sprint(run.GetID()), "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event,
 	}, "check", "github-steps://shop/app", "--format", "json", "--comment", "never", "--check-run", "never", "--record", "never")
 	var report detect.Report
@@ -306,7 +306,7 @@ func TestGitHubSteps(t *testing.T) {
 func TestGitHubTooEarly(t *testing.T) {
 	s := githubtest.New(t, clock)
 	run := s.AddRun(githubtest.Run{Status: "in_progress", Created: firstRun})
-	code, _, stderr := onGitHub(t, s, map[string]string{"GITHUB_RUN_ID": fmt.Sprint(run.GetID())}, "check", "github://shop/app")
+	code, _, stderr := runOnGitHub(t, s, map[string]string{"GITHUB_RUN_ID": fmt.Sprint(run.GetID())}, "check", "github://shop/app")
 	if code != command.ExitTrouble || !strings.Contains(stderr, "within the job give buildx:") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/buildregress/buildregress/internal/console"
@@ -35,10 +37,11 @@ func (p *Process) tell(err error) {
 	}
 }
 
-// flatten are the errors that were joined to one.
+// flatten are the errors that were joined to one. One that wraps several in a sentence
+// of its own is one.
 func flatten(err error) (all []error) {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what errors.Join made, and nothing below it
+	if !ok || reflect.TypeOf(err) != reflect.TypeOf(errors.Join(err)) {
 		return []error{err}
 	}
 	for _, e := range joined.Unwrap() {

@@ -57,6 +57,8 @@ type settings struct {
 	// from says where the value of a field was said, by the field's address:
 	// "--window", "BUILDREGRESS_WINDOW", "FILE:3: window"; "" for a default.
 	from map[any]string
+	// faulty are the fields, by their addresses, of which something wrong was said.
+	faulty map[any]bool
 }
 
 // A taker is a set of commands that take an option.

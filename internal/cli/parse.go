@@ -52,6 +52,7 @@ func (c *subcommand) parse(p *Process, flags map[string]given) (*settings, error
 		}
 		if err := o.parse(s, g); err != nil {
 			faults = append(faults, err)
+			s.faulty[o.field(s)] = true
 			continue
 		}
 		s.from[o.field(s)] = g.from
@@ -61,7 +62,7 @@ func (c *subcommand) parse(p *Process, flags map[string]given) (*settings, error
 
 // newSettings has the defaults of all options.
 func newSettings() *settings {
-	s := &settings{from: map[any]string{}}
+	s := &settings{from: map[any]string{}, faulty: map[any]bool{}}
 	for _, o := range options {
 		if o.fallback == "" {
 			continue

@@ -45,8 +45,23 @@ func (s *settings) addressFaults(addresses ...string) (faults []error) {
 		isServer = isServer || source.TraceHost(address) != ""
 	}
 	if isServer {
-		_, err := s.servers()
-		faults = append(faults, err)
+		faults = append(faults, s.connectionFaults()...)
+	}
+	return faults
+}
+
+// connectionFaults are what is wrong with what is said of servers, as far as it shows
+// without reading files: they may be pipes, and what they hold is a secret.
+func (s *settings) connectionFaults() (faults []error) {
+	if (s.certFile == "") != (s.keyFile == "") {
+		faults = append(faults, usagef("--cert-file and --key-file go together"))
+	}
+	token, password := s.token+s.tokenFile != "", s.password+s.passwordFile != ""
+	switch {
+	case token && (s.user != "" || password):
+		faults = append(faults, usagef("a token and a login are given: give only one"))
+	case !token && s.user != "" && !password:
+		faults = append(faults, usageError{"--user is given without a password", "BUILDREGRESS_PASSWORD or --password-file holds it"})
 	}
 	return faults
 }
@@ -63,9 +78,6 @@ func (s *settings) traces(env ci.Env) (o source.TracesOptions, err error) {
 	o.Own, o.Newest = ci.OwnBuild(env)
 	if o.Connection.Header == nil {
 		o.Connection.Header = http.Header{}
-	}
-	if (s.certFile == "") != (s.keyFile == "") {
-		return o, usagef("--cert-file and --key-file go together")
 	}
 	authorization, err := s.authorization()
 	if authorization != "" {
@@ -85,8 +97,6 @@ func (s *settings) authorization() (string, error) {
 		return "", err
 	}
 	switch {
-	case token != "" && (s.user != "" || password != ""):
-		return "", usagef("a token and a login are given: give only one")
 	case token != "":
 		return "Bearer " + token, nil
 	case s.user != "" && password == "":

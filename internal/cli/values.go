@@ -258,6 +258,9 @@ func traceID(field func(*settings) *string) binding {
 	const digits = 32
 	return bind(field, func(g given) (string, error) {
 		id := strings.ToLower(g.value())
+		if id == "" { // of a variable of a shell that is not set
+			return "", nil
+		}
 		if len(id) > digits || strings.Trim(id, "0123456789abcdef") != "" {
 			return "", g.wrong(g.value(), "the id of a trace, 32 digits of hex")
 		}

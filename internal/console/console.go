@@ -76,7 +76,7 @@ func Printable(text string) string {
 // themselves, by a method Hint.
 func HintOf(err error) string {
 	var hinted interface{ Hint() string }
-	if errors.As(err, &hinted) {
+	if errors.As(err, &hinted) && hinted.Hint() != "" {
 		return hinted.Hint()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

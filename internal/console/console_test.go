@@ -55,6 +55,12 @@ func TestProgress(t *testing.T) {
 		s.Show("")
 		s.Show("")
 		got := out.String()
+		if test.verbose {
+			if got != "buildregress: debug: waiting for a trace\n" {
+				t.Errorf("verbose: %q", got)
+			}
+			continue
+		}
 		if shown := strings.Contains(got, "reading a") && strings.Contains(got, "waiting for a trace"); shown != test.shown || !test.shown && got != "" {
 			t.Errorf("%+v: %q", test, got)
 		}

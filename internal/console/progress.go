@@ -41,11 +41,15 @@ type Spinner struct {
 // Spinner returns one that shows nothing yet.
 func (c *Console) Spinner() *Spinner { return &Spinner{console: c} }
 
-// Show says what is being waited for, "" for nothing more.
+// Show says what is being waited for, "" for nothing more. With --verbose it is a line
+// like any other.
 func (s *Spinner) Show(text string) {
+	if s.console.Verbose && text != "" {
+		s.console.Debugf("%s", text)
+	}
 	if text == "" {
 		if s.bar != nil {
-			_ = s.bar.Clear()
+			_ = s.bar.Finish() // which clears the line as well
 			s.bar = nil
 		}
 		return
@@ -54,6 +58,9 @@ func (s *Spinner) Show(text string) {
 		s.bar = progressbar.NewOptions(-1,
 			progressbar.OptionSetWriter(s.console.progressOutput()),
 			progressbar.OptionThrottle(progressEvery),
+			progressbar.OptionSpinnerCustom([]string{" "}),
+			progressbar.OptionSetElapsedTime(false),
+			progressbar.OptionSetSpinnerChangeInterval(0), // nothing writes by itself
 			progressbar.OptionClearOnFinish(),
 		)
 	}
