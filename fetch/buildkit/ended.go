@@ -24,9 +24,9 @@ const lostPart = "a message on it is damaged in the log"
 // Damaged takes in a message that could not be read: whatever it was about may have
 // ended by it.
 func (p *Progress) Damaged(message []byte) {
-	const most = 100 // messages
+	const most = 20 // messages: each is searched for each vertex
 	if len(p.damaged) < most {
-		p.damaged = append(p.damaged, fetch.Cut(string(message), 4*MaxName))
+		p.damaged = append(p.damaged, fetch.Cut(string(message), 2*MaxName))
 	}
 }
 
