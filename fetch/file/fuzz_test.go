@@ -43,7 +43,7 @@ func FuzzRawJSON(f *testing.F) {
 
 // FuzzLog fuzzes what CI systems and others add to a progress log.
 func FuzzLog(f *testing.F) {
-	log := string(lines(buildtest.Recording(f, "beta/rawjson/push.jsonl.gz"), 28, 48))
+	log := string(lines(buildtest.Recording(f, "beta/rawjson/push.jsonl.gz"), 36, 44))
 	seeds := [][]byte{[]byte(log[:len(log)/2] + "Uploading 45%" + log[len(log)/2:]), []byte(log + "ERROR: failed to solve: x\n" + log)}
 	for _, data := range handedOut(log) {
 		if len(data) < 32<<10 {

@@ -165,13 +165,16 @@ var jsonFields = map[string]hint{
 // jsonHint knows JSON by the fields of its first object, or of the objects in that:
 // a bake's metadata are in one for each target.
 func jsonHint(data []byte) (hint, bool) {
-	const most = 1 << 20 // bytes that are looked at
-	data = data[:min(len(data), most)]
-	if data[0] == '[' {
-		for element := range boundjson.Elements(data) {
-			data = element
-			break
+	for value, err := range boundjson.Values(data) {
+		if err != nil {
+			return hint{}, false
 		}
+		data = value
+		break
+	}
+	for element := range boundjson.Elements(data) {
+		data = element
+		break
 	}
 	var target, group bool
 	for name, value := range boundjson.Fields(data) {
