@@ -90,6 +90,14 @@ func Closing(data []byte, start int) int {
 	return -1
 }
 
+// First is the JSON value that data begins with, all of data if that has no end.
+func First(data []byte) []byte {
+	if len(data) == 0 {
+		return nil
+	}
+	return data[:valueEnd(data)]
+}
+
 // valueEnd is the length of the value that data begins with: all of data if the
 // value is cut off. It is at least 1, so that every walk ends.
 func valueEnd(data []byte) int {

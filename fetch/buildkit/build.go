@@ -30,7 +30,8 @@ func (p *Progress) Build(m Metadata) (detect.Build, []error) {
 func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.Build, []error) {
 	s := &steps{}
 	var start, end time.Time
-	var failed, brokeOff *vertex                      // first to fail; first without an end
+	var failed, brokeOff *vertex // first to fail; first without an end
+	endings := p.endingsOf(vertices, prefix)
 	ids := make(map[string]string, len(vertices))     // of steps, by digest
 	waits := make(map[string][]string, len(vertices)) // digests, by id of the step that waits
 	for _, v := range vertices {
@@ -38,7 +39,18 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 		if info.kind == clientOnly {
 			continue
 		}
+		lost := endings.lost(v, info.kind)
+		if lost && v.running() {
+			v.lostBy = endings.lostBy(v, p.last)
+			if v.lostBy.After(end) {
+				end = v.lostBy
+			}
+		}
+		known := len(s.list)
 		id := p.addStep(s, v, info, m.Instructions[v.digest].Position)
+		if endings.doubtful(v, info.kind) {
+			s.doubt(known)
+		}
 		ids[v.digest], waits[id] = id, v.inputs
 		for _, t := range []time.Time{v.started, v.open} {
 			if !t.IsZero() && (start.IsZero() || t.Before(start)) {
@@ -48,12 +60,12 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 		if v.ended.After(end) {
 			end = v.ended
 		}
-		if v.running() || v.neverStarted() {
+		if (v.running() || v.neverStarted()) && !lost {
 			if brokeOff == nil || v.running() && !brokeOff.running() {
 				brokeOff = v
 			}
 		}
-		if v.err != "" && info.kind.fails() && saysMore(v, failed) {
+		if v.err != "" && info.kind.fails() && !endings.ignored(v) && saysMore(v, failed) {
 			failed = v
 		}
 	}
@@ -107,6 +119,9 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 		step.State, step.Error = failure(v.err)
 	case v.running():
 		step.State, step.Error = detect.Interrupted, notEnded
+		if !v.lostBy.IsZero() {
+			step.Error = lostEnd
+		}
 	case v.cached:
 		step.State = detect.Cached
 	case v.neverStarted():
@@ -119,7 +134,7 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 	}
 	if v.running() {
 		step.Start = v.open
-		step.Duration = s.elapsed(v.open, p.last, info.name)
+		step.Duration = s.elapsed(v.open, cmp.Or(v.lostBy, p.last), info.name)
 	} else {
 		step.Duration = s.elapsed(v.started, v.ended, info.name)
 	}

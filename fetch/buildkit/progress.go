@@ -46,6 +46,10 @@ type Progress struct {
 	statuses int
 	inputs   int
 	last     time.Time // latest time seen
+
+	damaged []string        // messages that could not be read, see Damaged
+	begun   map[string]bool // what builds begin with, see IsNext
+	worked  bool            // more than a beginning was taken in
 }
 
 // A vertex is what all messages on it say together.
@@ -55,14 +59,17 @@ type Progress struct {
 // only that one tells how long its result was waited for, and traces show no
 // other. What went on in the earlier ones is part of the build's wall time only.
 type vertex struct {
-	digest  string
-	name    string
-	inputs  []string
-	cached  bool
-	err     string
-	open    time.Time // start of an interval that has not ended
-	started time.Time // last interval that ended
-	ended   time.Time
+	digest   string
+	name     string
+	inputs   []string
+	cached   bool
+	err      string
+	failedAt time.Time // end of the interval that failed
+	parts    bool      // statuses were told of it, which its times may follow from
+	lostBy   time.Time // where its end is lost: it was not after this
+	open     time.Time // start of an interval that has not ended
+	started  time.Time // last interval that ended
+	ended    time.Time
 
 	log       []byte           // its end
 	bytes     map[string]int64 // by layer or transfer
@@ -94,6 +101,9 @@ func (p *Progress) Vertex(m Vertex) error {
 		p.order = append(p.order, v)
 	}
 	if m.Name != "" {
+		if v.name == "" {
+			p.note(m.Name)
+		}
 		v.name = fetch.Cut(m.Name, 4*MaxName)
 	}
 	if n := len(m.Inputs); n > 0 {
@@ -103,11 +113,9 @@ func (p *Progress) Vertex(m Vertex) error {
 		v.inputs = m.Inputs
 	}
 	v.cached = v.cached || m.Cached
-	if m.Error != "" {
-		v.err = m.Error
-	}
 	m.Started, m.Completed = fetch.PlausibleOrZero(m.Started), fetch.PlausibleOrZero(m.Completed)
 	p.advance(m.Started, m.Completed)
+	v.note(m)
 	switch {
 	case m.Started.IsZero():
 	case m.Completed.IsZero():
@@ -118,12 +126,26 @@ func (p *Progress) Vertex(m Vertex) error {
 	return nil
 }
 
+// note keeps whether the vertex has failed: what failed or was cancelled, and began
+// once more after that, has not.
+func (v *vertex) note(m Vertex) {
+	switch {
+	case m.Error != "":
+		if !m.Completed.Before(v.ended) || m.Completed.IsZero() {
+			v.err, v.failedAt = m.Error, m.Completed
+		}
+	case m.Completed.After(v.failedAt), !v.failedAt.IsZero() && !m.Started.Before(v.failedAt):
+		v.err, v.failedAt = "", time.Time{}
+	}
+}
+
 // Status takes in a message on a part of a vertex's work.
 func (p *Progress) Status(m Status) {
 	v := p.vertices[m.Vertex]
 	if v == nil {
 		return
 	}
+	v.parts = true
 	m.Started, m.Completed = fetch.PlausibleOrZero(m.Started), fetch.PlausibleOrZero(m.Completed)
 	p.advance(fetch.PlausibleOrZero(m.Timestamp), m.Completed)
 	switch {

@@ -92,6 +92,9 @@ func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Bu
 	slices.SortStableFunc(s.work, func(a, b *node) int { return a.Start.Compare(b.Start) })
 	out := &steps{}
 	failed := s.addVertices(r, out)
+	if failed != nil && s.ignored(failed) {
+		failed = nil
+	}
 	if e := s.addExports(r, out); failed == nil {
 		failed = e
 	}
@@ -122,6 +125,14 @@ func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Bu
 		b.Pipeline = strings.TrimSpace(b.Pipeline + " " + fetch.Clean(s.target, MaxName))
 	}
 	return b, out.warnings
+}
+
+// ignored tells whether the build went on after the error of n: the call did not fail,
+// and an exporter, which comes last, ran through.
+func (s *solve) ignored(n *node) bool {
+	return s.root != nil && s.failure() == nil && slices.ContainsFunc(s.work, func(w *node) bool {
+		return w.Vertex == "" && w.Method == "" && !w.Failed && !w.Start.Before(n.End)
+	})
 }
 
 // outcome tells how the build ended: by the work that failed, else by the call.

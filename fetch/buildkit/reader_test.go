@@ -134,6 +134,35 @@ func TestBuilds(t *testing.T) {
 			[]string{"t-s failed 9s: RUN a executed 1s, exporting to image failed 1s"},
 		},
 		{
+			"a vertex that failed, and was not needed",
+			[]Span{
+				span("s", "", solveMethod, KindServer, 0, 9), failed(step("w", "s", "load b", 1, 2), "denied"), step("v", "s", "RUN a", 1, 4),
+				span("x", "s", "exporting to image", KindInternal, 4, 5),
+			},
+			[]string{"t-s ok 9s: load b failed 1s, RUN a executed 3s, exporting to image executed 1s"},
+		},
+		{
+			"a vertex that failed after another export",
+			[]Span{
+				span("s", "", solveMethod, KindServer, 0, 9), failed(step("v", "s", "RUN a", 4, 8), "denied"), span("x", "s", "exporting to image", KindInternal, 2, 3),
+			},
+			[]string{"t-s failed 9s: exporting to image executed 1s, RUN a failed 4s"},
+		},
+		{
+			"a vertex that failed, and the call",
+			[]Span{
+				failed(span("s", "", solveMethod, KindServer, 0, 9), "denied"), failed(step("v", "s", "RUN a", 1, 2), "denied"), span("x", "s", "exporting to image", KindInternal, 4, 5),
+			},
+			[]string{"t-s failed 9s: RUN a failed 1s, exporting to image executed 1s"},
+		},
+		{
+			"a vertex that failed, and then ran through",
+			[]Span{
+				span("s", "", solveMethod, KindServer, 0, 9), failed(step("v", "s", "RUN a", 1, 2), "context canceled"), step("w", "s", "RUN a", 3, 5),
+			},
+			[]string{"t-s ok 9s: RUN a executed 2s"},
+		},
+		{
 			"an application's export",
 			[]Span{span("s", "", "GET /report", KindServer, 0, 9), by("shop", span("x", "s", "exporting to pdf", KindInternal, 2, 3))},
 			nil,
@@ -196,6 +225,15 @@ func TestVertexAttribute(t *testing.T) {
 		var s Span
 		if s.Set("vertex", value); (s.Vertex != "") != want {
 			t.Errorf("%q: vertex %q", value, s.Vertex)
+		}
+	}
+}
+
+func TestCodeOfCall(t *testing.T) {
+	for value, want := range map[string]int{"OK": 0, "0": 0, "": 0, "CANCELLED": 1, "INVALID_ARGUMENT": 2, "13": 13} {
+		var s Span
+		if s.Set("rpc.response.status_code", value); s.Code != want {
+			t.Errorf("%q: code %d, want %d", value, s.Code, want)
 		}
 	}
 }

@@ -40,6 +40,8 @@ func (s *Span) Set(key, value string) {
 		if isDigest(value) {
 			s.Vertex = value
 		}
+	case "rpc.response.status_code": // of later conventions, a name
+		s.Code = codeNamed(value)
 	case "http.method", "http.request.method":
 		s.Method = value
 	case "http.url", "url.full":
@@ -49,6 +51,22 @@ func (s *Span) Set(key, value string) {
 			s.Message = value
 		}
 	}
+}
+
+// codeNamed is the code of a gRPC call as far as it matters: whether it went well, was
+// cancelled, or failed.
+func codeNamed(name string) int {
+	const cancelled, unknown = 1, 2
+	if code, err := strconv.Atoi(name); err == nil {
+		return code
+	}
+	switch strings.ToUpper(name) {
+	case "", "OK":
+		return 0
+	case "CANCELLED", "CANCELED":
+		return cancelled
+	}
+	return unknown
 }
 
 // SetJaeger takes in a tag of Jaeger's, which keeps in tags what OTLP has fields

@@ -122,6 +122,15 @@ func (s *steps) addPush(exported *detect.Step, repository string, start, end tim
 	})
 }
 
+// doubt says of the steps from index first on that their times are not sure.
+func (s *steps) doubt(first int) {
+	for i := range s.list[first:] {
+		if step := &s.list[first+i]; step.State == detect.Executed {
+			step.State, step.Error = detect.Interrupted, lostPart
+		}
+	}
+}
+
 // sorted returns the steps in order of their start; those that never started
 // come last, as they were announced.
 func (s *steps) sorted() []detect.Step {

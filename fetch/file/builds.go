@@ -10,6 +10,10 @@ import (
 func (d *decoder) buildsFile(name string, data []byte) error {
 	list, err := builds.Decode(canceller{d.ctx, bytes.NewReader(data)}, name)
 	if len(list) == 0 {
+		// Others have steps, too.
+		if h, ok := jsonHint(bytes.TrimSpace(data)); ok {
+			return h.error()
+		}
 		return err
 	}
 	if err != nil {

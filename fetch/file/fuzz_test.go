@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/buildregress/buildregress/fetch/buildkit"
@@ -37,6 +39,53 @@ func FuzzRawJSON(f *testing.F) {
 	fuzz(f, func(d *decoder, data []byte) error { return d.progressLog("f", data) },
 		lines(buildtest.Recording(f, "alpha/rawjson/049.jsonl.gz"), 20, 30), lines(buildtest.Recording(f, "beta/rawjson/bake-two.jsonl.gz"), 0, 10),
 		lines(buildtest.Recording(f, "beta/rawjson/push.jsonl.gz"), 40, 60), []byte("{}\nERROR: target a: failed to solve: b"))
+}
+
+// FuzzLog fuzzes what CI systems and others add to a progress log.
+func FuzzLog(f *testing.F) {
+	log := string(lines(buildtest.Recording(f, "beta/rawjson/push.jsonl.gz"), 36, 44))
+	seeds := [][]byte{[]byte(log[:len(log)/2] + "Uploading 45%" + log[len(log)/2:]), []byte(log + "ERROR: failed to solve: x\n" + log)}
+	for _, data := range handedOut(log) {
+		if len(data) < 32<<10 {
+			seeds = append(seeds, data)
+		}
+	}
+	fuzz(f, func(d *decoder, data []byte) error { return d.progressLog("f", data) }, seeds...)
+}
+
+// FuzzUTF16 makes text into UTF-16 and back.
+func FuzzUTF16(f *testing.F) {
+	for _, seed := range []string{"{\"vertexes\":[]}", "\u00e4\U0001f642\r\n", ""} {
+		f.Add(seed, true)
+		f.Add(seed, false)
+	}
+	f.Fuzz(func(t *testing.T, text string, little bool) {
+		text = strings.ToValidUTF8(text, "\uFFFD")
+		var order binary.AppendByteOrder = binary.BigEndian
+		if little {
+			order = binary.LittleEndian
+		}
+		got, ok, err := fromUTF16(utf16Of("\ufeff"+text, order))
+		if err != nil || !ok || string(got) != "\ufeff"+text {
+			t.Errorf("%q became %q, error %v", text, got, err)
+		}
+		_, _, _ = fromUTF16([]byte(text))
+	})
+}
+
+// FuzzUnsupported fuzzes what looks at files that are none of ours.
+func FuzzUnsupported(f *testing.F) {
+	for _, seed := range []string{"{\"a\":{\"buildx.build.ref\":1}}", "[{\"jobs\":[", "#1 [a]", "[+] Building 1", "FROM a\n", "\x1b_x\x07x | y"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(bytes.TrimSpace(data)) == 0 {
+			return
+		}
+		if err := unsupported("f", data); err == nil || err.Error() == "" {
+			t.Error("nothing is said")
+		}
+	})
 }
 
 // FuzzDockerbuild fuzzes what is in the compression, which no fuzzer gets through.
@@ -88,6 +137,7 @@ func FuzzOpen(f *testing.F) {
 	fuzz(f, func(d *decoder, data []byte) error { return d.decode("f", data, 0) },
 		record, zipOf(map[string][]byte{"a": record}), buildtest.Recording(f, "alpha/otlp/001.json.gz"), buildtest.Recording(f, "alpha/jaeger/001.json.gz"),
 		buildtest.Recording(f, "alpha/rawjson/001.jsonl.gz"), buildtest.OTLPProto(f, buildtest.Recording(f, "alpha/otlp/001.json.gz")),
+		utf16Of("\ufeff{\"vertexes\":[{\"digest\":\"a:1\",\"name\":\"a\"}]}\r\n", binary.LittleEndian), []byte("\x00\x00\x00\x02\x0a\x00"), []byte(`[{"resourceSpans":[]}]`),
 		[]byte(`{"id":"x","steps":[{"name":"a","duration_seconds":1}]}`), []byte("<html>"))
 }
 

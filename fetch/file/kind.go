@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
-	"unicode/utf8"
 
-	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/spans"
 )
@@ -36,6 +33,12 @@ const (
 func (d *decoder) decode(name string, data []byte, depth int) error {
 	if depth > maxPacked {
 		return decodeError(name, fmt.Errorf("more than %d archives in each other", maxPacked))
+	}
+	if text, ok, err := fromUTF16(data); ok {
+		if err != nil {
+			return decodeError(name, err)
+		}
+		data = text
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if len(bytes.TrimSpace(data)) == 0 {
@@ -67,7 +70,7 @@ func (d *decoder) decode(name string, data []byte, depth int) error {
 	case buildsFile:
 		err = d.buildsFile(name, data)
 	default:
-		err = unsupported(data)
+		err = unsupported(name, data)
 	}
 	if err != nil {
 		return decodeError(name, err)
@@ -85,6 +88,8 @@ func formatOf(data []byte) format {
 		return zipped
 	case len(data) > 262 && string(data[257:262]) == "ustar":
 		return tarred
+	case isProgress(data):
+		return progressLog
 	}
 	start := bytes.TrimLeft(data, " \t\r\n")
 	if start[0] == '{' || start[0] == '[' {
@@ -97,9 +102,6 @@ func formatOf(data []byte) format {
 	}
 	if spans.IsOTLPFrames(data) {
 		return otlpFrames
-	}
-	if isProgress(data) {
-		return progressLog
 	}
 	return unknown
 }
@@ -153,56 +155,4 @@ func formatOfJSON(data []byte) format {
 		}
 	}
 	return unknown
-}
-
-// errorMessage is the message of an answer of Jaeger's or any like API that holds
-// an error alone, "" if data is none.
-func errorMessage(data []byte) string {
-	const most = 64 << 10
-	var answer struct {
-		Error struct {
-			Message string `json:"message"`
-		} `json:"error"`
-	}
-	if len(data) > most || boundjson.Unmarshal(data, &answer) != nil {
-		return ""
-	}
-	return fetch.Clean(answer.Error.Message, 200)
-}
-
-// unsupported says what the data looks like, and what to do about it.
-func unsupported(data []byte) error {
-	const (
-		rawjson = "build with --progress=rawjson"
-		give    = "give a build record, the output of --progress=rawjson, a trace or a builds file"
-	)
-	if message := errorMessage(data); message != "" {
-		return fmt.Errorf("an answer that tells of an error: %s", message)
-	}
-	data = bytes.TrimSpace(data[:min(len(data), 512)])
-	text := strings.ToLower(string(data))
-	for _, known := range []struct{ prefix, what, hint string }{
-		{"<!doctype html", "HTML", "a login page, or a page about the file?"},
-		{"<html", "HTML", "a login page, or a page about the file?"},
-		{"<", "XML", give},
-		{"#0 ", "the plain progress of a build", "it has no exact times; " + rawjson},
-		{"#1 ", "the plain progress of a build", "it has no exact times; " + rawjson},
-		{"{", "JSON", "but is neither a trace, a progress log nor a builds file, or is cut off at its start"},
-		{"[", "JSON", "but is neither a trace, a progress log nor a builds file, or is cut off at its start"},
-		{"\x7felf", "a program", give},
-		{"error:", "the end of a progress log", "a whole one has a line of JSON for each event; " + rawjson},
-		{"# syntax", "a Dockerfile", give},
-		{"from ", "a Dockerfile", give},
-	} {
-		if strings.HasPrefix(text, known.prefix) {
-			return fmt.Errorf("looks like %s: %s", known.what, known.hint)
-		}
-	}
-	switch {
-	case bytes.HasPrefix(data, []byte("\x28\xb5\x2f\xfd")):
-		return errors.New("looks like zstd: unpack it first")
-	case bytes.IndexByte(data, 0) >= 0 || !utf8.Valid(data[:max(0, len(data)-utf8.UTFMax)]):
-		return errors.New("looks like binary data: " + give)
-	}
-	return errors.New("looks like plain text: " + give)
 }
