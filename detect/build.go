@@ -142,15 +142,18 @@ func (s State) MarshalText() ([]byte, error)  { return []byte(s.String()), nil }
 func (s *State) UnmarshalText(b []byte) error { return parseEnum(stateNames, b, "state", s) }
 
 // SameBuild tells whether a and b are two recordings of one build. Equal ids
-// decide it. Otherwise the same vertices must have run in it (Content), under
+// decide it, unless they are of two nodes. Otherwise the same vertices must have run in it (Content), under
 // the same trace where both have one; and where one has no trace, it must be
 // a recording that knows no better id than its content, begun at the same time.
 func SameBuild(a, b *Build) bool {
 	if a.ID == b.ID {
-		return true
+		return !a.isOtherNode(b)
 	}
 	if a.Content == "" || a.Content != b.Content {
 		return false
+	}
+	if a.ID == b.NodeID() || b.ID == a.NodeID() {
+		return true
 	}
 	if a.Trace != "" && b.Trace != "" {
 		return a.Trace == b.Trace
@@ -161,6 +164,16 @@ func SameBuild(a, b *Build) bool {
 	const together = 250 * time.Millisecond
 	return (a.named() != b.named() || !a.named()) && a.Start.Sub(b.Start).Abs() < together
 }
+
+// isOtherNode tells whether a and b, which have one id, are of two nodes of one builder,
+// each of which built for other platforms: both were recorded whole, and other vertices
+// ran. Of two readers none knows what the other took for one.
+func (a *Build) isOtherNode(b *Build) bool {
+	return a.Content != b.Content && a.Content != "" && b.Content != "" && !a.Partial && !b.Partial && a.Reader == b.Reader
+}
+
+// NodeID is an id for a build that has that of another node's.
+func (b *Build) NodeID() string { return b.ID + "-" + b.Content }
 
 // named tells whether the source gave the build an id of its own.
 func (b *Build) named() bool { return b.ID != "" && b.ID != ContentID(b.Content, b.Start) }

@@ -27,5 +27,5 @@ func (a *arranged) learning(s *series, t Thresholds) Note {
 		return Note{}
 	}
 	return Note{KindOtherReader, fmt.Sprintf(
-		"it learns anew: %d of %d builds were read by an older buildregress, which named or timed such steps in another way", n, len(a.base))}
+		"read in another way by an older buildregress, in %d of %d builds: it learns anew", n, len(a.base))}
 }

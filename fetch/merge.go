@@ -19,11 +19,21 @@ func Merge(known, seen *detect.Build) (merged detect.Build, more bool) {
 	newer := known.Reader < seen.Reader && known.Partial == seen.Partial && len(seen.Steps) > 0
 	if fuller || newer || len(known.Steps) == 0 && len(seen.Steps) > 0 {
 		merged = *seen
+		merged.ID = idOf(known, seen)
 		fill(&merged, known)
 		return merged, true
 	}
 	merged = *known
 	return merged, fill(&merged, seen)
+}
+
+// idOf is the id of two recordings, of which seen has what is kept: its own, unless that is
+// also another node's.
+func idOf(known, seen *detect.Build) string {
+	if known.ID == seen.NodeID() || seen.ID == known.NodeID() {
+		return known.ID
+	}
+	return seen.ID
 }
 
 // fill puts what from knows where b knows nothing, and tells whether it did.
@@ -119,12 +129,18 @@ type alias struct {
 	time       int64
 }
 
-// find returns the index of a build of which b is another recording, or adds b.
+// find returns the index of a build of which b is another recording, or adds b. If another
+// node's build has its id, it gets one of its own.
 func (r *recordings) find(b *detect.Build) (at int, isNew bool) {
-	for _, at := range r.indexes[idAlias(b)] {
-		if maySharePipeline(r.builds[at], b) {
+	id := b.ID
+	for _, at := range r.indexes[alias{kind: "id", text: id}] {
+		if !maySharePipeline(r.builds[at], b) {
+			continue
+		}
+		if Same(r.builds[at], b) {
 			return at, false
 		}
+		id = b.NodeID()
 	}
 	at = len(r.builds)
 	for _, a := range contentAliases(b, 1) {
@@ -141,8 +157,10 @@ func (r *recordings) find(b *detect.Build) (at int, isNew bool) {
 		return at, false
 	}
 	own := *b
+	own.ID = id
 	r.builds = append(r.builds, &own)
 	r.addAliases(at, b)
+	r.addAliases(at, &own)
 	return at, true
 }
 

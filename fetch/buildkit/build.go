@@ -202,10 +202,29 @@ func (m *Metadata) describe(b *detect.Build) {
 	}
 	words := []string{b.Pipeline, m.BakeTarget}
 	if b.Pipeline == "" && b.Repository != "" && m.Dockerfile != "" {
-		words = []string{b.Repository, m.Dockerfile, m.foreignContext(), cmp.Or(m.BakeTarget, m.Target)}
+		words = []string{b.Repository, m.Dockerfile, m.foreignContext(), cmp.Or(m.Platform, onlyPlatform(b.Steps)), cmp.Or(m.BakeTarget, m.Target)}
 	}
 	words = slices.DeleteFunc(words, func(word string) bool { return word == "" })
 	b.Pipeline = fetch.Clean(strings.Join(words, " "), MaxName)
+}
+
+// onlyPlatform is the platform that all instructions are for, as they are on one of several
+// nodes; "" if there are more, none, or linux/amd64, which goes without saying.
+func onlyPlatform(steps []detect.Step) (only string) {
+	for i := range steps {
+		s := &steps[i]
+		switch {
+		case s.Count == 0:
+		case s.Platform == "" || only != "" && s.Platform != only:
+			return ""
+		default:
+			only = s.Platform
+		}
+	}
+	if only == "linux/amd64" {
+		return ""
+	}
+	return only
 }
 
 // foreignContext is the folder that is the context, in parentheses, where it does not

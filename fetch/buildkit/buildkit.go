@@ -46,6 +46,7 @@ type Metadata struct {
 	PullRequest string            // as Branch
 	Dockerfile  string            // path in the repository
 	Context     string            // folder in the repository, "" for its root
+	Platform    string            // that it was built for, where it was for one; "" for linux/amd64
 	Target      string            // as given to build --target
 	BakeTarget  string            // of several that bake built together
 	Resource    map[string]string // attributes of the client's spans

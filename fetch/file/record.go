@@ -109,6 +109,7 @@ func (r *historyRecord) metadata() buildkit.Metadata {
 		Revision:   r.FrontendAttrs["vcs:revision"],
 		Dockerfile: path.Join(r.FrontendAttrs["vcs:localdir:dockerfile"], filename),
 		Context:    r.FrontendAttrs["vcs:localdir:context"],
+		Platform:   onePlatform(r.FrontendAttrs["platform"]),
 		Target:     r.FrontendAttrs["target"],
 	}
 	if g, ok := buildkit.ParseGitContext(r.FrontendAttrs["context"]); ok {
@@ -123,6 +124,16 @@ func (r *historyRecord) metadata() buildkit.Metadata {
 		meta.Cancelled = r.Error.Code == grpcCanceled || strings.HasSuffix(meta.Error, "context canceled")
 	}
 	return meta
+}
+
+// onePlatform is the platform that was asked for, if that was one: then no name of a step
+// says it, and the same steps for another platform are another image. linux/amd64 goes
+// without saying.
+func onePlatform(asked string) string {
+	if asked == "linux/amd64" || strings.Contains(asked, ",") {
+		return ""
+	}
+	return asked
 }
 
 // isBaked tells whether bake built the target together with others: then its

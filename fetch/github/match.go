@@ -10,7 +10,8 @@ import (
 
 // matches tells whether b is a build of what the other builds, the one to be judged.
 // A name that was given by hand is in no record, and some records know none:
-// then it is that of which half the steps are the same.
+// then it is that of which half the steps are the same, out of the same Dockerfile as
+// far as both say out of which.
 func (s *Records) matches(b, judged *detect.Build) bool {
 	if b.Pipeline == judged.Pipeline {
 		return true
@@ -22,7 +23,21 @@ func (s *Records) matches(b, judged *detect.Build) bool {
 		other, forked := strings.CutPrefix(judged.Pipeline, judged.Repository+" ")
 		return own && forked && what == other
 	}
+	if one, other := dockerfileOf(b), dockerfileOf(judged); one != "" && other != "" && one != other {
+		return false
+	}
 	return 2*sharedKeys(b, judged) >= max(len(b.Steps), len(judged.Steps))
+}
+
+// dockerfileOf is the path of the Dockerfile that the first of a build's steps stands in
+// whose place is known.
+func dockerfileOf(b *detect.Build) string {
+	for i := range b.Steps {
+		if file := b.Steps[i].Source.File; file != "" {
+			return file
+		}
+	}
+	return ""
 }
 
 // sharedKeys counts the steps that two builds have in common.

@@ -12,6 +12,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
@@ -280,5 +281,52 @@ func TestAttempts(t *testing.T) {
 	builds, _, err := OpenRecords(options(t, s, again.GetID())).Builds(t.Context(), fetch.Selector{})
 	if err != nil || len(builds) != 2 || builds[0].Pipeline == builds[1].Pipeline {
 		t.Errorf("%d builds to judge, %v", len(builds), err)
+	}
+}
+
+// Two images of one repository have each its own history, by Git contexts too, and where
+// their pipeline was given by hand.
+func TestImagesOfOneRepository(t *testing.T) {
+	for _, given := range []string{"", "by hand"} {
+		s := githubtest.New(t, clock)
+		image := func(folder string, n int, took float64) []byte {
+			r := buildtest.Record{
+				Ref: fmt.Sprintf("%s%d", folder, n), Start: began.Add(time.Duration(n) * time.Hour),
+				Attributes: map[string]string{"context": "https://github.com/shop/app.git#" + strings.Repeat("0a", 20) + ":" + folder},
+				Vertices:   []buildtest.Vertex{{Name: "[1/2] COPY . .", Salt: fmt.Sprint(folder, n), To: .1}, {Name: "[2/2] RUN npm ci", Salt: fmt.Sprint(folder, n), From: .1, To: took}},
+			}
+			source := map[string]any{"infos": []any{map[string]string{"filename": "Dockerfile", "data": "eA=="}}, "locations": map[string]any{
+				"x": map[string]any{"locations": []any{map[string]any{"ranges": []any{map[string]any{"start": map[string]int{"line": 1}, "end": map[string]int{"line": 1}}}}}},
+			}}
+			r.Provenance = map[string]any{
+				"buildConfig": map[string]any{"digestMapping": map[string]string{r.Vertices[1].Digest(): "x"}},
+				"metadata":    map[string]any{"https://mobyproject.org/buildkit@v1#metadata": map[string]any{"source": source}},
+			}
+			return r.File(t)
+		}
+		for n := range 10 {
+			run := s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)})
+			s.AddArtifact(run, "shop~app~AAAAAA.dockerbuild", image("api", n, 10))
+			s.AddArtifact(run, "shop~app~BBBBBB.dockerbuild", image("web", n, 75))
+		}
+		run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "x", Created: began.Add(100 * time.Hour)})
+		s.AddArtifact(run, "shop~app~CCCCCC.dockerbuild", image("web", 100, 75))
+		o := options(t, s, run.GetID())
+		o.Pipeline = given
+		r := OpenRecords(o)
+		q := query(t, r)
+		if given != "" {
+			q.Build.Pipeline = given
+		}
+		h, err := r.History(t.Context(), q)
+		if err != nil || len(h.Base) != 10 {
+			t.Errorf("%q: %d builds, %v", given, len(h.Base), err)
+			continue
+		}
+		for _, b := range h.Base {
+			if !strings.HasPrefix(b.ID, "web") {
+				t.Errorf("%q: %s is in the history of web", given, b.ID)
+			}
+		}
 	}
 }

@@ -52,7 +52,11 @@ func record(ctx context.Context, tx *txn, b *detect.Build) (before *detect.Build
 		return nil, err
 	}
 	if len(recorded) == 0 {
-		return nil, insert(ctx, tx, nil, b)
+		own := *b
+		if own.ID, err = idFor(ctx, tx, b); err != nil {
+			return nil, err
+		}
+		return nil, insert(ctx, tx, nil, &own)
 	}
 	k := &recorded[0]
 	if k.Steps, err = stepsOf(ctx, tx, k.id); err != nil {

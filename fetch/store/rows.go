@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -142,21 +143,40 @@ func stepsOf(ctx context.Context, tx *txn, build int64) ([]detect.Step, error) {
 
 // recordings finds the recordings of b, an equal id first.
 func recordings(ctx context.Context, tx *txn, b *detect.Build) ([]row, error) {
-	found, err := queryBuilds(ctx, tx, "WHERE p.name = ? AND b.ref = ?", clean(b.Pipeline), clean(b.ID))
+	found, err := queryBuilds(ctx, tx, "WHERE p.name = ? AND b.ref IN (?, ?)", clean(b.Pipeline), clean(b.ID), clean(b.NodeID()))
+	found = slices.DeleteFunc(found, func(r row) bool { return !isSame(&r.Build, b) })
 	if err != nil || b.Content == "" {
 		return found, err
 	}
 	// fetch.Same decides; these are all that it could accept.
 	near := int64(time.Second)
 	start := instant(b.Start)
-	more, err := queryBuilds(ctx, tx, `WHERE b.ref <> ? AND b.id IN (
+	more, err := queryBuilds(ctx, tx, `WHERE b.ref NOT IN (?, ?) AND b.id IN (
 		SELECT id FROM builds WHERE content = ? AND start BETWEEN ? AND ?
 		UNION SELECT id FROM builds WHERE trace = ? AND content = ? AND trace <> '') ORDER BY b.id`,
-		clean(b.ID), clean(b.Content), start-near, start+near, clean(b.Trace), clean(b.Content))
+		clean(b.ID), clean(b.NodeID()), clean(b.Content), start-near, start+near, clean(b.Trace), clean(b.Content))
 	for _, r := range more {
 		if fetch.Same(&r.Build, b) {
 			found = append(found, r)
 		}
 	}
 	return found, err
+}
+
+// isSame tells of a build that is stored under the id of b, or its NodeID, whether it is b.
+func isSame(stored, b *detect.Build) bool {
+	// What no database holds was cleaned.
+	own := *b
+	own.ID, own.Content, own.Pipeline = clean(b.ID), clean(b.Content), stored.Pipeline
+	return fetch.Same(stored, &own)
+}
+
+// idFor is the id under which b is to be stored, which is not yet: its own, unless another
+// node's build has that.
+func idFor(ctx context.Context, tx *txn, b *detect.Build) (string, error) {
+	taken, err := queryBuilds(ctx, tx, "WHERE p.name = ? AND b.ref = ?", clean(b.Pipeline), clean(b.ID))
+	if err != nil || len(taken) == 0 {
+		return b.ID, err
+	}
+	return b.NodeID(), nil
 }

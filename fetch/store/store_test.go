@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -217,5 +218,27 @@ func TestEqualIDs(t *testing.T) {
 	pipelines, err := s.Pipelines(t.Context())
 	if diff := cmp.Diff([]fetch.Pipeline{{Name: "p", Builds: 3}, {Name: "q", Builds: 1}}, pipelines); diff != "" || err != nil {
 		t.Error(diff, err)
+	}
+}
+
+// Both nodes of a build are kept, in whatever order they come, and each once.
+func TestNodes(t *testing.T) {
+	node := func(n int, content string) detect.Build {
+		b := numbered(n)
+		b.Content, b.Reader = content, detect.ReaderVersion
+		return b
+	}
+	s := open(t, filepath.Join(t.TempDir(), "s.db"))
+	counts := []int{put(t, s, node(1, "aaaa"), node(1, "bbbb")), put(t, s, node(1, "bbbb"), node(1, "aaaa")), put(t, s, node(2, "bbbb")), put(t, s, node(2, "aaaa")), put(t, s, node(2, "bbbb"))}
+	if !slices.Equal(counts, []int{2, 0, 1, 1, 0}) {
+		t.Errorf("added %v", counts)
+	}
+	renamed := node(2, "bbbb")
+	renamed.ID = renamed.NodeID()
+	if n := put(t, s, renamed); n != 0 {
+		t.Errorf("under the id that another source gave it, it is %d new", n)
+	}
+	if got := history(t, s, 50).Base; len(got) != 4 {
+		t.Errorf("%d builds, want 4", len(got))
 	}
 }

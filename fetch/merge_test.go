@@ -1,0 +1,59 @@
+package fetch
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// Two nodes of one builder give their builds one id: what ran in them tells them apart.
+func TestNodesOfOneBuild(t *testing.T) {
+	node := func(content string, change func(*detect.Build)) detect.Build {
+		return at("ref", 0, func(b *detect.Build) {
+			b.Content, b.Reader = content, detect.ReaderVersion
+			if change != nil {
+				change(b)
+			}
+		})
+	}
+	amd, arm := node("aaaa", nil), node("bbbb", nil)
+	for _, tt := range []struct {
+		name   string
+		builds []detect.Build
+		want   []string
+	}{
+		{"two nodes", []detect.Build{amd, arm}, []string{"ref", "ref-bbbb"}},
+		{"read twice", []detect.Build{amd, arm, amd, arm}, []string{"ref", "ref-bbbb"}},
+		{"the other first", []detect.Build{arm, amd, arm}, []string{"ref", "ref-aaaa"}},
+		{"one known by its own id", []detect.Build{node("bbbb", func(b *detect.Build) { b.ID = "ref-bbbb" }), amd, arm}, []string{"ref-bbbb", "ref"}},
+		{"a part of one", []detect.Build{node("cc", func(b *detect.Build) { b.Partial = true }), amd}, []string{"ref"}},
+		{"of another reader", []detect.Build{node("cc", func(b *detect.Build) { b.Reader = 0 }), amd}, []string{"ref"}},
+		{"content not known", []detect.Build{node("", nil), amd}, []string{"ref"}},
+		{"in two pipelines", []detect.Build{amd, node("bbbb", func(b *detect.Build) { b.Pipeline = "q" })}, []string{"ref", "ref"}},
+	} {
+		got, clashes := Distinct(tt.builds)
+		if !slices.Equal(ids(got), tt.want) || len(clashes) > 0 {
+			t.Errorf("%s: %v, %v; want %v", tt.name, ids(got), clashes, tt.want)
+		}
+	}
+}
+
+// A build that was recorded by an older reader and is read again is as the newer reads it.
+func TestMergeOfReaders(t *testing.T) {
+	older := at("1", 0, func(b *detect.Build) { b.Steps = []detect.Step{{Key: "FROM", Duration: 11}} })
+	newer := at("1", 0, func(b *detect.Build) {
+		b.Branch, b.Reader, b.Steps = "", detect.ReaderVersion, []detect.Step{{Key: "FROM", Duration: 8000, Rule: 1}}
+	})
+	m, more := Merge(&older, &newer)
+	if !more || m.Steps[0].Duration != 8000 || m.Reader != detect.ReaderVersion || m.Branch != "main" {
+		t.Errorf("%+v, %v", m, more)
+	}
+	if m, more = Merge(&newer, &older); m.Steps[0].Duration != 8000 || !more || m.Branch != "main" {
+		t.Errorf("the other way: %+v, %v", m, more)
+	}
+	newer.Partial = true
+	if m, _ = Merge(&older, &newer); m.Steps[0].Duration != 11 {
+		t.Error("a part took the place of the whole")
+	}
+}
