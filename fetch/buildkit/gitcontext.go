@@ -6,6 +6,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/buildregress/buildregress/detect"
 )
 
 // A GitContext is where a builder got its context from, if that is a repository, as in
@@ -79,6 +81,23 @@ func (m *Metadata) applyGitContext(context string) {
 	m.PullRequest = cmp.Or(m.PullRequest, g.PullRequest)
 }
 
+// applyGitContext says the same by the name of the client's command, "build CONTEXT".
+func (s *solve) applyGitContext(b *detect.Build) {
+	if s.root == nil {
+		return
+	}
+	for n := range s.root.ancestors() {
+		context, ok := strings.CutPrefix(n.Name, "build ")
+		if !ok {
+			continue
+		}
+		m := Metadata{Repository: b.Repository, Revision: b.Revision, Branch: b.Branch, PullRequest: b.PullRequest}
+		m.applyGitContext(context)
+		m.describe(b)
+		return
+	}
+}
+
 // gitContextOf is the context that the vertices load, "" if they load none, or several.
 func gitContextOf(vertices []*vertex, prefix string) (context string) {
 	for _, v := range vertices {
@@ -92,4 +111,15 @@ func gitContextOf(vertices []*vertex, prefix string) (context string) {
 		context = found
 	}
 	return context
+}
+
+// ContextOf is the repository that the context of a build came from, as far as its steps
+// show.
+func ContextOf(b *detect.Build) (g GitContext, ok bool) {
+	for i := range b.Steps {
+		if context, found := strings.CutPrefix(b.Steps[i].Name, gitSource); found {
+			return ParseGitContext(context)
+		}
+	}
+	return g, false
 }

@@ -77,3 +77,37 @@ func TestGitContextOfProgress(t *testing.T) {
 		t.Errorf("of two repositories it is %q", b.Repository)
 	}
 }
+
+// In a trace the client's command names it.
+func TestGitContextOfTrace(t *testing.T) {
+	sha := strings.Repeat("0a", 20)
+	spans := []Span{
+		span("r", "", "build https://github.com/acme/shop.git#"+sha+":web", KindInternal, 0, 9),
+		span("s", "r", solveMethod, KindServer, 1, 8), step("v1", "s", "[1/1] RUN a", 1, 3),
+	}
+	list, _ := Builds(spans)
+	if len(list) != 1 || list[0].Repository != "https://github.com/acme/shop" || list[0].Revision != sha || list[0].Pipeline != "" {
+		t.Errorf("%+v", list)
+	}
+	spans[0].Resource = map[string]string{"cicd.pipeline.name": "p", "vcs.repository.url.full": "https://git.example/o/r"}
+	list, _ = Builds(spans)
+	if len(list) != 1 || list[0].Repository != "https://git.example/o/r" || list[0].Revision != "" || list[0].Pipeline != "p" {
+		t.Errorf("the attributes say otherwise: %+v", list)
+	}
+}
+
+// A cache exporter that has a span is one in a trace too, and its failure none of the build.
+func TestCacheExporterOfTrace(t *testing.T) {
+	list, _ := Builds([]Span{
+		span("s", "", solveMethod, KindServer, 1, 8), step("v1", "s", "[1/1] RUN a", 1, 3),
+		span("e", "s", "exporting to image", KindInternal, 3, 4),
+		failed(span("c", "s", "exporting to GitHub Actions Cache", KindInternal, 4, 7), "maximum timeout reached"),
+	})
+	if len(list) != 1 {
+		t.Fatalf("%d builds", len(list))
+	}
+	last := list[0].Steps[len(list[0].Steps)-1]
+	if list[0].Outcome != detect.OK || last.ID != cacheExportID || last.Stage != cacheExportStage || last.State != detect.StepFailed {
+		t.Errorf("%v; %+v", list[0].Outcome, last)
+	}
+}

@@ -94,7 +94,7 @@ func completeAll(targets []target, names *ci.Resolver, now time.Time) {
 		b := &targets[i].Build
 		names.Resolve(b)
 		if b.Pipeline == "" {
-			b.Pipeline = defaultPipeline
+			b.Pipeline = pipelineOf(b)
 		}
 		if b.Start.IsZero() {
 			b.Start = now.Add(time.Duration(i-len(targets)+1) * time.Microsecond)
@@ -113,13 +113,17 @@ func buildsOf(targets []target) (list []detect.Build) {
 
 // readBaseline reads the builds that were given as a baseline. Of flags, only the
 // pipeline holds for them; the others are those of the build to be judged. Builds that
-// say no pipeline were given to compare with: they are of any.
-func readBaseline(ctx context.Context, env *Env, from source.Source, pipeline string) (*fetch.Memory, []detect.Note, error) {
+// say no pipeline were given to compare with: they are of any, unless their context is to
+// tell them apart.
+func readBaseline(ctx context.Context, env *Env, from source.Source, pipeline string, byContext bool) (*fetch.Memory, []detect.Note, error) {
 	builds, warnings, err := readBuilds(ctx, env, from, fetch.Selector{})
 	memory := new(fetch.Memory)
 	for i := range builds {
 		b := &builds[i]
 		ci.Override(b, pipeline)
+		if byContext && b.Pipeline == "" {
+			b.Pipeline = contextPipeline(b)
+		}
 		if b.Start.IsZero() { // in the order of the file, and before any build to be judged
 			b.Start = env.Now.Add(-time.Hour + time.Duration(i)*time.Microsecond)
 		}

@@ -63,7 +63,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 		return 0, err
 	}
 	completeAll(targets, names, env.Now)
-	history, warnings, err := openHistory(ctx, env, o, from, st)
+	history, warnings, err := openHistory(ctx, env, o, from, st, byContext(targets))
 	if err != nil {
 		return 0, err
 	}
@@ -98,7 +98,7 @@ type history struct {
 
 // openHistory opens what to compare with: what was given as a baseline; else the
 // server that the build comes from; else the store.
-func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Source, st *store.Store) (h history, notes []detect.Note, err error) {
+func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Source, st *store.Store, byContext bool) (h history, notes []detect.Note, err error) {
 	ui := cmp.Or(traces.UI(o.UI), from.UI)
 	switch {
 	case o.Baseline == "" && from.History == nil:
@@ -114,7 +114,7 @@ func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Sou
 	if err != nil || baseline.History != nil {
 		return history{baseline.History, baseline.Name, cmp.Or(ui, baseline.UI)}, nil, err
 	}
-	memory, notes, err := readBaseline(ctx, env, baseline, o.Given.Pipeline)
+	memory, notes, err := readBaseline(ctx, env, baseline, o.Given.Pipeline, byContext)
 	return history{memory, o.Baseline, ui}, notes, err
 }
 
