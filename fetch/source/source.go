@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/fetch/store"
@@ -129,10 +130,10 @@ func Check(address string) error {
 		return nil
 	}
 	if store.Is(address) {
-		return &AddressError{address + " is a store, not builds to read", "give it with --store or --baseline"}
+		return &AddressError{redact.Text(address) + " is a store, not builds to read", "give it with --store or --baseline"}
 	}
 	if scheme, _, isURL := strings.Cut(address, "://"); isURL {
-		return &AddressError{fmt.Sprintf("%s: no source is known as %s://", address, scheme), "give a file, a folder, github://OWNER/NAME, or - for standard input"}
+		return &AddressError{fmt.Sprintf("%s: no source is known as %s://", redact.Text(address), redact.Text(scheme)), "give a file, a folder, github://OWNER/NAME, or - for standard input"}
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func (c *subcommand) flags() (flags []cli.Flag) {
 
 // unknownCommand says what was perhaps meant.
 func unknownCommand(name string) error {
-	e := usageError{fmt.Sprintf("unknown command %q", name), "buildregress help lists the commands"}
+	e := usageError{masked("unknown command %q", name), "buildregress help lists the commands"}
 	if _, err := os.Stat(name); err == nil {
 		e.hint = "to judge the build in it: buildregress check " + name
 	}
@@ -156,7 +156,7 @@ func misused(c *subcommand, err error) error {
 
 // unknownFlag says what was perhaps meant. c may be nil: no command was named.
 func (c *subcommand) unknownFlag(name string) error {
-	e := usageError{message: "unknown flag --" + name, hint: "buildregress help lists the commands"}
+	e := usageError{message: masked("unknown flag --%s", name), hint: "buildregress help lists the commands"}
 	switch {
 	case name == "v":
 		e.hint = "--verbose says what is being done, and buildregress version prints the version"

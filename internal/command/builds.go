@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/github"
 	"github.com/buildregress/buildregress/fetch/source"
@@ -74,7 +75,7 @@ func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.
 		}
 	}
 	if len(targets) == 0 {
-		return nil, warnings, fmt.Errorf("%s: no build %q in it, but %s", from.Name, cmp.Or(wanted.Ref, wanted.TraceID), strings.Join(ids[:min(len(ids), 10)], ", "))
+		return nil, warnings, fmt.Errorf("%s: no build %q in it, but %s", from.Name, redact.Text(cmp.Or(wanted.Ref, wanted.TraceID)), strings.Join(ids[:min(len(ids), 10)], ", "))
 	}
 	return targets, warnings, nil
 }
