@@ -52,6 +52,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 			path = g.criticalPath()
 		},
 	)
+	p = p.withNames(a)
 	r := newResult(build, base, history, t)
 	r.Baseline.Filled = filled
 	var chains []lossChain

@@ -30,7 +30,11 @@ type Rule struct {
 	Max         Seconds // hard budget of the step, 0 for none
 	Ignore      string  // why it is not judged, "" to judge it
 	From        string  // where the rule stands, for people
+
+	named []string // keys of the steps that Step is a name of, where it is no glob on a key
 }
+
+func (r *Rule) matches(key string) bool { return r.Step.Match(key) || slices.Contains(r.named, key) }
 
 // An Acceptance starts a new level of the steps that it matches on purpose.
 type Acceptance struct {
@@ -38,6 +42,12 @@ type Acceptance struct {
 	Since string // the first revision of the new level, at least 7 digits of it
 	Why   string
 	From  string // where it stands, for people
+
+	named []string // as Rule has it
+}
+
+func (e *Acceptance) matches(key string) bool {
+	return e.Step.Match(key) || slices.Contains(e.named, key)
 }
 
 // A stepPolicy is what holds for one step.
@@ -53,7 +63,7 @@ func (p *Policy) forStep(key string) stepPolicy {
 	r := stepPolicy{Thresholds: p.Thresholds}
 	for i := range p.Rules {
 		rule := &p.Rules[i]
-		if !rule.Step.Match(key) {
+		if !rule.matches(key) {
 			continue
 		}
 		if rule.MinSlowdown > 0 {
@@ -70,11 +80,55 @@ func (p *Policy) forStep(key string) stepPolicy {
 		}
 	}
 	for i := range p.Accept {
-		if p.Accept[i].Step.Match(key) {
+		if p.Accept[i].matches(key) {
 			r.accept = &p.Accept[i]
 		}
 	}
 	return r
+}
+
+// withNames is the policy with the steps of these builds that it names otherwise than by a
+// glob on their keys: as a report does.
+func (p Policy) withNames(a *arranged) Policy {
+	if len(p.Rules)+len(p.Accept) == 0 {
+		return p
+	}
+	steps := a.names()
+	named := func(g glob.Pattern) []string {
+		if slices.ContainsFunc(steps, func(s StepName) bool { return g.Match(s.Key) }) {
+			return nil
+		}
+		return FindSteps(string(g), steps)
+	}
+	p.Rules, p.Accept = slices.Clone(p.Rules), slices.Clone(p.Accept)
+	for i := range p.Rules {
+		p.Rules[i].named = named(p.Rules[i].Step)
+	}
+	for i := range p.Accept {
+		p.Accept[i].named = named(p.Accept[i].Step)
+	}
+	return p
+}
+
+// names are those of all steps of the builds compared, each key once, as the newest build
+// that has it calls it.
+func (a *arranged) names() (steps []StepName) {
+	seen := map[string]bool{}
+	add := func(b *Build) {
+		for i := range b.Steps {
+			if s := &b.Steps[i]; !seen[s.Key] {
+				seen[s.Key] = true
+				steps = append(steps, StepName{s.Key, s.Name})
+			}
+		}
+	}
+	for _, b := range slices.Backward(a.branch) {
+		add(b)
+	}
+	for i := range a.base {
+		add(&a.base[i])
+	}
+	return steps
 }
 
 // unmatched lists the entries of the policy that match no step of the build or its
@@ -83,36 +137,21 @@ func (p *Policy) unmatched(a *arranged) (notes []Note) {
 	if len(p.Rules)+len(p.Accept) == 0 {
 		return nil
 	}
-	keys := map[string]bool{}
-	for _, b := range a.branch {
-		for i := range b.Steps {
-			keys[b.Steps[i].Key] = true
-		}
-	}
-	for b := range a.base {
-		for i := range a.base[b].Steps {
-			keys[a.base[b].Steps[i].Key] = true
-		}
-	}
-	used := func(g glob.Pattern) bool {
-		for key := range keys {
-			if g.Match(key) {
-				return true
-			}
-		}
-		return false
+	steps := a.names()
+	used := func(matches func(key string) bool) bool {
+		return slices.ContainsFunc(steps, func(s StepName) bool { return matches(s.Key) })
 	}
 	note := func(from, format string, args ...any) {
 		notes = append(notes, Note{KindUnmatched, from + ": " + fmt.Sprintf(format, args...)})
 	}
 	for i := range p.Rules {
-		if !used(p.Rules[i].Step) {
+		if !used(p.Rules[i].matches) {
 			note(p.Rules[i].From, "no step matches `%s`", p.Rules[i].Step)
 		}
 	}
 	for i := range p.Accept {
 		e := &p.Accept[i]
-		if !used(e.Step) {
+		if !used(e.matches) {
 			note(e.From, "no step matches `%s`", e.Step)
 		} else if !slices.ContainsFunc(a.base, func(b Build) bool { return e.begins(&b) }) &&
 			!slices.ContainsFunc(a.branch, func(b *Build) bool { return e.begins(b) }) {

@@ -9,48 +9,26 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
-	"github.com/buildregress/buildregress/detect/glob"
-	"github.com/buildregress/buildregress/detect/redact"
 )
 
 // An explanation tells how the judgement on a step came about: all numbers of it, and
 // the conditions that package detect asked for and whether they held. It works nothing
 // out anew: what it says is in the JSON report as well.
 
-// Explain writes how the judgement on the steps that a glob means came about.
-func Explain(w io.Writer, r *detect.Report, pattern string) error {
+// Explain writes how the judgement on the steps came about that somebody means, see
+// detect.FindSteps.
+func Explain(w io.Writer, r *detect.Report, meant string) error {
 	var out strings.Builder
-	found := false
 	for i := range r.Results {
+		keys := detect.FindSteps(meant, detect.NamesOf(&r.Results[i]))
 		for j := range r.Results[i].Steps {
-			if s := &r.Results[i].Steps[j]; means(glob.Pattern(pattern), s) {
-				found = true
+			if s := &r.Results[i].Steps[j]; slices.Contains(keys, s.Key) {
 				(&explainer{&out, &r.Results[i], s}).step()
-			}
-		}
-	}
-	if !found {
-		fmt.Fprintf(&out, "\nno step matches %s; they are written\n", Clean(redact.Text(pattern)))
-		for i := range r.Results {
-			for _, s := range r.Results[i].Steps {
-				fmt.Fprintf(&out, "  %s\n", Clean(s.Key))
 			}
 		}
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
-}
-
-// means tells whether a glob matches the key of a step, its name, or either without
-// the "[platform stage] " in front: what people see is what they write.
-func means(pattern glob.Pattern, s *detect.StepResult) bool {
-	for _, text := range []string{s.Key, s.Name} {
-		_, instruction, _ := strings.Cut(text, "] ")
-		if pattern.Match(text) || instruction != "" && pattern.Match(instruction) {
-			return true
-		}
-	}
-	return false
 }
 
 // An explainer writes the rows on one step.

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -42,13 +41,8 @@ func newNames(r *detect.Result) *names {
 	return n
 }
 
-// instruction is a step's name without its place, and without the mounts and
-// the digest of an image that push all else out of sight.
-func instruction(name string) string {
-	return inTheWay.ReplaceAllString(dockerfile.ParseName(bounded(name)).Text, "$1")
-}
-
-var inTheWay = regexp.MustCompile(`@sha256:[0-9a-f]{64}|^(RUN )(?:--mount=\S+ +)+`)
+// instruction is a step's name in short.
+func instruction(name string) string { return dockerfile.Shown(bounded(name)) }
 
 func (n *names) of(s *detect.StepResult) string { return n.byName[s.Name] }
 

@@ -50,6 +50,13 @@ func ParseName(name string) Name {
 	return n
 }
 
+// Shown is what a step is called where there is little room: its instruction, without
+// its place, and without the mounts and the digest of an image that push all else out of
+// sight.
+func Shown(name string) string { return inTheWay.ReplaceAllString(ParseName(name).Text, "$1") }
+
+var inTheWay = regexp.MustCompile(`@sha256:[0-9a-f]{64}|^(RUN )(?:--mount=\S+ +)+`)
+
 // A Position is where an instruction stands. Line counts from 1; 0 is unknown.
 type Position struct {
 	File string `json:"file"`

@@ -70,6 +70,11 @@ var secrets = []secret{
 		regexp.MustCompile(`(?i)([?&](?:sig|(?:[\w-]+-)?signature)=)[^\s"'&#<>$]+`),
 		"${1}" + masked,
 	},
+}
+
+// ambiguous are shapes that sentences of our own may have as well, such as "basic
+// authentication": only in foreign text are they secrets.
+var ambiguous = []secret{
 	{
 		[]string{"bearer", "basic"},
 		regexp.MustCompile(`(?i)(\b(?:bearer|basic)\s+)[A-Za-z0-9+/_.~=-]{12,}`),
@@ -98,15 +103,26 @@ var secrets = []secret{
 // It cannot know every form: a secret without any is not recognised.
 func Text(text string) string {
 	lower := strings.ToLower(text)
-	for i := range secrets {
-		if s := &secrets[i]; s.hinted(lower) {
+	return redactNamed(redactShapes(redactShapes(text, lower, secrets), lower, ambiguous), lower)
+}
+
+// Shapes replaces only what is a credential by its own form alone, such as a token or
+// the login in an address. No sentence of ours holds one: it may be applied to a whole
+// message, in which foreign text has passed Text before.
+func Shapes(text string) string { return redactShapes(text, strings.ToLower(text), secrets) }
+
+// redactShapes masks secrets of known shapes, and the logins in addresses. lower is text
+// in lower case.
+func redactShapes(text, lower string, shapes []secret) string {
+	for i := range shapes {
+		if s := &shapes[i]; s.hinted(lower) {
 			text = s.pattern.ReplaceAllString(text, s.with)
 		}
 	}
 	if strings.Contains(text, "://") {
 		text = userinfo.ReplaceAllStringFunc(text, redactUserinfo)
 	}
-	return redactNamed(text, lower)
+	return text
 }
 
 // userinfo is an address up to the last "@": a password may hold "@" and "/".

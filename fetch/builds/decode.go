@@ -50,7 +50,7 @@ func Decode(r io.Reader, name string) ([]detect.Build, error) {
 		}
 	}
 	if len(list) == 0 && len(bad) == 0 {
-		return nil, fmt.Errorf("%s: %w", name, fetch.ErrNoBuilds)
+		return nil, fmt.Errorf("%s: %w", redact.Text(name), fetch.ErrNoBuilds)
 	}
 	return list, errors.Join(bad...)
 }

@@ -111,10 +111,11 @@ func commandError(stderr []byte) error {
 	return fmt.Errorf("%w: %s", ErrBuilder, lastLine(stderr))
 }
 
-// lastLine is the last line of what was written, in which the reason stands.
+// lastLine is the last line of what was written, in which the reason stands, credentials
+// masked.
 func lastLine(stderr []byte) string {
 	const most = 500
 	lines := bytes.Split(bytes.TrimSpace(stderr), []byte("\n"))
 	line := bytes.TrimPrefix(bytes.TrimSpace(lines[len(lines)-1]), []byte("ERROR: "))
-	return fetch.Cut(strings.ToValidUTF8(string(line), "\uFFFD"), most)
+	return fetch.Clean(string(line), most)
 }

@@ -195,6 +195,7 @@ func TestBuildsErrors(t *testing.T) {
 		{"no builder", `say:ERROR: no builder "ci" found`, ErrBuilder, `no builder "ci" found`},
 		{"no records", "say:ERROR: no records found", ErrNoRecord, "no records found"},
 		{"no record", `say:warning: something` + "\n" + `ERROR: no record found for ref "x"`, ErrNoRecord, `no record found for ref "x"`},
+		{"a secret", "say:ERROR: DB_PASSWORD=hunter2secret is wrong", ErrBuilder, "DB_PASSWORD=***** is wrong"},
 		{"nothing", "print:", ErrBuilder, "gave no record"},
 		{"long complaint", "say:" + strings.Repeat("x", 1<<16), ErrBuilder, "xxx…"},
 		{"no record in it", "print:hello", nil, "looks like plain text"},

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds"
 )
@@ -60,7 +61,7 @@ func (d *decoder) result(name string) ([]detect.Build, []error, error) {
 	case ended != nil:
 		return nil, nil, ended
 	case len(d.builds) == 0:
-		return nil, d.warnings, fmt.Errorf("%s: %w", name, fetch.ErrNoBuilds)
+		return nil, d.warnings, fmt.Errorf("%s: %w", redact.Text(name), fetch.ErrNoBuilds)
 	}
 	return d.builds, d.warnings, nil
 }

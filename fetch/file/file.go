@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -103,7 +104,7 @@ func openFolder(d *decoder, path string) (builds []detect.Build, warnings []erro
 		}
 	}
 	if len(d.builds) == 0 && d.ctx.Err() == nil {
-		return nil, nil, errors.Join(append([]error{fmt.Errorf("%s: %w", path, fetch.ErrNoBuilds)}, d.warnings...)...)
+		return nil, nil, errors.Join(append([]error{fmt.Errorf("%s: %w", redact.Text(path), fetch.ErrNoBuilds)}, d.warnings...)...)
 	}
 	return d.result(path)
 }
@@ -121,5 +122,5 @@ func pathError(path string, err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
-	return fmt.Errorf("%s: %w", path, err)
+	return fmt.Errorf("%s: %w", redact.Text(path), err)
 }

@@ -36,6 +36,17 @@ var errNull = errors.New("GitHub answers null")
 // errRefused is ErrDenied where it is the token's fault for certain.
 var errRefused = fmt.Errorf("%w by the token", ErrDenied)
 
+// errBadToken is errRefused of a token that is none of GitHub's: no permission helps.
+var errBadToken error = badTokenError{}
+
+type badTokenError struct{}
+
+func (badTokenError) Error() string { return "GitHub does not know the token" }
+func (badTokenError) Unwrap() error { return errRefused }
+func (badTokenError) Hint() string {
+	return "it may have expired, been revoked, be cut off, or be of another GitHub than GITHUB_API_URL names: GITHUB_TOKEN holds a valid one"
+}
+
 // A LimitError tells that GitHub takes no more requests for now.
 type LimitError struct {
 	Until time.Time // the zero time if it does not say
@@ -86,11 +97,14 @@ func (s *source) wrapError(what string, resp *gh.Response, err error) error {
 		}
 		detail := ""
 		if errors.As(err, &answer) && answer.Message != "" {
-			detail = ": " + answer.Message
+			detail = ": " + fetch.Clean(answer.Message, 300)
 		}
 		switch resp.StatusCode {
 		case http.StatusUnauthorized:
-			return fmt.Errorf("%s: %s: %w: GitHub wants a valid one (401%s)", s.fullName(), what, errRefused, detail)
+			if s.Anonymous {
+				return fmt.Errorf("%s: %s: %w without a token (401%s)", s.fullName(), what, ErrDenied, detail)
+			}
+			return fmt.Errorf("%s: %s: %w (401%s)", s.fullName(), what, errBadToken, detail)
 		case http.StatusForbidden:
 			return fmt.Errorf("%s: %s: %w (403%s)", s.fullName(), what, errRefused, detail)
 		case http.StatusNotFound:

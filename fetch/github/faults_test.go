@@ -26,7 +26,7 @@ func refusing(path string, status int, header ...string) func(http.ResponseWrite
 		for i := 0; i+1 < len(header); i += 2 {
 			w.Header().Set(header[i], header[i+1])
 		}
-		githubtest.Refuse(w, status, "it says why")
+		githubtest.Refuse(w, status, "it says why, PASSWORD=hunter2secret")
 		return true
 	}
 }
@@ -70,10 +70,10 @@ func TestFaults(t *testing.T) {
 		err       string // in the error
 		is        error
 	}{
-		{name: "runs: 401", fault: refusing("/workflows/", 401), err: "valid one (401: it says why)", is: ErrDenied},
-		{name: "runs: 403", fault: refusing("/workflows/", 403), err: "not allowed by the token (403: it says why)", is: ErrDenied},
+		{name: "runs: 401", fault: refusing("/workflows/", 401), err: "GitHub does not know the token (401: it says why, PASSWORD=*****)", is: ErrDenied},
+		{name: "runs: 403", fault: refusing("/workflows/", 403), err: "not allowed by the token (403: it says why, PASSWORD=*****)", is: ErrDenied},
 		{name: "runs: 404", fault: refusing("/workflows/", 404), err: "does not exist, or the token may not see it", is: ErrDenied},
-		{name: "runs: 422", fault: refusing("/workflows/", 422), err: "GitHub answers 422: it says why"},
+		{name: "runs: 422", fault: refusing("/workflows/", 422), err: "GitHub answers 422: it says why, PASSWORD=*****"},
 		{name: "runs: 500", fault: refusing("/workflows/", 500), err: "GitHub answers 500"},
 		{name: "runs: 502 twice", fault: first(2, refusing("/workflows/", 502)), base: 10},
 		{name: "runs: 429, soon", fault: first(1, refusing("/workflows/", 429, "Retry-After", "0")), base: 10},
@@ -129,7 +129,7 @@ func TestFaults(t *testing.T) {
 			}
 			return true
 		}, err: "larger than 20 MiB"},
-		{name: "download: 401", fault: refusing("/zip", 401), err: "not allowed by the token", is: ErrDenied},
+		{name: "download: 401", fault: refusing("/zip", 401), err: "does not know the token", is: ErrDenied},
 		{name: "download: 403, once", fault: first(1, refusing("/zip", 403)), base: 9, note: "1 could not be had"},
 		{name: "download: 404", fault: refusing("/zip", 404), note: "10 could not be had (shop/app: artifact"},
 		{name: "download: 410", fault: refusing("/zip", 410), note: "10 expired"},
@@ -277,6 +277,7 @@ func TestHints(t *testing.T) {
 		want string
 	}{
 		{errRefused, "permissions: actions: read"},
+		{errBadToken, "expired"},
 		{&LimitError{}, "a token has more requests"},
 		{ErrNoRecords, "within the job give buildx:"},
 	} {
@@ -285,7 +286,7 @@ func TestHints(t *testing.T) {
 			t.Errorf("%v: no hint with %q", err, test.want)
 		}
 	}
-	if !errors.Is(errRefused, ErrDenied) || !errors.Is(ErrNoRecords, fetch.ErrNoBuilds) {
+	if !errors.Is(errRefused, ErrDenied) || !errors.Is(errBadToken, errRefused) || !errors.Is(ErrNoRecords, fetch.ErrNoBuilds) {
 		t.Error("an error is not what it was")
 	}
 }

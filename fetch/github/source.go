@@ -32,6 +32,7 @@ const (
 type Options struct {
 	Owner, Name string
 	Client      *gh.Client
+	Anonymous   bool             // Client shows no token
 	Download    *http.Client     // for addresses that carry their own signature
 	Now         func() time.Time // the clock
 	Cache       fetch.Cache      // keeps what was fetched; nil for none

@@ -8,6 +8,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -42,7 +43,7 @@ func (s *Records) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build,
 		name := artifacts[i].GetName()
 		problems = append(problems, r.warnings...)
 		if r.err != nil {
-			problems = append(problems, &fetch.DecodeError{Name: name, Offset: -1, Err: r.err})
+			problems = append(problems, fmt.Errorf("%s: %w", redact.Text(name), r.err))
 			continue
 		}
 		for _, b := range r.builds {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/buildregress/buildregress/detect/redact"
 )
 
 // A Client asks one server over HTTP. What it shows of itself goes to that server
@@ -102,7 +104,7 @@ func retryAfter(r *http.Response) (time.Duration, bool) { return RetryAfter(r.He
 // A StatusError is an answer that is none.
 type StatusError struct {
 	Code       int
-	Text       string // of the body, its beginning
+	Text       string // of the body, its beginning, credentials masked
 	RetryAfter time.Duration
 }
 
@@ -176,7 +178,7 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, accept 
 	defer r.Close()
 	const most = 2 << 10
 	text, _ := io.ReadAll(io.LimitReader(r, most))
-	shown := c.options.Redact(strings.Join(strings.Fields(string(text)), " "))
+	shown := redact.Text(c.options.Redact(strings.Join(strings.Fields(strings.ToValidUTF8(string(text), "\uFFFD")), " ")))
 	wait, _ := retryAfter(response)
 	return nil, &StatusError{response.StatusCode, shown, wait}
 }

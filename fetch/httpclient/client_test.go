@@ -120,6 +120,18 @@ func caOf(t *testing.T, s *httptest.Server) string {
 	return path
 }
 
+// What a server says is foreign: what reads like a secret in it is masked, whoever's
+// it is.
+func TestForeignSecrets(t *testing.T) {
+	_, err := asked(t, nil, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte("DB_PASSWORD=hunter2secret is set"))
+	})
+	if err == nil || !strings.Contains(err.Error(), "DB_PASSWORD=***** is set") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // A server that repeats what it was sent does not have it shown.
 func TestNoEchoOfSecrets(t *testing.T) {
 	const secret = "hunter2hunter2"

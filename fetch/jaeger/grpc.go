@@ -168,8 +168,10 @@ func (g *GRPC) wrapError(ctx context.Context, doing string, err error) error {
 		}
 	case codes.Unavailable:
 		g.unavailable(t)
-	case codes.Unauthenticated, codes.PermissionDenied:
+	case codes.Unauthenticated:
 		t.Advice = traces.HintAuth
+	case codes.PermissionDenied:
+		t.Advice = traces.HintForbidden
 	case codes.Unimplemented:
 		t.Err, t.Advice = fmt.Errorf("%s: the server speaks gRPC, and is no query service of Jaeger: %s", doing, withoutStatus(text)), "the port of Jaeger's gRPC queries is usually 16685; that of OTLP, 4317, only takes traces"
 	case codes.ResourceExhausted, codes.InvalidArgument, codes.Unknown, codes.Internal, codes.OutOfRange:

@@ -18,9 +18,11 @@ import (
 // A GitHub is reached in two ways. What fetches and what posts share one, and with it
 // what is known of rate limits.
 type GitHub struct {
-	Client   *gh.Client
-	Download *http.Client // for addresses outside of the API
-	Pulls    *github.Pulls
+	Client *gh.Client
+	// Anonymous is set where there is no token to show.
+	Anonymous bool
+	Download  *http.Client // for addresses outside of the API
+	Pulls     *github.Pulls
 }
 
 // NewGitHub reaches GitHub, or its like at the address of another API, as the owner of
@@ -35,7 +37,7 @@ func NewGitHub(address, token, tokenName string, now func() time.Time) (*GitHub,
 	}
 	a := github.Access{API: api, Token: token, Agent: "buildregress", Now: now}
 	client := github.NewClient(a)
-	return &GitHub{client, github.NewDownloader(a), github.NewPulls(client, now)}, nil
+	return &GitHub{client, token == "", github.NewDownloader(a), github.NewPulls(client, now)}, nil
 }
 
 // GitHubOptions say how GitHub is reached, and which run of a workflow is meant.
@@ -72,7 +74,7 @@ func githubOptions(o *Options, address string) (github.Options, error) {
 		return github.Options{}, err
 	}
 	to := github.Options{
-		Owner: owner, Name: name, Client: hub.Client, Download: hub.Download, Pulls: hub.Pulls, Now: o.Now, Cache: o.Cache,
+		Owner: owner, Name: name, Client: hub.Client, Anonymous: hub.Anonymous, Download: hub.Download, Pulls: hub.Pulls, Now: o.Now, Cache: o.Cache,
 		Pipeline: o.Pipeline, Normalize: fetch.Normalize, Reserve: min(o.Timeout/4, 15*time.Second),
 	}
 	to.Progress = func(n int) (read, done func()) {

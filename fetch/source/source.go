@@ -6,10 +6,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/fetch/store"
@@ -129,12 +131,44 @@ func Check(address string) error {
 		return nil
 	}
 	if store.Is(address) {
-		return &AddressError{address + " is a store, not builds to read", "give it with --store or --baseline"}
+		return &AddressError{redact.Text(address) + " is a store, not builds to read", "give it with --store or --baseline"}
+	}
+	if advice := adviceOnPage(address); advice != "" {
+		return &AddressError{redact.Text(address) + " is a page, not a source", advice}
 	}
 	if scheme, _, isURL := strings.Cut(address, "://"); isURL {
-		return &AddressError{fmt.Sprintf("%s: no source is known as %s://", address, scheme), "give a file, a folder, github://OWNER/NAME, or - for standard input"}
+		return &AddressError{fmt.Sprintf("%s: no source is known as %s://", redact.Text(address), redact.Text(scheme)), "give a file, a folder, github://OWNER/NAME, or - for standard input"}
 	}
 	return nil
+}
+
+// adviceOnPage says what to give instead of the address of a page that people have open:
+// Jaeger's, Tempo's or GitHub's. "" for what is none.
+func adviceOnPage(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return ""
+	}
+	if owner, name, ok := strings.Cut(strings.Trim(u.Path, "/"), "/"); ok && u.Hostname() == "github.com" {
+		name, rest, _ := strings.Cut(name, "/")
+		if run, isRun := strings.CutPrefix(rest, "actions/runs/"); isRun {
+			run, _, _ = strings.Cut(run, "/")
+			return "github://" + owner + "/" + name + " with --run-id " + run
+		}
+		return "github://" + owner + "/" + name
+	}
+	if u.Port() == "3200" {
+		return "tempo+" + u.Scheme + "://" + u.Host
+	}
+	base, id, isTrace := strings.Cut(u.Path, "/trace/")
+	if !isTrace {
+		base, _, _ = strings.Cut(u.Path, "/search")
+	}
+	advice := "Jaeger's address is jaeger+" + u.Scheme + "://" + u.Host + strings.TrimSuffix(base, "/")
+	if id, _, _ = strings.Cut(id, "/"); isTrace && id != "" {
+		advice += " with --trace-id " + id
+	}
+	return advice + "; Tempo's begins with tempo+" + u.Scheme + "://"
 }
 
 // Open opens what an address names: a server, a local builder, files at a path, or

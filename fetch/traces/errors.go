@@ -55,16 +55,18 @@ const (
 func WrapError(server, doing string, err error) *ServerError {
 	t := &ServerError{Server: server, Err: fmt.Errorf("%s: %w", doing, err)}
 	if status, ok := errors.AsType[*httpclient.StatusError](err); ok {
-		t.Err = fmt.Errorf("%s: %s", doing, fetch.Clean(status.Error(), 300))
+		t.Err = fmt.Errorf("%s: %s", doing, fetch.Cut(status.Error(), 300))
 		switch status.Code {
-		case http.StatusUnauthorized, http.StatusForbidden:
+		case http.StatusUnauthorized:
 			t.Advice = HintAuth
+		case http.StatusForbidden:
+			t.Advice = HintForbidden
 		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 			t.Advice = "the server is busy: try again later"
 		}
 		return t
 	}
-	t.Err = fmt.Errorf("%s: %s", doing, fetch.Clean(err.Error(), 300))
+	t.Err = fmt.Errorf("%s: %s", doing, fetch.Cut(err.Error(), 300))
 	switch httpclient.FaultOf(err) {
 	case httpclient.NoTLS:
 		t.Err, t.Advice = errors.New("the server speaks no TLS there"), "without TLS the address begins with "+strings.Replace(server[:strings.Index(server, ":")], "+https", "+http", 1)+"://"
@@ -79,5 +81,6 @@ func WrapError(server, doing string, err error) *ServerError {
 // What is to be done about servers that want to know us, or that we do not know.
 const (
 	HintAuth        = "BUILDREGRESS_TOKEN or --token-file holds a token; --user and BUILDREGRESS_PASSWORD a login; --tenant names the tenant"
+	HintForbidden   = "who asks may not read there: another token (BUILDREGRESS_TOKEN) or login (--user) may, or it is for another tenant (--tenant)"
 	HintCertificate = "--ca-file names the certificates to trust, --server-name the name in the server's"
 )

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
@@ -32,7 +31,7 @@ func sourceOf(args []string) string {
 
 func checkFaults(_ *Process, s *settings, args []string) (faults []error) {
 	if len(args) > 1 {
-		faults = append(faults, usageError{fmt.Sprintf("one SOURCE expected, and then %q", args[1]), "a folder can hold several builds"})
+		faults = append(faults, usageError{masked("one SOURCE expected, and then %q", args[1]), "a folder can hold several builds"})
 	}
 	if s.explain != "" && s.format != "text" {
 		faults = append(faults, usagef("%s: explanations are text, and standard output is to be %s", s.from[&s.explain], s.format))
@@ -67,7 +66,7 @@ func (s *settings) refuseOverwrite(files ...protectedFile) error {
 	for _, out := range s.output {
 		for _, kept := range files {
 			if kept.path != "" && kept.path != "-" && command.IsSameFile(out.Path, kept.path) {
-				return usageError{fmt.Sprintf("--output: %s is %s", out.Path, kept.what), "name another file for the report"}
+				return usageError{masked("--output: %s is %s", out.Path, kept.what), "name another file for the report"}
 			}
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/buildregress/buildregress/detect/redact"
 )
 
 // A subcommand is what the program can be told to do.
@@ -73,7 +75,7 @@ func dispatch(ctx context.Context, p *Process) (code int, err error) {
 			if c.Args().Present() {
 				return unknownCommand(c.Args().First())
 			}
-			return usageError{"no command given", "buildregress help shows how it is used"}
+			return usageError{"no command given", shortHelp}
 		},
 	}
 	for _, known := range commands() {
@@ -139,11 +141,65 @@ func (c *subcommand) flags() (flags []cli.Flag) {
 
 // unknownCommand says what was perhaps meant.
 func unknownCommand(name string) error {
-	e := usageError{fmt.Sprintf("unknown command %q", name), "buildregress help lists the commands"}
+	e := usageError{masked("unknown command %q", name), "buildregress help lists the commands"}
 	if _, err := os.Stat(name); err == nil {
-		e.hint = "to judge the build in it: buildregress check " + name
+		e.hint = "to judge the build in it: buildregress check " + redact.Text(name)
+	} else if meant := closest(name, commandNames()); meant != "" {
+		e.hint = "did you mean " + meant + "?"
 	}
 	return e
+}
+
+// shortHelp is for who gave no command.
+const shortHelp = "buildregress check judges the newest build of the local builder, buildregress check SOURCE another one; buildregress help shows the rest"
+
+// commandNames are those that can be given.
+func commandNames() (names []string) {
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// closest is the name that somebody may have meant who mistyped it, "" if none is like
+// what they typed: a third of it may be wrong, and a pair of letters turned round.
+func closest(typed string, names []string) (meant string) {
+	best := len(typed)/3 + 1
+	for _, name := range names {
+		if d := distance(typed, name, best); d < best || d == best && meant == "" {
+			best, meant = d, name
+		}
+	}
+	return meant
+}
+
+// distance is how many letters have to be changed, added, left out or turned round with
+// the next to make b of a; more than most if it is that.
+func distance(a, b string, most int) int {
+	if len(a) > len(b)+most || len(b) > len(a)+most {
+		return most + 1
+	}
+	var before []int
+	last := make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row := make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			differ := 1
+			if a[i] == b[j] {
+				differ = 0
+			}
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+differ)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
 }
 
 // misused turns what the flag parser says into our words.
@@ -156,8 +212,10 @@ func misused(c *subcommand, err error) error {
 
 // unknownFlag says what was perhaps meant. c may be nil: no command was named.
 func (c *subcommand) unknownFlag(name string) error {
-	e := usageError{message: "unknown flag --" + name, hint: "buildregress help lists the commands"}
+	e := usageError{message: masked("unknown flag --%s", name), hint: "buildregress help lists the commands"}
 	switch {
+	case name == "quiet" || name == "q" || name == "silent":
+		e.hint = "--format says what goes to standard output, all else to standard error: 2>/dev/null keeps that away; the exit status is the verdict"
 	case name == "v":
 		e.hint = "--verbose says what is being done, and buildregress version prints the version"
 	case c != nil && c.taker != 0:

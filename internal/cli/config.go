@@ -59,12 +59,12 @@ func readConfigFile(path string) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, usageError{message: err.Error()}
+		return nil, usagef("%s", err.Error())
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	if err != nil {
-		return nil, usageError{message: err.Error()}
+		return nil, usagef("%s", err.Error())
 	}
 	if len(data) > maxConfig {
 		return nil, usagef("%s: larger than %d KiB", path, maxConfig>>10)
@@ -179,7 +179,7 @@ func parseRule(path, from string, entry *yaml.Node) (detect.Rule, error) {
 		case "max":
 			return parseBudget(at, value, &rule.Max)
 		default:
-			return usageError{fmt.Sprintf("%s: unknown key %q", at, name), "a step has step, min-slowdown, min-delta, max and ignore (the reason why)"}
+			return usageError{masked("%s: unknown key %q", at, name), "a step has step, min-slowdown, min-delta, max and ignore (the reason why)"}
 		}
 		return nil
 	})
@@ -207,7 +207,7 @@ func parseAcceptance(path, from string, entry *yaml.Node) (detect.Acceptance, er
 		case "why":
 			a.Why = text
 		default:
-			return usageError{fmt.Sprintf("%s: unknown key %q", at, name), "an acceptance has step, since and why"}
+			return usageError{masked("%s: unknown key %q", at, name), "an acceptance has step, since and why"}
 		}
 		return nil
 	})
@@ -250,7 +250,7 @@ func allowedInConfig(at, name string) error {
 			fmt.Sprintf("give --%s, or %s in the environment", name, variable(name)),
 		}
 	}
-	return usageError{fmt.Sprintf("%s: unknown key %q", at, name), "keys are " + strings.Join(slices.Concat(configKeys(), policyKeys), ", ")}
+	return usageError{masked("%s: unknown key %q", at, name), "keys are " + strings.Join(slices.Concat(configKeys(), policyKeys), ", ")}
 }
 
 // scalars are the values of a node: one, or where it may be a list, several.

@@ -22,7 +22,7 @@ func runHelp(_ context.Context, p *Process, _ *settings, args []string) (code in
 
 func helpFaults(_ *Process, _ *settings, args []string) []error {
 	if len(args) > 0 && helpOn(args[0]) == "" {
-		return []error{usageError{fmt.Sprintf("no help on %q", args[0]), "buildregress help lists the commands"}}
+		return []error{usageError{masked("no help on %q", args[0]), "buildregress help lists the commands"}}
 	}
 	return surplus(args[min(len(args), 1):])
 }

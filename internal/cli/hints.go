@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/internal/console"
 )
 
@@ -19,9 +20,20 @@ type usageError struct {
 func (e usageError) Error() string { return e.message }
 func (e usageError) Hint() string  { return e.hint }
 
-// usagef is a usageError without a hint.
+// usagef is a usageError without a hint. What it quotes is masked, as others may see
+// the message; the sentence around it is ours.
 func usagef(format string, args ...any) error {
-	return usageError{message: fmt.Sprintf(format, args...)}
+	return usageError{message: masked(format, args...)}
+}
+
+// masked is fmt.Sprintf, credentials in texts among the arguments masked.
+func masked(format string, args ...any) string {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = redact.Text(text)
+		}
+	}
+	return fmt.Sprintf(format, args...)
 }
 
 // tell writes an error to the console: each of several that were joined, with what

@@ -8,12 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestParseDuration(t *testing.T) {

@@ -236,7 +236,7 @@ func TestTracesTrouble(t *testing.T) {
 		late.Stop()
 	}
 	s.Break(tracetest.Faults{Code: int(codes.PermissionDenied)})
-	if code, _, stderr := s.run(nil, "check", s.grpc, "--run-id", "7"); code != command.ExitTrouble || !strings.Contains(stderr, "hint: BUILDREGRESS_TOKEN") {
+	if code, _, stderr := s.run(nil, "check", s.grpc, "--run-id", "7"); code != command.ExitTrouble || !strings.Contains(stderr, "hint: who asks may not read there") {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 }

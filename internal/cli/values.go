@@ -186,7 +186,7 @@ func failOn(field func(*settings) *[]string) binding {
 			if slices.Contains(failures, v) {
 				continue
 			}
-			fault := usageError{message: fmt.Sprintf("%s: %q is not one of %s", g.from, v, strings.Join(failures, ", "))}
+			fault := usageError{message: masked("%s: %q is not one of %s", g.from, v, strings.Join(failures, ", "))}
 			if strings.Contains(v, ",") {
 				names := strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
 				fault.hint = "name one at a time: --fail-on " + strings.Join(names, " --fail-on ")
@@ -239,12 +239,12 @@ func outputs(field func(*settings) *[]command.OutputFile) binding {
 			case !slices.Contains(report.Formats(), format):
 				return nil, usagef("%s: format %q is not one of %s", g.from, format, strings.Join(report.Formats(), ", "))
 			case path == "-":
-				return nil, usageError{fmt.Sprintf("%s: %q names no file", g.from, v), "--format says what goes to standard output"}
+				return nil, usageError{masked("%s: %q names no file", g.from, v), "--format says what goes to standard output"}
 			case slices.ContainsFunc(files, func(f command.OutputFile) bool { return command.IsSameFile(f.Path, path) }):
 				return nil, usagef("%s: two reports are to go to %s", g.from, path)
 			}
 			if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-				return nil, usageError{fmt.Sprintf("%s: %s: there is no such folder", g.from, filepath.Dir(path)), "make it first: reports go to folders that exist"}
+				return nil, usageError{masked("%s: %s: there is no such folder", g.from, filepath.Dir(path)), "make it first: reports go to folders that exist"}
 			}
 			files = append(files, command.OutputFile{Format: report.Format(format), Path: path})
 		}
@@ -295,7 +295,7 @@ func headers(field func(*settings) *http.Header) binding {
 				return nil, usagef("%s: headers are written NAME: VALUE", g.from)
 			}
 			if strings.HasPrefix(g.from, "--") && slices.Contains(secretHeaders, strings.ToLower(name)) {
-				return nil, usageError{fmt.Sprintf("--header: %s is a secret, and flags are seen by others", name), "set BUILDREGRESS_HEADER, or BUILDREGRESS_TOKEN for a bearer token"}
+				return nil, usageError{masked("--header: %s is a secret, and flags are seen by others", name), "set BUILDREGRESS_HEADER, or BUILDREGRESS_TOKEN for a bearer token"}
 			}
 			header.Add(name, value)
 		}

@@ -9,12 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/backtest"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/console"
-	"github.com/google/go-cmp/cmp"
 )
 
 // Of more cases than are tried, the same are drawn each time, and it is said.

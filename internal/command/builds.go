@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/github"
 	"github.com/buildregress/buildregress/fetch/source"
@@ -74,15 +75,28 @@ func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.
 		}
 	}
 	if len(targets) == 0 {
-		return nil, warnings, fmt.Errorf("%s: no build %q in it, but %s", from.Name, cmp.Or(wanted.Ref, wanted.TraceID), strings.Join(ids[:min(len(ids), 10)], ", "))
+		return nil, warnings, fmt.Errorf("%s: no build %q in it, but%s", from.Name, redact.Text(cmp.Or(wanted.Ref, wanted.TraceID)), listed(ids))
 	}
 	return targets, warnings, nil
 }
 
-// isBuild tells whether ref means b: its id, the last part of it, its pipeline or the
+// listed are names, each in a line of its own, ten of them at most.
+func listed(names []string) string {
+	const most = 10
+	text := ""
+	for _, name := range names[:min(len(names), most)] {
+		text += "\n  " + name
+	}
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf("\n  … and %d more", more)
+	}
+	return text
+}
+
+// isBuild tells whether ref means b: its id, the last part of it, its trace, its pipeline or the
 // target at the end of that.
 func isBuild(b *detect.Build, ref string) bool {
-	return b.ID == ref || strings.HasSuffix(b.ID, "/"+ref) ||
+	return b.ID == ref || b.Trace != "" && strings.EqualFold(b.Trace, ref) || strings.HasSuffix(b.ID, "/"+ref) ||
 		b.Pipeline == ref || strings.HasSuffix(b.Pipeline, " "+ref)
 }
 

@@ -83,10 +83,34 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	if len(c.troubles) > 0 {
 		report.ExitCode = ExitTrouble
 	}
+	if o.tellNoStep(env, results) {
+		report.ExitCode = ExitUsage
+	}
 	// A report on builds that could not be recorded is still one.
 	errs := []error{o.Output.write(env.Stdout, &report)}
 	errs = append(errs, o.Post.post(ctx, env, names.CI, &report, failing, o.Output.Files))
 	return report.ExitCode, errors.Join(append(errs, c.troubles...)...)
+}
+
+// tellNoStep says that --explain names no step of the builds, and which it may mean. The
+// report follows.
+func (o *CheckOptions) tellNoStep(env *Env, results []detect.Result) bool {
+	const most = 5
+	if o.Output.Explain == "" || len(results) == 0 {
+		return false
+	}
+	var steps []detect.StepName
+	for i := range results {
+		steps = append(steps, detect.NamesOf(&results[i])...)
+		if len(detect.FindSteps(o.Output.Explain, detect.NamesOf(&results[i]))) > 0 {
+			return false
+		}
+	}
+	env.Console.Error(fmt.Errorf("no step is called %q, or more than one has it in its name", redact.Text(o.Output.Explain)))
+	for _, name := range detect.NearestSteps(o.Output.Explain, steps, most) {
+		env.Console.Hint("there is " + name)
+	}
+	return true
 }
 
 // A history is what builds are compared with.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/internal/ci"
+	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/report"
 	"github.com/buildregress/buildregress/report/github"
 )
@@ -72,6 +73,10 @@ func (p *poster) skipOrFail(when When, what string, err error) {
 	p.env.Console.Warn(fmt.Sprintf("%s: %v", what, err))
 	if isRefused && !p.hinted {
 		p.hinted = true
+		if hint := console.HintOf(err); hint != "" { // no permission helps
+			p.env.Console.Hint(hint)
+			return
+		}
 		p.env.Console.Hint("the job needs permissions: pull-requests: write, checks: write; a pull request from a fork cannot have them, unless another workflow judges it")
 	}
 }

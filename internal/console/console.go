@@ -58,19 +58,12 @@ func (c *Console) write(kind, text string) {
 	fmt.Fprintf(c.Writer, "buildregress: %s: %s\n", kind, Printable(text))
 }
 
-// Printable is text as one line that neither a terminal nor a CI system obeys,
-// credentials cut out.
+// Printable is a message as one line that neither a terminal nor a CI system obeys.
 //
-// Note: messages are written "NAME: what is wrong". Name and rest are redacted each
-// by itself, as together "/etc/passwd: permission denied" reads as a password.
-func Printable(text string) string {
-	name, rest, both := strings.Cut(text, ": ")
-	text = redact.Text(name)
-	if both {
-		text += ": " + redact.Text(rest)
-	}
-	return report.Clean(text)
-}
+// Note: what is foreign in a message was masked where it entered: in a whole sentence
+// "allowed by the token: GitHub wants" reads as a secret. What is a credential by its
+// form alone is cut out here as well.
+func Printable(text string) string { return report.Clean(redact.Shapes(text)) }
 
 // HintOf is what people can do about err, "" if they know as much as we do. Errors say it
 // themselves, by a method Hint.

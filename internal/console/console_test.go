@@ -3,8 +3,16 @@ package console
 import (
 	"bytes"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/buildregress/buildregress/detect/redact"
 )
 
 // A message is one line whatever it says, and tells no secret.
@@ -29,15 +37,56 @@ buildregress: error: `
 	}
 }
 
-// The name of a file that reads like one of a secret hides nothing behind it.
+// What has the form of a credential is cut out of any message; words that only sound
+// like one are ours.
 func TestPrintable(t *testing.T) {
 	for text, want := range map[string]string{
-		"/etc/passwd: permission denied": "/etc/passwd: permission denied",
-		"a password=hunter2secret":       "a password=*****",
+		"/etc/passwd: permission denied":                     "/etc/passwd: permission denied",
+		"not allowed by the token: GitHub wants a valid one": "not allowed by the token: GitHub wants a valid one",
+		"a server that wants basic authentication":           "a server that wants basic authentication",
+		"asked with ghp_0123456789abcdefABCD":                "asked with *****",
 	} {
 		if got := Printable(text); got != want {
 			t.Errorf("Printable(%q) = %q, want %q", text, got, want)
 		}
+	}
+}
+
+// No sentence of ours is masked: foreign text is, where it enters.
+func TestOwnSentences(t *testing.T) {
+	seen := 0
+	walk := func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") || strings.Contains(filepath.ToSlash(path), "/redact/") {
+			return err
+		}
+		source, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(source, func(n ast.Node) bool {
+			literal, ok := n.(*ast.BasicLit)
+			if !ok || literal.Kind != token.STRING {
+				return true
+			}
+			text, err := strconv.Unquote(literal.Value)
+			if err != nil || !strings.Contains(text, " ") {
+				return true
+			}
+			seen++
+			if got := redact.Shapes(text); got != text {
+				t.Errorf("%s: %q is written %q", path, text, got)
+			}
+			return true
+		})
+		return nil
+	}
+	for _, folder := range []string{"../../internal", "../../fetch", "../../report", "../../detect"} {
+		if err := filepath.WalkDir(folder, walk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if seen < 500 {
+		t.Errorf("only %d sentences were found", seen)
 	}
 }
 

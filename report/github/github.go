@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-github/v60/github"
+
+	"github.com/buildregress/buildregress/detect/redact"
 )
 
 // A Poster writes to one repository.
@@ -37,11 +39,19 @@ func (p *Poster) Limits() (comment, summary int) { return maxComment, maxSummary
 type Error struct {
 	What    string // "comment on the pull request"
 	Status  int
-	Reason  string // as GitHub gives it
+	Reason  string // as GitHub gives it, credentials masked
 	Limited bool   // by the number of requests
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %d %s", e.What, e.Status, e.Reason) }
+
+// Hint is what people can do about it, "" where the status does not tell.
+func (e *Error) Hint() string {
+	if e.Status == http.StatusUnauthorized {
+		return "GitHub does not know the token: it may have expired, been revoked or be cut off; GITHUB_TOKEN holds a valid one"
+	}
+	return ""
+}
 
 // Refused tells whether the token has no right to what was asked: that of a pull
 // request from a fork may only read.
@@ -121,7 +131,7 @@ func statusOf(err error) (int, string) {
 	if reason == "" {
 		reason = http.StatusText(response.StatusCode)
 	}
-	return response.StatusCode, reason
+	return response.StatusCode, redact.Text(reason)
 }
 
 // isStatus tells whether err is GitHub's answer with a status.

@@ -311,12 +311,12 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"token that may only read", "reader", 0, "comment on the pull request: 403 Resource not accessible by integration"},
 		{"no token that is known", "stolen", 0, "list the comments on the pull request: 401 Bad credentials"},
-		{"no such repository", "writer", http.StatusNotFound, "list the comments on the pull request: 404 no"},
+		{"no such repository", "writer", http.StatusNotFound, "list the comments on the pull request: 404 no TOKEN=*****"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := githubtest.New(t, clock)
 			if test.status != 0 {
-				s.Fault = once(http.MethodGet, func(w http.ResponseWriter) { githubtest.Refuse(w, test.status, "no") })
+				s.Fault = once(http.MethodGet, func(w http.ResponseWriter) { githubtest.Refuse(w, test.status, "no TOKEN=hunter2secret") })
 			}
 			p, waits := serve(t, s, test.token)
 			_, err := p.Comment(t.Context(), 7, finding("app"))

@@ -1,0 +1,51 @@
+package detect
+
+import (
+	"slices"
+	"testing"
+)
+
+// Whatever a report calls a step finds it, and what could be several finds none.
+func TestFindSteps(t *testing.T) {
+	steps := []StepName{
+		{"[-] FROM docker.io/library/node:<version>", "[1/5] FROM docker.io/library/node:20.1.3@sha256:" + hex64},
+		{"[build] RUN --mount=type=cache,target=/root npm ci", "[build 2/5] RUN --mount=type=cache,target=/root npm ci"},
+		{"[build] RUN cpu 0.6", "[build 3/5] RUN cpu 0.6"},
+		{"[build] COPY *.go ./", "[build 4/5] COPY *.go ./"},
+		{"[linux/arm64 build] RUN make -j4 all", "[linux/arm64 build  5/5] RUN make  -j4 all"},
+		{"[-] exporting layers", "exporting layers"},
+	}
+	for _, test := range []struct {
+		said string
+		want []int
+	}{
+		{"[build] RUN cpu 0.6", []int{2}},
+		{"[build 3/5] RUN cpu 0.6", []int{2}},
+		{"RUN cpu 0.6", []int{2}},
+		{"`RUN npm ci`", []int{1}}, // the mount is not shown
+		{"FROM docker.io/library/node:20.1.3", []int{0}},
+		{"COPY *.go ./", []int{3}},
+		{"RUN make -j4 all", []int{4}},
+		{"[linux/arm64 build  5/5] RUN make  -j4 all", []int{4}},
+		{"RUN make…all", []int{4}}, // a name that was cut
+		{"npm", []int{1}},
+		{"exporting", []int{5}},
+		{"*RUN*", []int{1, 2, 4}},
+		{"RUN", nil}, // of three
+		{"RUN cpu 9", nil},
+		{"", nil},
+	} {
+		var want []string
+		for _, i := range test.want {
+			want = append(want, steps[i].Key)
+		}
+		if got := FindSteps(test.said, steps); !slices.Equal(got, want) {
+			t.Errorf("FindSteps(%q) = %q, want %q", test.said, got, want)
+		}
+	}
+	if got := NearestSteps("RUN npm install", steps, 2); len(got) != 2 || got[0] != "RUN npm ci" {
+		t.Errorf("NearestSteps = %q", got)
+	}
+}
+
+const hex64 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
