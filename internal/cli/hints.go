@@ -52,7 +52,7 @@ func (p *Process) tell(err error) {
 // flatten are the errors that were joined to one. One that wraps several in a sentence
 // of its own is one.
 func flatten(err error) (all []error) {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what errors.Join made, and nothing below it
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok || reflect.TypeOf(err) != reflect.TypeOf(errors.Join(err)) {
 		return []error{err}
 	}

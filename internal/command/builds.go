@@ -83,14 +83,14 @@ func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.
 // listed are names, each in a line of its own, ten of them at most.
 func listed(names []string) string {
 	const most = 10
-	text := ""
+	var text strings.Builder
 	for _, name := range names[:min(len(names), most)] {
-		text += "\n  " + name
+		text.WriteString("\n  " + name)
 	}
 	if more := len(names) - most; more > 0 {
-		text += fmt.Sprintf("\n  … and %d more", more)
+		text.WriteString(fmt.Sprintf("\n  … and %d more", more))
 	}
-	return text
+	return text.String()
 }
 
 // isBuild tells whether ref means b: its id, the last part of it, its trace, its pipeline or the
