@@ -318,12 +318,10 @@ func TestEqualStepsInTheAccount(t *testing.T) {
 			t.Errorf("%s is %v, %v", s.Name, s.Status, s.Reason)
 		}
 	}
-	if b = newBuild("pr", 100, chain(5, 40, 150)...); stepOf(t, ptr(Judge(&b, h, defaults)), "[b 3/3] "+heredoc).Status != StatusSlower {
+	if b = newBuild("pr", 100, chain(5, 40, 150)...); stepOf(t, new(Judge(&b, h, defaults)), "[b 3/3] "+heredoc).Status != StatusSlower {
 		t.Error("as many as before, and the last is not slower")
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // The newest build on main says how many equal steps there are, not the one with most.
 func TestEqualStepsAfterOneIsGone(t *testing.T) {

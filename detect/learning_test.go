@@ -25,7 +25,7 @@ func TestOlderReaders(t *testing.T) {
 	judge := func(h *History, took ...float64) *Result {
 		b := newBuild("pr", 100, ran(from, seconds(took[0])), ran(pull, seconds(took[1])), ran(run, seconds(took[2])))
 		b.Reader, b.Steps[0].Rule, b.Steps[1].Rule = ReaderVersion, 1, 1
-		return ptr(Judge(&b, h, defaults))
+		return new(Judge(&b, h, defaults))
 	}
 	r := judge(history(0), 8, 8, 20)
 	for _, name := range []string{from, pull} {

@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -49,12 +50,7 @@ func HasMatrix(text string) bool {
 	if instruction.MatchString(text) {
 		return false
 	}
-	for _, group := range parentheses.FindAllString(text, -1) {
-		if version.pattern.MatchString(group) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(parentheses.FindAllString(text, -1), version.pattern.MatchString)
 }
 
 // putVersions puts the placeholder for versions, but in the parentheses of a job's name.
