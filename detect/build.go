@@ -165,11 +165,11 @@ func SameBuild(a, b *Build) bool {
 	return (a.named() != b.named() || !a.named()) && a.Start.Sub(b.Start).Abs() < together
 }
 
-// isOtherNode tells whether b and o, which have one id, are of two nodes of one builder,
+// isOtherNode tells whether b and c, which have one id, are of two nodes of one builder,
 // each of which built for other platforms: both were recorded whole, and other vertices
 // ran. Of two readers none knows what the other took for one.
-func (b *Build) isOtherNode(o *Build) bool {
-	return o.Content != b.Content && o.Content != "" && b.Content != "" && !o.Partial && !b.Partial && o.Reader == b.Reader
+func (b *Build) isOtherNode(c *Build) bool {
+	return b.Content != c.Content && b.Content != "" && c.Content != "" && !b.Partial && !c.Partial && b.Reader == c.Reader
 }
 
 // NodeID is an id for a build that has that of another node's.
