@@ -84,6 +84,9 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 		failed = v
 	}
 	b.Outcome, b.Error = m.outcome(failed, brokeOff)
+	if b.Outcome == detect.OK && !m.Ended && !p.worked {
+		b.Outcome, b.Error = detect.Cancelled, brokeOffError+"; no step had begun"
+	}
 	if b.Outcome != detect.OK {
 		if failed == nil && brokeOff != nil && brokeOff.running() {
 			failed = brokeOff

@@ -89,12 +89,7 @@ func (e endings) lostBy(v *vertex, last time.Time) time.Time {
 // known: it may have been about any.
 func (p *Progress) hasAstray() bool {
 	return slices.ContainsFunc(p.damaged, func(message string) bool {
-		for _, digest := range digestInText.FindAllString(message, MaxLogLines) {
-			if p.Has(digest) {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(digestInText.FindAllString(message, MaxLogLines), p.Has)
 	})
 }
 

@@ -132,6 +132,16 @@ func TestHowABuildEnded(t *testing.T) {
 			want:     "ok ",
 		},
 		{
+			name:     "cut before the steps were announced",
+			messages: []Vertex{ran("[internal] load build definition from Dockerfile", 0, 1), ran("[internal] load metadata for docker.io/library/a", 1, 2)},
+			want:     "cancelled " + brokeOffError + "; no step had begun",
+		},
+		{
+			name:     "a record tells how it ended",
+			messages: []Vertex{ran("[internal] load build definition from Dockerfile", 0, 1)}, meta: Metadata{Ended: true},
+			want: "ok ",
+		},
+		{
 			name:     "announced, and cut",
 			messages: []Vertex{{Digest: "x", Name: "RUN x"}, ran("RUN a", 1, 2)},
 			want:     "cancelled " + brokeOffError + "; it was at RUN x",

@@ -19,8 +19,9 @@ type decoder struct {
 	ctx      context.Context // for the life of one call, so that no loop outlives it
 	builds   []detect.Build
 	warnings []error
-	left     int64 // bytes of this file that may yet be unpacked
-	entries  int   // in the builds, see builds.Entries
+	left     int64           // bytes of this file that may yet be unpacked
+	entries  int             // in the builds, see builds.Entries
+	logged   map[string]bool // builds that were read from logs
 }
 
 func newDecoder(ctx context.Context) *decoder { return &decoder{ctx: ctx, left: MaxFile} }
@@ -92,6 +93,18 @@ func (d *decoder) add(name string, list []detect.Build, warnings []error) error 
 		d.entries += n
 	}
 	return nil
+}
+
+// isKnownLog tells whether a build has been read from a log already: what GitHub packs
+// of a run has the log of each job, and that of each of its steps.
+func (d *decoder) isKnownLog(b detect.Build) bool {
+	id := b.Pipeline + " " + b.ID
+	known := d.logged[id]
+	if d.logged == nil {
+		d.logged = map[string]bool{}
+	}
+	d.logged[id] = true
+	return known
 }
 
 func (d *decoder) warn(name string, err error) {

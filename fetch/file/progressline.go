@@ -91,15 +91,27 @@ func withoutTime(line string) string {
 	return line[len(timeInFront.FindString(line)):]
 }
 
-// voiceOf is the service whose line an event stands in, by what is in front of it. What
-// is none was written by somebody else to the same terminal.
-func voiceOf(front []byte) string {
-	voice, rest := bare(string(front))
-	if strings.TrimSpace(rest) != "" {
-		return ""
+// afterFront is what follows in a line what stood in front of an event: each digit may
+// be any number of them.
+func afterFront(line, front string) string {
+	i := 0
+	for j := 0; j < len(front); {
+		digits := digitsOf(front[j:])
+		n := digitsOf(line[i:])
+		switch {
+		case digits > 0 && n > 0:
+			i, j = i+n, j+digits
+		case i < len(line) && line[i] == front[j]:
+			i, j = i+1, j+1
+		default:
+			return line
+		}
 	}
-	return voice
+	return line[i:]
 }
+
+// digitsOf is how many digits text begins with.
+func digitsOf(text string) int { return len(text) - len(strings.TrimLeft(text, "0123456789")) }
 
 // builderLine matches what Buildx prints after the progress, before its error: the
 // place in the Dockerfile and hints.

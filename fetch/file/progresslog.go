@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/buildregress/buildregress/fetch/boundjson"
@@ -45,6 +46,7 @@ type logReader struct {
 // A logBuild is what a log has told of one build so far, or of those of a bake.
 type logBuild struct {
 	progress buildkit.Progress
+	front    string           // what stands in front of its lines, beside a time and a service
 	err      string           // the builder's own
 	between  buildkit.Between // since the last event
 	apart    bool             // something that is not the builder's came since then
@@ -102,7 +104,7 @@ func (r *logReader) line(n int, line []byte) error {
 		r.text(n, line)
 		return nil
 	}
-	b := r.voice(voiceOf(line[:at]))
+	b := r.voice(line[:at])
 	for tried := 0; at >= 0 && tried <= maxResyncs; {
 		line = line[at:]
 		value := boundjson.First(line)
@@ -123,8 +125,13 @@ func (r *logReader) line(n int, line []byte) error {
 	return nil
 }
 
-// voice is the build that a service is at.
-func (r *logReader) voice(name string) *logBuild {
+// voice is the build that a service is at, by what stands in front of an event. What is
+// no service was written by the CI system, or by somebody else to the same terminal.
+func (r *logReader) voice(text []byte) *logBuild {
+	name, front := bare(string(text))
+	if r.voices[name] == nil && strings.TrimSpace(front) != "" {
+		name = ""
+	}
 	b := r.voices[name]
 	if b == nil && len(r.order) == maxVoices {
 		return r.order[0]
@@ -134,6 +141,7 @@ func (r *logReader) voice(name string) *logBuild {
 		r.voices[name] = b
 		r.order = append(r.order, b)
 	}
+	b.front = front
 	return b
 }
 
@@ -169,7 +177,7 @@ func (r *logReader) event(b *logBuild, data []byte) error {
 			if err := r.flush(b); err != nil {
 				return err
 			}
-			*b = logBuild{}
+			*b = logBuild{front: b.front}
 		}
 		if err := b.progress.Vertex(v); err != nil {
 			return err
@@ -220,7 +228,9 @@ func (r *logReader) text(n int, line []byte) {
 		if b = r.voices[""]; b == nil {
 			return
 		}
+		text = voice + " | " + text
 	}
+	text = withoutTime(afterFront(text, b.front))
 	if isEventPart(text) {
 		r.damage(b, n, line, errors.New("part of an event, without its beginning"))
 		return
@@ -262,5 +272,5 @@ func (r *logReader) flush(b *logBuild) error {
 	}
 	builds, warnings := b.progress.Builds(buildkit.Metadata{Error: b.err, Cancelled: strings.HasSuffix(b.err, "context canceled")})
 	r.builds += len(builds)
-	return r.d.add(r.name, builds, warnings)
+	return r.d.add(r.name, slices.DeleteFunc(builds, r.d.isKnownLog), warnings)
 }
