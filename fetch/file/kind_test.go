@@ -21,6 +21,7 @@ func TestFormatOf(t *testing.T) {
 		{` {"metrics":{},"trace":{"resourceSpans":[`, otlpJSON},
 		{`[{"resourceSpans":[`, otlpJSON},
 		{`{"resourceMetrics":[`, otlpJSON},
+		{`[{"resource":{},"scopeSpans":[`, otlpJSON},
 		{"\n\x00", otlpProto},
 		{"\x00\x00\x00\x02\n\x00", otlpFrames},
 		{`{"data":[{"traceID":"a","spans":[`, jaegerJSON},

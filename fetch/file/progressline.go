@@ -77,8 +77,10 @@ func bare(line string) (voice, text string) {
 		line = terminalCode.ReplaceAllString(line, "")
 	}
 	line = withoutTime(strings.TrimRight(line, "\r\n"))
-	if m := service.FindStringSubmatch(line); m != nil {
-		return m[1], withoutTime(line[len(m[0]):])
+	if strings.Contains(line, "|") {
+		if m := service.FindStringSubmatch(line); m != nil {
+			return m[1], withoutTime(line[len(m[0]):])
+		}
 	}
 	return "", line
 }

@@ -212,6 +212,9 @@ var (
 )
 
 func isEventPart(text string) bool {
+	if !strings.Contains(text, `ed":`) { // most lines need no more than a glance
+		return false
+	}
 	return eventDigest.MatchString(text) || eventTime.MatchString(text) && !json.Valid([]byte(text))
 }
 
@@ -247,6 +250,9 @@ func (b *logBuild) text(line string) {
 	}
 	if message := builderError(line); message != "" && (!b.apart || b.isTroubled()) {
 		b.err, b.between = message, buildkit.EndOfAll
+		return
+	}
+	if b.apart {
 		return
 	}
 	if line == "------" {

@@ -98,6 +98,8 @@ var textLines = []struct {
 	{regexp.MustCompile(`^\[\+\] Building \d|^ ?=> \[?\S+.* \d+\.\d+s$`), hint{"the progress of a build as a terminal shows it", giveRawJSON}},
 	{regexp.MustCompile(`^#\d+ (?:building with |\[|DONE |CACHED$|sha256:|exporting |importing |resolve |transferring |ERROR)`), hint{"the plain progress of a build", giveRawJSON}},
 	{regexp.MustCompile(`^Step \d+/\d+ : |^Sending build context to Docker daemon`), hint{"the output of Docker's old builder", "it has no times; build with BuildKit and --progress=rawjson"}},
+	{regexp.MustCompile(`^ResourceSpans #\d+$`), hint{"what the debug exporter of OpenTelemetry's collector prints", "its file exporter writes what can be read"}},
+	{regexp.MustCompile(`^\s*instrumentationScope: \{`), hint{"what the console exporter of OpenTelemetry prints", "export OTLP"}},
 	{regexp.MustCompile(`^STEP \d+(?:/\d+)?: `), hint{"the output of Buildah or Podman", "it has no times; only builds of BuildKit can be judged"}},
 }
 
@@ -153,6 +155,8 @@ var jsonFields = map[string]hint{
 	"predicateType":                {"an attestation", giveExport},
 	"jobs":                         {"the jobs of a workflow run of GitHub", giveSteps},
 	"workflow_runs":                {"the workflow runs of GitHub", giveSteps},
+	"workflow_job":                 {"a webhook of GitHub", giveSteps},
+	"workflow_run":                 {"a webhook of GitHub", giveSteps},
 	"run_id":                       {"a job of a workflow run of GitHub", giveSteps},
 	"run_attempt":                  {"a workflow run of GitHub", giveSteps},
 	"databaseId":                   {"a job or a workflow run of GitHub", giveSteps},

@@ -128,9 +128,10 @@ func presentNames(element []byte) []byte {
 }
 
 // unwrap finds the list of resource spans, which Jaeger wraps in "result" and
-// Tempo in "trace", or calls "batches".
+// Tempo in "trace", or calls "batches". A document may also be an element of it.
 func unwrap(document []byte, depth int) ([]byte, error) {
 	var inner []byte
+	isElement := false
 	for name, value := range boundjson.Fields(document) {
 		switch name {
 		case "resourceSpans", "resource_spans", "batches":
@@ -140,11 +141,16 @@ func unwrap(document []byte, depth int) ([]byte, error) {
 			if string(value) != "null" {
 				return nil, errors.New("resourceSpans is no list")
 			}
+		case "scopeSpans", "scope_spans", "instrumentationLibrarySpans":
+			isElement = true
 		case "result", "trace":
 			if value[0] == '{' {
 				inner = value
 			}
 		}
+	}
+	if isElement {
+		return slices.Concat([]byte("["), document, []byte("]")), nil
 	}
 	if inner == nil || depth == 3 {
 		return nil, nil

@@ -67,6 +67,7 @@ func TestOTLPVariants(t *testing.T) {
 		{"collector", Decoder{}.OTLPJSON, lines.Bytes()},
 		{"collector, with metrics and logs", Decoder{}.OTLPJSON, slices.Concat([]byte(`{"resourceMetrics":[{"scopeMetrics":[]}]}`+"\n"), lines.Bytes(), []byte(`{"resourceLogs":[]}`))},
 		{"a list of documents", Decoder{}.OTLPJSON, []byte(`[ ` + strings.ReplaceAll(strings.TrimSpace(lines.String()), "\n", ",\n") + " ]\n")},
+		{"a list of resource spans", Decoder{}.OTLPJSON, list},
 		{"before OTLP 0.15", Decoder{}.OTLPJSON, []byte(`{"resourceSpans":` + asOld(string(list)) + `}`)},
 		{"Tempo 1", Decoder{}.OTLPJSON, []byte(`{"batches":` + asTempo(asOld(string(list))) + `}`)},
 		{"collector, proto", Decoder{}.OTLPFrames, framesOf(t, lines.Bytes())},
