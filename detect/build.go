@@ -105,6 +105,18 @@ type Step struct {
 	Error  string
 }
 
+// Stages of the steps that are parts of another: what of fetching an image is moving its
+// layers, and what unpacking them. The step that waits for one has its time within its own.
+const (
+	StagePull   = "pull"
+	StageUnpack = "unpack"
+)
+
+// isPart tells whether the step is a part of the one that waits for it.
+func (s *Step) isPart() bool {
+	return s.Index == 0 && s.Count == 0 && (s.Stage == StagePull || s.Stage == StageUnpack)
+}
+
 // An Outcome says how a build ended.
 type Outcome int
 

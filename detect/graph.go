@@ -23,7 +23,10 @@ type graph struct {
 	inputs [][]int // indices of the steps waited for
 	// linked tells whether the source said so; else inputs are guessed from
 	// stages and "COPY --from".
-	linked    bool
+	linked bool
+	// parts are the steps whose time is within that of this one, such as the pull of its
+	// image. Nothing else waits for them.
+	parts     [][]int
 	timed     bool // the steps have start times
 	tolerance time.Duration
 }
@@ -31,7 +34,7 @@ type graph struct {
 var fromStage = regexp.MustCompile(`(?:--from=|,from=|^FROM )([\w.-]+)`)
 
 func newGraph(build *Build) *graph {
-	g := &graph{steps: build.Steps, inputs: make([][]int, len(build.Steps)), tolerance: max(minTolerance, build.Resolution)}
+	g := &graph{steps: build.Steps, inputs: make([][]int, len(build.Steps)), parts: make([][]int, len(build.Steps)), tolerance: max(minTolerance, build.Resolution)}
 	byID := map[string]int{}
 	for i := range g.steps {
 		if g.steps[i].ID != "" {
@@ -41,7 +44,12 @@ func newGraph(build *Build) *graph {
 	}
 	for i := range g.steps {
 		for _, id := range g.steps[i].Inputs {
-			if at, ok := byID[id]; ok && at != i {
+			at, ok := byID[id]
+			switch {
+			case !ok || at == i:
+			case g.steps[at].isPart():
+				g.parts[i] = append(g.parts[i], at)
+			default:
 				g.inputs[i] = append(g.inputs[i], at)
 				g.linked = true
 			}
@@ -118,7 +126,7 @@ func (g *graph) criticalPath() []int {
 	var work []int // by end, latest first
 	for i := range g.steps {
 		// What was found in the cache at once decides nothing.
-		if s := &g.steps[i]; !s.Start.IsZero() && (s.State == Executed && s.Duration > 0 || s.State == Cached && s.Duration > g.tolerance) {
+		if s := &g.steps[i]; !s.isPart() && !s.Start.IsZero() && (s.State == Executed && s.Duration > 0 || s.State == Cached && s.Duration > g.tolerance) {
 			work = append(work, i)
 		}
 	}
@@ -126,7 +134,7 @@ func (g *graph) criticalPath() []int {
 	var path []int
 	for len(work) > 0 {
 		i := work[0]
-		path = append(path, i)
+		path = append(append(path, i), g.parts[i]...)
 		work = work[1:]
 		if next := g.lastInput(i); next >= 0 {
 			if at := slices.Index(work, next); at >= 0 {
@@ -239,6 +247,11 @@ func (g *graph) slack(end time.Time) []time.Duration {
 			slack[i] = 0
 		} else {
 			of(i)
+		}
+	}
+	for i, parts := range g.parts {
+		for _, part := range parts {
+			slack[part] = slack[i]
 		}
 	}
 	return slack

@@ -93,7 +93,9 @@ func (f *RunnerFactor) Unusual() bool {
 // A WallClock accounts for the difference between this build's duration and the
 // usual one. The parts sum to Delta exactly.
 type WallClock struct {
-	Usual Seconds         `json:"usual_seconds"` // median of the baseline
+	// Usual is the median of the baseline, its builds taken at the levels that the steps
+	// on the critical path have by now.
+	Usual Seconds         `json:"usual_seconds"`
 	Delta Seconds         `json:"delta_seconds"`
 	Parts []WallClockPart `json:"parts"` // dearest first, Rest last
 }

@@ -34,6 +34,11 @@ type series struct {
 	// whether it ran in build i.
 	values []time.Duration
 	ran    []bool
+
+	// cut is how many samples there are since the level shifted, 0 if it never did; before
+	// is what was usual until then.
+	cut    int
+	before time.Duration
 }
 
 // sample adds an execution of the step in the build of that age.

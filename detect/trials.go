@@ -177,6 +177,7 @@ func (step *StepResult) setDecision(s *series, d *Decision, branch []*Build) {
 		step.Evidence.Since = s.revisionOf(d.Evidence.Builds, branch)
 	}
 	if d.Cut > 0 {
+		s.cut, s.before = d.Cut, d.Before
 		step.Cut = s.build(d.Cut - 1).Revision
 		step.Notes = append(step.Notes, Note{KindLevelShift, fmt.Sprintf("level shifted since %s: %s → %s", nameOfRevision(s.build(d.Cut-1)), Seconds(d.Before), Seconds(d.Usual))})
 	}

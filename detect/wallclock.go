@@ -32,49 +32,56 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 	add := func(cause Cause, step string, d time.Duration) {
 		parts[WallClockPart{Cause: cause, Step: step}] += d
 	}
+	var small []WallClockPart // differences that are worth no mention
 	addStep := func(key string, own time.Duration) {
 		if own.Abs() >= t.MinDelta.D() {
 			add(CauseStep, key, own)
 		} else {
-			add(CauseOther, "", own)
+			small = append(small, WallClockPart{CauseOther, key, Seconds(own)})
 		}
 	}
 	groups := map[equalGroup]time.Duration{}
+	learning := map[int]bool{} // parts of what learns anew
+	costs := make([]stepCost, len(a.series))
+	for i := range a.series {
+		costs[i] = a.cost(build, i, steps, loads, factor, t)
+		if s := costs[i].series; s.learns && len(s.samples) == 0 {
+			for _, part := range g.parts[i] {
+				learning[part] = true
+			}
+		}
+	}
 	for i := range a.series {
 		// Of a step without times nobody knows when it ran: it counts.
 		if !steps[i].Critical && !g.steps[i].Start.IsZero() {
 			continue
 		}
-		s, r := &a.series[i], &steps[i]
-		if load := a.loads[i]; load != nil {
-			s = load
-			if at, judged := loads[i]; judged {
-				r = &steps[at]
-			}
+		c := costs[i]
+		for _, part := range g.parts[i] {
+			// What is a part of it and a step of its own is told of that.
+			c.usual -= costs[part].usual
+			c.byRunner -= costs[part].byRunner
+			c.own -= costs[part].own
 		}
+		s, r, own := c.series, c.result, c.own
 		if s.ambiguous {
 			groups[s.group] += s.step.Duration
 			continue
 		}
-		if s.learns && len(s.samples) == 0 {
+		if s.learns && len(s.samples) == 0 || learning[i] {
 			continue // what it took before is in what is usual, and nobody knows how much it was
 		}
-		took, usual := s.step.Duration, r.Usual.D() // of the level that it was judged by
-		if len(r.History) == 0 || r.Status == StatusUnjudged {
-			usual = durationMedian(s.newest(t.Window))
-		}
-		byRunner := bounded(float64(usual) * (factor - 1))
-		own := took - usual - byRunner
-		add(CauseRunner, "", byRunner)
+		add(CauseRunner, "", c.byRunner)
 		// What ran in fewer than half of the builds is no part of a usual one: that
 		// it ran is a cost of its own.
 		if root, lost := lostAt[i]; lost {
+			usual := c.usual
 			if len(s.samples) == 0 {
-				usual, own = took, 0
+				usual, own = usual+own+c.byRunner, 0
 			}
 			add(CauseCacheLoss, root, usual)
 		} else if 2*len(s.samples) < s.reached {
-			add(CauseStep, s.step.Key, usual)
+			add(CauseStep, s.step.Key, c.usual)
 		}
 		r.WallClockSeconds = Seconds(own)
 		addStep(s.step.Key, own)
@@ -84,21 +91,98 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 		add(CauseRunner, "", byRunner)
 		addStep(group.step.key, took-a.groups[group]-byRunner)
 	}
+	nameLargest(parts, small)
 	if !g.timed {
 		// How the steps ran side by side is unknown: what they add up to says nothing.
 		clear(parts)
 	}
-	return sumParts(build, a.base, parts)
+	return sumParts(build, a.durations(steps), parts)
 }
 
-// sumParts makes the account of its parts, with what they leave unexplained.
-func sumParts(build *Build, base []Build, parts map[WallClockPart]time.Duration) WallClock {
-	var usual []time.Duration
-	for b := range base {
-		if base[b].Duration > 0 {
-			usual = append(usual, base[b].Duration)
+// nameLargest adds small differences to parts, together, but for as many of the largest as
+// it takes for these not to be the largest part: many steps that are a little slower are
+// named before they are most of the account.
+func nameLargest(parts map[WallClockPart]time.Duration, small []WallClockPart) {
+	const least = 100 * time.Millisecond
+	slices.SortFunc(small, func(x, y WallClockPart) int {
+		return cmp.Or(cmp.Compare(y.Seconds.D().Abs(), x.Seconds.D().Abs()), cmp.Compare(x.Step, y.Step))
+	})
+	var other, largest time.Duration
+	for _, p := range small {
+		other += p.Seconds.D()
+	}
+	for _, d := range parts {
+		largest = max(largest, d.Abs())
+	}
+	for _, p := range small {
+		d := p.Seconds.D()
+		if other.Abs() >= least && other.Abs() >= largest && (d > 0) == (other > 0) {
+			other -= d
+			parts[WallClockPart{Cause: CauseStep, Step: p.Step}] += d
+			largest = max(largest, d.Abs())
 		}
 	}
+	parts[WallClockPart{Cause: CauseOther}] += other
+}
+
+// durations are those of the baseline's builds, as they would be at the levels that the
+// steps on the critical path are judged by: of a step whose level shifted, the builds
+// before that took so much more or less.
+func (a *arranged) durations(steps []StepResult) (usual []time.Duration) {
+	for b := range a.base {
+		usual = append(usual, a.base[b].Duration)
+	}
+	for i := range a.series {
+		s, r := &a.series[i], &steps[i]
+		if !r.Critical || s.step.isPart() || s.cut == 0 || s.cut > len(s.ages) {
+			continue
+		}
+		by := r.Usual.D() - s.before
+		for b := int(s.ages[s.cut-1]) + 1; b < len(usual); b++ {
+			if usual[b] > 0 {
+				usual[b] = max(0, usual[b]+by)
+			}
+		}
+	}
+	return slices.DeleteFunc(usual, func(d time.Duration) bool { return d <= 0 })
+}
+
+// A stepCost is what a step took beyond what is usual, and whose that is.
+type stepCost struct {
+	series               *series
+	result               *StepResult
+	usual, byRunner, own time.Duration
+}
+
+// cost splits what step i took, or the loading of it, as far as it was within the build.
+func (a *arranged) cost(build *Build, i int, steps []StepResult, loads map[int]int, factor float64, t Thresholds) stepCost {
+	c := stepCost{series: &a.series[i], result: &steps[i]}
+	if load := a.loads[i]; load != nil {
+		c.series = load
+		if at, judged := loads[i]; judged {
+			c.result = &steps[at]
+		}
+	}
+	c.usual = c.result.Usual.D() // of the level that it was judged by
+	if len(c.result.History) == 0 || c.result.Status == StatusUnjudged {
+		c.usual = durationMedian(c.series.newest(t.Window))
+	}
+	c.byRunner = bounded(float64(c.usual) * (factor - 1))
+	c.own = c.series.step.within(build) - c.usual - c.byRunner
+	return c
+}
+
+// within is what of the step's time is in the build's: another build may have begun it.
+func (s *Step) within(b *Build) time.Duration {
+	if s.Start.IsZero() || b.Start.IsZero() || !s.Start.Before(b.Start) {
+		return s.Duration
+	}
+	return max(0, s.Duration-b.Start.Sub(s.Start))
+}
+
+// sumParts makes the account of its parts, with what they leave unexplained of the
+// difference to what builds usually take.
+func sumParts(build *Build, usual []time.Duration, parts map[WallClockPart]time.Duration) WallClock {
 	w := WallClock{Parts: []WallClockPart{}}
 	if len(usual) == 0 || build.Duration == 0 {
 		return w

@@ -34,9 +34,10 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 	endings := p.endingsOf(vertices, prefix)
 	ids := make(map[string]string, len(vertices))     // of steps, by digest
 	waits := make(map[string][]string, len(vertices)) // digests, by id of the step that waits
+	began := p.began(&m)
 	for _, v := range vertices {
 		info := stepInfoOf(stripTarget(v.name, prefix), m.Instructions[v.digest].Text)
-		if info.kind == clientOnly {
+		if info.kind == clientOnly && !isStep(info.name, v.ended.Sub(v.started)) {
 			continue
 		}
 		lost := endings.lost(v, info.kind)
@@ -47,13 +48,14 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 			}
 		}
 		known := len(s.list)
-		id := p.addStep(s, v, info, m.Instructions[v.digest].Position)
+		id := p.addStep(s, v, info, m.Instructions[v.digest].Position, began)
 		if endings.doubtful(v, info.kind) {
 			s.doubt(known)
 		}
 		ids[v.digest], waits[id] = id, v.inputs
 		for _, t := range []time.Time{v.started, v.open} {
-			if !t.IsZero() && (start.IsZero() || t.Before(start)) {
+			// What began before the build did so for another one.
+			if !t.IsZero() && (start.IsZero() || t.Before(start)) && !(info.dockerfile && t.Before(began)) {
 				start = t
 			}
 		}
@@ -106,9 +108,9 @@ func saysMore(v, w *vertex) bool {
 	return w == nil || isCancellation(w.err) && !isCancellation(v.err)
 }
 
-// addStep adds the step, or the two, that a vertex is, and returns the id of
-// the one that others may wait for.
-func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Position) string {
+// addStep adds the step that a vertex is, and those that are parts of it, and returns the
+// id of the one that others may wait for.
+func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Position, began time.Time) string {
 	step := detect.Step{Start: v.started, Source: at, Bytes: v.transferred()}
 	id := shortID(v.digest)
 	switch info.kind {
@@ -116,6 +118,13 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 		id = exportStage
 	case cacheExport:
 		id = cacheExportID
+	}
+	hit := v.cached && !v.ran()
+	work := workOf(&info, len(v.inputs) > 0, hit)
+	times := v.intervals(work)
+	step.Duration = s.elapsed(v.started, v.ended, info.name)
+	if len(times) > 0 {
+		step.Start, step.Duration = times.time()
 	}
 	switch {
 	case v.err != "":
@@ -125,32 +134,86 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 		if !v.lostBy.IsZero() {
 			step.Error = lostEnd
 		}
-	case v.cached:
+		step.Start, step.Duration = v.open, s.elapsed(v.open, cmp.Or(v.lostBy, p.last), info.name)
+	case hit, v.unmoved(work, step.Duration):
 		step.State = detect.Cached
 	case v.neverStarted():
 		step.State = detect.NeverStarted
 	default:
 		s.addContent(info, v.digest)
+		if before := len(times); before > 0 && (info.dockerfile || !p.guessed) {
+			if times = times.since(began); len(times) == 0 {
+				// Another build did it, and this one found it done.
+				step.State, step.Start, step.Duration = detect.Cached, began, 0
+			} else if len(times) < before {
+				step.Start, step.Duration = times.time()
+			}
+		}
 	}
 	if step.State.HasNoResult() {
 		s.addContent(info, v.digest)
 	}
-	if v.running() {
-		step.Start = v.open
-		step.Duration = s.elapsed(v.open, cmp.Or(v.lostBy, p.last), info.name)
-	} else {
-		step.Duration = s.elapsed(v.started, v.ended, info.name)
-	}
-	added := s.add(info, id, step)
-	id = added.ID
-	if info.kind == export && !v.pushStart.IsZero() {
-		end := v.pushEnd
-		if end.Before(v.pushStart) {
-			end = v.ended
-		}
-		s.addPush(added, withoutTag(v.pushRef), v.pushStart, end)
-	}
+	id = s.add(info, id, step).ID
+	p.addParts(s, v, &info, work)
 	return id
+}
+
+// addParts adds the steps that are parts of the one added last.
+func (p *Progress) addParts(s *steps, v *vertex, info *stepInfo, work work) {
+	if rules[work].layers && v.err == "" && !v.running() {
+		s.addLayers(info, v.layers(layerPrefix), v.layers(unpackPrefix), v.transferred())
+	}
+	if info.kind != export {
+		return
+	}
+	pushed := v.pushed
+	if len(pushed) == 0 {
+		pushed.add(v.pushStart, v.ended)
+	}
+	if len(pushed) > 0 {
+		s.addPush(withoutTag(v.pushRef), pushed)
+	}
+}
+
+// intervals are those that count as the time of the vertex.
+func (v *vertex) intervals(w work) intervals {
+	list := slices.Concat(v.worked, v.loaded)
+	if rules[w].attempts || len(list) == 0 {
+		list = append(list, v.failed...)
+	}
+	return list
+}
+
+// unmoved tells whether the vertex is an image that was there: it was looked up, and no
+// layer of it was moved.
+func (v *vertex) unmoved(w work, took time.Duration) bool {
+	return rules[w].layers && v.resolved && len(v.transfers) == 0 && !v.ended.IsZero() && unmoved(took)
+}
+
+// began is when the build began, as far as it is known: by its record, else by its first
+// reading of a definition. No instruction runs before that for this build.
+func (p *Progress) began(m *Metadata) (began time.Time) {
+	p.guessed = m.Start.IsZero() || m.End.IsZero()
+	if !p.guessed {
+		began = m.Start
+	} else {
+		for _, v := range p.order {
+			if !strings.Contains(v.name, "internal] load build definition from ") {
+				continue
+			}
+			for _, in := range v.worked {
+				if began.IsZero() || in.start.Before(began) {
+					began = in.start
+				}
+			}
+		}
+	}
+	for _, v := range p.order {
+		if v.ended.After(began) || v.open.After(began) {
+			return began
+		}
+	}
+	return time.Time{} // it is of another clock
 }
 
 // linkInputs gives the steps their inputs: of the digests that each waits for, the

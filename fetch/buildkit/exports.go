@@ -19,7 +19,7 @@ func (s *solve) addExports(r *Reader, out *steps) *node {
 	var exported time.Time // end of the last exporter
 	written := s.writings()
 	for _, n := range s.work {
-		if n.Vertex != "" || n.Method != "" {
+		if k := kindOf(n.Name); n.Vertex != "" || n.Method != "" || k != export && k != cacheExport {
 			continue
 		}
 		info := r.info(n.Name)
@@ -35,9 +35,9 @@ func (s *solve) addExports(r *Reader, out *steps) *node {
 			written[s.root] = nil // it is what wrote it
 			continue
 		}
-		added := out.add(info, exportStage, step)
+		out.add(info, exportStage, step)
 		if w := written[n]; w != nil {
-			out.addPush(added, w.repo, w.start, w.end)
+			out.addPush(w.repo, intervals{{w.start, w.end}})
 		}
 		if n.End.After(exported) {
 			exported = n.End

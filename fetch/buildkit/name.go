@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"regexp"
 	"strings"
+	"time"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/fetch"
 )
@@ -31,6 +33,9 @@ const (
 	cacheImportStage = "cache import"
 	cacheExportStage = "cache export"
 	internalStage    = "internal"
+	clientStage      = "client"
+	pullStage        = detect.StagePull
+	unpackStage      = detect.StageUnpack
 
 	pushText        = "pushing to registry"
 	cacheImportText = "importing cache manifest"
@@ -38,17 +43,45 @@ const (
 	cacheExportID   = "cache-export"
 )
 
-// clientNames begin the names of vertices that buildx adds to the progress.
-var clientNames = []string{
-	"resolving provenance", "importing to docker", "merging manifest list", "pulling ",
-	"[internal] load local bake definitions", "[internal] load remote bake definition",
-	"[internal] booting buildkit", "[internal] waiting for",
-	"[internal] connecting to ", "[internal] reading bake", "[internal] pushing ",
+// clientNames begin the names of vertices that buildx adds to the progress. Those that
+// are true work; of the others only what takes longer than leastClient is worth a step.
+var clientNames = map[string]bool{
+	"importing to docker": true, "merging manifest list": true, "pulling ": true, "[internal] pushing ": true,
+	"[internal] booting buildkit": true, "[internal] load remote bake definition": true,
+	"resolving provenance": false, "[internal] load local bake definitions": false, "[internal] waiting for": false,
+	"[internal] connecting to ": false, "[internal] reading bake": false,
+}
+
+// leastClient is what a vertex of the client has to take to be a step; those that work by
+// their name have to take leastClientWork only, lest only the slow ones are remembered.
+const (
+	leastClient     = 100 * time.Millisecond
+	leastClientWork = 5 * time.Millisecond
+)
+
+// clientText is what the client does, without what it does it to: a tag, a file.
+func clientText(name string) string {
+	for client := range clientNames {
+		if strings.HasPrefix(name, client) {
+			return dockerfile.ParseName(strings.TrimSpace(client)).Text
+		}
+	}
+	return name
+}
+
+// isStep tells whether a vertex of the client is worth a step.
+func isStep(name string, took time.Duration) bool {
+	for client, works := range clientNames {
+		if works && strings.HasPrefix(name, client) {
+			return took >= leastClientWork
+		}
+	}
+	return took >= leastClient
 }
 
 // kindOf tells what sort of work a vertex or an exporter's span is by its name.
 func kindOf(name string) kind {
-	for _, client := range clientNames {
+	for client := range clientNames {
 		if strings.HasPrefix(name, client) {
 			return clientOnly
 		}
@@ -136,6 +169,9 @@ func stepInfoOf(name, text string) stepInfo {
 		keyText = cacheImportText
 	case cacheExport:
 		info.parsed.Stage = cacheExportStage
+	case clientOnly:
+		info.parsed.Stage = clientStage
+		keyText = clientText(name)
 	}
 	info.key, info.cut = shortKey(dockerfile.Key(info.parsed.Platform, info.parsed.Stage, keyText))
 	return info

@@ -46,18 +46,15 @@ type Progress struct {
 	statuses int
 	inputs   int
 	last     time.Time // latest time seen
+	guessed  bool      // when the build began is told by its vertices, see began
 
 	damaged []string        // messages that could not be read, see Damaged
 	begun   map[string]bool // what builds begin with, see IsNext
 	worked  bool            // more than a beginning was taken in
 }
 
-// A vertex is what all messages on it say together.
-//
-// Note: of a vertex that worked in several intervals, as the pull of an image
-// does that is asked for by several stages, the last that ended is its time:
-// only that one tells how long its result was waited for, and traces show no
-// other. What went on in the earlier ones is part of the build's wall time only.
+// A vertex is what all messages on it say together. Which of its intervals are its time,
+// rules tells.
 type vertex struct {
 	digest   string
 	name     string
@@ -71,11 +68,22 @@ type vertex struct {
 	started  time.Time // last interval that ended
 	ended    time.Time
 
-	log       []byte           // its end
-	bytes     map[string]int64 // by layer or transfer
+	worked intervals // that ended well, but for those in which it was found in a cache
+	failed intervals // that ended in an error
+	loaded intervals // in which it was found in a cache
+
+	log       []byte               // its end
+	transfers map[string]*transfer // by layer
 	pushRef   string
-	pushStart time.Time
-	pushEnd   time.Time
+	pushed    intervals
+	pushStart time.Time // of what has not ended
+	resolved  bool      // its image's manifest was looked up
+}
+
+// A transfer is one layer, or one set of files, that a vertex moved or unpacked.
+type transfer struct {
+	bytes      int64
+	start, end time.Time
 }
 
 var (
@@ -123,6 +131,14 @@ func (p *Progress) Vertex(m Vertex) error {
 	case !m.Completed.Before(v.ended):
 		v.started, v.ended, v.open = m.Started, m.Completed, time.Time{}
 	}
+	switch {
+	case m.Error != "":
+		v.failed.add(m.Started, m.Completed)
+	case m.Cached:
+		v.loaded.add(m.Started, m.Completed)
+	default:
+		v.worked.add(m.Started, m.Completed)
+	}
 	return nil
 }
 
@@ -147,29 +163,57 @@ func (p *Progress) Status(m Status) {
 	}
 	v.parts = true
 	m.Started, m.Completed = fetch.PlausibleOrZero(m.Started), fetch.PlausibleOrZero(m.Completed)
-	p.advance(fetch.PlausibleOrZero(m.Timestamp), m.Completed)
+	m.Timestamp = fetch.PlausibleOrZero(m.Timestamp)
+	p.advance(m.Timestamp, m.Completed)
 	switch {
 	case strings.HasPrefix(m.ID, "pushing "):
-		if v.pushStart.IsZero() || m.Started.Before(v.pushStart) && !m.Started.IsZero() {
-			v.pushStart = m.Started
+		v.push(m)
+	case strings.HasPrefix(m.ID, "resolve "):
+		v.resolved = true
+	case strings.HasPrefix(m.ID, "transferring "), strings.HasPrefix(m.ID, layerPrefix), strings.HasPrefix(m.ID, unpackPrefix):
+		p.transfer(v, m)
+	}
+}
+
+// What the statuses of an image's layers begin with.
+const (
+	layerPrefix  = "sha256:"
+	unpackPrefix = "extracting "
+)
+
+// push takes in what was pushed.
+func (v *vertex) push(m Status) {
+	if ref, ok := strings.CutPrefix(m.ID, "pushing manifest for "); ok {
+		v.pushRef = fetch.Cut(ref, MaxName)
+	}
+	if !m.Completed.IsZero() {
+		v.pushed.add(m.Started, m.Completed)
+	} else if !m.Started.IsZero() && (v.pushStart.IsZero() || m.Started.Before(v.pushStart)) {
+		v.pushStart = m.Started
+	}
+}
+
+// transfer takes in what was moved.
+func (p *Progress) transfer(v *vertex, m Status) {
+	t := v.transfers[m.ID]
+	if t == nil {
+		if p.statuses == MaxStatuses {
+			return
 		}
-		if m.Completed.After(v.pushEnd) {
-			v.pushEnd = m.Completed
+		p.statuses++
+		if v.transfers == nil {
+			v.transfers = map[string]*transfer{}
 		}
-		if ref, ok := strings.CutPrefix(m.ID, "pushing manifest for "); ok {
-			v.pushRef = fetch.Cut(ref, MaxName)
-		}
-	case strings.HasPrefix(m.ID, "transferring "), strings.HasPrefix(m.ID, "sha256:"):
-		if v.bytes == nil {
-			v.bytes = map[string]int64{}
-		}
-		if _, known := v.bytes[m.ID]; !known {
-			if p.statuses == MaxStatuses {
-				return
-			}
-			p.statuses++
-		}
-		v.bytes[m.ID] = max(v.bytes[m.ID], m.Current)
+		t = &transfer{}
+		v.transfers[m.ID] = t
+	}
+	t.bytes = max(t.bytes, m.Current)
+	if t.start.IsZero() || !m.Started.IsZero() && m.Started.Before(t.start) {
+		t.start = m.Started
+	}
+	t.end = latest(t.end, m.Completed)
+	if m.Completed.IsZero() {
+		t.end = latest(t.end, m.Timestamp)
 	}
 }
 
@@ -204,12 +248,36 @@ func (p *Progress) advance(times ...time.Time) {
 // transferred is how many bytes the vertex transferred.
 func (v *vertex) transferred() int64 {
 	var sum int64
-	for _, n := range v.bytes {
-		if n > 0 && sum+n > 0 {
-			sum += n
+	for _, t := range v.transfers {
+		if t.bytes > 0 && sum+t.bytes > 0 {
+			sum += t.bytes
 		}
 	}
 	return sum
+}
+
+// layers are when the statuses of this prefix went on.
+func (v *vertex) layers(prefix string) (list intervals) {
+	for id, t := range v.transfers {
+		if strings.HasPrefix(id, prefix) {
+			list.add(t.start, t.end)
+		}
+	}
+	return list
+}
+
+// ran tells whether the vertex ran before it was found in the cache: by one target of a
+// bake, when the next asked for it. One without inputs is asked for its key first.
+func (v *vertex) ran() bool {
+	if len(v.inputs) == 0 || len(v.loaded) == 0 {
+		return false
+	}
+	for _, in := range v.worked {
+		if in.end.After(in.start) && !in.end.After(v.loaded[0].start) {
+			return true
+		}
+	}
+	return false
 }
 
 // running tells whether the vertex had begun and not ended when the progress

@@ -155,46 +155,6 @@ func (s *solve) outcome(failed *node) (detect.Outcome, string) {
 	return outcomeOf(message), fetch.Clean(message, MaxName)
 }
 
-// addVertices adds a step for each vertex, and returns the span of the one at
-// which the build failed, nil if none did.
-func (s *solve) addVertices(r *Reader, out *steps) *node {
-	chosen := map[string]*node{}
-	var order []string
-	for _, n := range s.work {
-		if n.Vertex == "" {
-			continue
-		}
-		old := chosen[n.Vertex]
-		if old == nil {
-			order = append(order, n.Vertex)
-		}
-		if old == nil || isBetter(n, old) {
-			chosen[n.Vertex] = n
-		}
-	}
-	var failed *node
-	for _, digest := range order[:min(len(order), MaxVertices)] {
-		n := chosen[digest]
-		name, rank := vertexName(n.Name)
-		info := r.info(name)
-		step := detect.Step{Start: n.Start, Duration: out.elapsed(n.Start, n.End, name)}
-		switch {
-		case n.Failed:
-			step.State, step.Error = failure(cmp.Or(n.Message, "failed"))
-			if info.kind.fails() && (failed == nil || isCancellation(failed.Message)) {
-				failed = n
-			}
-		case rank == rankLoaded:
-			step.State = detect.Cached
-		}
-		if step.State != detect.Cached {
-			out.addContent(info, digest)
-		}
-		out.add(info, shortID(digest), step)
-	}
-	return failed
-}
-
 // How much a vertex span says, the least first.
 const (
 	rankRequested = iota // resolved, and not needed: the status counts it as executed
@@ -210,17 +170,6 @@ func vertexName(spanName string) (string, int) {
 		return name, rankRequested
 	}
 	return spanName, rankExecuted
-}
-
-// isBetter tells whether a says more about its vertex than b; of equals, the one that
-// ended last does.
-func isBetter(a, b *node) bool {
-	_, x := vertexName(a.Name)
-	_, y := vertexName(b.Name)
-	if x != y {
-		return x > y
-	}
-	return !a.End.Before(b.End)
 }
 
 // attributes gathers the resource attributes on which all spans of a trace

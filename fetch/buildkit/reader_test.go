@@ -80,7 +80,7 @@ func TestBuilds(t *testing.T) {
 				step("v3", "s2", "RUN c", 2, 5), step("v4", "s2", "cache request: RUN c", 1, 2),
 				span("h", "s2", "create history record", KindInternal, 8, 9),
 			),
-			[]string{"t-s2 ok 7s: [1/2] FROM a executed 0s, [2/2] RUN b cached 1s, RUN c executed 3s"},
+			[]string{"t-s2 ok 7s: [1/2] FROM a cached 0s, [2/2] RUN b cached 1s, RUN c executed 3s"},
 		},
 		{
 			"two in one trace", with(

@@ -27,6 +27,7 @@ type Span struct {
 	Message           string            // of the status, or of the exception
 	Vertex            string            // digest
 	Method, URL       string            // of an HTTP request, the URL without query and credentials
+	Bytes             int64             // of an answer to an HTTP request, or of a layer
 	Code              int               // of a gRPC call
 	Resource          map[string]string // those attributes that are used, see IsUsed
 	Service           string            // service.name of the resource
@@ -46,6 +47,10 @@ func (s *Span) Set(key, value string) {
 		s.Method = value
 	case "http.url", "url.full":
 		s.URL = bareURL(value)
+	case "http.response_content_length", "http.response.body.size", "size":
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil && n > 0 {
+			s.Bytes = n
+		}
 	case "exception.message":
 		if s.Message == "" {
 			s.Message = value
@@ -67,6 +72,11 @@ func codeNamed(name string) int {
 		return cancelled
 	}
 	return unknown
+}
+
+// IsSize tells whether an attribute is a number of bytes that Set wants, as text.
+func IsSize(key string) bool {
+	return key == "http.response_content_length" || key == "http.response.body.size" || key == "size"
 }
 
 // SetJaeger takes in a tag of Jaeger's, which keeps in tags what OTLP has fields

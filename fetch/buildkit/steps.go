@@ -100,14 +100,18 @@ func (s *steps) content() string {
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
-// addPush splits the push, from start to end, off the export step, which lasts
-// that much less: the two go on one after the other, and only one of them
-// depends on the registry's mood.
-func (s *steps) addPush(exported *detect.Step, repository string, start, end time.Time) {
-	d := s.elapsed(start, end, pushText)
-	id, failed := exported.ID, ""
-	state := exported.State
-	exported.Duration = max(0, exported.Duration-d)
+// addPush splits the push off the export step, which was added last and lasts that much
+// less: the two go on one after the other, and only one of them depends on the
+// registry's mood.
+func (s *steps) addPush(repository string, pushed intervals) {
+	exported := &s.list[len(s.list)-1]
+	start, took := pushed.time()
+	if d := exported.Duration - took; d >= 0 {
+		exported.Duration = d
+	} else {
+		exported.Duration = 0
+	}
+	id, state, failed := exported.ID, exported.State, ""
 	if state.HasNoResult() {
 		// What the exporter did last is what failed.
 		failed, exported.Error, exported.State = exported.Error, "", detect.Executed
@@ -118,7 +122,7 @@ func (s *steps) addPush(exported *detect.Step, repository string, start, end tim
 	}
 	info.parsed.Stage = pushStage
 	s.add(info, pushStage, detect.Step{
-		Start: start, Duration: d, State: state, Inputs: []string{id}, Error: failed,
+		Start: start, Duration: took, State: state, Inputs: []string{id}, Error: failed,
 	})
 }
 
@@ -128,6 +132,27 @@ func (s *steps) doubt(first int) {
 		if step := &s.list[first+i]; step.State == detect.Executed {
 			step.State, step.Error = detect.Interrupted, lostPart
 		}
+	}
+}
+
+// addLayers adds steps for the moving of an image's layers, and for unpacking them, where
+// the source tells of these. They are parts of the step that was added last.
+func (s *steps) addLayers(of *stepInfo, moved, unpacked intervals, bytes int64) {
+	whole := len(s.list) - 1
+	id := s.list[whole].ID
+	for _, part := range []struct {
+		info  stepInfo
+		times intervals
+		bytes int64
+	}{
+		{pullInfo(of), moved, bytes}, {unpackInfo(of), unpacked, 0},
+	} {
+		if len(part.times) == 0 {
+			continue
+		}
+		start, took := part.times.time()
+		added := s.add(part.info, part.info.parsed.Stage+"-"+id, detect.Step{Start: start, Duration: took, Bytes: part.bytes})
+		s.list[whole].Inputs = append(s.list[whole].Inputs, added.ID)
 	}
 }
 

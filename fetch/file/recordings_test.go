@@ -128,7 +128,8 @@ func sameSteps(t *testing.T, trace, all *detect.Build, shared bool) {
 		a := &trace.Steps[i]
 		b := byID[a.ID]
 		if b == nil {
-			if !shared {
+			// Where a tag is resolved, a trace has a span of another name and no digest.
+			if !shared && !strings.Contains(a.Name, "load metadata for") {
 				t.Errorf("%s is in the trace only", a.Name)
 			}
 			continue
@@ -157,10 +158,10 @@ func sameSteps(t *testing.T, trace, all *detect.Build, shared bool) {
 	}
 }
 
-// pulls tells whether a step loaded layers from a registry: the status counts
-// that, the last interval of it, and its span does not.
+// pulls tells whether a step fetched layers, or linked one in place of another: the status
+// counts all of that, and its spans less.
 func pulls(s *detect.Step) bool {
-	return s.Bytes > 0 && s.Stage != "internal" && s.Stage != "export"
+	return s.Bytes > 0 && s.Stage != "internal" && s.Stage != "export" || strings.Contains(s.Name, "LINK ")
 }
 
 // withoutSpan tells of phases that no trace shows.

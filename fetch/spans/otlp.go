@@ -203,8 +203,8 @@ func fromOTLPSpan(s ptrace.Span, resource *buildkit.Resource) buildkit.Span {
 		switch {
 		case key == "rpc.grpc.status_code":
 			span.Code = int(value.Int())
-		case value.Type() == pcommon.ValueTypeStr:
-			span.Set(key, value.Str())
+		case value.Type() == pcommon.ValueTypeStr, buildkit.IsSize(key):
+			span.Set(key, value.AsString())
 		}
 	}
 	if span.Failed && span.Message == "" {

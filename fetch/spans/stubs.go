@@ -3,6 +3,7 @@ package spans
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/buildregress/buildregress/fetch/boundjson"
@@ -90,8 +91,11 @@ func (stub *spanStub) span() buildkit.Span {
 		case string:
 			s.Set(a.Key, v)
 		case float64:
-			if a.Key == "rpc.grpc.status_code" {
+			switch {
+			case a.Key == "rpc.grpc.status_code":
 				s.Code = int(v)
+			case buildkit.IsSize(a.Key):
+				s.Set(a.Key, strconv.FormatFloat(v, 'f', 0, 64))
 			}
 		}
 	}

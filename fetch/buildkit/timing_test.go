@@ -1,0 +1,154 @@
+package buildkit
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// moment is so many seconds after the beginning.
+func moment(s float64) time.Time { return t0.Add(time.Duration(s * float64(time.Second))) }
+
+// worked adds a vertex that worked in these intervals, of two ends each.
+func worked(t *testing.T, p *Progress, name, message string, inputs []string, ends ...float64) {
+	t.Helper()
+	v := Vertex{Digest: "sha256:" + fmt.Sprintf("%064x", len(p.order)+1), Name: name, Inputs: inputs}
+	for i := 0; i < len(ends); i += 2 {
+		v.Started, v.Completed, v.Error = moment(ends[i]), moment(ends[i+1]), ""
+		if i == 0 && len(ends) > 2 {
+			v.Error = message
+		}
+		if err := p.Vertex(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Every kind of work has a rule, with its reason.
+func TestRulesOfTime(t *testing.T) {
+	for w := execution; w <= ofClient; w++ {
+		if rules[w].why == "" {
+			t.Errorf("no rule for work %d", w)
+		}
+	}
+	for name, want := range map[string]work{
+		"[a 1/3] FROM docker.io/library/node:20": imageSource, "docker-image://docker.io/docker/dockerfile:1": imageSource,
+		"[context base] docker-image://alpine": imageSource, "oci-layout://x@sha256:0": ociSource, "[context base] OCI load from client": ociSource,
+		"https://example.org/a.tar.gz": httpSource, "[1/3] ADD --checksum=x https://example.org/a /": httpSource,
+		"[1/3] ADD https://example.org/a.git#v1 /": gitFetch, "[internal] load git source https://example.org/a.git#main": gitFetch,
+		"https://example.org/a.git#main": gitFetch, "[internal] load build context": localSource, "[context dir] load from client": localSource,
+		"[internal] load metadata for node:20": metadata, "[auth] library/node:pull token for registry-1.docker.io": metadata,
+		"importing cache manifest from a": cacheImporting, "exporting cache to registry": cacheExporting, "exporting to image": exporting,
+		"[1/1] RUN make": execution, "[1/1] COPY a b": fileOperation, "merging manifest list a:b": ofClient,
+	} {
+		info := stepInfoOf(name, "")
+		if got := workOf(&info, false, false); got != want {
+			t.Errorf("%s is work %d, want %d", name, got, want)
+		}
+	}
+	info := stepInfoOf("[1/3] ADD https://example.org/a /", "")
+	if got := workOf(&info, true, false); got != fileOperation {
+		t.Errorf("what copies a download is work %d", got)
+	}
+}
+
+func TestIntervals(t *testing.T) {
+	input := []string{"sha256:" + strings.Repeat("0", 63) + "1"}
+	for _, tt := range []struct {
+		name, message string
+		inputs        []string
+		ends          []float64
+		want          time.Duration
+	}{
+		{"https://example.org/a.tar.gz", "", nil, []float64{1, 8, 8.1, 8.2}, 7100 * time.Millisecond},
+		{"[internal] load git source https://example.org/a.git", "", nil, []float64{1, 4, 4, 5}, 4 * time.Second},
+		{"[internal] load build context", "", nil, []float64{1, 4, 1, 4, 3, 5}, 4 * time.Second}, // told twice, and at once
+		{"[1/2] FROM a", "", nil, []float64{1, 2, 20, 28, 28, 28.5}, 9500 * time.Millisecond},    // when a step needed it
+		{"[1/2] FROM a", "timed out", nil, []float64{1, 2, 20, 28}, 9 * time.Second},             // tried again
+		{"[2/2] RUN make", "context canceled", input, []float64{1, 2, 3, 8}, 5 * time.Second},    // called off with another build
+		{"[2/2] COPY a b", "", input, []float64{3, 8}, 5 * time.Second},
+	} {
+		var p Progress
+		worked(t, &p, "[internal] load build definition from Dockerfile", "", nil, 0, 0.5)
+		worked(t, &p, tt.name, tt.message, tt.inputs, tt.ends...)
+		b, _ := p.Build(Metadata{})
+		for _, s := range b.Steps {
+			if s.Name == tt.name && s.Duration.Round(time.Millisecond) != tt.want {
+				t.Errorf("%s %v took %v, want %v", tt.name, tt.ends, s.Duration, tt.want)
+			}
+		}
+	}
+}
+
+// Layers that are fetched at once count once, with all of their bytes.
+func TestPull(t *testing.T) {
+	var p Progress
+	worked(t, &p, "[linux/arm64 a 1/2] FROM reg:5000/base:1@sha256:"+strings.Repeat("0a", 32), "", nil, 1, 1.1, 2, 7, 7, 8)
+	for _, s := range []Status{
+		{ID: "resolve reg:5000/base:1", Started: moment(1), Completed: moment(1.1)},
+		{ID: "sha256:01", Current: 30, Started: moment(2), Completed: moment(6)},
+		{ID: "sha256:02", Current: 12, Started: moment(3), Completed: moment(7)},
+		{ID: "extracting sha256:01", Started: moment(6), Completed: moment(7)},
+		{ID: "extracting sha256:02", Started: moment(7), Completed: moment(8)},
+	} {
+		s.Vertex, s.Timestamp = p.order[0].digest, s.Completed
+		p.Status(s)
+	}
+	b, _ := p.Build(Metadata{})
+	got := map[string]string{}
+	for _, s := range b.Steps {
+		got[s.Key] = fmt.Sprintf("%s %v %d", s.Name, s.Duration.Round(time.Millisecond), s.Bytes)
+	}
+	for key, want := range map[string]string{
+		"[linux/arm64 pull] pull reg:5000/base":     "pull reg:5000/base:1 5s 42",
+		"[linux/arm64 unpack] unpack reg:5000/base": "unpack reg:5000/base:1 2s 0",
+	} {
+		if got[key] != want {
+			t.Errorf("%s is %q, want %q in %v", key, got[key], want, got)
+		}
+	}
+	if s := b.Steps[0]; s.Duration.Round(time.Millisecond) != 6100*time.Millisecond || len(s.Inputs) != 2 {
+		t.Errorf("FROM took %v and has the parts %q", s.Duration, s.Inputs)
+	}
+}
+
+// What ended before the build began is another build's work.
+func TestSharedWithEarlierBuild(t *testing.T) {
+	var p Progress
+	input := []string{"sha256:" + strings.Repeat("0", 63) + "1"}
+	worked(t, &p, "[internal] load build definition from Dockerfile", "", nil, 100, 101)
+	worked(t, &p, "[1/2] RUN before", "", input, 10, 90)
+	worked(t, &p, "[2/2] RUN across", "", input, 90, 130)
+	for _, m := range []Metadata{{}, {Start: moment(100), End: moment(140)}} {
+		b, _ := p.Build(m)
+		if !b.Start.Equal(moment(100)) {
+			t.Errorf("the build began at %v", b.Start)
+		}
+		for _, s := range b.Steps {
+			switch s.Name {
+			case "[1/2] RUN before":
+				if s.State != detect.Cached || s.Duration != 0 {
+					t.Errorf("what was done before is %v, took %v", s.State, s.Duration)
+				}
+			case "[2/2] RUN across":
+				if s.State != detect.Executed || s.Duration != 40*time.Second {
+					t.Errorf("what was going on is %v, took %v", s.State, s.Duration)
+				}
+			}
+		}
+	}
+}
+
+func TestClientSteps(t *testing.T) {
+	var p Progress
+	worked(t, &p, "[internal] load build definition from Dockerfile", "", nil, 0, 0.5)
+	worked(t, &p, "merging manifest list reg/app:v1", "", nil, 1, 4)
+	worked(t, &p, "resolving provenance for metadata file", "", nil, 4, 4.01)
+	b, _ := p.Build(Metadata{})
+	if len(b.Steps) != 2 || b.Steps[1].Key != "[client] merging manifest list" || b.Duration != 4*time.Second {
+		t.Errorf("%v: %+v", b.Duration, b.Steps)
+	}
+}

@@ -1,0 +1,55 @@
+package file
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/builds/buildtest"
+)
+
+// uncovered is how much of a build's time no step on its critical path was going on.
+func uncovered(b *detect.Build) time.Duration {
+	r := detect.Judge(b, nil, detect.Policy{})
+	type interval struct{ from, to time.Duration }
+	var on []interval
+	for i := range b.Steps {
+		if s := &b.Steps[i]; r.Steps[i].Critical {
+			from := s.Start.Sub(b.Start)
+			on = append(on, interval{max(0, from), min(b.Duration, from+s.Duration)})
+		}
+	}
+	slices.SortFunc(on, func(x, y interval) int { return int(x.from - y.from) })
+	free, at := time.Duration(0), time.Duration(0)
+	for _, i := range on {
+		free += max(0, i.from-at)
+		at = max(at, i.to)
+	}
+	return free + max(0, b.Duration-at)
+}
+
+// TestWaitedForIsAStep checks that little of what a build waited for is no step: BuildKit
+// tells nothing of its hashing of the files that a COPY takes.
+//
+// Note: of targets that share steps, one has them only.
+func TestWaitedForIsAStep(t *testing.T) {
+	const least, share = 150 * time.Millisecond, 9
+	paths, err := filepath.Glob(filepath.Join(buildtest.Recordings, "*", "*", "*.*"))
+	if err != nil || len(paths) < 100 {
+		t.Fatalf("%d recordings, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		name, _ := filepath.Rel(buildtest.Recordings, path)
+		list := open(t, name)
+		for _, b := range list {
+			if len(list) > 1 {
+				continue
+			}
+			if free := uncovered(&b); b.Outcome == detect.OK && free > max(least, b.Duration/share) {
+				t.Errorf("%s: %v of %v of build %s is no step on the critical path", name, free, b.Duration, b.ID)
+			}
+		}
+	}
+}
