@@ -173,11 +173,14 @@ func (a *arranged) cost(build *Build, i int, steps []StepResult, loads map[int]i
 }
 
 // within is what of the step's time is in the build's: another build may have begun it.
+// A step that is over before its build begins tells that their clocks are two, and that
+// nothing is known of this.
 func (s *Step) within(b *Build) time.Duration {
-	if s.Start.IsZero() || b.Start.IsZero() || !s.Start.Before(b.Start) {
+	before := b.Start.Sub(s.Start)
+	if s.Start.IsZero() || b.Start.IsZero() || before <= 0 || before >= s.Duration {
 		return s.Duration
 	}
-	return max(0, s.Duration-b.Start.Sub(s.Start))
+	return s.Duration - before
 }
 
 // sumParts makes the account of its parts, with what they leave unexplained of the
