@@ -37,4 +37,12 @@ type Selector struct {
 	TraceID  string // in hex
 	RunID    string // of the CI run, OpenTelemetry's cicd.pipeline.run.id
 	Revision string
+	// All asks for every build that a source holds, as far as it looks back, where
+	// nothing else names one; a server is else asked for the newest alone.
+	All bool
+}
+
+// IsNamed tells whether w names builds, and does not leave it to the source.
+func (w *Selector) IsNamed() bool {
+	return w.Ref != "" || w.TraceID != "" || w.RunID != "" || w.Revision != ""
 }

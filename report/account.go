@@ -23,8 +23,8 @@ func facts(r *detect.Result, n *names) []line {
 	return lines
 }
 
-// wallClock is "Wall clock: 142 s, usually 80 s: +62 s = cache loss 50 + `X` 15
-// + runner −5 + rest 2."
+// wallClock is "Wall clock: 142 s, usually 80 s: +62 s = cache loss 50 s + `X` 15 s
+// + runner −5 s + unexplained 2 s."
 func wallClock(r *detect.Result, n *names) line {
 	l := lineOf("Wall clock: ", r.Build.Duration.String())
 	if r.Build.Outcome != detect.OK || r.WallClock.Usual <= 0 {
@@ -66,18 +66,18 @@ func account(w *detect.WallClock, n *names) line {
 		case p.Cause == detect.CauseOther || len(terms) >= maxTerms:
 			other += units
 		default:
-			terms = append(terms, lineOf(causeOf(&p, n), " ", unit.write(units)))
+			terms = append(terms, lineOf(causeOf(&p, n), " ", unit.write(units), " ", unit.name))
 		}
 		left -= units
 	}
 	if cacheTerm >= 0 {
-		terms[cacheTerm] = lineOf("cache loss ", unit.write(lost))
+		terms[cacheTerm] = lineOf("cache loss ", unit.write(lost), " ", unit.name)
 	}
 	if other != 0 {
-		terms = append(terms, lineOf("other steps ", unit.write(other)))
+		terms = append(terms, lineOf("other steps ", unit.write(other), " ", unit.name))
 	}
 	if left != 0 {
-		terms = append(terms, lineOf("rest ", unit.write(left)))
+		terms = append(terms, lineOf("unexplained ", unit.write(left), " ", unit.name))
 	}
 	if len(terms) == 0 {
 		return nil
@@ -144,9 +144,9 @@ func runner(f *detect.RunnerFactor) line {
 	if f == nil || number(f.Value) == "" {
 		return lineOf("Runner: too few steps to tell its speed.")
 	}
-	l := lineOf("Runner: ", runnerSpeed(f))
+	l := lineOf("Runner: steps took ", runnerSpeed(f))
 	if number(f.UsualLow) != "" && number(f.UsualHigh) != "" {
-		l = lineOf(l, ", normal is ", signed(f.UsualLow), " to ", signed(f.UsualHigh), " %")
+		l = lineOf(l, "; ×", factor(f.UsualLow), " to ×", factor(f.UsualHigh), " is normal")
 	}
 	return lineOf(l, " (from ", Count(f.Steps, "step"), ").")
 }
@@ -156,20 +156,13 @@ func unusualRunner(f *detect.RunnerFactor) line {
 	if !f.Unusual() || number(f.Value) == "" {
 		return nil
 	}
-	return lineOf("This runner was ", runnerSpeed(f), "; times were judged with that taken out.")
+	return lineOf("On this runner steps took ", runnerSpeed(f), "; times were judged with that taken out.")
 }
 
-// runnerSpeed is "2.1× slower than usual", or "4 % slower than usual".
+// runnerSpeed is "×2.1 as long as usual", or "as long as usual".
 func runnerSpeed(f *detect.RunnerFactor) string {
-	word, value := "slower", f.Value
-	if value < 1 {
-		word, value = "faster", 1/value
+	if x := factor(f.Value); x != "1" {
+		return "×" + x + " as long as usual"
 	}
-	switch {
-	case value >= 1.5:
-		return number(value) + "× " + word + " than usual"
-	case value >= 1.005:
-		return fmt.Sprintf("%.0f %% %s than usual", (value-1)*100, word)
-	}
-	return "as fast as usual"
+	return "as long as usual"
 }

@@ -61,6 +61,9 @@ func (e *explainer) step() {
 		e.row("could show", "×%.3g in one build, ×%.3g in three", e.MinDetectable, e.MinDetectable3)
 	}
 	for _, m := range e.Modes {
+		if len(e.Modes) == 1 {
+			break // what is usual says it
+		}
 		e.row("mode", "%s in %.0f %% of the samples", brief(m.Seconds), 100*m.Share)
 	}
 	if e.Cut != "" {
@@ -172,7 +175,7 @@ var missing = []struct {
 func (e *explainer) conclusion() string {
 	switch e.Status {
 	case detect.StatusSlower:
-		return "p and q are low enough and the change is large enough, with and without the runner's factor: slower"
+		return "p and q are low enough and the change is large enough" + e.bothWays() + ": slower"
 	case detect.StatusSuspect:
 		var parts []string
 		for _, m := range missing {
@@ -187,6 +190,14 @@ func (e *explainer) conclusion() string {
 		return e.same()
 	}
 	return ""
+}
+
+// bothWays is said where the machine has a factor that could have made a difference.
+func (e *explainer) bothWays() string {
+	if e.result.RunnerFactor == nil {
+		return ""
+	}
+	return ", with and without the runner's factor"
 }
 
 // same says why a step that was tested, or that could not be, is the same.

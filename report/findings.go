@@ -3,7 +3,10 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
@@ -26,7 +29,7 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 	for i := range r.Steps {
 		switch s := &r.Steps[i]; s.Status {
 		case detect.StatusSlower, detect.StatusSuspect, detect.StatusOverBudget:
-			all = append(all, finding{s.WallClockSeconds, withLinks(slowerLine(s, n), s)})
+			all = append(all, finding{s.WallClockSeconds, withLinks(slowerLine(s, n, isOnBase(r), r.Build.Revision), s)})
 		case detect.StatusFaster:
 			notices = append(notices, fasterLine(s, n))
 		case detect.StatusNew:
@@ -65,7 +68,7 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 }
 
 // slowerLine tells of a step that is slower, looks slower or broke its budget.
-func slowerLine(s *detect.StepResult, n *names) line {
+func slowerLine(s *detect.StepResult, n *names, onBase bool, revision string) line {
 	l := lineOf(code(n.of(s)))
 	switch s.Status {
 	case detect.StatusSuspect:
@@ -86,25 +89,90 @@ func slowerLine(s *detect.StepResult, n *names) line {
 		}
 		l = lineOf(l, ".")
 	}
-	if one, three := atLeast(s.MinDetectable), atLeast(s.MinDetectable3); s.Status == detect.StatusSuspect && one != "" {
-		l = lineOf(l, " Here, one build can prove ", one)
-		if three != "" {
-			l = lineOf(l, ", three can prove ", three)
-		}
-		l = lineOf(l, ".")
+	if s.Status == detect.StatusSuspect {
+		l = lineOf(l, whyUnproven(s))
 	}
 	for _, note := range s.Notes[:min(len(s.Notes), maxStepNotes)] {
 		l = lineOf(l, " ", sentence(capitalize(note.Text)))
 	}
+	if onBase && s.Status == detect.StatusSlower {
+		l = lineOf(l, acceptance(s, n, cmp.Or(s.Evidence.Since, revision)))
+	}
 	return withPosition(l, s.Source)
 }
+
+// whyUnproven says why a suspect is none that is slower: the reason of this verdict, and
+// no bound that it has passed.
+func whyUnproven(s *detect.StepResult) line {
+	var reasons []line
+	chance := false // several conditions say that
+	for i := range s.Conditions {
+		c := &s.Conditions[i]
+		text := unproven[c.Kind]
+		if isChance := c.Kind == detect.KindSlowerP || c.Kind == detect.KindFDR; c.Met || text == "" || isChance && chance {
+			continue
+		} else if isChance {
+			chance = true
+		}
+		reasons = append(reasons, lineOf(text))
+	}
+	var l line
+	if len(reasons) > 0 {
+		l = lineOf(" Not proven: ", joined(reasons, "; "), ".")
+	}
+	return lineOf(l, provable(s))
+}
+
+// unproven says what each condition that a suspect did not meet means.
+var unproven = map[detect.Kind]string{
+	detect.KindSlowerP:     "it could still be chance",
+	detect.KindFDR:         "among so many steps one like it can be chance",
+	detect.KindOwnHistory:  "builds of other branches fill up the history, and prove nothing",
+	detect.KindMatureLevel: "the level is too young to prove anything by",
+}
+
+// provable is what would have been enough, where the step showed less; nil elsewhere.
+func provable(s *detect.StepResult) line {
+	one, three := atLeast(s.MinDetectable), atLeast(s.MinDetectable3)
+	if one == "" || s.Ratio >= s.MinDetectable || s.Evidence.Builds > 1 {
+		return nil
+	}
+	for i := range s.Conditions {
+		if c := &s.Conditions[i]; !c.Met && (c.Kind == detect.KindOwnHistory || c.Kind == detect.KindMatureLevel) {
+			return nil // nothing would
+		}
+	}
+	l := lineOf(" One build proves ", one)
+	if three != "" {
+		l = lineOf(l, ", three prove ", three)
+	}
+	return lineOf(l, ".")
+}
+
+// acceptance is the entry of the configuration that accepts a step's level since a
+// revision, ready to be pasted; nil where that is no commit.
+func acceptance(s *detect.StepResult, n *names, since string) line {
+	const mostName = 100
+	if since = strings.TrimSuffix(since, "-dirty"); !commits.MatchString(since) {
+		return nil
+	}
+	name := Clean(n.of(s))
+	if runes := []rune(name); len(runes) > mostName {
+		name = string(runes[:mostName]) + "*"
+	}
+	return lineOf(" If it is to stay so, .buildregress.yaml says it: ",
+		snippet(fmt.Sprintf(`accept: [{step: %s, since: %q, why: …}]`, strconv.Quote(name), shortRevision(since))), ".")
+}
+
+// commits are revisions that the configuration takes.
+var commits = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 
 // changedRules are notices of steps that are judged otherwise than by their whole
 // history: by a level that they came to on the base branch, by one that was accepted,
 // or not at all. A new level is news on the base branch, and no business of a pull
 // request.
 func changedRules(r *detect.Result, n *names) (notices []line) {
-	onBase := r.Build.PullRequest == "" && r.Build.Branch == r.Baseline.Branch
+	onBase := isOnBase(r)
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		switch {
@@ -119,12 +187,21 @@ func changedRules(r *detect.Result, n *names) (notices []line) {
 		case s.Cut != "":
 			for _, note := range s.Notes {
 				if onBase || note.Kind == detect.KindAccepted {
-					notices = append(notices, lineOf(code(n.of(s)), ": ", sentence(note.Text)))
+					l := lineOf(code(n.of(s)), ": ", sentence(note.Text))
+					if note.Kind == detect.KindLevelShift {
+						l = lineOf(l, acceptance(s, n, s.Cut))
+					}
+					notices = append(notices, l)
 				}
 			}
 		}
 	}
 	return notices
+}
+
+// isOnBase tells whether the build is one of the branch that it is compared with.
+func isOnBase(r *detect.Result) bool {
+	return r.Build.PullRequest == "" && r.Build.Branch == r.Baseline.Branch
 }
 
 // maxStepNotes keeps a finding to what fits on a phone; the JSON has them all.

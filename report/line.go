@@ -20,11 +20,16 @@ type line []span
 type span struct {
 	text string
 	code bool
-	to   string // an address that is safe in every format, or ""
+	// whole is set where leaving something out of code would spoil it.
+	whole bool
+	to    string // an address that is safe in every format, or ""
 }
 
 // A code argument of lineOf becomes a code span.
 type code string
+
+// A snippet argument of lineOf becomes a code span that is never cut: it is to be pasted.
+type snippet string
 
 // A link argument of lineOf becomes words that lead somewhere, or nothing if the
 // address is none that may be shown.
@@ -40,6 +45,8 @@ func lineOf(parts ...any) line {
 			l = append(l, span{text: p})
 		case code:
 			l = append(l, span{text: Clean(string(p)), code: true})
+		case snippet:
+			l = append(l, span{text: Clean(string(p)), code: true, whole: true})
 		case link:
 			if to := address(p.to); to != "" {
 				l = append(l, span{text: p.words, to: to})

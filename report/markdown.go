@@ -212,7 +212,12 @@ func inline(l line) string {
 	for i, s := range l {
 		switch {
 		case s.to != "":
+			if i > 1 && l[i-2].to != "" {
+				b.WriteString("· ")
+			}
 			b.WriteString("[" + escapeMarkdown(s.text) + "](<" + s.to + ">)")
+		case s.whole:
+			b.WriteString(codeSpan(s.text, maxClean))
 		case s.code:
 			b.WriteString(codeSpan(s.text, maxSentenceName))
 		case i == 0:

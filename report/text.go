@@ -126,6 +126,10 @@ var beforeUnit = regexp.MustCompile(`(\d) ((?:s|ms|m|h|%)(?:\W|$))`)
 
 const noBreak = "\x00"
 
+// lineBreak is a word that no clean text has: an address begins a line, from which it can
+// be taken whole.
+const lineBreak = "\x01"
+
 // wrapped breaks a line between words: first stands before its first line, and
 // indent before the others. A word that is longer than the width stays whole: it
 // could not be copied otherwise.
@@ -134,10 +138,15 @@ func (t *textWriter) wrapped(l line, first, indent string, nameWidth int) string
 	b.WriteString(first)
 	column, empty := len(first), true
 	text := beforeUnit.ReplaceAllString(plain(l, min(nameWidth, t.Width-len(indent)-2)), "$1"+noBreak+"$2")
+	text = strings.ReplaceAll(text, "≥ ", "≥"+noBreak)
 	for word := range strings.FieldsSeq(text) {
 		word = strings.ReplaceAll(word, noBreak, " ")
 		width := cells.StringWidth(word)
 		switch {
+		case word == lineBreak:
+			b.WriteString("\n" + indent)
+			column, empty = len(indent), true
+			continue
 		case empty:
 			empty = false
 		case column+1+width > t.Width:
@@ -159,7 +168,9 @@ func plain(l line, nameWidth int) string {
 	for _, s := range l {
 		switch {
 		case s.to != "":
-			b.WriteString(s.text + ": " + s.to)
+			b.WriteString(lineBreak + " " + s.text + ": " + s.to)
+		case s.whole:
+			b.WriteString("`" + s.text + "`")
 		case s.code:
 			b.WriteString("`" + cut(s.text, nameWidth) + "`")
 		default:

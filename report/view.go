@@ -211,7 +211,7 @@ func nextStep(r *detect.Result) line {
 		return nil
 	case r.Verdict == detect.Regressed && countOf(r, detect.StatusSlower) > 0:
 		if seenOnce(r) {
-			return lineOf("Next: look at what changed in the step or in what it fetches. One build says so: a re-run of the job confirms it.")
+			return lineOf("Next: look at what changed in the step or in what it fetches. So far it was seen in one build: re-run the job to confirm it.")
 		}
 		return lineOf("Next: look at what changed in the step or in what it fetches.")
 	case r.Verdict == detect.Regressed && countOf(r, detect.StatusOverBudget) > 0:

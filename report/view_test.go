@@ -82,7 +82,7 @@ func TestHeadlines(t *testing.T) {
 			[]string{"Regressed: 1 step is over budget\n", "or raise its budget on purpose."},
 		},
 		{"unknown runner", passResult(), func(r *detect.Result) { r.RunnerFactor = nil }, []string{"Runner: too few steps to tell its speed."}},
-		{"fast runner", passResult(), func(r *detect.Result) { r.RunnerFactor.Value = 0.5 }, []string{"Runner: 2.0× faster than usual"}},
+		{"fast runner", passResult(), func(r *detect.Result) { r.RunnerFactor.Value = 0.5 }, []string{"Runner: steps took ×0.5 as long as usual"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.change(&test.result)

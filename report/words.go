@@ -49,23 +49,25 @@ func number(r float64) string {
 	return strconv.FormatFloat(r, 'f', 2, 64)
 }
 
-// atLeast writes a smallest slowdown that can be shown, 1.4 as "≥ +40 %"; "" if
-// it is not known.
+// atLeast writes a smallest slowdown that can be shown, 1.4 as "≥ ×1.4"; "" if
+// it is not known. It is rounded up: less is not promised.
 func atLeast(r float64) string {
 	if !(r > 1) || r > 1e6 {
 		return ""
 	}
-	return fmt.Sprintf("≥ +%.0f %%", (r-1)*100)
+	return "≥ ×" + factor(math.Ceil(r*100-1e-9)/100)
+}
+
+// factor writes a positive number near 1, to the percent: "1.04", "0.9", "12".
+func factor(r float64) string {
+	if r >= 9.95 {
+		return strconv.FormatFloat(math.Ceil(r-1e-9), 'f', 0, 64)
+	}
+	return strconv.FormatFloat(math.Round(r*100)/100, 'f', -1, 64)
 }
 
 // percent writes a share, 0.95 as "95 %".
 func percent(share float64) string { return fmt.Sprintf("%.0f %%", share*100) }
-
-// signed writes a factor as the percentage it adds, 0.88 as "−12".
-func signed(factor float64) string {
-	text := fmt.Sprintf("%+.0f", (factor-1)*100)
-	return strings.Replace(text, "-", minus, 1)
-}
 
 // Count writes "1 step", "2 steps".
 func Count(n int, noun string) string {

@@ -68,7 +68,7 @@ func TestRatio(t *testing.T) {
 
 var (
 	accountTotal = regexp.MustCompile(`^([+−][\d.]+) m?s = (.*)$`)
-	accountTerm  = regexp.MustCompile(`(−?[\d.]+)$`)
+	accountTerm  = regexp.MustCompile(`(−?[\d.]+) m?s$`)
 )
 
 // TestAccountAddsUp adds the printed numbers as a reader would.
@@ -103,7 +103,11 @@ func TestAccountAddsUp(t *testing.T) {
 		}
 		sum := 0.0
 		for term := range strings.SplitSeq(m[2], " + ") {
-			sum += parse(accountTerm.FindString(term))
+			m := accountTerm.FindStringSubmatch(term)
+			if m == nil {
+				t.Fatalf("no number and unit in %q", term)
+			}
+			sum += parse(m[1])
 		}
 		if math.Abs(sum-parse(m[1])) > 1e-9 {
 			t.Errorf("%q adds up to %v", text, sum)

@@ -111,7 +111,7 @@ func TestFaults(t *testing.T) {
 			}
 			io.WriteString(w, `{"workflow_runs":[null,{"head_repository":null,"event":"push","head_branch":"main","conclusion":"success"}]}`)
 			return true
-		}, note: "no successful run"},
+		}, note: "GitHub knows no run"},
 		{name: "no JSON", fault: func(w http.ResponseWriter, r *http.Request) bool {
 			if !strings.Contains(r.URL.Path, "/workflows/") {
 				return false

@@ -61,9 +61,9 @@ func (stats *readStats) notes(branch string) (notes []detect.Note) {
 	switch {
 	case stats.ended != nil:
 	case stats.runs == 0:
-		note(fmt.Sprintf("GitHub knows no successful run of the workflow on %s yet", branch))
+		note(fmt.Sprintf("GitHub knows no run of the workflow on %s that is over yet", branch))
 	case stats.none:
-		note(fmt.Sprintf("no build record is among the artifacts of the newest %d successful runs on %s: their names end in .dockerbuild, or begin with buildregress", stats.runs, branch))
+		note(fmt.Sprintf("no build record is among the artifacts of the newest %d runs on %s: their names end in .dockerbuild, or begin with buildregress", stats.runs, branch))
 	}
 	var parts []string
 	for _, p := range []struct {

@@ -27,7 +27,7 @@ func OpenRecords(o Options) *Records {
 	return s
 }
 
-// History finds the newest successful runs of the base branch and their records,
+// History finds the newest runs of the base branch and their records,
 // and the newest of the build's own branch or pull request. Where a rate limit or
 // the time ends that early, the history is smaller, and says so.
 func (s *Records) History(ctx context.Context, q fetch.Query) (*detect.History, error) {

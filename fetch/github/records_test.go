@@ -102,7 +102,7 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// Only successful runs of the base branch, which nobody can start who may not
+// Only runs of the base branch, which nobody can start who may not
 // write to the repository, are the baseline.
 func TestWhoIsBase(t *testing.T) {
 	for _, test := range []struct {
@@ -126,7 +126,9 @@ func TestWhoIsBase(t *testing.T) {
 		{name: "nothing said of repositories", run: githubtest.Run{}, edit: func(r *gh.WorkflowRun) { r.HeadRepository, r.Repository = nil, nil }},
 		{name: "a pull request from main", run: githubtest.Run{Event: "pull_request"}},
 		{name: "comments", run: githubtest.Run{Event: "issue_comment"}},
-		{name: "failed", run: githubtest.Run{Conclusion: "failure"}},
+		{name: "failed by a check or a test, not by the build", run: githubtest.Run{Conclusion: "failure"}, want: 1},
+		{name: "cancelled after the build", run: githubtest.Run{Conclusion: "cancelled"}, want: 1},
+		{name: "going on", run: githubtest.Run{Status: "in_progress"}},
 		{name: "another branch", run: githubtest.Run{Branch: "next"}},
 		{name: "later than the build", run: githubtest.Run{Created: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}},
 	} {

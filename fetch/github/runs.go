@@ -29,13 +29,17 @@ func isOwn(r *gh.WorkflowRun) bool {
 	return head != 0 && head == base
 }
 
-// isBase tells whether a run is a successful one of the base branch itself.
+// ended is the status of runs that are over, however: a build counts by its own outcome,
+// and not by that of the run, which our own check may have failed.
+const ended = "completed"
+
+// isBase tells whether a run is one of the base branch itself that is over.
 func isBase(r *gh.WorkflowRun, branch string) bool {
 	on := r.GetHeadBranch()
 	if r.GetEvent() == mergeGroup {
 		on, _ = fetch.MergeQueueTarget(on)
 	}
-	return isOwn(r) && on == branch && slices.Contains(baseEvents, r.GetEvent()) && r.GetConclusion() == "success"
+	return isOwn(r) && on == branch && slices.Contains(baseEvents, r.GetEvent()) && r.GetStatus() == ended
 }
 
 // baseRuns are the newest of the base branch that began before a time, newest
@@ -46,12 +50,12 @@ func (s *source) baseRuns(ctx context.Context, branch string, before time.Time, 
 	keep := func(r *gh.WorkflowRun) bool {
 		return isBase(r, branch) && r.GetID() != s.Run && r.GetCreatedAt().Before(before)
 	}
-	runs, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{Branch: branch, Status: "success", ExcludePullRequests: true}, maxPages, most, keep)
+	runs, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{Branch: branch, Status: ended, ExcludePullRequests: true}, maxPages, most, keep)
 	if err != nil || len(runs) >= window {
 		return runs, err
 	}
 	// The runs of a merge queue are on branches of their own.
-	queued, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{Event: mergeGroup, Status: "success", ExcludePullRequests: true}, maxPages, most, keep)
+	queued, err := s.listRuns(ctx, gh.ListWorkflowRunsOptions{Event: mergeGroup, Status: ended, ExcludePullRequests: true}, maxPages, most, keep)
 	runs = append(runs, queued...)
 	newestFirst(runs)
 	return runs[:min(len(runs), most)], err
@@ -74,7 +78,7 @@ func (s *source) headRuns(ctx context.Context, repository, branch string, isPull
 		}
 		return event && r.GetHeadBranch() == branch && r.GetCreatedAt().Before(before) &&
 			strings.EqualFold(r.GetHeadRepository().GetFullName(), repository) &&
-			(r.GetStatus() == "completed" || r.GetID() == s.Run)
+			(r.GetStatus() == ended || r.GetID() == s.Run)
 	}
 	const pages = 3
 	return s.listRuns(ctx, o, pages, evidenceRuns, keep)

@@ -12,7 +12,7 @@ import (
 	"github.com/buildregress/buildregress/fetch"
 )
 
-// History finds the same job in the newest successful runs of the base branch,
+// History finds the same job in the newest runs of the base branch,
 // and in the newest of the build's own branch or pull request.
 func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
 	inner, cancel := s.limitHistory(ctx)

@@ -130,7 +130,7 @@ func TestLyingRecord(t *testing.T) {
 func TestNothingYet(t *testing.T) {
 	s := githubtest.New(t, clock)
 	o := options(t, s, pull(t, s).GetID())
-	for _, want := range []string{"no successful run of the workflow on main", "no build record is among the artifacts of the newest 1 successful runs on main"} {
+	for _, want := range []string{"GitHub knows no run of the workflow on main", "no build record is among the artifacts of the newest 1 runs on main"} {
 		h, err := history(t, o)
 		if err != nil || len(h.Notes) != 1 || !strings.Contains(h.Notes[0].Text, want) {
 			t.Errorf("%v, %+v, want %s", err, h, want)

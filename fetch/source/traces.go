@@ -25,6 +25,7 @@ type TracesOptions struct {
 	User       string            // who asks; of a shared server it may be all that tells whose builds it shows
 	Services   []string          // whose spans say what a build says of itself; nil for the usual ones
 	Tags       map[string]string // attributes that builds must have
+	AnyBranch  bool              // builds that say no branch may be the baseline, where none says one
 	// Own are what names the build that was made beside this process, the best first,
 	// and Newest whether it may be the newest if nothing does.
 	Own    []fetch.Selector
@@ -105,7 +106,7 @@ func (o *Options) traceServer(server traces.Server, name, tenantHeader string, u
 	}
 	searches, _ := o.Cache.(fetch.SearchCache)
 	from := traces.New(server, traces.Options{
-		Name: name, Tenant: strings.Join(tenant, " "), Services: o.Traces.Services, Tags: o.Traces.Tags,
+		Name: name, Tenant: strings.Join(tenant, " "), Services: o.Traces.Services, Tags: o.Traces.Tags, AnyBranch: o.Traces.AnyBranch,
 		Own: o.Traces.Own, Newest: o.Traces.Newest, Lookback: o.Lookback, Pipeline: o.Pipeline,
 		Normalize: fetch.Normalize, Cache: searches, Now: o.Now, Sleep: o.Sleep, Waiting: o.Waiting,
 	})

@@ -43,7 +43,7 @@ const (
 	hintNotFound = "the usual causes: the builder does not export its traces there (OTEL_EXPORTER_OTLP_ENDPOINT of BuildKit, --driver-opt env.… of docker buildx create); " +
 		"the build was not tagged (OTEL_RESOURCE_ATTRIBUTES=cicd.pipeline.run.id=… on the docker buildx command); " +
 		"or the trace has not arrived yet, in this store, for this tenant (--timeout allows for more time)"
-	hintNoBranch = "say it when building: OTEL_RESOURCE_ATTRIBUTES=vcs.ref.head.name=BRANCH,cicd.pipeline.name=NAME,vcs.ref.head.revision=COMMIT docker buildx build …; or name builds that may be compared with --tag KEY=VALUE"
+	hintNoBranch = "say it when building: OTEL_RESOURCE_ATTRIBUTES=vcs.ref.head.name=BRANCH,cicd.pipeline.name=NAME,vcs.ref.head.revision=COMMIT docker buildx build …; or compare with builds of any branch: --baseline-any-branch, of those alone that have an attribute: --tag KEY=VALUE"
 	hintNoDaemon = "the client's spans came, the daemon's did not: let BuildKit export its traces, too (OTEL_EXPORTER_OTLP_ENDPOINT of the daemon, --driver-opt env.… of docker buildx create)"
 	hintForeign  = "it is the trace of another program: --trace-id and --run-id name a build's; " +
 		"for a build to be in the trace of its job, give it the job's TRACEPARENT"

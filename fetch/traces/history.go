@@ -78,6 +78,7 @@ type historySearch struct {
 	seen         map[string]bool // ids of builds in memory
 	comparable   int             // builds that can be compared
 	baseBuilds   int             // of these, those of the base branch
+	silent       []detect.Build  // that say no branch, and may be a baseline where none does
 	missing      map[string]int  // builds in which steps of the query's build are yet to be found
 }
 
@@ -118,6 +119,7 @@ func (p *historySearch) add(t *summary) []*detect.Build {
 		}
 		p.seen[b.ID] = true
 		if b.Branch == "" && b.PullRequest == "" && len(p.source.Tags) == 0 {
+			p.silent = append(p.silent, b)
 			continue
 		}
 		p.memory.Add(b)
@@ -246,9 +248,25 @@ func (p *historySearch) addOthers(ctx context.Context) error {
 		}
 	}, func() bool { return len(branches) >= p.query.Window || traces >= 4*p.query.Window })
 	if err == nil && traces > 0 && silent == traces && len(p.source.Tags) == 0 {
-		return &ServerError{p.source.Name, errNoBranch, hintNoBranch}
+		if !p.source.AnyBranch {
+			return &ServerError{p.source.Name, errNoBranch, hintNoBranch}
+		}
+		p.takeSilent()
 	}
 	return err
+}
+
+// takeSilent takes builds that say no branch as those of the base, as none on the server
+// says one.
+func (p *historySearch) takeSilent() {
+	for _, b := range p.silent {
+		p.memory.Add(b)
+		if b.Pipeline == p.query.Build.Pipeline || b.Pipeline == "" {
+			p.comparable++
+			p.baseBuilds++
+		}
+	}
+	p.source.note("no build in %s says its branch: builds of any branch are compared with (--baseline-any-branch), and a slow branch among them may hide a slowdown", p.source.Name)
 }
 
 var errNoBranch = errors.New("builds are there, and none says its branch (" + attributeBranch + "): there is nothing to tell a baseline by")

@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
 // newestWithin is how old the newest build may be where none was named.
@@ -96,6 +99,58 @@ func (s *Source) newest(ctx context.Context) ([]*summary, error) {
 		s.note("the newest build in %s was taken: --trace-id or --run-id names another", s.Name)
 	}
 	return found[:min(len(found), 1)], err
+}
+
+// all finds the builds of all traces, as far back as the source looks. What is found
+// before an error is lost with it: half a history would be recorded as a whole one.
+func (s *Source) all(ctx context.Context) (builds []detect.Build, problems []error, err error) {
+	defer s.waiting("")
+	seen := map[string]bool{}
+	open := 0
+	for _, service := range s.Services {
+		f := backfill{
+			source: s, question: Question{Service: service, Tags: s.Tags, Limit: fullAnswer},
+			newest: s.Now().Add(clockSkew), oldest: s.Now().Add(-cmp.Or(s.Lookback, newestWithin)), uncached: true,
+			enough: func() bool { return false },
+		}
+		f.take = func(t *summary) {
+			switch {
+			case t.state == buildkit.Open:
+				open++
+			case !seen[t.id]:
+				seen[t.id] = true
+				builds = append(builds, t.builds...)
+				s.waiting(fmt.Sprintf("%d builds, back to %s", len(builds), t.start.UTC().Format(time.DateTime)))
+			}
+		}
+		if err := f.run(ctx); err != nil {
+			return nil, nil, s.wrapError(err)
+		}
+		if f.truncated {
+			problems = append(problems, &ServerError{s.Name, errors.New("it holds more builds at one time than can be asked for: some are left out"), ""})
+		}
+	}
+	if open > 0 {
+		problems = append(problems, &ServerError{s.Name, fmt.Errorf("traces without an end are left out: %d", open), ""})
+	}
+	if len(builds) == 0 {
+		return nil, problems, &ServerError{s.Name, fmt.Errorf("%w of the last %v", errNoneWithin, cmp.Or(s.Lookback, newestWithin)), hintNotFound}
+	}
+	return builds, problems, nil
+}
+
+var errNoneWithin = errors.New("no trace of a build")
+
+const (
+	fullAnswer = 100       // traces asked for at a time
+	clockSkew  = time.Hour // that another machine's clock may be ahead
+)
+
+// waiting says what is being waited for.
+func (s *Source) waiting(text string) {
+	if s.Waiting != nil {
+		s.Waiting(text)
+	}
 }
 
 // recent walks back from now until it has found some that are wanted.

@@ -26,6 +26,8 @@ type Options struct {
 	// used where nobody asks for another. Without any it may be the newest.
 	Own    []fetch.Selector
 	Newest bool
+	// AnyBranch lets builds that say no branch be the baseline, where none says one.
+	AnyBranch bool
 	// Lookback is how far back a build is searched that was asked for.
 	Lookback time.Duration
 	// Pipeline replaces what the builds of a history say, if it is not "".
@@ -66,6 +68,9 @@ func New(server Server, o Options) *Source {
 
 // Builds finds the builds to be judged, and waits until they are whole.
 func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
+	if w.All && !w.IsNamed() {
+		return s.all(ctx)
+	}
 	wants := []fetch.Selector{w}
 	implicit := w.TraceID == "" && w.RunID == "" && w.Revision == ""
 	if implicit {

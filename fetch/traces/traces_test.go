@@ -114,6 +114,58 @@ func TestNoBranch(t *testing.T) {
 		if hint := hintOf(err); !strings.Contains(hint, "OTEL_RESOURCE_ATTRIBUTES=vcs.ref.head.name=") {
 			t.Errorf("error %v with hint %q", err, hint)
 		}
+
+		options := quick()
+		options.AnyBranch = true
+		o = traces.New(s, options)
+		if builds, _, err = o.Builds(t.Context(), fetch.Selector{RunID: "run-1000"}); err != nil {
+			t.Fatal(err)
+		}
+		h, err := o.History(t.Context(), query(&builds[0], 50))
+		if err != nil || len(h.Base) != 20 || len(h.Notes) == 0 || !strings.Contains(h.Notes[0].Text, "--baseline-any-branch") {
+			t.Errorf("asked for any branch: %d builds, notes %q, error %v", len(h.Base), h.Notes, err)
+		}
+	})
+}
+
+// One build that says its branch is enough for those that do not to be no baseline.
+func TestAnyBranchBesideOne(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		list := append(mains(20), subject())
+		for i := range list {
+			if i != 3 {
+				delete(list[i].Attributes, "vcs.ref.head.name")
+			}
+		}
+		j.Add(list...)
+		options := quick()
+		options.AnyBranch = true
+		o := traces.New(s, options)
+		builds, _, err := o.Builds(t.Context(), fetch.Selector{RunID: "run-1000"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h, err := o.History(t.Context(), query(&builds[0], 50)); err != nil || len(h.Base) != 1 {
+			t.Errorf("%d builds, error %v; want the one that says its branch", len(h.Base), err)
+		}
+	})
+}
+
+// All that a server holds is there to be recorded, not the newest alone.
+func TestAllBuilds(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		j.Add(mains(30)...)
+		options := quick()
+		var said []string
+		options.Waiting = func(text string) { said = append(said, text) }
+		options.Lookback = 365 * 24 * time.Hour
+		builds, problems, err := traces.New(s, options).Builds(t.Context(), fetch.Selector{All: true})
+		if err != nil || len(builds) != 30 || len(problems) > 0 {
+			t.Errorf("%d builds, %v, %v; want all 30", len(builds), problems, err)
+		}
+		if len(said) < 2 || said[len(said)-1] != "" {
+			t.Errorf("progress %q", said)
+		}
 	})
 }
 

@@ -249,7 +249,7 @@ func serversHelp() string {
 GitHub:
 ` + schemesHelp(source.GitHubServers) + `
 The build is that of the workflow run that runs us, or that started ours
-(workflow_run), or of --run-id ID. Its history are the newest successful runs of
+(workflow_run), or of --run-id ID. Its history are the newest runs of
 the same workflow on the base branch, and the earlier ones of its pull request.
 GITHUB_TOKEN (or GH_TOKEN, BUILDREGRESS_GITHUB_TOKEN) is to be one that may read
 actions; GITHUB_API_URL names a GitHub other than github.com.

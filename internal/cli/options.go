@@ -44,6 +44,7 @@ type settings struct {
 	tags                      map[string]string
 	caFile, certFile, keyFile string
 	serverName                string
+	anyBranch                 bool
 	insecure                  bool
 	header                    http.Header
 	tenant, user              string

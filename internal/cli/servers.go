@@ -69,7 +69,7 @@ func (s *settings) connectionFaults() (faults []error) {
 // traces says how a server of traces is reached and what is asked of it.
 func (s *settings) traces(env ci.Env) (o source.TracesOptions, err error) {
 	o = source.TracesOptions{
-		Tenant: s.tenant, User: s.user, Services: s.services, Tags: s.tags,
+		Tenant: s.tenant, User: s.user, Services: s.services, Tags: s.tags, AnyBranch: s.anyBranch,
 		Connection: source.Connection{
 			CAFile: s.caFile, CertFile: s.certFile, KeyFile: s.keyFile,
 			ServerName: s.serverName, Insecure: s.insecure, Header: s.header.Clone(),

@@ -260,6 +260,12 @@ var options = []option{
 		binding: tags(func(s *settings) *map[string]string { return &s.tags }),
 	},
 	{
+		name: "baseline-any-branch", on: onCheck, section: serverBuild, toggle: true,
+		help: "compare with builds that say no branch, where\n" +
+			"none on the server says one",
+		binding: toggle(func(s *settings) *bool { return &s.anyBranch }),
+	},
+	{
 		name: "ui-url", value: "URL", on: onCheck | onRecord, section: serverBuild,
 		help:    "Jaeger's pages, to link to; or a URL with {trace}",
 		binding: text(func(s *settings) *string { return &s.uiURL }),

@@ -28,6 +28,7 @@ type RecordOptions struct {
 // cannot be read does not keep the others from it.
 func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 	names := newResolver(ctx, env, o.Given)
+	o.Wanted.All = !o.Wanted.IsNamed()
 	var all []target
 	var troubles []error
 	for _, address := range o.Sources {
