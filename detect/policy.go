@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect/glob"
+	"github.com/buildregress/buildregress/detect/stepname"
 )
 
 // What a team asks of its builds: thresholds, and for some steps thresholds of their own,
@@ -95,10 +96,10 @@ func (p Policy) withNames(a *arranged) Policy {
 	}
 	steps := a.names()
 	named := func(g glob.Pattern) []string {
-		if slices.ContainsFunc(steps, func(s StepName) bool { return g.Match(s.Key) }) {
+		if slices.ContainsFunc(steps, func(s stepname.Name) bool { return g.Match(s.Key) }) {
 			return nil
 		}
-		return FindSteps(string(g), steps)
+		return stepname.Find(string(g), steps)
 	}
 	p.Rules, p.Accept = slices.Clone(p.Rules), slices.Clone(p.Accept)
 	for i := range p.Rules {
@@ -112,13 +113,13 @@ func (p Policy) withNames(a *arranged) Policy {
 
 // names are those of all steps of the builds compared, each key once, as the newest build
 // that has it calls it.
-func (a *arranged) names() (steps []StepName) {
+func (a *arranged) names() (steps []stepname.Name) {
 	seen := map[string]bool{}
 	add := func(b *Build) {
 		for i := range b.Steps {
 			if s := &b.Steps[i]; !seen[s.Key] {
 				seen[s.Key] = true
-				steps = append(steps, StepName{s.Key, s.Name})
+				steps = append(steps, stepname.Name{Key: s.Key, Name: s.Name})
 			}
 		}
 	}
@@ -139,7 +140,7 @@ func (p *Policy) unmatched(a *arranged) (notes []Note) {
 	}
 	steps := a.names()
 	used := func(matches func(key string) bool) bool {
-		return slices.ContainsFunc(steps, func(s StepName) bool { return matches(s.Key) })
+		return slices.ContainsFunc(steps, func(s stepname.Name) bool { return matches(s.Key) })
 	}
 	note := func(from, format string, args ...any) {
 		notes = append(notes, Note{KindUnmatched, from + ": " + fmt.Sprintf(format, args...)})

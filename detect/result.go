@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/stepname"
 )
 
 // What is found, in the form in which it is written as JSON and read back. Times are in
@@ -17,7 +18,7 @@ const SchemaVersion = 2
 type Report struct {
 	SchemaVersion int      `json:"schema_version"`
 	Verdict       Verdict  `json:"verdict"`   // the worst of the results
-	ExitCode      int      `json:"exit_code"` // 0 nothing to fail on, 1 something named in FailOn, 3 the build could not be recorded
+	ExitCode      int      `json:"exit_code"` // 0 nothing to fail on, 1 something named in FailOn, 2 no step is what was to be explained, 3 the build could not be recorded
 	FailOn        []string `json:"fail_on"`   // verdicts and statuses that fail the check
 	Results       []Result `json:"results"`
 	Notes         []Note   `json:"notes"`
@@ -184,6 +185,14 @@ type StepResult struct {
 		Compare string `json:"compare"` // beside a usual build
 	} `json:"links"` // addresses where people can see the step
 	Notes []Note `json:"notes"`
+}
+
+// StepNames are the names of the steps of the result, in their order.
+func (r *Result) StepNames() (names []stepname.Name) {
+	for i := range r.Steps {
+		names = append(names, stepname.Name{Key: r.Steps[i].Key, Name: r.Steps[i].Name})
+	}
+	return names
 }
 
 // A Point is one sample of a step's history.

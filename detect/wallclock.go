@@ -28,29 +28,9 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 	if runner.known {
 		factor = math.Exp(runner.log)
 	}
-	parts := map[WallClockPart]time.Duration{}
-	add := func(cause Cause, step string, d time.Duration) {
-		parts[WallClockPart{Cause: cause, Step: step}] += d
-	}
-	var small []WallClockPart // differences that are worth no mention
-	addStep := func(key string, own time.Duration) {
-		if own.Abs() >= t.MinDelta.D() {
-			add(CauseStep, key, own)
-		} else {
-			small = append(small, WallClockPart{CauseOther, key, Seconds(own)})
-		}
-	}
+	acc := account{parts: map[WallClockPart]time.Duration{}, minDelta: t.MinDelta.D()}
 	groups := map[equalGroup]time.Duration{}
-	learning := map[int]bool{} // parts of what learns anew
-	costs := make([]stepCost, len(a.series))
-	for i := range a.series {
-		costs[i] = a.cost(build, i, steps, loads, factor, t)
-		if s := costs[i].series; s.learns && len(s.samples) == 0 {
-			for _, part := range g.parts[i] {
-				learning[part] = true
-			}
-		}
-	}
+	costs, learning := a.costs(build, g, steps, loads, factor, t)
 	for i := range a.series {
 		// Of a step without times nobody knows when it ran: it counts.
 		if !steps[i].Critical && !g.steps[i].Start.IsZero() {
@@ -71,7 +51,7 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 		if s.learns && len(s.samples) == 0 || learning[i] {
 			continue // what it took before is in what is usual, and nobody knows how much it was
 		}
-		add(CauseRunner, "", c.byRunner)
+		acc.add(CauseRunner, "", c.byRunner)
 		// What ran in fewer than half of the builds is no part of a usual one: that
 		// it ran is a cost of its own.
 		if root, lost := lostAt[i]; lost {
@@ -79,30 +59,50 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 			if len(s.samples) == 0 {
 				usual, own = usual+own+c.byRunner, 0
 			}
-			add(CauseCacheLoss, root, usual)
+			acc.add(CauseCacheLoss, root, usual)
 		} else if 2*len(s.samples) < s.reached {
-			add(CauseStep, s.step.Key, c.usual)
+			acc.add(CauseStep, s.step.Key, c.usual)
 		}
 		r.WallClockSeconds = Seconds(own)
-		addStep(s.step.Key, own)
+		acc.addStep(s.step.Key, own)
 	}
 	for group, took := range groups {
 		byRunner := bounded(float64(a.groups[group]) * (factor - 1))
-		add(CauseRunner, "", byRunner)
-		addStep(group.step.key, took-a.groups[group]-byRunner)
+		acc.add(CauseRunner, "", byRunner)
+		acc.addStep(group.step.key, took-a.groups[group]-byRunner)
 	}
-	nameLargest(parts, small)
+	acc.nameLargest()
 	if !g.timed {
 		// How the steps ran side by side is unknown: what they add up to says nothing.
-		clear(parts)
+		clear(acc.parts)
 	}
-	return sumParts(build, a.durations(steps), parts)
+	return sumParts(build, a.durations(steps), acc.parts)
 }
 
-// nameLargest adds small differences to parts, together, but for as many of the largest as
-// it takes for these not to be the largest part: many steps that are a little slower are
-// named before they are most of the account.
-func nameLargest(parts map[WallClockPart]time.Duration, small []WallClockPart) {
+// An account gathers the parts of a difference.
+type account struct {
+	parts    map[WallClockPart]time.Duration
+	small    []WallClockPart // differences that are worth no mention
+	minDelta time.Duration
+}
+
+func (acc *account) add(cause Cause, step string, d time.Duration) {
+	acc.parts[WallClockPart{Cause: cause, Step: step}] += d
+}
+
+func (acc *account) addStep(key string, own time.Duration) {
+	if own.Abs() >= acc.minDelta {
+		acc.add(CauseStep, key, own)
+	} else {
+		acc.small = append(acc.small, WallClockPart{CauseOther, key, Seconds(own)})
+	}
+}
+
+// nameLargest adds the small differences to the parts, together, but for as many of the
+// largest as it takes for these not to be the largest part: many steps that are a little
+// slower are named before they are most of the account.
+func (acc *account) nameLargest() {
+	parts, small := acc.parts, acc.small
 	const least = 100 * time.Millisecond
 	slices.SortFunc(small, func(x, y WallClockPart) int {
 		return cmp.Or(cmp.Compare(y.Seconds.D().Abs(), x.Seconds.D().Abs()), cmp.Compare(x.Step, y.Step))
@@ -152,6 +152,22 @@ type stepCost struct {
 	series               *series
 	result               *StepResult
 	usual, byRunner, own time.Duration
+}
+
+// costs splits what the steps took, and tells by index which are parts of steps that learn
+// anew.
+func (a *arranged) costs(build *Build, g *graph, steps []StepResult, loads map[int]int, factor float64, t Thresholds) (costs []stepCost, learning map[int]bool) {
+	learning = map[int]bool{}
+	costs = make([]stepCost, len(a.series))
+	for i := range a.series {
+		costs[i] = a.cost(build, i, steps, loads, factor, t)
+		if s := costs[i].series; s.learns && len(s.samples) == 0 {
+			for _, part := range g.parts[i] {
+				learning[part] = true
+			}
+		}
+	}
+	return costs, learning
 }
 
 // cost splits what step i took, or the loading of it, as far as it was within the build.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/stepname"
 )
 
 // An explanation tells how the judgement on a step came about: all numbers of it, and
@@ -16,11 +17,11 @@ import (
 // out anew: what it says is in the JSON report as well.
 
 // Explain writes how the judgement on the steps came about that somebody means, see
-// detect.FindSteps.
+// stepname.Find.
 func Explain(w io.Writer, r *detect.Report, meant string) error {
 	var out strings.Builder
 	for i := range r.Results {
-		keys := detect.FindSteps(meant, detect.NamesOf(&r.Results[i]))
+		keys := stepname.Find(meant, r.Results[i].StepNames())
 		for j := range r.Results[i].Steps {
 			if s := &r.Results[i].Steps[j]; slices.Contains(keys, s.Key) {
 				(&explainer{&out, &r.Results[i], s}).step()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/stepname"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/fetch/store"
@@ -99,15 +100,15 @@ func (o *CheckOptions) tellNoStep(env *Env, results []detect.Result) bool {
 	if o.Output.Explain == "" || len(results) == 0 {
 		return false
 	}
-	var steps []detect.StepName
+	var steps []stepname.Name
 	for i := range results {
-		steps = append(steps, detect.NamesOf(&results[i])...)
-		if len(detect.FindSteps(o.Output.Explain, detect.NamesOf(&results[i]))) > 0 {
+		steps = append(steps, results[i].StepNames()...)
+		if len(stepname.Find(o.Output.Explain, results[i].StepNames())) > 0 {
 			return false
 		}
 	}
 	env.Console.Error(fmt.Errorf("no step is called %q, or more than one has it in its name", redact.Text(o.Output.Explain)))
-	for _, name := range detect.NearestSteps(o.Output.Explain, steps, most) {
+	for _, name := range stepname.Nearest(o.Output.Explain, steps, most) {
 		env.Console.Hint("there is " + name)
 	}
 	return true

@@ -1,4 +1,4 @@
-package detect
+package stepname
 
 import (
 	"slices"
@@ -6,8 +6,8 @@ import (
 )
 
 // Whatever a report calls a step finds it, and what could be several finds none.
-func TestFindSteps(t *testing.T) {
-	steps := []StepName{
+func TestFind(t *testing.T) {
+	steps := []Name{
 		{"[-] FROM docker.io/library/node:<version>", "[1/5] FROM docker.io/library/node:20.1.3@sha256:" + hex64},
 		{"[build] RUN --mount=type=cache,target=/root npm ci", "[build 2/5] RUN --mount=type=cache,target=/root npm ci"},
 		{"[build] RUN cpu 0.6", "[build 3/5] RUN cpu 0.6"},
@@ -39,12 +39,12 @@ func TestFindSteps(t *testing.T) {
 		for _, i := range test.want {
 			want = append(want, steps[i].Key)
 		}
-		if got := FindSteps(test.said, steps); !slices.Equal(got, want) {
-			t.Errorf("FindSteps(%q) = %q, want %q", test.said, got, want)
+		if got := Find(test.said, steps); !slices.Equal(got, want) {
+			t.Errorf("Find(%q) = %q, want %q", test.said, got, want)
 		}
 	}
-	if got := NearestSteps("RUN npm install", steps, 2); len(got) != 2 || got[0] != "RUN npm ci" {
-		t.Errorf("NearestSteps = %q", got)
+	if got := Nearest("RUN npm install", steps, 2); len(got) != 2 || got[0] != "RUN npm ci" {
+		t.Errorf("Nearest = %q", got)
 	}
 }
 

@@ -1,4 +1,7 @@
-package detect
+// Package stepname finds the steps that people mean by what they write: a name that stands
+// in a report is one that they paste, into a rule or into --explain. What it means is
+// decided here, for all of them alike.
+package stepname
 
 import (
 	"cmp"
@@ -9,25 +12,14 @@ import (
 	"github.com/buildregress/buildregress/detect/glob"
 )
 
-// A name that stands in a report is one that people paste: into a rule, into --explain.
-// What it means is decided here, for all of them alike.
+// A Name is all that a step is called.
+type Name struct{ Key, Name string }
 
-// A StepName is all that a step is called.
-type StepName struct{ Key, Name string }
-
-// NamesOf are the names of the steps of a result, in their order.
-func NamesOf(r *Result) (names []StepName) {
-	for i := range r.Steps {
-		names = append(names, StepName{r.Steps[i].Key, r.Steps[i].Name})
-	}
-	return names
-}
-
-// FindSteps returns the keys of the steps that somebody means by a glob, or by a name
+// Find returns the keys of the steps that somebody means by a glob, or by a name
 // out of a report, in order; each once. A key or a name may be whole or without its
 // "[platform stage] " in front. A text that matches none whole may be a part of one: it
 // means that step if it stands in no other.
-func FindSteps(said string, steps []StepName) (keys []string) {
+func Find(said string, steps []Name) (keys []string) {
 	said = strings.Trim(strings.Join(strings.Fields(said), " "), "`")
 	if said == "" {
 		return nil
@@ -50,7 +42,7 @@ func FindSteps(said string, steps []StepName) (keys []string) {
 }
 
 // forms are all the ways in which reports write a step.
-func (s StepName) forms() []string {
+func (s Name) forms() []string {
 	forms := []string{s.Key, strings.Join(strings.Fields(s.Name), " "), dockerfile.Shown(s.Name)}
 	for _, text := range forms[:2] {
 		if _, instruction, found := strings.Cut(text, "] "); found {
@@ -60,9 +52,9 @@ func (s StepName) forms() []string {
 	return forms
 }
 
-// NearestSteps are the steps whose names are most like a text that means none, the
+// Nearest are the steps whose names are most like a text that means none, the
 // most like first: at most so many.
-func NearestSteps(said string, steps []StepName, most int) (names []string) {
+func Nearest(said string, steps []Name, most int) (names []string) {
 	words := strings.Fields(strings.ToLower(said))
 	likeness := func(name string) (n int) {
 		name = strings.ToLower(name)
