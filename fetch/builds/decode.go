@@ -100,6 +100,11 @@ func (b *build) build() (detect.Build, error) {
 		}
 		out.Steps = append(out.Steps, s)
 	}
+	for i := range out.Steps {
+		if r := out.Steps[i].Rule; r > out.Reader {
+			return out, fmt.Errorf("step %d: rule is %d, of a later reader than the build's, %d", i+1, r, out.Reader)
+		}
+	}
 	if b.Duration != nil {
 		out.Duration = b.Duration.D()
 	} else {
