@@ -18,7 +18,7 @@ import (
 func TestWithTimeout(t *testing.T) {
 	limited := &settings{timeout: 50 * time.Millisecond}
 	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
+		began := time.Now() // clock: the bubble's own, the same on every day: it goes on when all in it wait
 		over := make(chan bool)
 		deaf := func(context.Context) (int, error) { <-over; return 0, nil }
 		if _, err := withTimeout(t.Context(), limited, deaf); !errors.As(err, new(timeoutError)) || time.Since(began) != limited.timeout+grace {
