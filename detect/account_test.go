@@ -50,6 +50,40 @@ func TestAccountOfParts(t *testing.T) {
 	}
 }
 
+// An image that most builds found, and a few pulled, is no saving beside what the pull of
+// this build took.
+func TestAccountOfRarePulls(t *testing.T) {
+	for _, pulls := range []int{2, 7} {
+		rng := rand.New(rand.NewPCG(5, uint64(pulls)))
+		h := &History{BaseBranch: "main"}
+		for n := range 20 {
+			pulled := n%10 == 3 || pulls == 7 && n%4 == 1
+			took := -seconds(0.4) // nothing, of all of FROM
+			if pulled {
+				took = noisy(rng, seconds(30), 0.05)
+			}
+			past := withPull("main", n, took)
+			if !pulled {
+				past.Steps = past.Steps[:len(past.Steps)-1]
+				from := &past.Steps[1]
+				from.State, from.Duration, from.Inputs = Cached, 0, from.Inputs[:1]
+			}
+			h.Base = append([]Build{past}, h.Base...)
+		}
+		b := withPull("pr", 100, seconds(31))
+		r := Judge(&b, h, defaults)
+		for _, part := range r.WallClock.Parts {
+			if part.Seconds.D() < -seconds(2) {
+				t.Errorf("%d pulls: %+v saves", pulls, part)
+			}
+		}
+		from := stepOf(t, &r, "[1/3] FROM base:1")
+		if from.WallClockSeconds.D().Abs() > seconds(1) {
+			t.Errorf("%d pulls: FROM costs %v beside its pull", pulls, from.WallClockSeconds.D())
+		}
+	}
+}
+
 // A stage that is called "pull" has no part in this.
 func TestStageCalledPull(t *testing.T) {
 	b := newBuild("main", 1, ran("[pull 1/2] FROM a", seconds(1)), ran("[pull 2/2] RUN b", seconds(2), "[pull 1/2] FROM a"))

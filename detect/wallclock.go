@@ -37,15 +37,11 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 			continue
 		}
 		c := costs[i]
-		for _, part := range g.parts[i] {
-			// What is a part of it and a step of its own is told of that.
-			c.usual -= costs[part].usual
-			c.byRunner -= costs[part].byRunner
-			c.own -= costs[part].own
-		}
 		s, r, own := c.series, c.result, c.own
 		if s.ambiguous {
-			groups[s.group] += s.step.Duration
+			if s.step.State == Executed { // as those of the baseline are counted
+				groups[s.group] += s.step.within(build)
+			}
 			continue
 		}
 		if s.learns && len(s.samples) == 0 || learning[i] {
@@ -60,7 +56,7 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 				usual, own = usual+own+c.byRunner, 0
 			}
 			acc.add(CauseCacheLoss, root, usual)
-		} else if 2*len(s.samples) < s.reached {
+		} else if 2*len(s.samples) < c.reached {
 			acc.add(CauseStep, s.step.Key, c.usual)
 		}
 		r.WallClockSeconds = Seconds(own)
@@ -152,6 +148,7 @@ type stepCost struct {
 	series               *series
 	result               *StepResult
 	usual, byRunner, own time.Duration
+	reached              int // baseline builds that reached it, or for a part, its whole
 }
 
 // costs splits what the steps took, and tells by index which are parts of steps that learn
@@ -167,7 +164,42 @@ func (a *arranged) costs(build *Build, g *graph, steps []StepResult, loads map[i
 			}
 		}
 	}
+	for i := range a.series {
+		a.leaveParts(build, costs, i, g.parts[i], factor, t)
+	}
 	return costs, learning
+}
+
+// leaveParts leaves of the cost of a step, which has parts that are steps as well, what is
+// none of theirs. What it usually took besides them is found build by build: a base image
+// is pulled in a few builds, and found in all others.
+func (a *arranged) leaveParts(build *Build, costs []stepCost, whole int, parts []int, factor float64, t Thresholds) {
+	if len(parts) == 0 {
+		return
+	}
+	c := &costs[whole]
+	s := c.series
+	inParts := map[int32]time.Duration{} // by the age of the build
+	own := s.step.within(build)
+	for _, part := range parts {
+		p := &costs[part]
+		p.reached = max(s.reached, len(s.samples))
+		own -= p.series.step.within(build)
+		for k, d := range p.series.samples {
+			inParts[p.series.ages[k]] += d
+		}
+	}
+	var besides []time.Duration
+	n := min(len(s.samples), t.Window)
+	if s.cut > 0 {
+		n = min(n, s.cut)
+	}
+	for k := range n {
+		besides = append(besides, s.samples[k]-inParts[s.ages[k]])
+	}
+	c.usual = max(0, durationMedian(besides))
+	c.byRunner = bounded(float64(c.usual) * (factor - 1))
+	c.own = own - c.usual - c.byRunner
 }
 
 // cost splits what step i took, or the loading of it, as far as it was within the build.
@@ -185,6 +217,7 @@ func (a *arranged) cost(build *Build, i int, steps []StepResult, loads map[int]i
 	}
 	c.byRunner = bounded(float64(c.usual) * (factor - 1))
 	c.own = c.series.step.within(build) - c.usual - c.byRunner
+	c.reached = c.series.reached
 	return c
 }
 

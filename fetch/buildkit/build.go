@@ -86,7 +86,8 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 		failed = v
 	}
 	b.Outcome, b.Error = m.outcome(failed, brokeOff)
-	if b.Outcome == detect.OK && !m.Ended && !p.worked {
+	if b.Outcome == detect.OK && !m.Ended && !haveWorked(vertices) && (!p.worked || p.Troubled()) {
+		// A target without work of its own may share all of another, which ran through.
 		b.Outcome, b.Error = detect.Cancelled, brokeOffError+"; no step had begun"
 	}
 	if b.Outcome != detect.OK {
@@ -135,7 +136,7 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 			step.Error = lostEnd
 		}
 		step.Start, step.Duration = v.open, s.elapsed(v.open, cmp.Or(v.lostBy, p.last), info.name)
-	case hit, v.unmoved(work, step.Duration):
+	case hit, v.unmoved(work):
 		step.State = detect.Cached
 	case v.neverStarted():
 		step.State = detect.NeverStarted
@@ -153,7 +154,11 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 	if step.State.HasNoResult() {
 		s.addContent(info, v.digest)
 	}
-	id = s.add(info, id, step).ID
+	added := s.add(info, id, step)
+	if v.cached && !hit {
+		added.Rule = max(added.Rule, 1) // it was cached before, as another target found it
+	}
+	id = added.ID
 	p.addParts(s, v, &info, work)
 	return id
 }
@@ -184,10 +189,10 @@ func (v *vertex) intervals(w work) intervals {
 	return list
 }
 
-// unmoved tells whether the vertex is an image that was there: it was looked up, and no
-// layer of it was moved.
-func (v *vertex) unmoved(w work, took time.Duration) bool {
-	return rules[w].layers && v.resolved && len(v.transfers) == 0 && !v.ended.IsZero() && unmoved(took)
+// unmoved tells whether the vertex is an image that was there: it was looked up, however
+// long the registry took, and no layer of it was moved.
+func (v *vertex) unmoved(w work) bool {
+	return rules[w].layers && v.resolved && len(v.transfers) == 0 && !v.ended.IsZero()
 }
 
 // began is when the build began, as far as it is known: by its record, else by its first

@@ -174,6 +174,34 @@ func TestHowABuildEnded(t *testing.T) {
 	}
 }
 
+// A target of a bake that had not begun when another was cut or failed was called off.
+// One that shares all of its steps with another has ended with it.
+func TestTargetWithoutWork(t *testing.T) {
+	definitions := []Vertex{
+		ran("[api internal] load build definition from Dockerfile", 0, 1),
+		ran("[web internal] load build definition from Dockerfile", 0, 1),
+	}
+	for name, tt := range map[string]struct {
+		api  Vertex
+		want detect.Outcome
+	}{
+		"cut":    {begun("[api 2/2] RUN a", 1), detect.Cancelled},
+		"failed": {broken(ran("[api 2/2] RUN a", 1, 2), "exit code: 1"), detect.Cancelled},
+		"shared": {ran("[api 2/2] RUN a", 1, 2), detect.OK},
+	} {
+		var p Progress
+		for _, v := range append(definitions[:2:2], tt.api) {
+			if err := p.Vertex(v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		builds, _ := p.Builds(Metadata{})
+		if len(builds) != 2 || builds[1].Outcome != tt.want {
+			t.Errorf("%s: %+v", name, builds)
+		}
+	}
+}
+
 // What is told of an export in parts is not judged where a part may be missing.
 func TestDamagedParts(t *testing.T) {
 	digest := func(c string) string { return "sha256:" + strings.Repeat(c, 64) }

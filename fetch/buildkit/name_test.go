@@ -116,6 +116,7 @@ func TestLongNames(t *testing.T) {
 func TestRules(t *testing.T) {
 	for name, want := range map[string]int{
 		"[b 1/3] RUN make":    0,
+		"[pull 2/2] RUN make": 0,
 		"[b 2/3] COPY . .":    0,
 		"[b 3/3] ADD a.tar /": 0,
 		"[internal] load build definition from Dockerfile": 0,
@@ -129,8 +130,10 @@ func TestRules(t *testing.T) {
 		"docker-image://docker.io/docker/dockerfile:1":         1,
 		"exporting to GitHub Actions Cache":                    1,
 		"importing cache manifest from x":                      1,
-		"test (3.11)":                                          1,
-		"test (arm64)":                                         0,
+		"[internal] load metadata for docker.io/library/a:3":   1,
+		"resolve image config for docker.io/docker/dockerfile": 1,
+		"test (3.11)":  1,
+		"test (arm64)": 0,
 	} {
 		if info := stepInfoOf(name, ""); info.rule() != want || want > detect.ReaderVersion {
 			t.Errorf("%s is by rule %d, want %d", name, info.rule(), want)

@@ -1,6 +1,7 @@
 package buildkit
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/buildregress/buildregress/detect/dockerfile"
@@ -65,12 +66,24 @@ func (p *Progress) note(name string) {
 		}
 		p.begun[begins] = true
 	}
+	p.worked = p.worked || isWork(name)
+}
+
+// isWork tells whether a vertex is more than the beginning of a build.
+func isWork(name string) bool {
 	switch kindOf(name) {
 	case export:
-		p.worked = true
+		return true
 	case instruction: // or the preparation of one of the targets of a bake
-		p.worked = p.worked || !strings.HasSuffix(dockerfile.ParseName(name).Stage, " "+internalStage)
+		return !strings.HasSuffix(dockerfile.ParseName(name).Stage, " "+internalStage)
 	}
+	return false
+}
+
+// haveWorked tells whether the vertices of one build, or of one target of several, are
+// more than its beginning.
+func haveWorked(vertices []*vertex) bool {
+	return slices.ContainsFunc(vertices, func(v *vertex) bool { return isWork(v.name) })
 }
 
 // beginningOf is what a vertex begins a build with, and for which target: "" if no

@@ -132,7 +132,7 @@ func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Bu
 // and an exporter, which comes last, ran through.
 func (s *solve) ignored(n *node) bool {
 	return s.root != nil && s.failure() == nil && slices.ContainsFunc(s.work, func(w *node) bool {
-		return w.Vertex == "" && w.Method == "" && !w.Failed && !w.Start.Before(n.End)
+		return w.Vertex == "" && w.Method == "" && kindOf(w.Name) == export && !w.Failed && !w.Start.Before(n.End)
 	})
 }
 

@@ -19,7 +19,7 @@ var remote = regexp.MustCompile(`^(?:ONBUILD )?(?:FROM |ADD (?:--\S+ )*(?:https?
 // rule is the version with which the name, the key or the time of such steps last
 // changed, 0 if they never did.
 func (i *stepInfo) rule() int {
-	if i.parsed.Stage == "pull" || i.parsed.Stage == "unpack" { // 1: within FROM before
+	if stage := i.parsed.Stage; i.parsed.Count == 0 && (stage == pullStage || stage == unpackStage) { // 1: within FROM before
 		return 1
 	}
 	switch i.kind {
@@ -27,8 +27,10 @@ func (i *stepInfo) rule() int {
 		return 1
 	case clientOnly: // 1: no steps before
 		return 1
+	case push: // 1: from its first to its last status before
+		return 1
 	case internal:
-		if i.isSource() { // 1: as those of remote
+		if i.isSource() || i.isLookup() { // 1: as those of remote
 			return 1
 		}
 	case instruction:
@@ -46,4 +48,10 @@ func (i *stepInfo) isSource() bool {
 	text := i.parsed.Text
 	return strings.HasPrefix(text, "docker-image://") || strings.HasPrefix(text, "load git source ") ||
 		strings.HasPrefix(text, "load build context") || strings.HasPrefix(i.parsed.Stage, "context ")
+}
+
+// isLookup tells whether a vertex of a frontend asks a registry about an image, which
+// several stages may ask for.
+func (i *stepInfo) isLookup() bool {
+	return strings.HasPrefix(i.parsed.Text, "load metadata for ") || strings.HasPrefix(i.parsed.Text, "resolve image config for ")
 }

@@ -82,7 +82,7 @@ func solves(list []*node) []*solve {
 // isBuild tells a build from a call that only asks what the daemon can do.
 func (s *solve) isBuild() bool {
 	for _, n := range s.work {
-		if n.Method == "" {
+		if k := kindOf(n.Name); n.Vertex != "" || n.Method == "" && (k == export || k == cacheExport) {
 			return true
 		}
 	}

@@ -105,6 +105,7 @@ func (s *steps) content() string {
 // registry's mood.
 func (s *steps) addPush(repository string, pushed intervals) {
 	exported := &s.list[len(s.list)-1]
+	exported.Rule = max(exported.Rule, 1) // what the push leaves of it was less before
 	start, took := pushed.time()
 	if d := exported.Duration - took; d >= 0 {
 		exported.Duration = d

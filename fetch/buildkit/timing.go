@@ -157,10 +157,10 @@ func layerInfo(of *stepInfo, stage string) stepInfo {
 	image := imageOf(of)
 	info := stepInfo{kind: internal, name: fetch.Clean(stage+" "+image, MaxName)}
 	info.parsed = dockerfile.Name{Platform: of.parsed.Platform, Stage: stage, Text: info.name}
-	info.key = fetch.Cut(dockerfile.Key(of.parsed.Platform, stage, stage+" "+withoutTag(image)), MaxName)
+	info.key, info.cut = shortKey(dockerfile.Key(of.parsed.Platform, stage, stage+" "+withoutTag(image)))
 	return info
 }
 
-// unmoved tells whether an image was found where it was needed: it was resolved, and no
-// layer of it was moved. What takes longer than that moved something.
+// unmoved tells whether an image of which no layer is seen to move was found where it was
+// needed. Traces may lack the spans of layers: what takes longer than this moved some.
 func unmoved(took time.Duration) bool { return took < 100*time.Millisecond }

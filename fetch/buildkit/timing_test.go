@@ -115,6 +115,31 @@ func TestPull(t *testing.T) {
 	}
 }
 
+// An image that was there is cached, however long the registry took to tell its digest.
+func TestResolvedOnly(t *testing.T) {
+	var p Progress
+	worked(t, &p, "[1/2] FROM docker.io/library/a:1", "", nil, 1, 1.15)
+	p.Status(Status{ID: "resolve docker.io/library/a:1", Vertex: p.order[0].digest, Started: moment(1), Completed: moment(1.15), Timestamp: moment(1.15)})
+	b, _ := p.Build(Metadata{})
+	if len(b.Steps) != 1 || b.Steps[0].State != detect.Cached {
+		t.Errorf("%+v", b.Steps)
+	}
+}
+
+// A step that ran for one target and was found by the next has run, and was cached by
+// former rules.
+func TestRanThenFound(t *testing.T) {
+	var p Progress
+	worked(t, &p, "[2/2] RUN make", "", []string{"sha256:" + strings.Repeat("0", 63) + "2"}, 1, 5)
+	if err := p.Vertex(Vertex{Digest: p.order[0].digest, Name: p.order[0].name, Cached: true, Started: moment(6), Completed: moment(6)}); err != nil {
+		t.Fatal(err)
+	}
+	b, _ := p.Build(Metadata{})
+	if s := b.Steps[0]; s.State != detect.Executed || s.Duration != 4*time.Second || s.Rule != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // What ended before the build began is another build's work.
 func TestSharedWithEarlierBuild(t *testing.T) {
 	var p Progress
