@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/buildkit"
@@ -71,6 +73,7 @@ func TestOTLPVariants(t *testing.T) {
 		{"before OTLP 0.15", Decoder{}.OTLPJSON, []byte(`{"resourceSpans":` + asOld(string(list)) + `}`)},
 		{"Tempo 1", Decoder{}.OTLPJSON, []byte(`{"batches":` + asTempo(asOld(string(list))) + `}`)},
 		{"collector, proto", Decoder{}.OTLPFrames, framesOf(t, lines.Bytes())},
+		{"collector, proto, with metrics and logs", Decoder{}.OTLPFrames, slices.Concat(otherFrames(t), framesOf(t, lines.Bytes()), otherFrames(t))},
 		{"twice", Decoder{}.OTLPJSON, append(append([]byte{}, data...), data...)},
 		{"protobuf", Decoder{}.OTLPProto, buildtest.OTLPProto(t, data)},
 	} {
@@ -93,6 +96,57 @@ func framesOf(tb testing.TB, lines []byte) []byte {
 		message := buildtest.OTLPProto(tb, line)
 		frames = binary.BigEndian.AppendUint32(frames, uint32(len(message)))
 		frames = append(frames, message...)
+	}
+	return frames
+}
+
+// otherFrames are what a collector writes into the same file if it is told to.
+func otherFrames(tb testing.TB) []byte {
+	tb.Helper()
+	var frames []byte
+	add := func(message []byte, err error) {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if first := append(binary.BigEndian.AppendUint32(nil, uint32(len(message))), message...); !IsOTLPFrames(first) {
+			tb.Errorf("a file that begins with %q is not recognised", message)
+		}
+		frames = append(binary.BigEndian.AppendUint32(frames, uint32(len(message))), message...)
+	}
+	for _, kind := range []pmetric.MetricType{
+		pmetric.MetricTypeGauge, pmetric.MetricTypeSum, pmetric.MetricTypeHistogram,
+		pmetric.MetricTypeExponentialHistogram, pmetric.MetricTypeSummary,
+	} {
+		metrics := pmetric.NewMetrics()
+		resource := metrics.ResourceMetrics().AppendEmpty()
+		resource.Resource().Attributes().PutStr("service.name", "collector")
+		metric := resource.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+		metric.SetName("process.cpu_time") // as long as the ID of a trace
+		metric.SetDescription("CPU time")  // and as that of a span
+		switch kind {
+		case pmetric.MetricTypeGauge:
+			metric.SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(1)
+		case pmetric.MetricTypeSum:
+			metric.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(1)
+		case pmetric.MetricTypeHistogram:
+			metric.SetEmptyHistogram().DataPoints().AppendEmpty().SetCount(1)
+		case pmetric.MetricTypeExponentialHistogram:
+			metric.SetEmptyExponentialHistogram().DataPoints().AppendEmpty().SetCount(1)
+		case pmetric.MetricTypeSummary:
+			metric.SetEmptySummary().DataPoints().AppendEmpty().SetCount(1)
+		}
+		add((&pmetric.ProtoMarshaler{}).MarshalMetrics(metrics))
+	}
+	for _, seen := range []bool{false, true} {
+		logs := plog.NewLogs()
+		record := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+		record.Body().SetStr("ready")
+		if seen {
+			record.SetObservedTimestamp(1)
+		} else {
+			record.SetTimestamp(1)
+		}
+		add((&plog.ProtoMarshaler{}).MarshalLogs(logs))
 	}
 	return frames
 }
