@@ -109,7 +109,7 @@ func formatOf(data []byte) format {
 // fields tell formats apart: no two formats share one at the top.
 var fields = map[string]format{
 	"resourceSpans": otlpJSON, "resource_spans": otlpJSON, "result": otlpJSON, "batches": otlpJSON, "trace": otlpJSON,
-	"scopeSpans": otlpJSON, "instrumentationLibrarySpans": otlpJSON,
+	"scopeSpans": otlpJSON, "scope_spans": otlpJSON, "instrumentationLibrarySpans": otlpJSON, "instrumentation_library_spans": otlpJSON,
 	"resourceMetrics": otlpJSON, "resourceLogs": otlpJSON, // what a collector writes into the same file
 	"data": jaegerJSON, "traceID": jaegerJSON, "spans": jaegerJSON, "processes": jaegerJSON,
 	"SpanContext": spanStubs, "Parent": spanStubs, "StartTime": spanStubs, "SpanKind": spanStubs,

@@ -16,6 +16,8 @@ func TestFormatOf(t *testing.T) {
 	}{
 		{`{"resourceSpans":[`, otlpJSON},
 		{`{"resource_spans":[`, otlpJSON},
+		{`[{"scope_spans":[`, otlpJSON},
+		{`[{"instrumentation_library_spans":[`, otlpJSON},
 		{`{"result":{"resourceSpans":[`, otlpJSON},
 		{`{"batches":[`, otlpJSON},
 		{` {"metrics":{},"trace":{"resourceSpans":[`, otlpJSON},

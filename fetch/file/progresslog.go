@@ -22,8 +22,8 @@ type progressLine struct {
 
 // Bounds of one log.
 const (
-	maxVoices  = 16 // services that build
-	maxResyncs = 10 // beginnings of an event that are tried in a damaged line
+	maxVoices  = 100 // services that build
+	maxResyncs = 10  // beginnings of an event that are tried in a damaged line
 )
 
 // A logReader reads the builds in a log: those that follow each other, and those
@@ -35,8 +35,8 @@ type logReader struct {
 	order    []*logBuild
 	builds   int
 	events   int
-	bad      int   // damaged events
-	firstBad error // and the first of them
+	bad      int   // events that were left
+	firstBad error // and why the first of them
 	// damaged is the last event that could not be read, until the next comes: at the
 	// end of a log it is one that was cut.
 	damaged   []byte
@@ -105,6 +105,10 @@ func (r *logReader) line(n int, line []byte) error {
 		return nil
 	}
 	b := r.voice(line[:at])
+	if b == nil {
+		r.leave(fmt.Errorf("line %d: more than %d services build", n, maxVoices))
+		return nil
+	}
 	for tried := 0; at >= 0 && tried <= maxResyncs; {
 		line = line[at:]
 		value := boundjson.First(line)
@@ -126,7 +130,8 @@ func (r *logReader) line(n int, line []byte) error {
 }
 
 // voice is the build that a service is at, by what stands in front of an event. What is
-// no service was written by the CI system, or by somebody else to the same terminal.
+// no service was written by the CI system, or by somebody else to the same terminal. It
+// is nil for more services than are told apart.
 func (r *logReader) voice(text []byte) *logBuild {
 	name, front := bare(string(text))
 	if r.voices[name] == nil && strings.TrimSpace(front) != "" {
@@ -134,7 +139,7 @@ func (r *logReader) voice(text []byte) *logBuild {
 	}
 	b := r.voices[name]
 	if b == nil && len(r.order) == maxVoices {
-		return r.order[0]
+		return nil
 	}
 	if b == nil {
 		b = &logBuild{}
@@ -149,8 +154,13 @@ func (r *logReader) voice(text []byte) *logBuild {
 func (r *logReader) damage(b *logBuild, n int, event []byte, fault error) {
 	r.settleDamage()
 	r.damaged, r.damagedOf = event, b
+	r.leave(fmt.Errorf("line %d: %w", n, fault))
+}
+
+// leave notes that an event was left for this reason.
+func (r *logReader) leave(reason error) {
 	if r.bad++; r.firstBad == nil {
-		r.firstBad = fmt.Errorf("line %d: %w", n, fault)
+		r.firstBad = reason
 	}
 }
 

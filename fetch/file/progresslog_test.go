@@ -195,6 +195,26 @@ func TestSeveralInOneLog(t *testing.T) {
 	}
 }
 
+// The events of more services than are told apart are left, and mixed into no other's build.
+func TestManyServices(t *testing.T) {
+	log := logOf(t, "push")
+	var all strings.Builder
+	for i := range maxVoices + 1 {
+		all.WriteString(inFront(log, func(int) string { return fmt.Sprintf("b-%d  | ", i) }))
+	}
+	list, warnings, err := Decode(t.Context(), "f", []byte(all.String()))
+	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].Error(), "more than 100 services build (and ") {
+		t.Errorf("warnings %v, error %v", warnings, err)
+	}
+	want, _, err := Decode(t.Context(), "f", []byte(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, list); diff != "" { // the same build of each, which is one
+		t.Errorf("%d builds (-want +got):\n%.3000s", len(list), diff)
+	}
+}
+
 // The archive of a run's logs has each job's log, and once more that of its steps.
 func TestArchiveOfLogs(t *testing.T) {
 	log := []byte(logOf(t, "push"))

@@ -141,7 +141,7 @@ func unwrap(document []byte, depth int) ([]byte, error) {
 			if string(value) != "null" {
 				return nil, errors.New("resourceSpans is no list")
 			}
-		case "scopeSpans", "scope_spans", "instrumentationLibrarySpans":
+		case "scopeSpans", "scope_spans", "instrumentationLibrarySpans", "instrumentation_library_spans":
 			isElement = true
 		case "result", "trace":
 			if value[0] == '{' {

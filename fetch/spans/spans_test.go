@@ -70,6 +70,8 @@ func TestOTLPVariants(t *testing.T) {
 		{"collector, with metrics and logs", Decoder{}.OTLPJSON, slices.Concat([]byte(`{"resourceMetrics":[{"scopeMetrics":[]}]}`+"\n"), lines.Bytes(), []byte(`{"resourceLogs":[]}`))},
 		{"a list of documents", Decoder{}.OTLPJSON, []byte(`[ ` + strings.ReplaceAll(strings.TrimSpace(lines.String()), "\n", ",\n") + " ]\n")},
 		{"a list of resource spans", Decoder{}.OTLPJSON, list},
+		{"a list of them with protobuf's names", Decoder{}.OTLPJSON, []byte(strings.ReplaceAll(string(list), `"scopeSpans"`, `"scope_spans"`))},
+		{"a list of them before OTLP 0.15, with protobuf's names", Decoder{}.OTLPJSON, []byte(strings.ReplaceAll(asOld(string(list)), `"instrumentationLibrarySpans"`, `"instrumentation_library_spans"`))},
 		{"before OTLP 0.15", Decoder{}.OTLPJSON, []byte(`{"resourceSpans":` + asOld(string(list)) + `}`)},
 		{"Tempo 1", Decoder{}.OTLPJSON, []byte(`{"batches":` + asTempo(asOld(string(list))) + `}`)},
 		{"collector, proto", Decoder{}.OTLPFrames, framesOf(t, lines.Bytes())},
