@@ -1,6 +1,10 @@
 package detect
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/buildregress/buildregress/detect/dockerfile"
+)
 
 // A result holds all that it follows from. Of each step that was put to the test it keeps
 // the samples, the new values and the runner's factors, and from these alone Recompute
@@ -17,10 +21,16 @@ type Basis struct {
 		RunnerLn float64 `json:"runner_ln"` // natural logarithm of that factor, 0 if it is not known
 		RunnerSD float64 `json:"runner_sd"` // its uncertainty for this step
 	} `json:"values"`
-	Judged     []string `json:"judged"` // ids in History of builds that are under judgement themselves: they are evidence, not level
-	Older      []Point  `json:"older"`  // samples that take the place of those in the window
-	Accepted   int      `json:"accepted"`
-	Resolution Seconds  `json:"resolution_seconds"` // of the clock of the baseline
+	Judged []string `json:"judged"` // ids in History of builds that are under judgement themselves: they are evidence, not level
+	Older  []Point  `json:"older"`  // samples that take the place of those in the window
+	// Tail is what is remembered of the samples before all these: the weight of all of
+	// them, in samples of the window, and those that lay far above what was usual then.
+	Tail struct {
+		Weight float64   `json:"weight"`
+		Above  []TailBin `json:"above"`
+	} `json:"tail"`
+	Accepted   int     `json:"accepted"`
+	Resolution Seconds `json:"resolution_seconds"` // of the clock of the baseline
 	// MinSlowdown and MinDelta are those asked of this step.
 	MinSlowdown float64 `json:"min_slowdown"`
 	MinDelta    Seconds `json:"min_delta_seconds"`
@@ -36,6 +46,7 @@ func basisOf(trial *Trial, s *series, branch, judged []*Build, t Thresholds) *Ba
 		Judged: []string{}, Older: []Point{}, Accepted: trial.Accepted,
 		Resolution: Seconds(trial.Resolution), MinSlowdown: t.MinSlowdown, MinDelta: t.MinDelta,
 	}
+	b.Tail.Weight, b.Tail.Above = trial.Tail.Weight, append([]TailBin{}, trial.Tail.Bins()...)
 	for i, build := range branch {
 		if s.ran[i] {
 			n := len(b.Values)
@@ -61,7 +72,10 @@ func (s *series) point(k int) Point { return Point{s.build(k).ID, Seconds(s.samp
 func (s *StepResult) trial(foreign bool, t Thresholds) Trial {
 	b := s.Basis
 	t.MinSlowdown, t.MinDelta = b.MinSlowdown, b.MinDelta
-	trial := Trial{Recent: len(b.Judged), Resolution: b.Resolution.D(), Accepted: b.Accepted, Foreign: foreign, Thresholds: &t}
+	trial := Trial{
+		Recent: len(b.Judged), Resolution: b.Resolution.D(), Accepted: b.Accepted, Foreign: foreign, Thresholds: &t,
+		Kind: dockerfile.Kind(s.Key), Tail: NewTail(b.Tail.Weight, b.Tail.Above),
+	}
 	points := slices.Concat(s.History, b.Older)
 	isJudged := func(p Point) bool { return slices.Contains(b.Judged, p.ID) }
 	for _, first := range []bool{true, false} {

@@ -30,7 +30,7 @@ const (
 	KindMinDeltaCleared    Kind = "min-delta-cleared"
 	KindMinSlowdownCleared Kind = "min-slowdown-cleared"
 
-	KindSuspectP    Kind = "suspect-p"    // p, at most SuspectP
+	KindSuspectP    Kind = "suspect-p"    // p as a first look at this build, at most SuspectP
 	KindSlowerP     Kind = "slower-p"     // p, at most SlowerP
 	KindFDR         Kind = "fdr"          // q, at most Thresholds.FDR
 	KindOwnHistory  Kind = "own-history"  // 1 if builds of other branches fill the history up, else 0; must be 0
@@ -58,7 +58,7 @@ func (st *stepTest) change(values []observation, run int, direction float64) (de
 		mean += o.y / float64(run)
 	}
 	// Speed-ups are measured by what the faster of the two took, as slowdowns are.
-	now, usual := st.duration(mean), st.reference(direction)
+	now, usual := st.duration(mean), st.reference(run, direction)
 	return direction * float64(now-usual), float64(min(now, usual))
 }
 
@@ -109,7 +109,7 @@ func (st *stepTest) askSlower(room []Condition) (suspect, slower []Condition) {
 		foreign = 1
 	}
 	size := float64(st.levelSize())
-	suspect = append(st.askSize(st.slower, 1, room), atMost(KindSuspectP, st.slower.p, SuspectP))
+	suspect = append(st.askSize(st.slower, 1, room), atMost(KindSuspectP, st.slower.watch, SuspectP))
 	return suspect, append(suspect,
 		atMost(KindSlowerP, st.slower.p, SlowerP),
 		atMost(KindFDR, st.q, st.t.FDR),
@@ -132,11 +132,11 @@ func (st *stepTest) levelSize() int {
 
 // seenMode is the share of the slower mode of the history in which the newest value
 // lies, 0 if it lies in none.
-func (st *stepTest) seenMode(model *predictive) float64 {
-	newest := st.raw[len(st.raw)-1].y
-	for _, m := range model.modes[1:] {
-		if m[0]-model.width <= newest && newest <= m[len(m)-1]+model.width {
-			return float64(len(m)) / float64(len(model.values))
+func (st *stepTest) seenMode() float64 {
+	newest, width := st.raw[len(st.raw)-1].y, st.model.width
+	for _, m := range st.modes[1:] {
+		if m[0]-width <= newest && newest <= m[len(m)-1]+width {
+			return float64(len(m)) / float64(len(st.values))
 		}
 	}
 	return 0

@@ -8,8 +8,8 @@ import (
 )
 
 // The steps of a build are decided together: each has a test of its own, but how many are
-// tested counts (Benjamini and Hochberg), and the share of values that no history explains
-// is estimated from all of them. Steps that are too short for a change of them to be reported are not tested.
+// tested counts (Benjamini and Hochberg), and what a history cannot say of rare values is
+// borrowed from the others. Steps that are too short for a change of them to be reported are not tested.
 
 // A Trial is one step put to the test: its history, and its durations in the
 // newest builds of the branch under judgement. Nothing else about a step is
@@ -27,6 +27,12 @@ type Trial struct {
 	// Recent of the newest samples of History are among New as well: on the base
 	// branch the newest builds are under judgement themselves, not the level.
 	Recent int
+	// Tail is what is remembered of the values older than History.
+	Tail Tail
+	// Kind is shared by steps that do the same elsewhere: the same instruction or job in
+	// another stage, platform or entry of a matrix. They borrow from each other what is
+	// usual of rare values. "" is shared by none.
+	Kind string
 	// Resolution is the coarsest clock of the values; 0 is a fine one.
 	Resolution time.Duration
 	// Accepted is how many of the newest samples of History are of a level that was
@@ -62,7 +68,7 @@ type Decision struct {
 // SuspectP, each by itself.
 const (
 	SlowerP  = 0.0015
-	SuspectP = 0.005
+	SuspectP = 0.004
 )
 
 const (
@@ -118,9 +124,9 @@ func (b *batch) decide() []Decision {
 			family = append(family, test)
 		}
 	}
-	contamination := estimateContamination(family)
+	newPools(family)
 	limit := math.Min(SlowerP, b.t.FDR/float64(max(len(family), 1)))
-	inParallel(len(family), enough, func(i int) { family[i].weigh(contamination, limit) })
+	inParallel(len(family), enough, func(i int) { family[i].weigh(limit) })
 	benjaminiHochberg(family)
 	const most = 9 // conditions of a step, usually
 	room := make([]Condition, 0, most*len(family))

@@ -58,9 +58,9 @@ func ExampleDecide() {
 	slow := []time.Duration{88 * time.Second, 91 * time.Second, 86 * time.Second}
 	for _, builds := range [][]time.Duration{slow[:1], slow} {
 		d := detect.Decide([]detect.Trial{{History: usual, New: builds}}, detect.DefaultThresholds)[0]
-		fmt.Printf("%d slow: %v, at odds of 10^%.0f\n", d.Evidence.Slow, d.Status, d.Evidence.Value)
+		fmt.Printf("%d slow: %v, p %.0e\n", d.Evidence.Slow, d.Status, d.P)
 	}
 	// Output:
-	// 1 slow: suspect, at odds of 10^1
-	// 3 slow: slower, at odds of 10^6
+	// 1 slow: suspect, p 3e-03
+	// 3 slow: slower, p 1e-04
 }

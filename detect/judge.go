@@ -23,6 +23,9 @@ type History struct {
 	// Sparse holds builds before those, of which only the executions of steps are left
 	// that are rare in Base: a step that runs in one build of ten has a history too.
 	Sparse []Build
+	// Tails hold what is remembered of the executions of steps before all these, by the
+	// key of a step that no other of its builds has. They may be missing.
+	Tails map[string]Tail
 	// Other holds the newest successful build of each other branch, to fill up
 	// a baseline that is too small.
 	Other []Build
@@ -46,7 +49,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 	var g *graph
 	var path []int
 	together(
-		func() { a = arrange(base, history.Sparse, branch) },
+		func() { a = arrange(base, history.Sparse, history.Tails, branch) },
 		func() {
 			g = newGraph(build)
 			path = g.criticalPath()

@@ -3,160 +3,212 @@ package detect
 import (
 	"math"
 	"slices"
+	"sync"
 
 	"gonum.org/v1/gonum/stat"
 )
 
-// This file holds the statistics of one step: what its history says about the
-// next values, and how strongly new values say that the step has changed. It
-// works on natural logarithms of durations, as slowness multiplies.
+// This file holds the statistics of one value of one step: how probable a value as large
+// as this is if nothing changed. It works on natural logarithms of durations, as slowness
+// multiplies.
 //
-// The history is described by a predictive density: a kernel of Student's t with
-// 4 degrees of freedom at each value seen, and beside it a small share of
-// contamination whose right tail is exponential in the logarithm (a Pareto tail
-// in seconds). Kernels follow modes and the largest values without naming them;
-// the contamination says that a value never seen before is rare, not impossible:
-// on real CI durations 2 of 1,000 unchanged values lie above twice the largest
-// of the 20 before them.
+// The next value is as likely as not one like those seen before: a kernel at each of the
+// window, and, weaker, at each that is older (Tail), says how likely it is to lie beyond y.
+// Or it is one such as was never seen: the weight of one value is left to that, and how far
+// such values lie from their center is borrowed from the steps of the same kind, from these
+// alone as far as they are many, else from all steps of the build, in units of each step's
+// spread, and from a prior last. So a noisy kind of step says little of a quiet one, and a
+// step with few values of its own is judged by what its siblings did.
 //
-// New values are weighed by a Bayes factor: how much likelier they are if all of
-// them are shifted by one unknown factor, than if nothing has changed.
+// The probability falls with y, whatever the history: a larger value is never judged milder.
 
 const (
-	// A kernel is half as wide as the history's spread, more for a short history,
-	// whose center and spread are uncertain, but never narrower than 4 %: quiet
-	// steps are quieter in 20 builds than in the long run.
+	// A kernel is half as wide as the history's spread, but that of a widely spread
+	// history is narrower; wider for a short history, whose center and spread are
+	// uncertain; and never narrower than 4 %: quiet steps are quieter in 20 builds than
+	// in the long run.
 	kernelShare = 0.5
 	kernelShort = 5.0 // values at which the width doubles
 	kernelFloor = 0.04
-	// Contamination above the median falls by e for every tailScale; below it, by
-	// e for every headScale, and is tailShare times as likely to be above.
-	tailScale = 0.5
-	headScale = 0.2
-	tailShare = 0.9
+	kernelWide  = 0.1 // spread beyond which a kernel grows with the root of it alone
+	// kernelSlope makes the logistic function the upper tail of a standard normal one.
+	kernelSlope = 1.7
+	// novel is the weight, in values, of what the history says nothing of.
+	novel = 1.0
+	// kindWeight is how many values of its kind a step is drawn by as strongly as by
+	// all steps of the build; buildWeight how many of these by as strongly as by the prior.
+	kindWeight  = 5.0
+	buildWeight = 20.0
+	// spreadWeight is how many values the usual spread of the build's steps counts for.
+	spreadWeight = 2.0
+	leastSpread  = 0.005
 )
 
-// leastShift is the logarithm of the smallest factor by which a changed step may
-// be slower. Beyond it, the prior of a shift falls by e for every factor of e.
-const leastShift = 0.10
-
-// A predictive is the predictive density of a step's next value.
+// A predictive is what the history of a step says of its next value.
 type predictive struct {
-	values        []float64   // logarithms, ascending
-	modes         [][]float64 // their clusters, ascending; all values if there is but one
-	center        float64     // their median
-	width         float64     // of a kernel, > 0
-	contamination float64     // share of values that the history says nothing of, in (0,1)
-	tables        []*table    // by the error of an observation; the first is for none
+	values []float64 // logarithms, ascending
+	center float64   // their median
+	width  float64   // of a kernel, > 0
+	scale  float64   // by which distances from the center are compared with other steps'
+	tail   *Tail
+	pools  *pools
+	kind   *pool // of its siblings and itself; nil if it has none
 }
 
-// newPredictive describes a history of at least 3 logarithms, ascending. grain is
-// the step of the clock relative to the step's usual duration, 0 for a fine clock.
-func newPredictive(sorted []float64, contamination, grain float64) *predictive {
-	p := &predictive{values: sorted, modes: findModes(sorted), center: median(sorted), contamination: contamination}
-	share := kernelShare * (1 + kernelShort/float64(len(sorted)))
-	// A clock that counts in grains adds an error that is uniform over a grain.
-	p.width = max(share*withinSD(sorted, p.modes), kernelFloor, grain/math.Sqrt(12))
-	p.tables = []*table{newTable(p, 0)}
+// A pools holds what the steps of one build say of each other.
+type pools struct {
+	spread float64 // the usual one
+	kinds  map[string]*pool
+	all    []float64 // distances from the center of all steps, in units of scale, ascending
+}
+
+// A pool is the distances from their center of the values of some steps, ascending, and
+// what is remembered of their older ones.
+type pool struct {
+	distances []float64
+	tail      Tail
+}
+
+// newPools gathers the values of tests.
+func newPools(tests []*stepTest) *pools {
+	p := &pools{kinds: map[string]*pool{}}
+	spreads, n := make([]float64, len(tests)), 0
+	members := map[string]int{}
+	for i, st := range tests {
+		spreads[i] = winsorisedSD(st.values)
+		n += len(st.values)
+		members[st.trial.Kind]++
+	}
+	if len(tests) > 0 {
+		p.spread = max(leastSpread, median(slices.Sorted(slices.Values(spreads))))
+	}
+	p.all = make([]float64, 0, n)
+	for i, st := range tests {
+		st.model = &predictive{values: st.values, center: st.center, tail: &st.tail, pools: p}
+		st.modes = findModes(st.values)
+		within := spreads[i]
+		if len(st.modes) > 1 {
+			within = withinSD(st.modes)
+		}
+		st.model.fit(spreads[i], within, st.clockStep)
+		for _, y := range st.values {
+			p.all = append(p.all, (y-st.center)/st.model.scale)
+		}
+		if kind := st.trial.Kind; kind != "" && members[kind] > 1 {
+			k := p.kinds[kind]
+			if k == nil {
+				k = &pool{}
+				p.kinds[kind] = k
+			}
+			for _, y := range st.values {
+				k.distances = append(k.distances, y-st.center)
+			}
+			k.tail.join(&st.tail)
+			st.model.kind = k
+		}
+	}
+	slices.Sort(p.all)
+	for _, k := range p.kinds {
+		slices.Sort(k.distances)
+	}
 	return p
+}
+
+// fit finds width and scale. all is the deviation of the values, within that from the
+// middle of their own modes; grain the step of the clock relative to the step's usual
+// duration, 0 for a fine clock.
+func (p *predictive) fit(all, within, grain float64) {
+	n, usual := float64(len(p.values)), p.pools.spread
+	drawn := func(sd float64) float64 {
+		return math.Sqrt((spreadWeight*usual*usual + (n-1)*sd*sd) / (n - 1 + spreadWeight))
+	}
+	spread := drawn(within)
+	share := kernelShare * (1 + kernelShort/n)
+	// A clock that counts in grains adds an error that is uniform over a grain.
+	p.width = max(share*min(spread, math.Sqrt(kernelWide*spread)), kernelFloor, grain/math.Sqrt(12))
+	p.scale = math.Pow(math.Hypot(drawn(all), 0.03)/0.1, 0.75)
 }
 
 // An observation is a new value: its logarithm, and the standard deviation of an
 // error that it carries beside the step's own noise.
 type observation struct{ y, sd float64 }
 
-// table is the density of observations with such an error.
-func (p *predictive) table(sd float64) *table {
-	for _, t := range p.tables {
-		if t.sd == sd {
-			return t
+// beyond is the probability that a value lies as far from the center as o or farther, if
+// nothing changed: above it in direction 1, below it in direction -1.
+func (p *predictive) beyond(o observation, direction float64) float64 {
+	width := p.width
+	if o.sd > 0 {
+		width = math.Hypot(width, o.sd)
+	}
+	sum, n := 0.0, float64(len(p.values))+novel
+	for _, v := range p.values {
+		sum += kernel(direction * (o.y - v) / width)
+	}
+	d := direction * (o.y - p.center)
+	if direction > 0 && p.tail.Weight > 0 {
+		n += p.tail.Weight
+		rest := p.tail.Weight
+		for i, w := range p.tail.bins {
+			if w > 0 {
+				sum += w * kernel((d-(float64(i)+0.5)*tailBin)/width)
+				rest -= w
+			}
 		}
+		sum += max(0, rest) * kernel(d/width)
 	}
-	t := newTable(p, sd)
-	p.tables = append(p.tables, t)
-	return t
+	return (sum + novel*p.kindBeyond(o.y-direction*o.sd, direction)) / n
 }
 
-// release ends the use of p but for its values and modes.
-func (p *predictive) release() {
-	for _, t := range p.tables {
-		t.release()
+// kernel is how much of a value's kernel lies beyond a place z widths above it.
+func kernel(z float64) float64 {
+	const far = 25 // beyond it nothing is left that counts
+	if z > far {
+		return 0
 	}
-	p.tables = nil
+	return 1 / (1 + math.Exp(kernelSlope*z))
 }
 
-// tail is the density of the contamination above the center, head that below it.
-func (p *predictive) tail(y float64) float64 {
-	return p.contamination * tailShare / tailScale * math.Exp(-(y-p.center)/tailScale)
+// kindBeyond is the share of the values of a step's siblings that lie as far from their
+// center as y does from its own, drawn towards that of all steps of the build.
+func (p *predictive) kindBeyond(y, direction float64) float64 {
+	d, own := y-p.center, countBeyond(p.values, y, direction)
+	far := countBeyond(p.pools.all, d/p.scale, direction) - own
+	n := float64(len(p.pools.all) - len(p.values))
+	share := (far + buildWeight*priorBeyond(direction*d/p.scale)) / (n + buildWeight)
+	if p.kind == nil {
+		return share
+	}
+	far = countBeyond(p.kind.distances, d, direction) - own
+	n = float64(len(p.kind.distances) - len(p.values))
+	if direction > 0 {
+		far += max(0, p.kind.tail.beyond(d)-p.tail.beyond(d))
+		n += max(0, p.kind.tail.Weight-p.tail.Weight)
+	}
+	return (far + kindWeight*share) / (n + kindWeight)
 }
 
-func (p *predictive) head(y float64) float64 {
-	return p.contamination * (1 - tailShare) / headScale * math.Exp((y-p.center)/headScale)
+// countBeyond is how many of the ascending values lie at y or beyond it.
+func countBeyond(values []float64, y, direction float64) float64 {
+	if direction < 0 {
+		at, _ := slices.BinarySearch(values, math.Nextafter(y, math.Inf(1)))
+		return float64(at)
+	}
+	at, _ := slices.BinarySearch(values, y)
+	return float64(len(values) - at)
 }
 
-// evidence returns the logarithm to base 10 of the Bayes factor of a change in
-// all of the new values, against none: that they are slower by one common
-// factor, or that they all come from one mode that was rare before.
-func (p *predictive) evidence(values []observation) float64 {
-	if len(values) == 1 {
-		return math.Log10(p.settled(values) + p.table(values[0].sd).odds(values[0].y, 1))
+// priorBeyond is the prior of that share, of a step of which only the spread is known: most
+// values lie near, and of a few that do not, the distance falls slowly. d is in units of the
+// step's scale.
+func priorBeyond(d float64) float64 {
+	if d <= 0 {
+		return 0.5
 	}
-	tables, same := make([]*table, len(values)), make([]float64, len(values))
-	step, far := math.Inf(1), 0.0
-	for i, o := range values {
-		tables[i] = p.table(o.sd)
-		same[i] = 1 / tables[i].at(o.y)
-		step = min(step, tables[i].step)
-		far = max(far, o.y-tables[i].from)
-	}
-	// The integral over all shifts, up to where all values would come to lie below
-	// all that was seen.
-	sum, prior, falls := 0.0, step, math.Exp(-step)
-	for d := leastShift; d < far+1; d += step {
-		term := prior
-		for i, o := range values {
-			term *= tables[i].at(o.y-d) * same[i]
-		}
-		if d == leastShift {
-			term /= 2
-		}
-		sum += term
-		prior *= falls
-	}
-	return math.Log10(p.settled(values) + sum)
+	return 0.46*math.Exp(-d/0.08) + 0.04*math.Exp(-d/0.5)
 }
 
-// settled is how much likelier all values are if they come from one mode beyond
-// the center than if nothing changed, times the prior of that.
-func (p *predictive) settled(values []observation) (best float64) {
-	const prior = 0.1
-	for _, m := range p.modes {
-		if len(p.modes) == 1 || median(m) <= p.center {
-			continue
-		}
-		odds := prior / float64(len(p.modes))
-		for _, o := range values {
-			odds *= ((1-p.contamination)*kernels(m, o, math.Hypot(p.width, o.sd)) + 1e-12) / p.table(o.sd).at(o.y)
-		}
-		best = max(best, odds)
-	}
-	return best
-}
-
-// kernels is the density at o of a kernel at each of the values.
-func kernels(values []float64, o observation, width float64) float64 {
-	sum := 0.0
-	for _, v := range values {
-		sum += studentT4((o.y - v) / width)
-	}
-	return sum / (float64(len(values)) * width)
-}
-
-// studentT4 is the density of Student's t distribution with 4 degrees of freedom.
-func studentT4(z float64) float64 {
-	d := 1 + z*z/4
-	return 0.375 / (d * d * math.Sqrt(d))
-}
+// buffers are room for copies of numbers that are done with: a build of many steps has many.
+var buffers = sync.Pool{New: func() any { return new([]float64) }}
 
 // median of ascending values; they must not be empty.
 func median(sorted []float64) float64 {
@@ -221,10 +273,7 @@ func findModes(sorted []float64) [][]float64 {
 }
 
 // withinSD is the spread of values around their own mode.
-func withinSD(sorted []float64, modes [][]float64) float64 {
-	if len(modes) == 1 {
-		return winsorisedSD(sorted)
-	}
+func withinSD(modes [][]float64) float64 {
 	var residuals []float64
 	for _, m := range modes {
 		center := median(m)

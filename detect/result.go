@@ -211,7 +211,7 @@ type Mode struct {
 type Evidence struct {
 	Builds int     `json:"builds"` // how many of them count, this one included
 	Slow   int     `json:"slow"`   // in how many the step was slower than usual
-	Value  float64 `json:"value"`  // log10 of the odds that all of them are slower by one factor
+	Value  float64 `json:"value"`  // by how many powers of ten the error of believing them lies below 1
 	Since  string  `json:"since"`  // revision of the first of them, where there are several
 }
 

@@ -8,14 +8,23 @@ import (
 )
 
 // A slow machine slows all steps down by about one factor. Up to 32 of the longest steps
-// each tell of it: the logarithm of their time over what is usual for them. The factor is
+// each tell of it: the logarithm of their time over what is usual for them, weighted by what
+// their spread and the clock let them tell, and none by more than a third. The factor is
 // their weighted median, shrunk towards 1 by how much machines differ in the baseline (a
-// normal prior), and its standard error follows from how far they disagree. A step is never
-// judged by a factor that it had a part in: it is left out, and the rest asked again.
+// normal prior) against its own standard error: few or coarse readings say little. A step
+// is never judged by a factor that it had a part in: it is left out, and the rest asked again.
 
-// minRunnerSteps is how many steps it takes to tell the machine's mood from
-// theirs.
-const minRunnerSteps = 5
+const (
+	// minRunnerSteps is how many steps it takes to tell the machine's mood from theirs.
+	minRunnerSteps = 5
+	// leastOwn is the spread below which a step's readings are no better: machines differ
+	// in more than one factor.
+	leastOwn = 0.05
+	// leastTau is how much machines differ at least.
+	leastTau = 0.03
+	// mostShare is the largest share of one reading in the weight of all.
+	mostShare = 1. / 3
+)
 
 // maxRunner bounds the logarithm of a factor: no machine is 20 times as slow.
 const maxRunner = 3.0
@@ -24,7 +33,7 @@ const maxRunner = 3.0
 type reading struct {
 	at     int     // place of the step's series
 	log    float64 // logarithm of its duration over the usual one
-	sd     float64 // the step's own usual spread
+	sd     float64 // the step's own usual spread, and what its clock adds
 	weight float64
 }
 
@@ -47,10 +56,15 @@ const maxRunnerSteps = 32
 type mood struct {
 	readings []reading // by log, ascending
 	own      []float64 // their sd, ascending
-	log      float64   // shrunk towards 0
-	sd       float64   // standard error of log
-	spread   float64   // how much the steps disagree beyond their own noise
-	known    bool
+	estimate
+	known bool
+}
+
+// An estimate is what readings come to.
+type estimate struct {
+	log    float64
+	sd     float64 // standard error of log
+	excess float64 // how much the steps disagree beyond their own noise
 }
 
 // A gauge measures machines: it knows the usual time and spread of some steps that
@@ -58,8 +72,9 @@ type mood struct {
 type gauge struct {
 	scales   []scale
 	quietest []int     // places of the scales by their spread, ascending
-	logs     []float64 // factors of the baseline builds, ascending
+	logs     []float64 // factors of the baseline builds, not shrunk, ascending
 	sd       float64   // their spread
+	tau      float64   // that of the machines: sd without what estimating them added
 	branch   []mood    // of the branch's builds, oldest first; the last is the build's own
 }
 
@@ -70,8 +85,9 @@ type scale struct {
 	spread float64
 }
 
-func newGauge(a *arranged, t Thresholds) *gauge {
-	g := &gauge{sd: 0.1}
+func newGauge(a *arranged, resolution time.Duration, t Thresholds) *gauge {
+	const usualTau = 0.1 // where the baseline does not tell
+	g := &gauge{sd: usualTau, tau: usualTau}
 	candidates := longest(a, t)
 	// logs[c][b] is what candidate c took in build b of the baseline.
 	logs := make([][]float64, len(candidates))
@@ -81,7 +97,7 @@ func newGauge(a *arranged, t Thresholds) *gauge {
 		ranked := rankLogs(durations, slices.Sorted(slices.Values(durations)), logOf)
 		level := ranked.newest
 		// What a machine does to a step is told from the level that the step was on.
-		found := findShift(ranked, t, usualContamination, 0)
+		found := findShift(ranked, t)
 		if found.since > 0 {
 			for k := found.since; k < len(level); k++ {
 				level[k] += found.by
@@ -101,20 +117,27 @@ func newGauge(a *arranged, t Thresholds) *gauge {
 			ascending = level
 			slices.Sort(ascending)
 		}
-		g.scales = append(g.scales, scale{at, median(ascending), math.Hypot(winsorisedSD(ascending), 0.03)})
+		// A clock adds an error that is uniform over a grain.
+		usual := median(ascending)
+		grain := float64(resolution) / math.Sqrt(12) / math.Exp(usual)
+		g.scales = append(g.scales, scale{at, usual, math.Hypot(math.Hypot(winsorisedSD(ascending), 0.03), grain)})
 		ranked.release()
 		g.quietest = append(g.quietest, c)
 	}
 	slices.SortFunc(g.quietest, func(x, y int) int { return cmp.Compare(g.scales[x].spread, g.scales[y].spread) })
 	var m mood
+	var errors []float64
 	for b := range a.base {
 		if g.measure(&m, func(c int) float64 { return logs[c][b] }); m.known {
-			g.logs = append(g.logs, m.log)
+			g.logs, errors = append(g.logs, m.log), append(errors, m.sd)
 		}
 	}
 	slices.Sort(g.logs)
+	slices.Sort(errors)
 	if len(g.logs) >= 3 {
-		g.sd = max(winsorisedSD(g.logs), 0.03)
+		g.sd = max(winsorisedSD(g.logs), leastTau)
+		usual := median(errors)
+		g.tau = math.Sqrt(max(leastTau*leastTau, g.sd*g.sd-usual*usual))
 	}
 	g.branch = make([]mood, len(a.branch))
 	for b := range g.branch {
@@ -124,6 +147,7 @@ func newGauge(a *arranged, t Thresholds) *gauge {
 			}
 			return math.NaN()
 		})
+		g.branch[b].estimate = g.shrunk(g.branch[b].estimate)
 	}
 	return g
 }
@@ -163,7 +187,7 @@ func (g *gauge) measure(m *mood, log func(c int) float64) {
 	for c, s := range g.scales {
 		if y := log(c); !math.IsNaN(y) {
 			m.readings = append(m.readings, reading{
-				at: s.at, log: y - s.usual, sd: s.spread, weight: 1 / (s.spread*s.spread + 0.05*0.05),
+				at: s.at, log: y - s.usual, sd: s.spread, weight: 1 / (s.spread*s.spread + leastOwn*leastOwn),
 			})
 		}
 	}
@@ -177,36 +201,54 @@ func (g *gauge) measure(m *mood, log func(c int) float64) {
 		}
 	}
 	m.known = true
-	m.log, m.sd, m.spread = g.summarise(m.readings, median(m.own))
+	m.estimate = summarise(m.readings, median(m.own))
 }
 
-// summarise returns the weighted median of the readings, shrunk by how much
-// machines usually differ; its standard error then; and the disagreement of the steps
-// beyond their own noise, whose median is own.
-func (g *gauge) summarise(readings []reading, own float64) (log, sd, excess float64) {
-	total := 0.0
+// summarise is the weighted median of readings, by log, ascending; its standard error; and
+// the disagreement of the steps beyond their own noise, whose median is own.
+func summarise(readings []reading, own float64) (e estimate) {
+	total, squares, largest := 0.0, 0.0, 0.0
 	for i := range readings {
 		total += readings[i].weight
+		largest = max(largest, readings[i].weight)
+	}
+	// One long step among short ones is not to be the machine.
+	most := largest
+	if largest > mostShare*total {
+		most = mostShare / (1 - mostShare) * (total - largest)
+	}
+	total = 0
+	for i := range readings {
+		w := min(readings[i].weight, most)
+		total, squares = total+w, squares+w*w
 	}
 	sum := 0.0
 	for i := range readings {
-		sum += readings[i].weight
+		sum += min(readings[i].weight, most)
 		if sum >= total/2 {
-			log = readings[i].log
+			e.log = readings[i].log
 			if sum == total/2 && i+1 < len(readings) {
-				log = (log + readings[i+1].log) / 2
+				e.log = (e.log + readings[i+1].log) / 2
 			}
 			break
 		}
 	}
-	around := deviation(readings, log)
-	sd = 1.25 * max(around, own) / math.Sqrt(float64(len(readings)))
-	excess = math.Sqrt(max(0, around*around-own*own))
-	// Posterior of a normal whose prior is how machines usually differ; but a
-	// machine seen far outside the usual range is believed to be there.
-	log = max(-maxRunner, min(log, maxRunner))
-	tau := max(g.sd, math.Abs(log)/2)
-	return log * tau * tau / (tau*tau + sd*sd), sd * tau / math.Hypot(sd, tau), excess
+	e.log = max(-maxRunner, min(e.log, maxRunner))
+	around := deviation(readings, e.log)
+	independent := total * total / squares
+	// 1.25 makes the error of a mean that of a median of normal values.
+	e.sd = 1.25 * max(around/math.Sqrt(independent), 1/math.Sqrt(total))
+	e.excess = math.Sqrt(max(0, around*around-own*own) * independent / (independent + minRunnerSteps))
+	return e
+}
+
+// shrunk is the posterior of an estimate under a normal prior, how machines usually differ;
+// but a machine that is surely outside of that is believed to be there.
+func (g *gauge) shrunk(e estimate) estimate {
+	tau := max(g.tau, math.Abs(e.log)-2*e.sd)
+	e.log *= tau * tau / (tau*tau + e.sd*e.sd)
+	e.sd *= tau / math.Hypot(e.sd, tau)
+	return e
 }
 
 // deviation is the median absolute deviation of ascending readings from a center
@@ -239,12 +281,12 @@ func (g *gauge) forStep(m *mood, i int) RunnerReading {
 	if !m.known {
 		return RunnerReading{}
 	}
-	log, sd, excess := m.log, m.sd, m.spread
+	e := m.estimate
 	if at := slices.IndexFunc(m.readings, func(r reading) bool { return r.at == i }); at >= 0 {
 		own, _ := slices.BinarySearch(m.own, m.readings[at].sd)
-		log, sd, excess = g.summarise(without(m.readings, at), median(without(m.own, own)))
+		e = g.shrunk(summarise(without(m.readings, at), median(without(m.own, own))))
 	}
-	return RunnerReading{Ln: log, SD: math.Hypot(sd, excess)}
+	return RunnerReading{Ln: e.log, SD: math.Hypot(e.sd, e.excess)}
 }
 
 // without is a copy of a list that leaves out one place.

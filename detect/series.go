@@ -23,6 +23,8 @@ type series struct {
 	ages    []int32
 	builds  []*Build
 
+	tail Tail // what is remembered of its samples before these
+
 	reached   int        // baseline builds that reached the step
 	cached    int        // … and found it in the cache
 	ambiguous bool       // it could be another of several equal steps as well
@@ -66,8 +68,20 @@ type arranged struct {
 	known  int // steps that occur in the baseline
 }
 
-// arrange follows each step of the last of branch back through the others.
-func arrange(base, sparse []Build, branch []*Build) *arranged {
+// keysOnce are the keys that one step alone has.
+func keysOnce(b *Build) map[string]bool {
+	once := make(map[string]bool, len(b.Steps))
+	for i := range b.Steps {
+		key := b.Steps[i].Key
+		_, known := once[key]
+		once[key] = !known
+	}
+	return once
+}
+
+// arrange follows each step of the last of branch back through the others. tails are what
+// is remembered of the steps beyond these, by their keys.
+func arrange(base, sparse []Build, tails map[string]Tail, branch []*Build) *arranged {
 	a := &arranged{base: base, sparse: sparse, branch: branch, loads: map[int]*series{}}
 	alignment := align(base, sparse)
 	build := branch[len(branch)-1]
@@ -82,11 +96,15 @@ func arrange(base, sparse []Build, branch []*Build) *arranged {
 
 	// at[t] is the index of the series that track t belongs to.
 	at := map[*track]int{}
+	once := keysOnce(build)
 	tracks, ambiguous := alignment.tracksOf(build)
 	for i, t := range tracks {
 		s := &a.series[i]
 		_, s.ambiguous = ambiguous[i]
 		s.step, s.builds = &build.Steps[i], builds
+		if once[s.step.Key] {
+			s.tail = tails[s.step.Key]
+		}
 		s.learns = len(base) > 0 && a.older(s.step) == len(base)
 		if s.step.State == Cached {
 			a.loads[i] = &series{step: loadOf(s.step), builds: builds, learns: s.learns}

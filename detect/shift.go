@@ -7,9 +7,9 @@ import (
 
 // A step's level may change for good: what was normal before is no longer. The newest such
 // change is searched for by the largest Wilcoxon rank sum over all splits of the history.
-// It is believed if the two sides hardly overlap and the newer one is as hard to explain by
-// the older one as a slowdown is (a Bayes factor of 1,000). What lies before it is then
-// moved to the new level, so that the spread learnt there is not lost.
+// It is believed if that is large and the two sides hardly overlap: the less of the one, the
+// more of the other. What lies before it is then moved to the new level, so that the spread
+// learnt there is not lost.
 
 // A shift is a lasting change of a step's level within its history.
 type shift struct {
@@ -25,15 +25,17 @@ const (
 	// usual would look like a slowdown.
 	minFasterLevel = 8
 	minOlder       = 8
-	// shiftEvidence is what a shift must reach, as a power of ten: odds of 1,000 to 1
-	// rather than fewer, as the best of many splits was picked.
-	shiftEvidence = 3.0
-	// leastScore is the standard score of the rank sum below which a shift cannot
-	// reach that.
-	leastScore = 2
-	// shiftShare of the samples on each side lie on their own side of the middle
-	// between both levels: two modes that take turns do not.
-	shiftShare = 0.85
+	// leastScore is the standard score of the rank sum below which no change is believed:
+	// it is the largest of many. leastShare of the samples on each side lie on their own
+	// side of the middle between both levels: two modes that take turns do not. And the
+	// score and shareWorth times the share come to leastBoth: of a thousand shuffled
+	// histories of real steps then about one in ten holds a change.
+	leastScore = 3.2
+	leastShare = 0.65
+	shareWorth = 6.0
+	leastBoth  = 8.4
+	// shiftWeight is how much a slower level that was left is kept in mind, in values.
+	shiftWeight = 0.1
 )
 
 // MinWindow is the shortest Thresholds.Window in which a lasting change of level can be
@@ -42,7 +44,7 @@ const MinWindow = minLevel + minOlder
 
 // findShift returns the newest lasting change of level in a history of logarithms, the
 // zero shift if there is none. It looks again in what is since the one that it found.
-func findShift(r *ranked, t Thresholds, contamination, grain float64) shift {
+func findShift(r *ranked, t Thresholds) shift {
 	n := len(r.newest)
 	at, score := r.largestSum()
 	if math.Abs(score) < leastScore {
@@ -59,27 +61,13 @@ func findShift(r *ranked, t Thresholds, contamination, grain float64) shift {
 	since, before := r.split(at)
 	by := median(since) - median(before)
 	direction := math.Copysign(1, by)
-	if math.Abs(by) < math.Log1p(t.MinSlowdown)/2 || !separated(since, before, direction) {
-		return shift{}
-	}
-	var values []observation
-	for _, y := range r.newest[:at] {
-		values = append(values, observation{y: direction * y})
-	}
-	if direction < 0 { // a faster level is a slower one of negated logarithms
-		for i := range before {
-			before[i] = -before[i]
-		}
-		slices.Reverse(before)
-	}
-	model := newPredictive(before, contamination, grain)
-	defer model.release()
-	if model.evidence(values) < shiftEvidence {
+	apart := apart(since, before, direction)
+	if math.Abs(by) < math.Log1p(t.MinSlowdown)/2 || apart < leastShare || math.Abs(score)+shareWorth*apart < leastBoth {
 		return shift{}
 	}
 	newer := r.first(at)
 	defer newer.release()
-	if later := findShift(newer, t, contamination, grain); later.since > 0 {
+	if later := findShift(newer, t); later.since > 0 {
 		return later
 	}
 	return shift{since: at, by: by}
@@ -91,33 +79,41 @@ func shiftAt(r *ranked, since int) shift {
 	return shift{since: since, by: median(after) - median(before)}
 }
 
-// separated tells whether hardly any sample lies on the wrong side of the middle between
-// both levels.
-func separated(since, before []float64, direction float64) bool {
+// apart is the share of samples that lie on their own side of the middle between both
+// levels, the smaller one of both sides.
+func apart(since, before []float64, direction float64) float64 {
 	middle := (median(since) + median(before)) / 2
-	within := func(values []float64, direction float64) bool {
+	within := func(values []float64, direction float64) float64 {
 		n := 0
 		for _, v := range values {
 			if direction*(v-middle) > 0 {
 				n++
 			}
 		}
-		return float64(n) >= shiftShare*float64(len(values))
+		return float64(n) / float64(len(values))
 	}
-	return within(since, direction) && within(before, -direction)
+	return min(within(since, direction), within(before, -direction))
 }
 
 // relevel moves what was before the shift to the new level, as the spread learnt
-// before goes on around it. After a step has become faster, a part of its old
-// times is kept as well: that it returns to them once is no news.
+// before goes on around it.
 func (s shift) relevel(newest []float64) []float64 {
-	const remembered = 3 // one in so many
-	levelled := slices.Clone(newest[:s.since])
-	for i, y := range newest[s.since:] {
-		levelled = append(levelled, y+s.by)
-		if s.by < 0 && i%remembered == 0 {
-			levelled = append(levelled, y)
-		}
+	levelled := slices.Clone(newest)
+	for i := range levelled[s.since:] {
+		levelled[s.since+i] += s.by
 	}
 	return levelled
+}
+
+// remember keeps in mind what was before, of so many samples, if the step has become faster:
+// that it returns to that once is no news.
+func (s shift) remember(t *Tail, samples int) {
+	if s.since == 0 || s.by >= 0 {
+		return
+	}
+	for age := samples - 1; age >= s.since; age-- {
+		weight := shiftWeight * math.Exp2(-float64(age)/tailHalfLife)
+		t.Weight += weight
+		t.bins[min(int(-s.by/tailBin), tailBins-1)] += weight
+	}
 }

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// The test of one step. Its history is brought to the level that it is on now; a
-// predictive density of the next value is made of that; and the newest values of the
-// branch are weighed by how much likelier they are if the step became slower by one
-// factor. The same with negated logarithms is the test for a speed-up.
+// The test of one step. Its history is brought to the level that it is on now; what that
+// says of the next value is compared with the newest values of the branch, alone and
+// together; and whether a change is believed and worth telling is asked as a list of
+// conditions. A speed-up is tested in the same way, in the other direction.
 
 // A stepTest is the test of one trial, as far as it has come.
 type stepTest struct {
@@ -23,23 +23,20 @@ type stepTest struct {
 	level     []time.Duration // samples of the level that the step is on, ascending
 	values    []float64       // logarithms that are compared with, ascending: more than the level's if it shifted
 	center    float64         // of values
+	model     *predictive     // of values
+	modes     [][]float64     // clusters of values, ascending; all of them if there is but one
+	tail      Tail            // what is remembered of older values
 	raw       []observation   // as measured, oldest first
 	cleared   []observation   // the same without the runner's factor
 	usual     time.Duration   // of the level or one of its modes, 90 % of which lie between low and high
 	low       time.Duration
 	high      time.Duration
+	next      time.Duration // of the mode next below the newest value, however near
 	slower    oneSided
 	faster    oneSided
 	q         float64
 	seen      float64 // share of a slower mode that holds the newest value, 0 for none
 	decision  Decision
-}
-
-// A oneSided is the result of the test in one direction.
-type oneSided struct {
-	run   int     // how many of them say it together
-	value float64 // their evidence
-	p     float64 // error of believing it
 }
 
 // leastOffset is shorter than what anything measures of a step.
@@ -68,6 +65,8 @@ func newStepTest(trial *Trial, sorted []time.Duration, t Thresholds) *stepTest {
 		slices.Sort(st.values)
 	}
 	st.center = median(st.values)
+	st.tail = trial.Tail
+	st.shift.remember(&st.tail, len(logs))
 	if st.shift.since > 0 || st.recent > 0 || len(history) > len(sorted) {
 		if st.shift.since > 0 {
 			history = history[:st.shift.since]
@@ -79,6 +78,7 @@ func newStepTest(trial *Trial, sorted []time.Duration, t Thresholds) *stepTest {
 		slices.Sort(st.level)
 	}
 	st.usual, st.low, st.high = rangeOf(st.level)
+	st.next = st.usual
 	return st
 }
 
@@ -103,7 +103,7 @@ func (st *stepTest) findLevel(r *ranked) []float64 {
 	n, logs, found := min(st.trial.Accepted, len(r.newest)), r.newest, shift{}
 	switch {
 	case n == 0 || n == len(logs):
-		found = findShift(r, st.t, usualContamination, st.clockStep)
+		found = findShift(r, st.t)
 	case n < st.t.MinHistory:
 		found = shiftAt(r, n)
 	default:
@@ -111,7 +111,7 @@ func (st *stepTest) findLevel(r *ranked) []float64 {
 		logs = logs[:n]
 		accepted := r.first(n)
 		defer accepted.release()
-		found = findShift(accepted, st.t, usualContamination, st.clockStep)
+		found = findShift(accepted, st.t)
 	}
 	if found.since > 0 {
 		st.shift = found
@@ -122,9 +122,7 @@ func (st *stepTest) findLevel(r *ranked) []float64 {
 
 // weigh judges the new values; limit is the error at which one step of this build
 // counts if no other does.
-func (st *stepTest) weigh(contamination, limit float64) {
-	model := newPredictive(st.values, contamination, st.clockStep)
-	defer model.release()
+func (st *stepTest) weigh(limit float64) {
 	trial := st.trial
 	n := min(len(trial.New), MaxEvidence)
 	both := make([]observation, 2*n)
@@ -135,49 +133,67 @@ func (st *stepTest) weigh(contamination, limit float64) {
 		runner := trial.runner(i) // zero if unknown
 		st.cleared[k] = observation{y: st.raw[k].y - runner.Ln, sd: runner.SD}
 	}
-	st.selectMode(model.modes)
-	st.seen = st.seenMode(model)
-	st.slower = testOneSided(model, st.raw, st.cleared, st.t, trial.Recent > 0)
-	st.faster = st.testFaster(contamination)
+	st.selectMode()
+	st.seen = st.seenMode()
+	st.slower = newEvidence(st.model, st.raw, st.cleared, 1).strongest(trial.Recent > 0)
+	st.faster = st.testFaster()
 	d := &st.decision
 	d.P, d.Usual, d.Low, d.High = st.slower.p, st.usual, st.low, st.high
 	d.Expected = bounded(float64(st.usual) * math.Exp(trial.runner(len(trial.New)-1).Ln))
-	d.Evidence = Evidence{Builds: st.slower.run, Slow: st.slowBuilds(), Value: st.slower.value}
+	d.Evidence = Evidence{Builds: st.slower.run, Slow: st.slowBuilds(), Value: -math.Log10(max(st.slower.p, leastP))}
 	if d.Cut = st.shift.since; d.Cut > 0 {
 		d.Before = st.duration(st.center - st.shift.by)
 	}
 	d.Reportable = st.reportable(st.slower, 1)
-	for _, m := range model.modes {
+	for _, m := range st.modes {
 		d.Modes = append(d.Modes, Mode{
 			Seconds: Seconds(st.duration(median(m))),
-			Share:   float64(len(m)) / float64(len(model.values)),
+			Share:   float64(len(m)) / float64(len(st.values)),
 		})
 	}
-	d.MinDetectable, d.MinDetectable3 = st.minDetectable(model, 1, limit), st.minDetectable(model, 3, limit)
+	d.MinDetectable, d.MinDetectable3 = st.minDetectable(1, limit), st.minDetectable(3, limit)
 }
 
+// leastP is the smallest error that is told apart from none.
+const leastP = 1e-30
+
 // selectMode narrows what is usual, of several modes, to the nearest one below the
-// newest value, or to the lowest: "7 s, and once 945 s" has no range from 7 to 945. The
-// mode that is the most common one may hold the value as well.
-func (st *stepTest) selectMode(modes [][]float64) {
-	if len(modes) < 2 {
+// newest value that it is told apart from, or to the lowest: "7 s, and once 945 s" has no
+// range from 7 to 945. The mode that is the most common one may hold the value as well.
+func (st *stepTest) selectMode() {
+	if len(st.modes) < 2 {
 		return
 	}
+	newest := st.raw[len(st.raw)-1].y
+	st.usual, st.low, st.high = st.rangeWithin(modeBelow(st.modes, newest-math.Log1p(st.t.MinSlowdown)))
+	st.next, _, _ = st.rangeWithin(modeBelow(st.modes, newest))
+}
+
+// modeBelow is the nearest mode below y, or the most common one if y lies in it, or the
+// lowest.
+func modeBelow(modes [][]float64, y float64) []float64 {
 	common := slices.MaxFunc(modes, func(x, y []float64) int { return cmp.Compare(len(x), len(y)) })
-	mode, newest := modes[0], st.raw[len(st.raw)-1].y
+	mode := modes[0]
 	for _, m := range modes[1:] {
-		if m[len(m)-1] < newest || m[0] <= newest && &m[0] == &common[0] {
+		if m[len(m)-1] < y || m[0] <= y && &m[0] == &common[0] {
 			mode = m
 		}
 	}
+	return mode
+}
+
+// rangeWithin is the range of those samples of the level that are of a mode; that of all
+// if the mode is of what was before the level shifted.
+func (st *stepTest) rangeWithin(mode []float64) (usual, low, high time.Duration) {
 	first, _ := slices.BinarySearchFunc(st.level, mode[0], func(d time.Duration, y float64) int { return cmp.Compare(st.log(d), y) })
 	last := first
 	for last < len(st.level) && st.log(st.level[last]) <= mode[len(mode)-1] {
 		last++
 	}
-	if first < last { // else the mode is of what was before the level shifted
-		st.usual, st.low, st.high = rangeOf(st.level[first:last])
+	if first == last {
+		return rangeOf(st.level)
 	}
+	return rangeOf(st.level[first:last])
 }
 
 // runner is the factor of New[i], zero if it is not known.
@@ -188,32 +204,18 @@ func (t *Trial) runner(i int) RunnerReading {
 	return t.Runners[i]
 }
 
-// testFaster weighs the newest values for a speed-up: with all logarithms negated it
-// is a slowdown, which decide holds to the limit of one step alone. One too small to be
-// reported is not weighed.
-func (st *stepTest) testFaster(contamination float64) oneSided {
+// testFaster weighs the newest values for a speed-up, which decide holds to the limit of
+// one step alone. One too small to be reported is not weighed.
+func (st *stepTest) testFaster() oneSided {
 	n := len(st.raw)
 	worth := false
 	for run := 1; run <= n && !worth; run++ {
 		worth = st.reportable(oneSided{run: run}, -1)
 	}
-	if !worth || st.center-st.raw[n-1].y < math.Log1p(st.t.MinSlowdown)/2 {
-		return oneSided{run: 1, p: 1}
+	if !worth || st.raw[n-1].y >= st.center {
+		return oneSided{run: 1, p: 1, watch: 1}
 	}
-	negated := make([]float64, len(st.values))
-	for i, y := range st.values {
-		negated[len(negated)-1-i] = -y
-	}
-	negate := func(values []observation) []observation {
-		out := slices.Clone(values)
-		for i := range out {
-			out[i].y = -out[i].y
-		}
-		return out
-	}
-	model := newPredictive(negated, contamination, st.clockStep)
-	defer model.release()
-	return testOneSided(model, negate(st.raw), negate(st.cleared), st.t, st.trial.Recent > 0)
+	return newEvidence(st.model, st.raw, st.cleared, -1).strongest(st.trial.Recent > 0)
 }
 
 func (st *stepTest) log(d time.Duration) float64 {
@@ -230,45 +232,22 @@ func bounded(ns float64) time.Duration {
 	return time.Duration(max(-century, min(ns, century)))
 }
 
-// testOneSided weighs the newest values, up to the last, for a slowdown. How many of
-// them count is what makes their evidence strongest; but one below the center looks
-// normal and ends them, so that a fix clears them, and if the last one does not stand
-// off, it stands alone. What values say counts only as far as it holds both with and
-// without the runner's factor.
-//
-// rolling tells that the values are no branch that began with the first of them,
-// but the newest of a long one: then each build is a first look at itself.
-func testOneSided(model *predictive, raw, cleared []observation, t Thresholds, rolling bool) (best oneSided) {
-	n := len(raw)
-	off := func(i int) float64 { return math.Min(raw[i].y, cleared[i].y) - model.center }
-	for run := 1; run <= n && (run == 1 || off(n-run) > 0); run++ {
-		l := oneSided{run: run}
-		if l.value = model.evidence(raw[n-run:]); l.value > 0 && !slices.Equal(raw[n-run:], cleared[n-run:]) {
-			l.value = math.Min(l.value, model.evidence(cleared[n-run:]))
-		}
-		l.p = errorOf(l.value, penalty(len(model.values), run < n && !(rolling && run == 1)))
-		if run == 1 || l.p < best.p {
-			best = l
-		}
-		if off(n-1) < math.Log1p(t.MinSlowdown)/2 {
-			break
-		}
+// reference is the time that a change over so many builds is measured from: the middle of
+// all that is usual; and of one build also the mode next to it, if that is farther.
+func (st *stepTest) reference(run int, direction float64) time.Duration {
+	middle := durationMiddle(st.level)
+	switch {
+	case run > 1:
+		return middle
+	case direction < 0:
+		return min(st.usual, middle)
 	}
-	return best
-}
-
-// reference is the time that a change is measured from: of what is usual and the middle
-// of all modes, what is the farther in its direction.
-func (st *stepTest) reference(direction float64) time.Duration {
-	if direction < 0 {
-		return min(st.usual, durationMiddle(st.level))
-	}
-	return max(st.usual, durationMiddle(st.level))
+	return max(st.next, middle)
 }
 
 // slowBuilds counts the values of the run that are slow enough to be reported.
 func (st *stepTest) slowBuilds() (n int) {
-	usual := st.reference(1)
+	usual := st.reference(st.slower.run, 1)
 	for _, v := range st.trial.New[len(st.trial.New)-st.slower.run:] {
 		if v-usual >= st.t.MinDelta.D() && float64(v-usual) >= st.t.MinSlowdown*float64(usual) {
 			n++
@@ -277,46 +256,33 @@ func (st *stepTest) slowBuilds() (n int) {
 	return n
 }
 
-// minDetectable returns the smallest factor on a step that k builds of a branch
-// would show as slower with a probability of about 80 %, 0 if there is none up
-// to maxDetectable; limit is the error at which a step of this build counts.
-func (st *stepTest) minDetectable(model *predictive, k int, limit float64) float64 {
-	density, odds := model.tables[0], math.Pow(10, evidenceFor(limit, penalty(len(model.values), false)))
-	// Where the next value may lie, at five equal chances; the mean of k values is
-	// nearer to the center by the root of k. A value that lands on an outlier seen
-	// before shows nothing, so it is not enough to look at a low one. All five are
-	// asked for, as real values scatter more than those of a short history.
-	var from [5]float64
-	for i, q := range []float64{-0.4, -0.2, 0, 0.2, 0.4} {
-		from[i] = quantile(model.values, 0.5+q/math.Sqrt(float64(k)))
+// minDetectable returns the smallest factor on a step that k builds of a branch, 1 or 3,
+// would show as slower with a probability of about 80 %, 0 if there is none up to
+// maxDetectable; limit is the error at which a step of this build counts. All that is
+// slower by more shows as well.
+func (st *stepTest) minDetectable(k int, limit float64) float64 {
+	// What is exceeded eight times of ten by a value, or by the mean of three.
+	low := quantile(st.values, map[int]float64{1: 0.18, 3: 0.24}[k])
+	usual := math.Exp(st.center)
+	told := math.Log(usual + max(float64(st.t.MinDelta), st.t.MinSlowdown*usual))
+	shows := func(y float64) bool {
+		values := [3]observation{{y: y}, {y: y}, {y: y}}
+		e := newEvidence(st.model, values[:k], values[:k], 1)
+		return e.look(k, false).p <= limit
 	}
-	likely := func(by float64) bool {
-		for _, y := range from {
-			if density.odds(y+by, k) < odds {
-				return false
-			}
-			if y+by > density.end() {
-				return true // beyond all that was seen odds grow, as tailScale is below 1, and the others lie further out
-			}
-		}
-		return true
-	}
-	// What is large enough to be reported, and what is likely to show.
-	usual := math.Exp(model.center)
-	least := math.Log(usual+max(float64(st.t.MinDelta), st.t.MinSlowdown*usual)) - from[0]
-	low, high := math.Max(0, least), math.Log(maxDetectable)
-	if low > high || !likely(high) {
+	from, to := max(told, st.center), low+math.Log(maxDetectable)
+	if from > to || !shows(to) {
 		return 0
 	}
-	if likely(low) {
-		return math.Exp(low)
-	}
-	for high-low > 0.02 {
-		if mid := (low + high) / 2; likely(mid) {
-			high = mid
-		} else {
-			low = mid
+	if !shows(from) {
+		for to-from > 0.01 {
+			if y := (from + to) / 2; shows(y) {
+				to = y
+			} else {
+				from = y
+			}
 		}
+		from = to
 	}
-	return math.Exp(high)
+	return math.Exp(max(from-low, math.Log1p(st.t.MinSlowdown)))
 }

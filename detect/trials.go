@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // The steps of a build are judged together. Each that ran is put to the test, and so is
@@ -67,7 +69,7 @@ func (set *trialSet) add(s *series, at, result int) {
 		}
 		step.Notes = append(step.Notes, note)
 	}
-	trial := Trial{Resolution: set.resolution, Foreign: set.foreign}
+	trial := Trial{Resolution: set.resolution, Foreign: set.foreign, Kind: dockerfile.Kind(s.step.Key), Tail: s.tail}
 	if level := set.a.acceptedLevel(s, policy.accept); level != nil {
 		step.Notes = append(step.Notes, level.note())
 		if level.samples == 0 {
@@ -96,7 +98,7 @@ func (set *trialSet) decide() (g *gauge) {
 	var tests *batch
 	together(
 		func() {
-			g = newGauge(a, t)
+			g = newGauge(a, set.resolution, t)
 			for k := range set.builders {
 				set.builders[k].addRunners(&set.trials[k], g)
 			}

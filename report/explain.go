@@ -56,7 +56,7 @@ func (e *explainer) step() {
 	}
 	e.runner()
 	if e.Evidence.Builds > 0 {
-		e.row("branch", "slow in %d of its newest %s; %s", e.Evidence.Slow, Count(e.Evidence.Builds, "build"), odds(e.Evidence.Value))
+		e.row("branch", "slow in %d of its newest %s", e.Evidence.Slow, Count(e.Evidence.Builds, "build"))
 	}
 	if e.MinDetectable > 0 {
 		e.row("could show", "×%.3g in one build, ×%.3g in three", e.MinDetectable, e.MinDetectable3)
@@ -216,22 +216,6 @@ func (e *explainer) same() string {
 		return "it would be a surprise, but the change is too small to be told: same"
 	}
 	return "it would be a surprise, but the change is too small to be told without the runner's factor: same"
-}
-
-// odds says in words what evidence is worth that is the logarithm of odds.
-func odds(log float64) string {
-	const most = 6 // more says nothing more to people
-	switch {
-	case log > most:
-		return "together they speak for one slowdown, by more than a million to 1"
-	case log > 0:
-		return fmt.Sprintf("together they speak for one slowdown, by %.3g to 1", math.Pow(10, log))
-	case log < -most:
-		return "together they speak against a slowdown, by more than a million to 1"
-	case log < 0:
-		return fmt.Sprintf("together they speak against a slowdown, by %.3g to 1", math.Pow(10, -log))
-	}
-	return "together they speak neither for a slowdown nor against"
 }
 
 // brief is a duration to the millisecond.

@@ -1,286 +1,288 @@
 // Command measure tells how good package detect is on recorded durations:
 //
-//	go run ./testdata/measure [-n 20] [-seeds 20] [-rounded] [-raw] FILE…
+//	go run ./testdata/measure [-n 8,20,50] [-seeds 40] [-raw] [-shifts] FILE…
 //
-// A file holds the steps (or jobs) of one project: {"series":[{"values":[…]}]}
-// with durations in seconds, oldest first, or a builds file. Of n+5 values in a
-// row, five drawn at random are held out as the builds of a branch, so that
-// nothing but chance tells them from the rest: every alarm on them is false.
-// Multiplied by a factor, they are a slowdown to be found. With -raw the five
-// newest are held out, so that real changes and drift are among the alarms. Each
-// step is judged in a build with up to 29 others of its project, by the function
-// that check uses. Figures are means over the series; rates of false alarms also
-// over the projects. Intervals of 95 % come from drawing series anew.
+// A file holds the steps (or jobs) of one project: {"series":[{"series":"name","values":[…],
+// "times":[…]}]} with durations in seconds, oldest first, or a builds file. Of n+5 values in
+// a row, five drawn at random are held out as the builds of a branch, so that nothing but
+// chance tells them from the rest: every alarm on them is false. Multiplied by a factor,
+// they are a slowdown to be found. With -raw the five newest are held out, so that real
+// changes and drift are among the alarms; those that last are counted apart. What lies
+// before the window is remembered as it is in a check. Each step is judged in a build with
+// up to 29 others of its project at that time, by the function that check uses.
+//
+// Figures are means over the projects, which weigh the same, with the worst project and
+// intervals of 95 % from drawing the series of each project anew. A second table holds each
+// project to the limit at which the others have the false alarms that are asked for: what
+// to expect of a project that no limit was chosen on.
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"flag"
-	"fmt"
 	"log"
-	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
-	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 const (
-	looks      = 5  // builds of a branch
-	buildSteps = 30 // steps that are judged together
+	looks      = detect.MaxEvidence // builds of a branch
+	buildSteps = 30                 // steps that are judged together
 )
 
 var factors = []float64{1, 1.2, 1.5, 2, 3, 5}
 
-type series struct {
-	project int
-	values  []float64
-	quiet   bool // under 10 % noise
-}
-
 func main() {
-	n := flag.Int("n", 20, "values of a history")
-	seeds := flag.Int("seeds", 20, "windows drawn of each series")
-	rounded := flag.Bool("rounded", false, "round to whole seconds")
+	lengths := flag.String("n", "8,20,50", "values of a history")
+	seeds := flag.Int("seeds", 40, "windows drawn of each series")
 	raw := flag.Bool("raw", false, "hold out the newest values, not random ones")
+	shifts := flag.Bool("shifts", false, "measure lasting changes of level alone")
 	flag.Parse()
-	if least := detect.DefaultThresholds.MinHistory; *n < least || *seeds < 1 {
-		log.Fatalf("want at least %d values of a history, and a window of each series", least)
+	projects := readAll(flag.Args())
+	if *shifts {
+		measureShifts(projects, *seeds)
+		return
 	}
-	all := read(flag.Args(), *n, *rounded)
-	if len(all) == 0 {
-		log.Fatal("no series is long enough")
-	}
-	m := &measurement{n: *n, raw: *raw, series: all, cells: map[cell][]tally{}, scores: map[cell][][]float64{}, resolution: map[bool]time.Duration{true: time.Second}[*rounded]}
-	for seed := range *seeds {
-		m.run(rand.New(rand.NewPCG(uint64(seed), 1)))
-	}
-	m.print()
-}
-
-func read(paths []string, n int, rounded bool) (all []series) {
-	for project, path := range paths {
-		kept := 0
-		for _, v := range readFile(path) {
-			v = v[max(0, len(v)-500):]
-			if rounded {
-				for i := range v {
-					v[i] = math.Round(v[i])
-				}
-			}
-			if len(v) < n+looks || median(v) < 2 {
-				continue
-			}
-			all = append(all, series{project, v, noise(v) < 0.1})
-			kept++
+	for _, text := range strings.Split(*lengths, ",") {
+		n, err := strconv.Atoi(text)
+		if least := detect.DefaultThresholds.MinHistory; err != nil || n < least || *seeds < 1 {
+			log.Fatalf("want at least %d values of a history, and a window of each series", least)
 		}
-		fmt.Printf("%s: %d series\n", filepath.Base(path), kept)
+		m := &measurement{n: n, raw: *raw, projects: projects}
+		m.run(*seeds)
+		m.print()
 	}
-	return all
 }
 
-// readFile reads series of seconds, or the executed steps of a builds file.
-func readFile(path string) (all [][]float64) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		log.Fatal(err)
-	}
-	var file struct {
-		Series []struct {
-			Values []float64 `json:"values"`
-		} `json:"series"`
-	}
-	if err := json.Unmarshal(data, &file); err == nil && file.Series != nil {
-		for _, s := range file.Series {
-			all = append(all, s.Values)
-		}
-		return all
-	}
-	recorded, err := builds.Decode(bytes.NewReader(data), path)
-	if err != nil {
-		log.Fatal(err)
-	}
-	slices.SortStableFunc(recorded, func(a, b detect.Build) int { return a.Start.Compare(b.Start) })
-	at := map[string]int{}
-	for _, b := range recorded {
-		for _, s := range b.Steps {
-			if b.Outcome != detect.OK || s.State != detect.Executed {
-				continue
-			}
-			i, known := at[s.Key]
-			if !known {
-				i = len(all)
-				at[s.Key] = i
-				all = append(all, nil)
-			}
-			all[i] = append(all[i], s.Duration.Seconds())
-		}
-	}
-	return all
+// A window is a history, newest first, what was held out of it, what lies before and what
+// comes after.
+type window struct {
+	history, held, older, after []time.Duration
+	quiet                       bool // under 10 % noise, and nothing above half as much again in all that was seen
 }
 
-func median(v []float64) float64 {
-	s := slices.Sorted(slices.Values(v))
-	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
+// A check is one step judged at each look at each factor.
+type check struct {
+	project, series int
+	quiet, lasting  bool
+	p               [6][looks]float64 // error of believing that it is slower, 1 if it is not worth telling
+	status          [6][looks]detect.Status
+	rank            [6][looks]float64 // standard score of the rank sum alone, 0 if it is not worth telling
 }
-
-// noise is the usual relative spread within 20 values in a row.
-func noise(v []float64) float64 {
-	var all []float64
-	wide := min(20, len(v))
-	for i := 0; i+wide <= len(v); i += 10 {
-		w := v[i : i+wide]
-		m := median(w)
-		d := make([]float64, len(w))
-		for k := range w {
-			d[k] = math.Abs(w[k] - m)
-		}
-		all = append(all, 1.4826*median(d)/m)
-	}
-	return median(all)
-}
-
-// A cell is one figure: a factor at a number of builds.
-type cell struct {
-	factor float64
-	builds int
-}
-
-// A tally counts the checks of one series.
-type tally struct{ checks, slower, loud, everSlower float64 }
 
 type measurement struct {
-	n          int
-	raw        bool
-	series     []series
-	cells      map[cell][]tally     // by series
-	scores     map[cell][][]float64 // p of each check, by series
-	builds     [3]float64           // unchanged builds; that end regressed; unsure
-	minimum    [2]tally             // at the stated minimum of one and of three builds
-	resolution time.Duration
+	n        int
+	raw      bool
+	projects []project
+	checks   []check
+	builds   []unchanged
+	minimum  [2][2]float64 // checks and found, at the stated minimum of one and of three builds
 }
 
-// A window is a history, newest first, and what was held out of it.
-type window struct{ history, held []time.Duration }
+// An unchanged build, and what it would have been called.
+type unchanged struct {
+	project         int
+	slower, suspect bool
+}
 
-func (m *measurement) draw(rng *rand.Rand, s *series) (w window) {
-	at := rng.IntN(len(s.values) - m.n - looks + 1)
-	out := map[int]bool{}
-	held := rng.Perm(m.n + looks)[:looks]
+// run draws windows of all series and judges them.
+func (m *measurement) run(seeds int) {
+	var done sync.Mutex
+	var wait sync.WaitGroup
+	turns := make(chan int)
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for seed := range turns {
+				for p := range m.projects {
+					rng := rand.New(rand.NewPCG(uint64(seed), uint64(p)))
+					for _, panel := range m.panels(p, rng) {
+						one := m.judge(p, panel)
+						done.Lock()
+						m.checks = append(m.checks, one.checks...)
+						m.builds = append(m.builds, one.builds...)
+						for k := range m.minimum {
+							m.minimum[k][0] += one.minimum[k][0]
+							m.minimum[k][1] += one.minimum[k][1]
+						}
+						done.Unlock()
+					}
+				}
+			}
+		})
+	}
+	for seed := range seeds {
+		turns <- seed
+	}
+	close(turns)
+	wait.Wait()
+	slices.SortFunc(m.checks, func(a, b check) int { return (a.project-b.project)<<20 + a.series - b.series })
+}
+
+// A panel is steps of one project at one time.
+type panel struct {
+	series  []int
+	windows []window
+}
+
+// panels shares the series of a project out to builds, each at a time of its own.
+func (m *measurement) panels(p int, rng *rand.Rand) (out []panel) {
+	var long []int
+	after := 0
 	if m.raw {
-		for i := range held {
-			held[i] = m.n + i
+		after = looks
+	}
+	for i, s := range m.projects[p].series {
+		if len(s.values) >= m.n+looks+after && (m.n < 50 || len(s.values) >= 2*m.n) {
+			long = append(long, i)
 		}
 	}
+	if len(long) == 0 {
+		return nil
+	}
+	rng.Shuffle(len(long), func(i, j int) { long[i], long[j] = long[j], long[i] })
+	builds := (len(long) + buildSteps - 1) / buildSteps
+	for b := range builds {
+		var next panel
+		next.series = long[b*len(long)/builds : (b+1)*len(long)/builds]
+		anchor := m.projects[p].series[next.series[rng.IntN(len(next.series))]]
+		at := anchor.times[rng.IntN(len(anchor.values)-m.n-looks-after+1)]
+		held := rng.Perm(m.n + looks)[:looks]
+		if m.raw {
+			for i := range held {
+				held[i] = m.n + i
+			}
+		}
+		for _, i := range next.series {
+			s := m.projects[p].series[i]
+			from, _ := slices.BinarySearch(s.times, at)
+			next.windows = append(next.windows, s.window(min(from, len(s.values)-m.n-looks-after), m.n, held))
+		}
+		out = append(out, next)
+	}
+	return out
+}
+
+// window cuts n+5 values, of which those at the indices held are held out.
+func (s *series) window(at, n int, held []int) (w window) {
 	for _, i := range held {
-		out[i] = true
-		w.held = append(w.held, time.Duration(s.values[at+i]*1e9))
+		w.held = append(w.held, s.values[at+i])
 	}
-	for i := m.n + looks - 1; i >= 0; i-- {
-		if !out[i] {
-			w.history = append(w.history, time.Duration(s.values[at+i]*1e9))
+	for i := n + looks - 1; i >= 0; i-- {
+		if !slices.Contains(held, i) {
+			w.history = append(w.history, s.values[at+i])
 		}
 	}
+	w.older = s.values[max(0, at-detect.TailReach):at]
+	w.after = s.values[at+n+looks : min(len(s.values), at+n+2*looks)]
+	seen := slices.Concat(w.older, w.history)
+	w.quiet = s.noise < 0.1 && slices.Max(seen) <= middle(seen)*3/2
 	return w
 }
 
-func (m *measurement) trial(w window, builds int, factor float64) detect.Trial {
-	t := detect.Trial{History: w.history, Resolution: m.resolution}
+func (w *window) trial(s *series, builds int, factor float64) detect.Trial {
+	values := slices.Clone(w.history)
+	slices.Reverse(values)
+	t := detect.Trial{
+		History: w.history, Kind: dockerfile.Kind(s.name), Resolution: s.resolution,
+		Tail: detect.TailOf(slices.Concat(w.older, values), len(values)),
+	}
 	for _, v := range w.held[:builds] {
 		t.New = append(t.New, time.Duration(float64(v)*factor))
 	}
 	return t
 }
 
-// run draws a window of each series and judges each of them.
-func (m *measurement) run(rng *rand.Rand) {
-	windows := make([]window, len(m.series))
-	for i := range m.series {
-		windows[i] = m.draw(rng, &m.series[i])
+// judge judges each step of a panel at each factor, among the others unchanged.
+func (m *measurement) judge(p int, next panel) (one measurement) {
+	steps := m.projects[p].series
+	for k := range next.windows {
+		w := &next.windows[k]
+		c := check{project: p, series: next.series[k], quiet: w.quiet}
+		usual := middle(w.history)
+		if later := middle(w.after) - usual; len(w.after) > 2 {
+			c.lasting = later >= time.Second && float64(later) >= 0.15*float64(usual)
+		}
+		one.checks = append(one.checks, c)
 	}
-	for i := range m.series {
-		var others []int
-		for _, k := range rng.Perm(len(m.series)) {
-			if k != i && m.series[k].project == m.series[i].project && len(others) < buildSteps-1 {
-				others = append(others, k)
+	for builds := 1; builds <= looks; builds++ {
+		trials := make([]detect.Trial, len(next.windows))
+		for k := range trials {
+			trials[k] = next.windows[k].trial(&steps[next.series[k]], builds, 1)
+		}
+		same := detect.Decide(trials, detect.DefaultThresholds)
+		if builds == 1 && len(trials) >= buildSteps/2 {
+			one.builds = append(one.builds, unchanged{
+				project: p,
+				slower:  slices.ContainsFunc(same, func(d detect.Decision) bool { return d.Status == detect.StatusSlower }),
+				suspect: slices.ContainsFunc(same, func(d detect.Decision) bool { return d.Status == detect.StatusSuspect }),
+			})
+		}
+		for k := range trials {
+			one.checks[k].note(0, builds-1, &same[k], &trials[k])
+			if builds == 1 {
+				one.countMinimum(trials, k, &next.windows[k], &steps[next.series[k]], &same[k])
 			}
 		}
-		for _, factor := range factors {
-			ever := false
-			for builds := 1; builds <= looks; builds++ {
-				trials := []detect.Trial{m.trial(windows[i], builds, factor)}
-				for _, k := range others {
-					trials = append(trials, m.trial(windows[k], builds, 1))
+		for f, factor := range factors[1:] {
+			slowed := make([]detect.Trial, len(trials))
+			for k := range slowed {
+				slowed[k] = next.windows[k].trial(&steps[next.series[k]], builds, factor)
+			}
+			all := detect.Decide(slowed, detect.DefaultThresholds)
+			for k := range slowed {
+				d := all[k]
+				// Among others that are slower as well a step is held to less by the false
+				// discovery rate: where that could have decided, it is judged among the others unchanged.
+				if d.P > detect.DefaultThresholds.FDR/float64(len(trials)) && d.P <= detect.SlowerP {
+					among := slices.Clone(trials)
+					among[k] = slowed[k]
+					d = detect.Decide(among, detect.DefaultThresholds)[k]
 				}
-				decisions := detect.Decide(trials, detect.DefaultThresholds)
-				ever = ever || decisions[0].Status == detect.StatusSlower
-				m.count(i, cell{factor, builds}, &decisions[0], ever)
-				if factor == 1 && builds == 1 {
-					m.countBuild(decisions)
-					m.countMinimum(i, windows[i], trials, &decisions[0])
-				}
+				one.checks[k].note(f+1, builds-1, &d, &slowed[k])
 			}
 		}
 	}
+	return one
 }
 
-func (m *measurement) count(i int, c cell, d *detect.Decision, ever bool) {
-	if m.cells[c] == nil {
-		m.cells[c], m.scores[c] = make([]tally, len(m.series)), make([][]float64, len(m.series))
+// note keeps what became of the step at a factor and a look.
+func (c *check) note(factor, look int, d *detect.Decision, t *detect.Trial) {
+	c.status[factor][look], c.p[factor][look] = d.Status, 1
+	if d.Reportable {
+		c.p[factor][look] = d.P
 	}
-	t := &m.cells[c][i]
-	t.checks++
-	if d.Status == detect.StatusSlower {
-		t.slower++
-	}
-	if d.Status == detect.StatusSlower || d.Status == detect.StatusSuspect {
-		t.loud++
-	}
-	if ever {
-		t.everSlower++
-	}
-	m.scores[c][i] = append(m.scores[c][i], score(d))
-}
-
-// score ranks checks: what is too small to be told is never found.
-func score(d *detect.Decision) float64 {
-	if !d.Reportable {
-		return 1
-	}
-	return d.P
-}
-
-func (m *measurement) countBuild(decisions []detect.Decision) {
-	if len(decisions) < buildSteps {
-		return
-	}
-	m.builds[0]++
-	slower := slices.ContainsFunc(decisions, func(d detect.Decision) bool { return d.Status == detect.StatusSlower })
-	suspect := slices.ContainsFunc(decisions, func(d detect.Decision) bool { return d.Status == detect.StatusSuspect })
-	switch {
-	case slower:
-		m.builds[1]++
-	case suspect:
-		m.builds[2]++
+	if worthTelling(t.New, t.History) {
+		c.rank[factor][look] = mannWhitney(t.New, t.History)
 	}
 }
 
 // countMinimum judges the step at the slowdown that is said to be found.
-func (m *measurement) countMinimum(i int, w window, trials []detect.Trial, d *detect.Decision) {
-	for k, ratio := range []float64{d.MinDetectable, d.MinDetectable3} {
+func (m *measurement) countMinimum(trials []detect.Trial, k int, w *window, s *series, d *detect.Decision) {
+	unslowed := trials[k]
+	for i, ratio := range []float64{d.MinDetectable, d.MinDetectable3} {
 		if ratio == 0 {
 			continue
 		}
-		changed := slices.Clone(trials)
-		changed[0] = m.trial(w, 2*k+1, ratio)
-		m.minimum[k].checks++
-		if detect.Decide(changed, detect.DefaultThresholds)[0].Status == detect.StatusSlower {
-			m.minimum[k].slower++
+		trials[k] = w.trial(s, 2*i+1, ratio)
+		m.minimum[i][0]++
+		if detect.Decide(trials, detect.DefaultThresholds)[k].Status == detect.StatusSlower {
+			m.minimum[i][1]++
 		}
 	}
+	trials[k] = unslowed
+}
+
+func middle(v []time.Duration) time.Duration {
+	if len(v) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(v))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
