@@ -7,18 +7,23 @@ import (
 )
 
 // The verdict on a build follows from its steps: it regressed if a budget is broken or what
-// is slower costs the build enough; it is unsure if a step is suspect, or if the machine
-// may have hidden or feigned a change; and it passed if something could be judged.
+// is slower costs the build enough; it is unsure if what is suspect would, together with
+// that, or if the machine may have hidden or feigned a change; and it passed if something
+// could be judged. A step that costs the build nothing fails it not, proven or suspect.
 
 // conclude decides the verdict on the build.
 func (r *Result) conclude(g *gauge, overBudget bool, t Thresholds) {
-	cost, judged := time.Duration(0), 0
+	var cost, suspected time.Duration
+	judged := 0
 	for i := range r.Steps {
 		switch s := &r.Steps[i]; s.Status {
 		case StatusSlower:
 			cost += max(0, s.WallClockSeconds.D())
 			judged++
-		case StatusSame, StatusFaster, StatusSuspect, StatusOverBudget:
+		case StatusSuspect:
+			suspected += max(0, s.WallClockSeconds.D())
+			judged++
+		case StatusSame, StatusFaster, StatusOverBudget:
 			judged++
 		}
 	}
@@ -26,7 +31,7 @@ func (r *Result) conclude(g *gauge, overBudget bool, t Thresholds) {
 	switch {
 	case overBudget || r.Counts[StatusSlower] > 0 && cost >= least:
 		r.Verdict = Regressed
-	case r.Counts[StatusSuspect] > 0:
+	case r.Counts[StatusSuspect] > 0 && cost+suspected >= least:
 		r.Verdict = Unsure
 		r.Reason = Note{KindUnconfirmed, "one build cannot prove it: re-run the job to confirm"}
 	case disputed(g, g.newest()):

@@ -38,6 +38,7 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 			}
 		}
 	}
+	notices = append(notices, unprovenLines(r, n)...)
 	notices = append(notices, changedRules(r, n)...)
 	if r.OverBudget != "" {
 		all = append(all, finding{r.WallClock.Delta, sentence(capitalize(r.OverBudget))})

@@ -182,8 +182,11 @@ func regressedHeadline(r *detect.Result) line {
 
 func passedHeadline(r *detect.Result) line {
 	text := "Passed: no step is slower"
-	if n := countOf(r, detect.StatusSlower); n > 0 {
+	switch n := countOf(r, detect.StatusSlower); {
+	case n > 0:
 		text = "Passed: " + Count(n, "step") + verb(n, " is", " are") + " slower, at little cost to the build"
+	case slices.ContainsFunc(r.Steps, func(s detect.StepResult) bool { return mayBeChance(&s) }):
+		text = "Passed: no step is proven slower"
 	}
 	if lastingLosses(r) {
 		return lineOf(text + ", but a lost cache now costs every build")
