@@ -18,7 +18,7 @@ import (
 type track struct {
 	trackID
 	stage       string   // platform and stage: a step never leaves it
-	instruction string   // its first word, such as RUN: a step never becomes another instruction
+	instruction string   // its first word, such as RUN: a step never becomes another instruction; all of what writes
 	named       bool     // the stage has a name: positions of unnamed ones tell nothing
 	text        []string // the key's words
 	bag         []string // the same, ascending
@@ -140,6 +140,9 @@ func (a *alignment) tracksOf(build *Build) (tracks []*track, ambiguous map[int]e
 func newTrack(s *Step, id trackID, build int) *track {
 	_, text, _ := strings.Cut(s.Key, "] ")
 	instruction, _, _ := strings.Cut(text, " ")
+	if s.isWriting() {
+		instruction = text
+	}
 	return &track{
 		trackID:     id,
 		stage:       stageOf(s),

@@ -112,6 +112,18 @@ const (
 	StageUnpack = "unpack"
 )
 
+// Stages of what a build writes at its end: its result, and its cache.
+const (
+	StageExport      = "export"
+	StageCacheExport = "cache export"
+)
+
+// isWriting tells whether the step writes the result of the build, or its cache. Where it
+// writes that to is what it is: to a folder is no edit of to a registry.
+func (s *Step) isWriting() bool {
+	return s.Index == 0 && s.Count == 0 && (s.Stage == StageExport || s.Stage == StageCacheExport)
+}
+
 // isPart tells whether the step is a part of the one that waits for it.
 func (s *Step) isPart() bool {
 	return s.Index == 0 && s.Count == 0 && (s.Stage == StagePull || s.Stage == StageUnpack)

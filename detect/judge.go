@@ -71,6 +71,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 		r.countStatuses()
 		return r
 	}
+	r.Notes = append(r.Notes, ignoredFailures(build)...)
 	if reason := r.unjudgeable(a, t); reason != (Note{}) {
 		r.leaveUnjudged(reason, reason)
 		r.markPath(g, path, build)
@@ -284,19 +285,40 @@ func infoOf(b *Build) BuildInfo {
 		ID: b.ID, Pipeline: b.Pipeline, Origin: b.Origin, Start: b.Start, Duration: Seconds(b.Duration),
 		Outcome: b.Outcome, Error: b.Error, Log: append([]string{}, b.Log...),
 	}
+	info.FailedStep = failedStep(b)
+	return info
+}
+
+// ignoredFailures tell of what failed in a build that ended well. A cache that is not there
+// to be read is usual; one that is not written is missed by the builds to come.
+func ignoredFailures(b *Build) (notes []Note) {
 	for i := range b.Steps {
-		s := &b.Steps[i]
-		if !s.State.HasNoResult() || strings.HasPrefix(s.Stage, "cache") {
-			continue
-		}
-		// What was only stopped when another step failed is not at fault.
-		if s.State == StepFailed {
-			info.FailedStep = s.Name
-			break
-		}
-		if info.FailedStep == "" {
-			info.FailedStep = s.Name
+		if s := &b.Steps[i]; s.State == StepFailed && s.Stage == StageCacheExport {
+			notes = append(notes, Note{KindFailureIgnored, "`" + s.Name + "` failed, and the builder went on: later builds may miss what it would have kept"})
 		}
 	}
-	return info
+	return notes
+}
+
+// failedStep is the name of the step at which the build failed, or was when it ended, ""
+// if it was at none.
+func failedStep(b *Build) string {
+	interrupted, cache := "", ""
+	for i := range b.Steps {
+		s := &b.Steps[i]
+		switch {
+		case !s.State.HasNoResult():
+		case strings.HasPrefix(s.Stage, "cache"):
+			// Builders may ignore that, and not one that is the only thing that failed.
+			if s.State == StepFailed && s.Stage == StageCacheExport && b.Outcome == Failed && cache == "" {
+				cache = s.Name
+			}
+		case s.State == StepFailed:
+			return s.Name
+		case interrupted == "":
+			// What was only stopped when another step failed is not at fault.
+			interrupted = s.Name
+		}
+	}
+	return cmp.Or(interrupted, cache)
 }

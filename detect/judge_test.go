@@ -272,6 +272,40 @@ func TestUnjudged(t *testing.T) {
 	}
 }
 
+// A cache that could not be written fails a build, or the builder ignores it: then it is
+// told. What is written elsewhere than before is another step.
+func TestCacheExports(t *testing.T) {
+	const toRegistry, toFolder = "[cache export] exporting cache to registry", "[cache export] exporting cache to client directory"
+	h := mainHistory(20, func(_ int, rng *rand.Rand) []stepSpec {
+		return append(app(rng), ran(toRegistry, noisy(rng, seconds(2), .05)))
+	})
+	cached := func(name string, state State) Build {
+		return edit("pr", 100, func(s []stepSpec) []stepSpec { return append(s, stepSpec{name: name, took: seconds(60), state: state}) })
+	}
+	b := cached(toFolder, Executed)
+	r := Judge(&b, h, defaults)
+	if s := stepOf(t, &r, toFolder); s.Status != StatusNew || len(s.Notes) > 0 || r.Verdict != Pass || r.Counts[StatusGone] != 1 {
+		t.Errorf("to a folder: %v %v, %v", s.Status, s.Notes, r.Verdict)
+	}
+	b = cached(toRegistry, StepFailed)
+	r = Judge(&b, h, defaults)
+	if r.Verdict != Pass || len(r.Notes) != 1 || r.Notes[0].Kind != KindFailureIgnored || r.Build.FailedStep != "" {
+		t.Errorf("ignored: %v, %v, failed at %q", r.Verdict, r.Notes, r.Build.FailedStep)
+	}
+	b.Outcome = Failed
+	if r = Judge(&b, h, defaults); r.Verdict != Unjudged || len(r.Notes) > 0 || r.Build.FailedStep != toRegistry {
+		t.Errorf("failed: %v, %v, failed at %q", r.Verdict, r.Notes, r.Build.FailedStep)
+	}
+	b.Steps[4].State = StepFailed
+	if r = Judge(&b, h, defaults); r.Build.FailedStep != b.Steps[4].Name {
+		t.Errorf("failed at %q, want %q", r.Build.FailedStep, b.Steps[4].Name)
+	}
+	b = cached("[cache import] importing cache manifest", StepFailed)
+	if r = Judge(&b, h, defaults); len(r.Notes) > 0 || r.Build.FailedStep != "" {
+		t.Errorf("not there: %v, failed at %q", r.Notes, r.Build.FailedStep)
+	}
+}
+
 func TestStepTooYoung(t *testing.T) {
 	h := mainHistory(20, func(n int, rng *rand.Rand) []stepSpec {
 		if s := app(rng); n < 15 {

@@ -72,4 +72,6 @@ const (
 	KindUnread        Kind = "unread"         // builds of the source that could not be read
 	KindUnknownBranch Kind = "unknown-branch" // nothing says the branch of a build
 	KindNotRecorded   Kind = "not-recorded"   // in the store
+
+	KindFailureIgnored Kind = "failure-ignored" // a step failed, and the build did not
 )

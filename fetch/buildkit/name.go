@@ -28,10 +28,10 @@ const (
 
 // Stages and texts of the phases that have no digest of their own in a trace.
 const (
-	exportStage      = "export"
+	exportStage      = detect.StageExport
 	pushStage        = "push"
 	cacheImportStage = "cache import"
-	cacheExportStage = "cache export"
+	cacheExportStage = detect.StageCacheExport
 	internalStage    = "internal"
 	clientStage      = "client"
 	pullStage        = detect.StagePull
