@@ -118,3 +118,12 @@ func (p *Progress) Troubled() bool {
 	}
 	return false
 }
+
+// IsError tells whether a message is the error of a vertex, of which it may be the first
+// line.
+func (p *Progress) IsError(message string) bool {
+	return slices.ContainsFunc(p.order, func(v *vertex) bool {
+		first, _, _ := strings.Cut(v.err, "\n")
+		return first != "" && strings.HasSuffix(message, first)
+	})
+}

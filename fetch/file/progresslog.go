@@ -252,13 +252,13 @@ func (r *logReader) text(n int, line []byte) {
 }
 
 // text takes in a line that stands between the events of a build. The builder's error
-// comes at once after them; where they tell that something went wrong, others may have
-// written before it.
+// comes at once after them; where they tell that something went wrong, and where it is that
+// which a step failed with, others may have written before it.
 func (b *logBuild) text(line string) {
 	if b.between == buildkit.EndOfAll {
 		return
 	}
-	if message := builderError(line); message != "" && (!b.apart || b.isTroubled()) {
+	if message := builderError(line); message != "" && (!b.apart || b.isTroubled() || b.progress.IsError(message)) {
 		b.err, b.between = message, buildkit.EndOfAll
 		return
 	}

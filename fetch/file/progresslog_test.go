@@ -95,6 +95,13 @@ func TestErrorsOfOthers(t *testing.T) {
 	const builder = "ERROR: failed to build: failed to solve: failed to push 127.0.0.1:5055/app: unauthorized\n"
 	const excerpt = "Dockerfile:18\n--------------------\n  17 |     RUN a\n  18 | >>> RUN b\n--------------------\n"
 	ok, failed, killed := logOf(t, "push"), logOf(t, "failed"), logOf(t, "killed")
+	// A cache that cannot be written, of which Buildx's own log tells first.
+	const noFolder = "commit failed: rpc error: code = Unknown desc = mkdir /nowhere/blobs: not a directory"
+	const buildx = "ERROR: (*service).Write failed: rpc error: code = Unknown desc = mkdir /nowhere/blobs: not a directory\n"
+	noCache := ok + `{"vertexes":[{"digest":"sha256:` + strings.Repeat("5", 64) + `","name":"exporting cache to client directory","started":"2026-11-20T10:00:00Z","completed":"2026-11-20T10:00:01Z","error":"` + noFolder + `"}]}` + "\n" + buildx
+	gha := func(said string) string {
+		return ok + `{"vertexes":[{"digest":"sha256:` + strings.Repeat("6", 64) + `","name":"exporting to GitHub Actions Cache","started":"2026-11-20T10:00:00Z","completed":"2026-11-20T10:00:01Z","error":"maximum timeout reached"}]}` + "\n" + said
+	}
 	for name, tt := range map[string]struct {
 		log     string
 		outcome detect.Outcome
@@ -113,6 +120,11 @@ func TestErrorsOfOthers(t *testing.T) {
 		"an old builder's":            {ok + "error: failed to solve: rpc error: code = Unknown desc = denied\n", detect.Failed, "rpc error: code = Unknown desc = denied"},
 		"the connection broke":        {ok + "ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF\n", detect.Failed, "failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF"},
 		"called off":                  {ok + "ERROR: failed to build: failed to solve: Canceled: context canceled\n", detect.Cancelled, "Canceled: context canceled"},
+		"a cache is not written":      {noCache + "ERROR: failed to build: failed to solve: error writing layer blob: " + noFolder + "\n", detect.Failed, "error writing layer blob: " + noFolder},
+		"that is ignored":             {noCache, detect.OK, ""},
+		"that is, then others":        {noCache + "ERROR: failed to solve: no such table\n", detect.OK, ""},
+		"GitHub's cache":              {gha("ERROR: failed to build: failed to solve: maximum timeout reached\n"), detect.Failed, "maximum timeout reached"}, // written by hand
+		"GitHub's cache, ignored":     {gha(""), detect.OK, ""},
 		"of a step":                   {failed + pip, detect.Failed, `process "/bin/sh -c sh work.sh test 3 --fail" did not complete successfully: exit code: 1`},
 		"of a step, without a word":   {failed[:strings.Index(failed, "\nDockerfile:18")+1] + pip, detect.Failed, `process "/bin/sh -c sh work.sh test 3 --fail" did not complete successfully: exit code: 1`},
 		"cut, then the runner's":      {killed + "ERROR: Job failed: execution took longer than 1h0m0s seconds\n", detect.Cancelled, "the progress log breaks off"},
