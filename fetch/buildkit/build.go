@@ -35,7 +35,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 	ids := make(map[string]string, len(vertices))     // of steps, by digest
 	waits := make(map[string][]string, len(vertices)) // digests, by id of the step that waits
 	began := p.began(&m)
-	for _, v := range vertices {
+	for _, v := range p.withoutOthers(vertices) {
 		info := stepInfoOf(stripTarget(v.name, prefix), m.Instructions[v.digest].Text)
 		if info.kind == clientOnly && !isStep(info.name, v.ended.Sub(v.started)) {
 			continue
@@ -143,7 +143,7 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 	default:
 		s.addContent(info, v.digest)
 		if before := len(times); before > 0 && (info.dockerfile || !p.guessed) {
-			if times = times.since(began); len(times) == 0 {
+			if times = times.since(began); len(times) == 0 || v.cached && len(v.worked.since(began)) == 0 {
 				// Another build did it, and this one found it done.
 				step.State, step.Start, step.Duration = detect.Cached, began, 0
 			} else if len(times) < before {
@@ -159,14 +159,18 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 		added.Rule = max(added.Rule, 1) // it was cached before, as another target found it
 	}
 	id = added.ID
-	p.addParts(s, v, &info, work)
+	if !info.dockerfile && p.guessed {
+		began = time.Time{}
+	}
+	p.addParts(s, v, &info, work, began)
 	return id
 }
 
-// addParts adds the steps that are parts of the one added last.
-func (p *Progress) addParts(s *steps, v *vertex, info *stepInfo, work work) {
+// addParts adds the steps that are parts of the one added last, but for what was done
+// before the build began.
+func (p *Progress) addParts(s *steps, v *vertex, info *stepInfo, work work, began time.Time) {
 	if rules[work].layers && v.err == "" && !v.running() {
-		s.addLayers(info, v.layers(layerPrefix), v.layers(unpackPrefix), v.transferred())
+		s.addLayers(info, v.layers(layerPrefix).since(began), v.layers(unpackPrefix).since(began), v.transferred())
 	}
 	if info.kind != export {
 		return
@@ -195,15 +199,15 @@ func (v *vertex) unmoved(w work) bool {
 	return rules[w].layers && v.resolved && len(v.transfers) == 0 && !v.ended.IsZero()
 }
 
-// began is when the build began, as far as it is known: by its record, else by its first
-// reading of a definition. No instruction runs before that for this build.
+// began is when the build began, as far as it is known: by its record, else by the first
+// of what builds begin with. No instruction runs before that for this build.
 func (p *Progress) began(m *Metadata) (began time.Time) {
 	p.guessed = m.Start.IsZero() || m.End.IsZero()
 	if !p.guessed {
 		began = m.Start
 	} else {
 		for _, v := range p.order {
-			if !strings.Contains(v.name, "internal] load build definition from ") {
+			if beginningOf(v.name) == "" {
 				continue
 			}
 			for _, in := range v.worked {

@@ -2,6 +2,7 @@ package buildkit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +164,58 @@ func TestSharedWithEarlierBuild(t *testing.T) {
 					t.Errorf("what was going on is %v, took %v", s.State, s.Duration)
 				}
 			}
+		}
+	}
+}
+
+// A build that waits for what another one has begun is told of that one's vertices as
+// well: it has begun when it read its own context, and their steps are its own, once.
+func TestSharedWithBuildAtOnce(t *testing.T) {
+	const image, copied, added = "[base 1/1] FROM a", "[2/4] COPY --from=base / /", "[3/4] ADD https://example.org/a /"
+	for _, m := range []Metadata{{}, {Start: moment(100), End: moment(107)}} {
+		var p Progress
+		digests := map[string]string{}
+		vertex := func(id, name string, cached bool, inputs []string, ends ...float64) {
+			var needs []string
+			for _, input := range inputs {
+				needs = append(needs, "sha256:"+input)
+			}
+			v := Vertex{Digest: "sha256:" + id, Name: name, Cached: cached, Inputs: needs}
+			if len(ends) > 0 {
+				v.Started, v.Completed = moment(ends[0]), moment(ends[1])
+			}
+			if err := p.Vertex(v); err != nil {
+				t.Fatal(err)
+			}
+			digests[id] = v.Digest
+		}
+		vertex("01", "[internal] load git source https://example.org/a.git#main", false, nil, 100, 101)
+		vertex("02", image, false, nil, 97, 98)
+		p.Status(Status{ID: "sha256:ab", Vertex: digests["02"], Current: 5, Started: moment(97), Completed: moment(97.5), Timestamp: moment(97.5)})
+		vertex("03", copied, false, []string{"01", "02"})
+		vertex("04", added, false, nil, 97, 105) // the download
+		vertex("05", added, false, []string{"03", "04"})
+		vertex("06", "[4/4] RUN make", false, []string{"05"})
+		vertex("13", copied, false, []string{"11", "02"}, 98, 99)    // of the other one, whose context is 11
+		vertex("15", added, false, []string{"13", "04"}, 105, 105.5) // as well
+		vertex("03", copied, true, nil, 105.5, 105.5)
+		vertex("05", added, true, nil, 105.5, 105.5)
+		vertex("06", "[4/4] RUN make", false, nil, 105.5, 106)
+		vertex("07", "exporting to image", false, nil, 106, 107)
+		b, _ := p.Build(m)
+		if !b.Start.Equal(moment(100)) || b.Duration != 7*time.Second {
+			t.Errorf("began at %v, took %v", b.Start, b.Duration)
+		}
+		var got []string
+		for _, s := range b.Steps {
+			if s.Count > 0 || s.Stage == pullStage {
+				got = append(got, fmt.Sprintf("%s %v %v", s.Name, s.State, s.Duration))
+			}
+		}
+		slices.Sort(got)
+		want := []string{"[2/4] COPY --from=base / / cached 0s", "[3/4] ADD https://example.org/a / executed 500ms", "[3/4] ADD https://example.org/a / executed 8s", "[4/4] RUN make executed 500ms", "[base 1/1] FROM a cached 0s"}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }
