@@ -196,7 +196,7 @@ func newStepResult(s *series, build *Build) StepResult {
 		History: []Point{}, Modes: []Mode{}, Notes: []Note{}, P: 1, Q: 1,
 	}
 	if !step.Start.IsZero() {
-		r.Start = Seconds(max(0, step.Start.Sub(build.Start)))
+		r.Start = Seconds(max(-step.Duration, step.Start.Sub(build.Start)))
 	}
 	if s.edited != "" {
 		r.Notes = append(r.Notes, Note{KindEdited, "edited; was `" + s.edited + "`"})

@@ -306,6 +306,20 @@ func TestCacheExports(t *testing.T) {
 	}
 }
 
+// What another build had begun ends when it ended.
+func TestBegunBefore(t *testing.T) {
+	b := edit("pr", 100, func(s []stepSpec) []stepSpec { return s })
+	b.Steps[0].Duration = 2 * time.Second
+	for after, want := range map[time.Duration]Seconds{
+		time.Second: Seconds(time.Second), -time.Second: Seconds(-time.Second), -time.Hour: Seconds(-2 * time.Second), // the last is of another clock
+	} {
+		b.Steps[0].Start = b.Start.Add(after)
+		if r := Judge(&b, appHistory(20), defaults); r.Steps[0].Start != want {
+			t.Errorf("begun %v after the build: at %v, want %v", after, r.Steps[0].Start, want)
+		}
+	}
+}
+
 func TestStepTooYoung(t *testing.T) {
 	h := mainHistory(20, func(n int, rng *rand.Rand) []stepSpec {
 		if s := app(rng); n < 15 {

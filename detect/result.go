@@ -154,7 +154,7 @@ type StepResult struct {
 	State    State  `json:"state"`
 	Critical bool   `json:"critical"` // on this build's critical path
 
-	Start    Seconds `json:"start_seconds"` // after the start of the build
+	Start    Seconds `json:"start_seconds"` // after the start of the build; below 0 if another build had begun it
 	Current  Seconds `json:"current_seconds"`
 	Usual    Seconds `json:"usual_seconds"`    // median of the history
 	Low      Seconds `json:"low_seconds"`      // the range in which it usually lies
