@@ -2,6 +2,7 @@ package buildkit
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
@@ -10,7 +11,8 @@ import (
 // What a build writes at its end is a step each: the export, the push of it, and the
 // export of its cache. No span is a push, nor the writing of a cache. They are told by
 // the requests that change something in a registry: those below an exporter are its
-// push, those below the call itself are of the cache.
+// push, those below the call itself are of the cache. One in a folder of the client is
+// told by the calls that write to it.
 
 // addExports adds the steps of the exporters, of pushes and of a cache export,
 // and returns the span of an exporter that failed, nil if none did.
@@ -43,27 +45,72 @@ func (s *solve) addExports(r *Reader, out *steps) *node {
 			exported = n.End
 		}
 	}
-	if w := written[s.root]; s.root != nil && w != nil && w.end.After(exported) {
+	if s.root != nil {
+		s.addCaches(r, out, exported, written[s.root])
+	}
+	return failed
+}
+
+// addCaches adds the steps of cache exports, given when the exporters were done and what
+// the call itself wrote to a server.
+func (s *solve) addCaches(r *Reader, out *steps, exported time.Time, toServer *writing) {
+	toFolder := &writing{name: folderCacheName}
+	for _, n := range s.work {
+		if n.writesToClient() && n.callOfClient().caller() == s.root {
+			toFolder.add(n)
+		}
+	}
+	for _, w := range []*writing{toServer, toFolder} {
+		if w == nil || !w.end.After(exported) {
+			continue
+		}
 		// Before it writes, it gathers what to write, which no span shows. It
 		// begins when the exporters are done.
 		if !exported.IsZero() {
 			w.start = exported
 		}
-		out.add(r.info(cacheExportName), cacheExportID, detect.Step{
-			Start: w.start, Duration: out.elapsed(w.start, w.end, cacheExportName),
-		})
+		step := detect.Step{Start: w.start, Duration: out.elapsed(w.start, w.end, w.name)}
+		if w.failed != nil && !w.whole {
+			step.State, step.Error = failure(cmp.Or(w.failed.Message, w.failed.Name+" failed"))
+		}
+		out.add(r.info(w.name), cacheExportID, step)
 	}
-	return failed
 }
 
-// A writing is what was written to a registry in one go: from the first question
-// whether a blob is there to the last answer.
+// A writing is what was written to one place in one go: from the first question
+// whether something is there to the last answer.
 type writing struct {
-	repo       string
+	name       string // of the cache exporter, if it is one
+	repo       string // in a registry
 	start, end time.Time
+	failed     *node // a request that changes something and failed, nil if none did
+	whole      bool  // what is written last was
 }
 
-// writings finds what was written to registries, by the span for whose work it
+// add takes in a request.
+func (w *writing) add(n *node) {
+	if w.start.IsZero() || n.Start.Before(w.start) {
+		w.start = n.Start
+	}
+	end := n.End
+	if n.writesToClient() && n.Failed && isCancellation(n.Message) {
+		end = n.Start
+	}
+	last := end.After(w.end)
+	if last {
+		w.end = end
+	}
+	switch {
+	case n.Method != "" && !n.writes(), n.Failed && isCancellation(n.Message):
+	case n.Failed:
+		w.failed = n
+		w.whole = w.whole && w.repo != ""
+	case w.repo == "" && last, strings.Contains(n.URL, "/manifests/"):
+		w.whole = true
+	}
+}
+
+// writings finds what was written to servers, by the span for whose work it
 // was directly written: an exporter, or the solve itself.
 func (s *solve) writings() map[*node]*writing {
 	type target struct {
@@ -79,23 +126,39 @@ func (s *solve) writings() map[*node]*writing {
 		at := target{r.caller(), r.repo()}
 		written[at] = true
 		if found[at.of] == nil {
-			found[at.of] = &writing{repo: at.repo}
+			found[at.of] = &writing{name: r.cacheName(), repo: at.repo}
 		}
 	}
 	for _, r := range s.work {
 		at := target{r.caller(), r.repo()}
-		if !r.writes() && (r.Method != "HEAD" || !written[at]) {
-			continue
-		}
-		w := found[at.of]
-		if w.start.IsZero() {
-			w.start = r.Start
-		}
-		if r.End.After(w.end) {
-			w.end = r.End
+		if r.writes() || r.Method == "HEAD" && written[at] {
+			found[at.of].add(r)
 		}
 	}
 	return found
+}
+
+// cacheName is the name of the cache exporter that makes a request.
+func (n *node) cacheName() string {
+	if strings.Contains(n.URL, "/twirp/github.actions.results.") || strings.Contains(n.URL, "/_apis/artifactcache/") {
+		return githubCacheName
+	}
+	return cacheExportName
+}
+
+// writesToClient tells whether a span is a side of the daemon's writing to a folder of the
+// client.
+func (n *node) writesToClient() bool {
+	return n.Name == "containerd.services.content.v1.Content/Write"
+}
+
+// callOfClient is the daemon's side of a call to the client, which ends, cancelled, when all
+// is done that the build does: only the client's tells when this was.
+func (n *node) callOfClient() *node {
+	if n.Kind == KindServer && n.parent != nil {
+		return n.parent
+	}
+	return n
 }
 
 // caller is the nearest span above an HTTP request that is none itself.

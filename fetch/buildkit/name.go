@@ -40,6 +40,8 @@ const (
 	pushText        = "pushing to registry"
 	cacheImportText = "importing cache manifest"
 	cacheExportName = "exporting cache to registry"
+	folderCacheName = "exporting cache to client directory"
+	githubCacheName = "exporting to GitHub Actions Cache"
 	cacheExportID   = "cache-export"
 )
 

@@ -59,7 +59,7 @@ func solves(list []*node) []*solve {
 		if s := byRoot[n.parent]; s != nil && n.Name == "create history record" {
 			s.ended = n.Start
 		}
-		if k := kindOf(n.Name); n.Vertex == "" && (!own[n.Service] || n.Method == "" && k != export && k != cacheExport && !n.unpacks() && !n.resolves()) {
+		if k := kindOf(n.Name); n.Vertex == "" && (!own[n.Service] || n.Method == "" && k != export && k != cacheExport && !n.unpacks() && !n.resolves() && !n.writesToClient()) {
 			continue
 		}
 		s := solveOf(n, byRoot, byOwner)
