@@ -112,6 +112,10 @@ const (
 	StageUnpack = "unpack"
 )
 
+// StageInternal is the stage of what a frontend needs before it works: the definition, the
+// context, what a registry says of an image.
+const StageInternal = "internal"
+
 // Stages of what a build writes at its end: its result, and its cache.
 const (
 	StageExport      = "export"

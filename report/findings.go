@@ -182,7 +182,7 @@ func changedRules(r *detect.Result, n *names) (notices []line) {
 		case s.Status == detect.StatusUnjudged && (s.Reason.Kind == detect.KindIgnored || s.Reason.Kind == detect.KindAccepted):
 			notices = append(notices, lineOf(code(n.of(s)), ": ", sentence(s.Reason.Text)))
 		case s.Cut == "" && len(s.Notes) > 0 && s.State == detect.Executed:
-			if s.Notes[0].Kind == detect.KindEdited {
+			if s.Notes[0].Kind == detect.KindEdited && !followsFromEdit(s) {
 				notices = append(notices, lineOf(code(n.of(s)), " was edited, and is compared with what it was before."))
 			}
 		case s.Cut != "":
@@ -198,6 +198,12 @@ func changedRules(r *detect.Result, n *names) (notices []line) {
 		}
 	}
 	return notices
+}
+
+// followsFromEdit tells whether a step is what it is by what an instruction says: another
+// image is edited in its FROM alone, and not in its pull as well.
+func followsFromEdit(s *detect.StepResult) bool {
+	return s.Stage == detect.StagePull || s.Stage == detect.StageUnpack || s.Stage == detect.StageInternal
 }
 
 // isOnBase tells whether the build is one of the branch that it is compared with.

@@ -27,6 +27,21 @@ func TestDearestFindingFirst(t *testing.T) {
 	}
 }
 
+// Another image is told once.
+func TestEditToldOnce(t *testing.T) {
+	r := passOf("a")
+	r.Steps = nil
+	for _, stage := range []string{"", detect.StagePull, detect.StageUnpack, detect.StageInternal} {
+		r.Steps = append(r.Steps, detect.StepResult{
+			Key: "[" + stage + "] FROM node", Name: "FROM node", Stage: stage, Status: detect.StatusSame,
+			Notes: []detect.Note{{Kind: detect.KindEdited, Text: "edited; was `FROM alpine`"}},
+		})
+	}
+	if text := textOf(t, r); strings.Count(text, "was edited") != 1 {
+		t.Error(text)
+	}
+}
+
 func TestWorstResultFirst(t *testing.T) {
 	v := viewOf(reportOf(passOf("a"), regressedResult(), passOf("b"), suspectResult()))
 	var got []detect.Verdict

@@ -32,7 +32,7 @@ const (
 	pushStage        = "push"
 	cacheImportStage = "cache import"
 	cacheExportStage = detect.StageCacheExport
-	internalStage    = "internal"
+	internalStage    = detect.StageInternal
 	clientStage      = "client"
 	pullStage        = detect.StagePull
 	unpackStage      = detect.StageUnpack
