@@ -110,7 +110,7 @@ func tookCell(s *detect.StepResult) string {
 // usualRange is the range in which a step usually lies, "" if it has no history.
 func usualRange(s *detect.StepResult) string {
 	switch {
-	case s.N == 0, s.State == detect.Cached, s.Usual == 0 && s.High == 0:
+	case s.N == 0, s.Status == detect.StatusCached, s.Usual == 0 && s.High == 0:
 		return ""
 	case s.Low == 0 && s.High == 0:
 		return s.Usual.String()

@@ -42,6 +42,18 @@ func TestEditToldOnce(t *testing.T) {
 	}
 }
 
+// Finding in the cache may take long as well, and is compared with how long it usually takes.
+func TestSlowToLoad(t *testing.T) {
+	r := regressedResult()
+	r.Steps = []detect.StepResult{{
+		Key: "load cache: RUN a", Name: "load cache: RUN a", Status: detect.StatusSlower, State: detect.Cached,
+		Current: sec(4), Usual: sec(1), Low: sec(1), High: sec(2), N: 20, Ratio: 4,
+	}}
+	if text := textOf(t, r); !strings.Contains(text, "4 s, usually 1–2 s (20 builds)") {
+		t.Error(text)
+	}
+}
+
 func TestWorstResultFirst(t *testing.T) {
 	v := viewOf(reportOf(passOf("a"), regressedResult(), passOf("b"), suspectResult()))
 	var got []detect.Verdict
