@@ -24,12 +24,18 @@ type report struct {
 		Cache    struct {
 			Losses []struct{ Step string }
 		}
+		WallClock struct {
+			Parts []struct {
+				Cause, Step string
+				Seconds     float64
+			}
+		} `json:"wall_clock"`
 		Steps []struct {
-			Key, Status string
-			Reason      note
-			Current     float64 `json:"current_seconds"`
-			Usual       float64 `json:"usual_seconds"`
-			Source      struct{ Line int }
+			Key, Name, Status string
+			Reason            note
+			Current           float64 `json:"current_seconds"`
+			Usual             float64 `json:"usual_seconds"`
+			Source            struct{ Line int }
 		}
 		Notes []note
 	}

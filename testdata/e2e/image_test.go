@@ -50,6 +50,7 @@ type plan struct {
 	flags      []string      // of buildx build
 	pushDelay  time.Duration // that a layer takes, other than usual
 	cancelAt   string        // a step that the build is cancelled at
+	fails      bool          // it does
 }
 
 // A build is one that was made.
@@ -59,8 +60,8 @@ type build struct {
 
 	took time.Duration
 	// Paths of what it left.
-	metadata, record, progress string
-	ref                        string // BUILDER/NODE/REF, or BUILDER/ where no metadata tell it
+	metadata, record, progress, trace string
+	ref                               string // BUILDER/NODE/REF, or BUILDER/ where no metadata tell it
 }
 
 // pipeline is the name of all that is built here.
@@ -80,24 +81,29 @@ func (s *stack) make(t *testing.T, p plan) *build {
 		"build", "--builder", s.builder, "--progress", "rawjson", "--metadata-file", b.metadata,
 		"--tag", s.registry.address + "/shop:" + b.revision[:8], "--push",
 	}, p.flags...)
-	s.registry.delay.Store(int64(max(p.pushDelay, usualPush)))
-	start := time.Now()
-	err := s.launch(t, b, append(args, context))
-	b.took = time.Since(start)
+	s.registry.set(&brakeRule{match: putsLayer, takes: max(p.pushDelay, usualPush)})
+	s.perform(t, b, append(args, context))
+	return b
+}
 
-	fails := p.cancelAt != ""
-	for _, seconds := range p.work {
+// perform runs buildx, and gets the record.
+func (s *stack) perform(t *testing.T, b *build, args []string) {
+	t.Helper()
+	fails := b.fails || b.cancelAt != ""
+	for _, seconds := range b.work {
 		fails = fails || strings.Trim(seconds, "0123456789.") != ""
 	}
+	start := time.Now()
+	err := s.launch(t, b, args)
+	b.took = time.Since(start)
 	if (err != nil) != fails {
-		t.Fatalf("build %s: %v\n%s", p.name, err, tailOf(b.progress))
+		t.Fatalf("build %s: %v\n%s", b.name, err, tailOf(b.progress))
 	}
 	b.ref = s.builder + "/"
 	if !fails {
 		b.ref = refOf(t, b.metadata)
 	}
 	s.export(t, b)
-	return b
 }
 
 // folder makes a folder with the context of a build in it.
@@ -129,6 +135,22 @@ func (s *stack) folder(t *testing.T, p plan, name string) string {
 // launch runs one build, and interrupts it where that is planned.
 func (s *stack) launch(t *testing.T, b *build, args []string) error {
 	t.Helper()
+	cmd := s.begin(t, b, args)
+	if b.cancelAt != "" {
+		s.await(t, "the step to cancel at", func() error {
+			if !started(b.progress, b.cancelAt) {
+				return fmt.Errorf("%s has not begun:\n%s", b.cancelAt, tailOf(b.progress))
+			}
+			return nil
+		})
+		interruptGroup(cmd.Process)
+	}
+	return cmd.Wait()
+}
+
+// begin starts one build.
+func (s *stack) begin(t *testing.T, b *build, args []string) *exec.Cmd {
+	t.Helper()
 	log, err := os.Create(b.progress)
 	if err != nil {
 		t.Fatal(err)
@@ -153,16 +175,7 @@ func (s *stack) launch(t *testing.T, b *build, args []string) error {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if b.cancelAt != "" {
-		s.await(t, "the step to cancel at", func() error {
-			if !started(b.progress, b.cancelAt) {
-				return fmt.Errorf("%s has not begun:\n%s", b.cancelAt, tailOf(b.progress))
-			}
-			return nil
-		})
-		interruptGroup(cmd.Process)
-	}
-	return cmd.Wait()
+	return cmd
 }
 
 // started tells whether a progress log says that a step began.
