@@ -114,7 +114,7 @@ func (f *RunnerFactor) readBy(g *gauge, m *mood, a *arranged) *RunnerFactor {
 	if f == nil {
 		return nil
 	}
-	f.Baseline = append([]float64{}, g.logs...)
+	f.Baseline, f.BaselineSD = append([]float64{}, g.logs...), g.error
 	for _, r := range m.readings {
 		f.Readings = append(f.Readings, RunnerReading{a.series[r.at].step.Key, r.log, r.sd})
 	}

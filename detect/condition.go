@@ -30,7 +30,7 @@ const (
 	KindMinDeltaCleared    Kind = "min-delta-cleared"
 	KindMinSlowdownCleared Kind = "min-slowdown-cleared"
 
-	KindSuspectP    Kind = "suspect-p"    // p as a first look at this build, at most SuspectP
+	KindSuspectP    Kind = "suspect-p"    // p, at most SuspectP
 	KindSlowerP     Kind = "slower-p"     // p, at most SlowerP
 	KindFDR         Kind = "fdr"          // q, at most Thresholds.FDR
 	KindOwnHistory  Kind = "own-history"  // 1 if builds of other branches fill the history up, else 0; must be 0
@@ -109,7 +109,7 @@ func (st *stepTest) askSlower(room []Condition) (suspect, slower []Condition) {
 		foreign = 1
 	}
 	size := float64(st.levelSize())
-	suspect = append(st.askSize(st.slower, 1, room), atMost(KindSuspectP, st.slower.watch, SuspectP))
+	suspect = append(st.askSize(st.slower, 1, room), atMost(KindSuspectP, st.slower.p, SuspectP))
 	return suspect, append(suspect,
 		atMost(KindSlowerP, st.slower.p, SlowerP),
 		atMost(KindFDR, st.q, st.t.FDR),

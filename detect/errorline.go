@@ -52,9 +52,7 @@ const (
 	// chargeLate is that of a run that begins after the branch did: a branch has many
 	// chances to look slow from some later build on, and one to look so from its first.
 	chargeLate = 0.5
-	// chargeAlone is that of a later build by itself: the next one will tell. It is
-	// charged of what is called slower, not of what is worth watching.
-	chargeAlone = 2
+	// It is that of a later build by itself, too.
 )
 
 // benjaminiHochberg sets q of each judgement: the smallest false discovery rate

@@ -13,9 +13,8 @@ import (
 
 // A oneSided is the result of the test in one direction.
 type oneSided struct {
-	run   int     // how many of the newest builds say it together
-	p     float64 // error of believing it
-	watch float64 // error of thinking it worth watching, at most p
+	run int     // how many of the newest builds say it together
+	p   float64 // error of believing it
 }
 
 // An evidence is what the values of a branch, oldest first, are by themselves.
@@ -76,11 +75,7 @@ func (e *evidence) strongest(rolling bool) (best oneSided) {
 		now := e.look(end, rolling)
 		if end > 1 && best.p < now.p && e.standsOff(end-1, best.run+1) {
 			best.run++
-			best.watch = min(best.watch, now.watch)
 			continue
-		}
-		if end > 1 && best.watch < now.watch && e.standsOff(end-1, best.run+1) {
-			now.watch = best.watch
 		}
 		best = now
 	}
@@ -104,7 +99,7 @@ func (e *evidence) usualBeside(first int) bool {
 
 // look is what the values up to the first n say.
 func (e *evidence) look(n int, rolling bool) (best oneSided) {
-	best = oneSided{run: 1, p: 1, watch: 1}
+	best = oneSided{run: 1, p: 1}
 	usual := 0
 	for run := 1; run <= n; run++ {
 		if !e.isBeyond(n - run) {
@@ -116,25 +111,18 @@ func (e *evidence) look(n int, rolling bool) (best oneSided) {
 		if usual > 0 && run < 4 || !e.standsOff(n-1, run) {
 			continue
 		}
-		power, charge := 0.0, 0.0
-		late := run < n || rolling
-		switch {
-		case run > 1:
+		power := 0.0
+		if run > 1 {
 			power = runLine.power(e.runScore(n-run, n)) - chargeRun
-			if late {
-				power -= chargeLate
-			}
-		default:
+		} else {
 			power = oneLine.power(-math.Log10(e.beyond[n-1]) - chargeShort/float64(len(e.model.values)))
-			if n > 1 && !rolling {
-				power -= chargeLate
-				charge = chargeAlone - chargeLate
-			}
 		}
-		if p := errorOf(power - charge); p < best.p {
+		if run < n && !rolling || run > 1 && rolling {
+			power -= chargeLate
+		}
+		if p := errorOf(power); p < best.p {
 			best.run, best.p = run, p
 		}
-		best.watch = min(best.watch, errorOf(power))
 	}
 	return best
 }

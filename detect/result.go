@@ -76,6 +76,9 @@ type RunnerFactor struct {
 	// baseline's builds, where they are known, ascending.
 	Readings []RunnerReading `json:"readings"`
 	Baseline []float64       `json:"baseline_ln"`
+	// BaselineSD is the usual standard error of these: the rest of what they differ by is
+	// the machines'.
+	BaselineSD float64 `json:"baseline_sd"`
 }
 
 // A RunnerReading is what one step, or several together, say of the machine.
@@ -162,7 +165,7 @@ type StepResult struct {
 	Expected Seconds `json:"expected_seconds"` // Usual on a machine as fast as this one
 	Delta    Seconds `json:"delta_seconds"`    // Current - Usual
 	Ratio    float64 `json:"ratio"`            // Current / Usual
-	P        float64 `json:"p"`                // probability of a value as slow as this if nothing changed
+	P        float64 `json:"p"`                // probability of values as slow as these if nothing changed
 	Q        float64 `json:"q"`                // smallest false discovery rate at which the step counts as slower
 	N        int     `json:"n"`                // executed samples in the history
 	// Conditions are what was asked of it; none if it was not put to the test.

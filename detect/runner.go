@@ -74,7 +74,8 @@ type gauge struct {
 	quietest []int     // places of the scales by their spread, ascending
 	logs     []float64 // factors of the baseline builds, not shrunk, ascending
 	sd       float64   // their spread
-	tau      float64   // that of the machines: sd without what estimating them added
+	error    float64   // their usual standard error
+	tau      float64   // how much machines differ: sd without what estimating them added
 	branch   []mood    // of the branch's builds, oldest first; the last is the build's own
 }
 
@@ -136,8 +137,8 @@ func newGauge(a *arranged, resolution time.Duration, t Thresholds) *gauge {
 	slices.Sort(errors)
 	if len(g.logs) >= 3 {
 		g.sd = max(winsorisedSD(g.logs), leastTau)
-		usual := median(errors)
-		g.tau = math.Sqrt(max(leastTau*leastTau, g.sd*g.sd-usual*usual))
+		g.error = median(errors)
+		g.tau = math.Sqrt(max(leastTau*leastTau, g.sd*g.sd-g.error*g.error))
 	}
 	g.branch = make([]mood, len(a.branch))
 	for b := range g.branch {
@@ -238,7 +239,7 @@ func summarise(readings []reading, own float64) (e estimate) {
 	independent := total * total / squares
 	// 1.25 makes the error of a mean that of a median of normal values.
 	e.sd = 1.25 * max(around/math.Sqrt(independent), 1/math.Sqrt(total))
-	e.excess = math.Sqrt(max(0, around*around-own*own) * independent / (independent + minRunnerSteps))
+	e.excess = math.Sqrt(max(0, around*around-own*own))
 	return e
 }
 

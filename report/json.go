@@ -106,7 +106,7 @@ func encodableResult(r detect.Result) detect.Result {
 		r.RunnerFactor = &detect.RunnerFactor{
 			Value: finite(f.Value, 0), Low: finite(f.Low, 0), High: finite(f.High, 0),
 			UsualLow: finite(f.UsualLow, 0), UsualHigh: finite(f.UsualHigh, 0), Steps: f.Steps,
-			Readings: list(f.Readings), Baseline: list(f.Baseline),
+			Readings: list(f.Readings), Baseline: list(f.Baseline), BaselineSD: finite(f.BaselineSD, 0),
 		}
 	}
 	r.WallClock.Parts = list(r.WallClock.Parts)

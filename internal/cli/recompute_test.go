@@ -245,26 +245,37 @@ func recomputeRunner(t *testing.T, f *detect.RunnerFactor) {
 		return 1
 	})
 	weight := func(r detect.RunnerReading) float64 { return 1 / (r.SD*r.SD + 0.05*0.05) }
-	total, sum, center := 0.0, 0.0, 0.0
+	total, squares, largest, sum, center := 0.0, 0.0, 0.0, 0.0, 0.0
 	for _, r := range readings {
-		total += weight(r)
+		total, largest = total+weight(r), max(largest, weight(r))
+	}
+	// None weighs more than a third of all.
+	most := largest
+	if largest > total/3 {
+		most = (total - largest) / 2
+	}
+	total = 0
+	for _, r := range readings {
+		w := min(weight(r), most)
+		total, squares = total+w, squares+w*w
 	}
 	for i, r := range readings {
-		if sum += weight(r); sum >= total/2 {
+		if sum += min(weight(r), most); sum >= total/2-1e-12 {
 			center = r.Ln
-			if sum == total/2 {
+			if sum <= total/2+1e-12 && i+1 < len(readings) {
 				center = (r.Ln + readings[i+1].Ln) / 2
 			}
 			break
 		}
 	}
-	var own, off []float64
+	var off []float64
 	for _, r := range readings {
-		own, off = append(own, r.SD), append(off, math.Abs(r.Ln-center))
+		off = append(off, math.Abs(r.Ln-center))
 	}
-	sd := 1.25 * max(1.4826*median(sort(off)), median(sort(own))) / math.Sqrt(float64(len(readings)))
-	// Machines differ by as much as the winsorised deviation of the baseline's says.
-	machines := 0.1
+	sd := 1.25 * max(1.4826*median(sort(off))/math.Sqrt(total*total/squares), 1/math.Sqrt(total))
+	// Machines differ by as much as the winsorised deviation of the baseline's says, less
+	// what estimating them added.
+	machines, tau := 0.1, 0.1
 	if n := len(f.Baseline); n >= 3 {
 		w := slices.Clone(f.Baseline)
 		g := n / 10
@@ -281,8 +292,9 @@ func recomputeRunner(t *testing.T, f *detect.RunnerFactor) {
 			machines *= 1.2
 		}
 		machines = max(machines, 0.03)
+		tau = math.Sqrt(max(0.03*0.03, machines*machines-f.BaselineSD*f.BaselineSD))
 	}
-	tau := max(machines, math.Abs(center)/2)
+	tau = max(tau, math.Abs(center)-2*sd)
 	value, standardError := center*tau*tau/(tau*tau+sd*sd), sd*tau/math.Hypot(sd, tau)
 	usual, half := 0.0, max(1.96*machines, 0.05)
 	if len(f.Baseline) > 0 {
@@ -401,10 +413,13 @@ func recomputeModes(t *testing.T, s *detect.StepResult, level []time.Duration) {
 // recomputeVerdict follows what docs/judgement.md says of it.
 func recomputeVerdict(t *testing.T, r *detect.Result, counts map[detect.Status]int, judged int) {
 	t.Helper()
-	cost := detect.Seconds(0)
+	cost, suspected := detect.Seconds(0), detect.Seconds(0)
 	for _, s := range r.Steps {
-		if s.Status == detect.StatusSlower {
+		switch s.Status {
+		case detect.StatusSlower:
 			cost += max(0, s.WallClockSeconds)
+		case detect.StatusSuspect:
+			suspected += max(0, s.WallClockSeconds)
 		}
 		slowerByNumbers := s.Q <= r.Thresholds.FDR && s.P <= detect.SlowerP
 		if s.Status == detect.StatusSlower && !slowerByNumbers || s.Status == detect.StatusSuspect && s.P > detect.SuspectP {
@@ -421,7 +436,7 @@ func recomputeVerdict(t *testing.T, r *detect.Result, counts map[detect.Status]i
 	case counts[detect.StatusOverBudget] > 0 || r.OverBudget != "",
 		counts[detect.StatusSlower] > 0 && cost >= max(r.Thresholds.MinDelta, r.WallClock.Usual/100):
 		want = []detect.Verdict{detect.Regressed}
-	case counts[detect.StatusSuspect] > 0:
+	case counts[detect.StatusSuspect] > 0 && cost+suspected >= max(r.Thresholds.MinDelta, r.WallClock.Usual/100):
 		want = []detect.Verdict{detect.Unsure}
 	case judged == 0 && r.Cache.Executed > 0:
 		want = []detect.Verdict{detect.Unjudged, detect.Unsure}

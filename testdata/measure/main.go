@@ -240,7 +240,7 @@ func (m *measurement) judge(p int, next panel) (one measurement) {
 				d := all[k]
 				// Among others that are slower as well a step is held to less by the false
 				// discovery rate: where that could have decided, it is judged among the others unchanged.
-				if d.P > detect.DefaultThresholds.FDR/float64(len(trials)) && d.P <= detect.SlowerP {
+				if d.Q > detect.DefaultThresholds.FDR/float64(len(trials)) && d.Status != detect.StatusSame {
 					among := slices.Clone(trials)
 					among[k] = slowed[k]
 					d = detect.Decide(among, detect.DefaultThresholds)[k]
