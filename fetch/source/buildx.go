@@ -25,9 +25,17 @@ func openBuildx(o *Options, address string) (Source, error) {
 		return Source{}, err
 	}
 	if err != nil {
-		return Source{}, &AddressError{"buildx: " + err.Error(), "it is written buildx:[BUILDER/][REF], buildx:REF,REF or buildx:@METADATA-FILE"}
+		return Source{}, &AddressError{"buildx: " + err.Error(), "it is written buildx:[BUILDER/][REF], buildx:REF,REF, buildx:[BUILDER/]* or buildx:@METADATA-FILE"}
 	}
-	return Source{Source: localBuilds{o.Debugf, buildx.New(ref)}, Name: address}, nil
+	records := buildx.New(ref, buildx.Options{Revision: o.Revision, Progress: o.Progress})
+	from := Source{Source: localBuilds{o.Debugf, records}, Name: address}
+	if !ref.All {
+		from.Kept = LocalBuilder + "*"
+		if ref.Builder != "" {
+			from.Kept = LocalBuilder + ref.Builder + "/*"
+		}
+	}
+	return from, nil
 }
 
 // localBuilds are those of a local builder.

@@ -25,8 +25,9 @@ const defaultPipeline = "default"
 // A target is a build that a command is about.
 type target struct {
 	detect.Build
-	justMade  bool // as far as it says
-	unstarted bool // it does not say when it began
+	justMade  bool   // as far as it says
+	unstarted bool   // it does not say when it began
+	said      string // the pipeline that it says itself
 }
 
 // readBuilds reads the builds of a source, each once, and returns what was wrong with
@@ -71,7 +72,7 @@ func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.
 		b := &builds[i]
 		ids = append(ids, b.ID)
 		if (wanted.Ref == "" || isBuild(b, wanted.Ref)) && (wanted.TraceID == "" || b.Trace == wanted.TraceID) {
-			targets = append(targets, target{*b, ci.IsJustMade(b, env.Now), b.Start.IsZero()})
+			targets = append(targets, target{*b, ci.IsJustMade(b, env.Now), b.Start.IsZero(), saidPipeline(b)})
 		}
 	}
 	if len(targets) == 0 {

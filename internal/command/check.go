@@ -70,6 +70,12 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	}
 
 	c := checker{env: env, options: o, names: names, history: history, store: st, served: from.History != nil}
+	if o.Baseline == "" && from.Kept != "" {
+		local := ci.NewResolver(ci.Identity{}, env.Variables, ".", env.Now)
+		local.CI = names.CI // with the pull request
+		local.Observe(buildsOf(targets))
+		c.kept = &kept{env: env, address: from.Kept, store: st, names: local}
+	}
 	c.notes = append(notes, warnings...)
 	var results []detect.Result
 	for i := range targets {
@@ -78,6 +84,9 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 			return 0, err
 		}
 		results = append(results, r)
+	}
+	if c.old > 0 {
+		c.note(detect.KindNotRecorded, "not recorded: %s that ended more than a day ago; --record always records such", report.Count(c.old, "build"))
 	}
 	report := detect.NewReport(results, o.FailOn, distinct(c.notes))
 	failing := report.ExitCode == ExitVerdict
@@ -153,8 +162,10 @@ type checker struct {
 	// judged holds the builds that history does not: a build has those before it in
 	// its source as evidence, whether they are recorded or not.
 	judged fetch.Memory
-	served bool // the builds come from a server that keeps them: no store has to
+	kept   *kept // nil where it is no history
+	served bool  // the builds come from a server that keeps them: no store has to
 
+	old      int // builds that were not recorded because they are
 	notes    []detect.Note
 	troubles []error // with what follows a verdict
 }
@@ -173,12 +184,16 @@ func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
 	if err != nil {
 		return detect.Result{}, err
 	}
+	past, from, err := c.withKept(ctx, b, q, past)
+	if err != nil {
+		return detect.Result{}, err
+	}
 	judged, err := c.judged.History(ctx, q)
 	if err != nil {
 		return detect.Result{}, err
 	}
 	history := fetch.Join(past, judged, q)
-	history.Source = redact.Text(c.history.name)
+	history.Source = redact.Text(from)
 	c.env.Console.Debugf("%s: %d builds of %s, %d of other branches, %d of its own", b.ID, len(history.Base), branch, len(history.Other), len(history.Branch))
 	if err := c.noteEmpty(ctx, &b.Build, history); err != nil {
 		return detect.Result{}, err
@@ -203,6 +218,12 @@ func (c *checker) record(ctx context.Context, b *target) bool {
 	case c.options.Record == Always, c.options.Record == Auto && b.justMade && !c.served:
 	case c.options.Record == Auto && b.unstarted && !c.served:
 		c.note(detect.KindNotRecorded, "not recorded: its start is unknown; --record always")
+		return false
+	case c.options.Record == Auto && !c.served && c.options.Baseline == "":
+		if held, err := c.store.Holds(ctx, []detect.Build{b.Build}); err != nil || held[0] {
+			return false
+		}
+		c.old++
 		return false
 	default:
 		return false
