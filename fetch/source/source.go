@@ -48,10 +48,12 @@ type Options struct {
 	GitHub   GitHubOptions
 
 	// Debugf is told what is being done, Waiting what is being waited for ("" for
-	// nothing more), and Progress that so many things are to be read: it returns what
+	// nothing more), Missing once of what is not there yet, and for how long it is waited
+	// for, and Progress that so many things are to be read: it returns what
 	// is to be called after each of them, by several at a time, and at the end.
 	Debugf   func(format string, args ...any)
 	Waiting  func(text string)
+	Missing  func(text string)
 	Progress func(what string, n int) (read, done func())
 }
 

@@ -22,6 +22,7 @@ func (p *Process) opener(s *settings) func(address string, cache fetch.Cache) (s
 			GitHub:   source.GitHubOptions{Connect: p.github, Run: ci.RunOf(p.Getenv)},
 			Debugf:   p.console.Debugf,
 			Waiting:  spinner.Show,
+			Missing:  p.console.Waiting,
 			Progress: func(what string, n int) (read, done func()) {
 				bar := p.console.Progress(what, n)
 				return func() { bar.Add(1) }, bar.Done
