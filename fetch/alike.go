@@ -1,6 +1,10 @@
 package fetch
 
-import "github.com/buildregress/buildregress/detect"
+import (
+	"slices"
+
+	"github.com/buildregress/buildregress/detect"
+)
 
 // OfOneImage tells whether two builds are of one image by what they say themselves:
 // their pipelines, or, where neither says one, their steps.
@@ -12,13 +16,36 @@ func OfOneImage(a, b *detect.Build) bool {
 }
 
 // LooksAlike tells whether half the steps of two builds are the same, out of the same
-// Dockerfile as far as both say out of which.
+// Dockerfile as far as both say out of which. Loading a context and exporting an image is
+// part of every build: where there are instructions, they alone count.
 func LooksAlike(a, b *detect.Build) bool {
 	if one, other := dockerfileOf(a), dockerfileOf(b); one != "" && other != "" && one != other {
 		return false
 	}
-	return 2*sharedKeys(a, b) >= max(len(a.Steps), len(b.Steps))
+	all := !slices.ContainsFunc(a.Steps, isInstruction) || !slices.ContainsFunc(b.Steps, isInstruction)
+	keys, n := map[string]int{}, 0
+	for _, step := range a.Steps {
+		if all || isInstruction(step) {
+			keys[step.Key]++
+			n++
+		}
+	}
+	shared, m := 0, 0
+	for _, step := range b.Steps {
+		if !all && !isInstruction(step) {
+			continue
+		}
+		m++
+		if keys[step.Key] > 0 {
+			keys[step.Key]--
+			shared++
+		}
+	}
+	return 2*shared >= max(n, m)
 }
+
+// isInstruction tells whether a step is one of a Dockerfile.
+func isInstruction(s detect.Step) bool { return s.Count > 0 }
 
 // dockerfileOf is the path of the Dockerfile that the first of a build's steps stands in
 // whose place is known.
@@ -29,19 +56,4 @@ func dockerfileOf(b *detect.Build) string {
 		}
 	}
 	return ""
-}
-
-// sharedKeys counts the steps that two builds have in common.
-func sharedKeys(a, b *detect.Build) (n int) {
-	keys := map[string]int{}
-	for _, step := range a.Steps {
-		keys[step.Key]++
-	}
-	for _, step := range b.Steps {
-		if keys[step.Key] > 0 {
-			keys[step.Key]--
-			n++
-		}
-	}
-	return n
 }

@@ -185,6 +185,30 @@ func (s *Source) isLeftBy(builds []detect.Build, last *detect.Build) bool {
 	commit := func(revision string) string { return strings.TrimSuffix(revision, "-dirty") }
 	return slices.ContainsFunc(builds, func(b detect.Build) bool {
 		sameCommit := commit(last.Revision) == commit(b.Revision) || last.Revision != "" && commit(last.Revision) == s.Revision
-		return sameCommit && !fetch.Same(&b, last) && fetch.OfOneImage(&b, last)
+		return sameCommit && !fetch.Same(&b, last) && b.Pipeline == last.Pipeline && (b.Pipeline != "" || isBuiltLike(last, &b))
 	})
+}
+
+// isBuiltLike tells whether at least half the instructions that a failed build came to
+// stand where b has some. Its record does not say how they are written: variables are
+// expanded in them, and keys differ.
+func isBuiltLike(failed, b *detect.Build) bool {
+	type place struct {
+		stage        string
+		index, count int
+	}
+	places := map[place]bool{}
+	for _, s := range b.Steps {
+		places[place{s.Stage, s.Index, s.Count}] = true
+	}
+	all, same := 0, 0
+	for _, s := range failed.Steps {
+		if s.Count > 0 {
+			all++
+			if places[place{s.Stage, s.Index, s.Count}] {
+				same++
+			}
+		}
+	}
+	return all > 0 && 2*same >= all
 }
