@@ -28,6 +28,8 @@ type Source struct {
 	// Kept is the SOURCE of all builds that are kept, for a while, where those of this one
 	// are: the records of a builder. It is "" where there is none.
 	Kept string
+	// Mixed is set where its builds may be of any image: nobody has chosen them.
+	Mixed bool
 }
 
 // Options are all that any source is opened with.

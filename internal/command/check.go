@@ -59,7 +59,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	if err != nil {
 		return 0, err
 	}
-	targets, notes, err := readTargets(ctx, env, names, from, o.Wanted)
+	targets, notes, err := readTargets(ctx, env, names, from, o.Wanted, o.Given.Pipeline)
 	if err != nil {
 		return 0, err
 	}
@@ -70,11 +70,14 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	}
 
 	c := checker{env: env, options: o, names: names, history: history, store: st, served: from.History != nil}
-	if o.Baseline == "" && from.Kept != "" {
+	if history.kept != "" {
 		local := ci.NewResolver(ci.Identity{}, env.Variables, ".", env.Now)
 		local.CI = names.CI // with the pull request
 		local.Observe(buildsOf(targets))
-		c.kept = &kept{env: env, address: from.Kept, store: st, names: local}
+		c.kept = &kept{env: env, address: history.kept, pipeline: o.Given.Pipeline, names: local}
+		if o.Baseline == "" {
+			c.kept.store = st
+		}
 	}
 	c.notes = append(notes, warnings...)
 	var results []detect.Result
@@ -128,6 +131,7 @@ type history struct {
 	fetch.HistorySource
 	name string    // as it is shown
 	ui   traces.UI // where people see its builds
+	kept string    // the SOURCE of what a builder keeps, which is history as well; "" for none
 }
 
 // openHistory opens what to compare with: what was given as a baseline; else the
@@ -136,20 +140,23 @@ func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Sou
 	ui := cmp.Or(traces.UI(o.UI), from.UI)
 	switch {
 	case o.Baseline == "" && from.History == nil:
-		return history{st, o.Store, ui}, nil, nil
+		return history{st, o.Store, ui, from.Kept}, nil, nil
 	case o.Baseline == "":
-		return history{from.History, from.Name, ui}, nil, nil
+		return history{from.History, from.Name, ui, ""}, nil, nil
 	case store.Is(o.Baseline):
 		// It stays open until the process ends, and is only read.
 		other, err := store.Open(ctx, o.Baseline)
-		return history{other, o.Baseline, ui}, nil, err
+		return history{other, o.Baseline, ui, ""}, nil, err
 	}
 	baseline, err := env.Open(o.Baseline, o.cache(st))
 	if err != nil || baseline.History != nil {
-		return history{baseline.History, baseline.Name, cmp.Or(ui, baseline.UI)}, nil, err
+		return history{baseline.History, baseline.Name, cmp.Or(ui, baseline.UI), ""}, nil, err
+	}
+	if baseline.Mixed {
+		return history{new(fetch.Memory), o.Baseline, ui, o.Baseline}, nil, nil
 	}
 	memory, notes, err := readBaseline(ctx, env, baseline, o.Given.Pipeline, byContext)
-	return history{memory, o.Baseline, ui}, notes, err
+	return history{memory, o.Baseline, ui, ""}, notes, err
 }
 
 // A checker judges one build after the other.

@@ -28,7 +28,9 @@ const keptTime = 20 * time.Second
 type kept struct {
 	env     *Env
 	address string // the SOURCE of them
-	store   *store.Store
+	// pipeline is the name that was given, "" for none.
+	pipeline string
+	store    *store.Store // nil where it is no part of the history
 	// names completes them by what is true of all that is built here. Flags are about the
 	// build to be judged.
 	names *ci.Resolver
@@ -52,14 +54,17 @@ func (k *kept) history(ctx context.Context, b *target, q fetch.Query) (*detect.H
 	own.Pipeline = b.said
 	var same []detect.Build
 	for i := range k.builds {
-		if fetch.OfOneImage(&k.builds[i], &own) {
+		if k.isOf(&k.builds[i], &own, b.Pipeline) {
 			same = append(same, k.builds[i])
 			same[len(same)-1].Pipeline = b.Pipeline
 		}
 	}
-	held, err := k.store.Holds(ctx, same)
-	if err != nil {
-		return nil, nil, err
+	held := make([]bool, len(same))
+	if k.store != nil {
+		var err error
+		if held, err = k.store.Holds(ctx, same); err != nil {
+			return nil, nil, err
+		}
 	}
 	var memory fetch.Memory
 	for i := range same {
@@ -70,6 +75,13 @@ func (k *kept) history(ctx context.Context, b *target, q fetch.Query) (*detect.H
 	k.env.Console.Debugf("%s: %d builds, %d of them of this image", k.address, len(k.builds), len(same))
 	h, err := memory.History(ctx, q)
 	return h, notes, err
+}
+
+// isOf tells whether b is of one image with the build to be judged, own as it says itself,
+// which is called by a name. Who asks to be compared with these builds may judge a log,
+// which says less.
+func (k *kept) isOf(b, own *detect.Build, name string) bool {
+	return fetch.OfOneImage(b, own) || k.store == nil && (b.Pipeline == name || own.Pipeline == "" && fetch.LooksAlike(b, own))
 }
 
 // read reads what the builder has. That it has nothing, or does not say it, is no error:
@@ -89,6 +101,8 @@ func (k *kept) read(ctx context.Context) (notes []detect.Note, err error) {
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case err != nil && k.store == nil: // it was asked for
+		return nil, err
 	case errors.Is(err, buildx.ErrNoRecord):
 		return nil, nil
 	case inner.Err() != nil && err != nil:
@@ -135,18 +149,23 @@ func (c *checker) withKept(ctx context.Context, b *target, q fetch.Query, past *
 	if n == 0 {
 		return past, from, nil
 	}
-	if len(past.Base)+len(past.Branch)+len(past.Other) == 0 {
-		from = c.kept.address
-	} else {
-		from += " and " + c.kept.address
+	if c.kept.store != nil {
+		if len(past.Base)+len(past.Branch)+len(past.Other) == 0 {
+			from = c.kept.address
+		} else {
+			from += " and " + c.kept.address
+		}
+		c.note(detect.KindBuilderRecords, "%s", c.kept.tell(n, more, q))
 	}
-	c.note(detect.KindBuilderRecords, "%s", c.kept.tell(n, more, q.BaseBranch))
 	return fetch.Join(past, more, q), from, nil
 }
 
 // tell says that n builds are records of the builder, and how they can be kept.
-func (k *kept) tell(n int, h *detect.History, base string) string {
+func (k *kept) tell(n int, h *detect.History, q fetch.Query) string {
 	command := "buildregress record '" + redact.Text(k.address) + "'"
+	if k.pipeline != "" {
+		command = fmt.Sprintf("buildregress record --pipeline %q '%s'", redact.Text(k.pipeline), redact.Text(k.address))
+	}
 	if !k.told {
 		k.told = true
 		k.env.Console.Hint(command + " keeps what the history has from the builder, which drops its records in time")
@@ -159,7 +178,7 @@ func (k *kept) tell(n int, h *detect.History, base string) string {
 	}
 	text := fmt.Sprintf("the history has %s out of the local builder's earlier records, which it drops in time: `%s` keeps them", report.Count(n, "build"), command)
 	if nowhere > 0 {
-		text += fmt.Sprintf(". Nothing says the branch of %s: counted as builds of `%s`", report.Count(nowhere, "such build"), base)
+		text += fmt.Sprintf(". Nothing says the branch of %s: counted as builds of `%s`", report.Count(nowhere, "such build"), q.BaseBranch)
 	}
 	return text
 }
