@@ -141,16 +141,7 @@ func installDocker(ts *testscript.TestScript, neg bool, args []string) {
 func fakeDocker() int {
 	answer := os.Getenv("DOCKER_ANSWER")
 	if answer == "hang" {
-		// What it started has its output and does not end with it.
-		if len(os.Args) > 1 {
-			child := exec.Command(os.Args[0])
-			child.Stdout, child.Stderr = os.Stdout, os.Stderr
-			if child.Start() != nil {
-				return 1
-			}
-		}
-		time.Sleep(time.Minute)
-		return 1
+		return hang()
 	}
 	if info, err := os.Stat(answer); err == nil && info.IsDir() {
 		return fakeBuilder(answer, os.Args[1:])
@@ -165,8 +156,23 @@ func fakeDocker() int {
 	return 0
 }
 
+// hang does not end for a minute, nor does what it started, which has its output.
+func hang() int {
+	if len(os.Args) > 1 {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), "DOCKER_ANSWER=hang")
+		child.Stdout, child.Stderr = os.Stdout, os.Stderr
+		if child.Start() != nil {
+			return 1
+		}
+	}
+	time.Sleep(time.Minute)
+	return 1
+}
+
 // fakeBuilder answers docker buildx history as a builder does that keeps the records in
-// a folder, but that what it exports is a zip of them.
+// a folder, but that what it exports is a zip of them. With a file "hang" in the folder it
+// never tells which there are.
 func fakeBuilder(folder string, args []string) int {
 	ctx := context.Background()
 	paths, err := filepath.Glob(filepath.Join(folder, "*.dockerbuild"))
@@ -186,6 +192,9 @@ func fakeBuilder(folder string, args []string) int {
 	}
 	slices.SortFunc(kept, func(a, b detect.Build) int { return b.Start.Compare(a.Start) })
 	if slices.Contains(args, "ls") {
+		if _, err := os.Stat(filepath.Join(folder, "hang")); err == nil {
+			return hang()
+		}
 		for _, b := range kept {
 			fmt.Printf("{\"ref\":\"r/r0/%s\",\"created_at\":%q,\"completed_at\":%q}\n", b.ID, b.Start.Format(time.RFC3339Nano), b.Start.Add(b.Duration).Format(time.RFC3339Nano))
 		}

@@ -35,6 +35,9 @@ type listed struct {
 	Completed time.Time `json:"completed_at"` // zero while the build is going on
 }
 
+// ref is the last part of its name.
+func (r *listed) ref() string { return r.Ref[strings.LastIndex(r.Ref, "/")+1:] }
+
 // all reads all records of builds that have ended, in order of their start. What could
 // not be read of them is a problem.
 func (s *Source) all(ctx context.Context) (builds []detect.Build, problems []error, err error) {
@@ -114,7 +117,7 @@ func (s *Source) list(ctx context.Context) (refs []string, shared bool, err erro
 		return nil, false, err
 	}
 	for _, r := range listedIn(data) {
-		ref := r.Ref[strings.LastIndex(r.Ref, "/")+1:]
+		ref := r.ref()
 		switch {
 		case slices.Contains(refs, ref):
 			shared = true
@@ -145,9 +148,8 @@ func listedIn(data []byte) (records []listed) {
 // writes none: then there is no file, or that of a build before, and the newest record is
 // the one.
 func (s *Source) described(ctx context.Context) ([]detect.Build, []error, error) {
-	newest := RecordRef{Builder: s.ref.Builder}
 	if len(s.ref.Refs) == 0 {
-		builds, problems, err := export(ctx, newest)
+		builds, problems, err := export(ctx, RecordRef{Builder: s.ref.Builder})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -162,12 +164,28 @@ func (s *Source) described(ctx context.Context) ([]detect.Build, []error, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	last, _, err := export(ctx, newest)
-	if err == nil && s.isLeftBy(builds, &last[0]) {
-		taken := fmt.Errorf("%s is of an earlier build, as Buildx writes none after a failed build: the newest record was taken, of a build %s", redact.Text(s.ref.Metadata), ended(&last[0]))
-		return last, append(problems, taken), nil
+	last, ok := s.newestAfter(ctx)
+	if !ok {
+		return builds, problems, nil
+	}
+	newer, _, err := export(ctx, RecordRef{Builder: s.ref.Builder, Refs: []string{last}})
+	if err == nil && s.isLeftBy(builds, &newer[0]) {
+		taken := fmt.Errorf("%s is of an earlier build, as Buildx writes none after a failed build: the newest record was taken, of a build %s", redact.Text(s.ref.Metadata), ended(&newer[0]))
+		return newer, append(problems, taken), nil
 	}
 	return builds, problems, nil
+}
+
+// newestAfter is the ref of the newest record, if its build began after the metadata was
+// written.
+func (s *Source) newestAfter(ctx context.Context) (ref string, ok bool) {
+	data, err := ask(ctx, s.ref.Builder, []string{"ls", "--no-trunc", "--format=json"})
+	records := listedIn(data)
+	if err != nil || len(records) == 0 || !records[0].Created.After(s.ref.Written) {
+		return "", false
+	}
+	ref = records[0].ref()
+	return ref, buildRef.MatchString(ref) && !slices.Contains(s.ref.Refs, ref)
 }
 
 // ended says how and when a build ended.
@@ -176,10 +194,10 @@ func ended(b *detect.Build) string {
 	return how + " at " + b.Start.Add(b.Duration).UTC().Format(time.DateTime) + " UTC"
 }
 
-// isLeftBy tells whether the metadata of the builds was there when the last one failed,
-// which is one of the same image and commit and began after it was written.
+// isLeftBy tells whether the metadata of the builds was left over by the last one, which
+// failed, and is of the same image and commit.
 func (s *Source) isLeftBy(builds []detect.Build, last *detect.Build) bool {
-	if last.Outcome == detect.OK || !last.Start.After(s.ref.Written) {
+	if last.Outcome == detect.OK {
 		return false
 	}
 	commit := func(revision string) string { return strings.TrimSuffix(revision, "-dirty") }

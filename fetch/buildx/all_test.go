@@ -231,8 +231,7 @@ func TestAllInTime(t *testing.T) {
 // build before.
 func TestDescribed(t *testing.T) {
 	const revisionOf49 = "faf70d83cdf2abdb4af84b6a18a71bddab6da612"
-	f := builderOf(t, 47, 48, 49) // the last of which failed
-	good, failed := f.refs[1], f.refs[2]
+	const good, failed = "v2e7ykgscoruztndrkq8i8z4p", "tgwbkwdmq3dnnu81z18ah4312" // 48 and 49
 	folder := t.TempDir()
 	began := time.Date(2026, 11, 22, 13, 47, 2, 0, time.UTC)
 	describe := func(name, text string, written time.Time) string {
@@ -248,21 +247,27 @@ func TestDescribed(t *testing.T) {
 	before := describe("before.json", `{"buildx.build.ref":"r/r0/`+good+`"}`, began.Add(-time.Second))
 	after := describe("after.json", `{"buildx.build.ref":"r/r0/`+good+`"}`, began.Add(time.Minute))
 	for _, test := range []struct {
-		name, path, newest, revision string
-		want, told                   string
+		name, path, revision string
+		newest               int
+		want, told           string
 	}{
-		{"of a build that succeeded", before, good, "", good, ""},
-		{"missing", filepath.Join(folder, "none.json"), failed, "", failed, "none.json is missing or empty, as Buildx writes none"},
-		{"empty", describe("empty.json", " \n", began), failed, "", failed, "a build that failed at 2026-11-22 13:47"},
-		{"missing after a build that succeeded", filepath.Join(folder, "none.json"), good, "", good, "may not be the one"},
-		{"left over", before, failed, revisionOf49, failed, "before.json is of an earlier build"},
-		{"written after another's failure", after, failed, revisionOf49, good, ""},
-		{"another commit's failure", before, failed, strings.Repeat("0", 40), good, ""},
-		{"no checkout", before, failed, "", good, ""},
-		{"a later success", describe("old.json", `{"buildx.build.ref":"r/r0/`+f.refs[0]+`"}`, began.Add(-time.Hour)), good, "", f.refs[0], ""},
+		{"of a build that succeeded", before, "", 48, good, ""},
+		{"missing", filepath.Join(folder, "none.json"), "", 49, failed, "none.json is missing or empty, as Buildx writes none"},
+		{"empty", describe("empty.json", " \n", began), "", 49, failed, "a build that failed at 2026-11-22 13:47"},
+		{"missing after a build that succeeded", filepath.Join(folder, "none.json"), "", 48, good, "may not be the one"},
+		{"left over", before, revisionOf49, 49, failed, "before.json is of an earlier build"},
+		{"written after another's failure", after, revisionOf49, 49, good, ""},
+		{"another commit's failure", before, strings.Repeat("0", 40), 49, good, ""},
+		{"no checkout", before, "", 49, good, ""},
+		{"a later success", describe("old.json", `{"buildx.build.ref":"r/r0/nb6dtb6p4dg2n7stc60pjcjl8"}`, began.Add(-time.Hour)), "", 48, "nb6dtb6p4dg2n7stc60pjcjl8", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Setenv("FAKE_NEWEST", test.newest)
+			var kept []int
+			for n := 47; n <= test.newest; n++ {
+				kept = append(kept, n)
+			}
+			f := builderOf(t, kept...)
+			t.Setenv("FAKE_NEWEST", f.refs[len(f.refs)-1])
 			ref, err := Parse("@" + test.path)
 			if err != nil {
 				t.Fatal(err)

@@ -2,6 +2,7 @@ package buildx
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,7 +56,7 @@ func Parse(text string) (RecordRef, error) {
 	case strings.HasPrefix(text, "@"):
 		data, written, err := readMetadata(text[1:])
 		if errors.Is(err, fs.ErrNotExist) || err == nil && len(bytes.TrimSpace(data)) == 0 {
-			return RecordRef{Metadata: text[1:]}, nil
+			return RecordRef{Metadata: cmp.Or(text[1:], "the metadata file")}, nil
 		}
 		if err != nil {
 			return RecordRef{}, err

@@ -33,6 +33,7 @@ func TestParse(t *testing.T) {
 		{"several", "r/r0/" + ref + ",r/r1/" + other, RecordRef{Builder: "r", Refs: []string{ref, other}}},
 		{"metadata file", "@" + metadata, RecordRef{Builder: "r", Refs: []string{ref}, Metadata: metadata, Written: written}},
 		{"no metadata file", "@/no/such/file", RecordRef{Metadata: "/no/such/file"}},
+		{"no name of one", "@", RecordRef{Metadata: "the metadata file"}},
 		{"all", "*", RecordRef{All: true}},
 		{"all of a builder", "ci/*", RecordRef{Builder: "ci", All: true}},
 		{"metadata", `{"buildx.build.ref":"r/r0/` + ref + `"}`, RecordRef{Builder: "r", Refs: []string{ref}}},

@@ -44,7 +44,8 @@ type localBuilds struct {
 	records *buildx.Source
 }
 
-var errInterrupted = errors.New("interrupted")
+// ErrInterrupted tells that people want no more of it.
+var ErrInterrupted = errors.New("interrupted")
 
 // Builds runs a command, which an interrupt has to end as well as us.
 func (l localBuilds) Builds(ctx context.Context, wanted fetch.Selector) ([]detect.Build, []error, error) {
@@ -52,8 +53,8 @@ func (l localBuilds) Builds(ctx context.Context, wanted fetch.Selector) ([]detec
 	interruptible, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	builds, problems, err := l.records.Builds(interruptible, wanted)
-	if err != nil && interruptible.Err() != nil && ctx.Err() == nil {
-		err = errInterrupted
+	if interruptible.Err() != nil && ctx.Err() == nil {
+		return nil, nil, ErrInterrupted
 	}
 	return builds, problems, err
 }

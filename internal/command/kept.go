@@ -10,6 +10,7 @@ import (
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildx"
+	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/console"
@@ -101,6 +102,8 @@ func (k *kept) read(ctx context.Context) (notes []detect.Note, err error) {
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case errors.Is(err, source.ErrInterrupted):
+		return nil, err
 	case err != nil && k.store == nil: // it was asked for
 		return nil, err
 	case errors.Is(err, buildx.ErrNoRecord):
