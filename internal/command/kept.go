@@ -158,7 +158,7 @@ func (c *checker) withKept(ctx context.Context, b *target, q fetch.Query, past *
 		} else {
 			from += " and " + c.kept.address
 		}
-		c.note(detect.KindBuilderRecords, "%s", c.kept.tell(n, more, q))
+		c.note(detect.KindBuilderRecord, "%s", c.kept.tell(n, more, q))
 	}
 	return fetch.Join(past, more, q), from, nil
 }

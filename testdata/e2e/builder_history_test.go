@@ -36,7 +36,7 @@ func TestBuilderHistory(t *testing.T) {
 	for _, store := range []string{"empty", "first"} { // the other holds the first build
 		r, stderr = b.check(t, store, "buildx:")
 		row("tenth, store "+store, r, stderr)
-		if r.Verdict == "unjudged" || r.Results[0].Baseline.Builds != 9 || !r.has("builder-records") || !strings.Contains(stderr, "hint: buildregress record 'buildx:*' keeps") {
+		if r.Verdict == "unjudged" || r.Results[0].Baseline.Builds != 9 || !r.has("builder-record") || !strings.Contains(stderr, "hint: buildregress record 'buildx:*' keeps") {
 			t.Errorf("the tenth, store %s: %v%s", store, r, stderr)
 		}
 	}
@@ -71,7 +71,7 @@ func TestBuilderHistory(t *testing.T) {
 	r, stderr = b.check(t, "last", "buildx:")
 	row("recorded", r, stderr)
 	// The other image's build is left out: it says no repository that would tell them apart.
-	if r.Verdict == "unjudged" || r.Results[0].Baseline.Builds != 13 || r.has("builder-records") || stderr != "" {
+	if r.Verdict == "unjudged" || r.Results[0].Baseline.Builds != 13 || r.has("builder-record") || stderr != "" {
 		t.Errorf("recorded: %v%s", r, stderr)
 	}
 	if said := b.run(t, "backtest", "--builds", "100", "buildx:"+s.builder+"/*"); !strings.Contains(said, "builds replayed") {
