@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"context"
 	"flag"
 	"fmt"
@@ -20,7 +21,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/internal/cli"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/console"
@@ -108,8 +111,9 @@ func makeBuilds(ts *testscript.TestScript, neg bool, args []string) {
 //	docker [ANSWER]
 //
 // From then on nothing but buildregress is on the PATH, and a docker that gives
-// that answer: the file of this name, an error on standard error, or "hang".
-// Without one there is no docker.
+// that answer: the file of this name, an error on standard error, or "hang". Of a
+// folder it is a docker whose builder keeps the records in it. Without one there is
+// no docker.
 func installDocker(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 1 {
 		ts.Fatalf("usage: docker [ANSWER]")
@@ -137,16 +141,10 @@ func installDocker(ts *testscript.TestScript, neg bool, args []string) {
 func fakeDocker() int {
 	answer := os.Getenv("DOCKER_ANSWER")
 	if answer == "hang" {
-		// What it started has its output and does not end with it.
-		if len(os.Args) > 1 {
-			child := exec.Command(os.Args[0])
-			child.Stdout, child.Stderr = os.Stdout, os.Stderr
-			if child.Start() != nil {
-				return 1
-			}
-		}
-		time.Sleep(time.Minute)
-		return 1
+		return hang()
+	}
+	if info, err := os.Stat(answer); err == nil && info.IsDir() {
+		return fakeBuilder(answer, os.Args[1:])
 	}
 	record, err := os.ReadFile(answer)
 	if err != nil {
@@ -155,6 +153,73 @@ func fakeDocker() int {
 	}
 	fmt.Fprintf(os.Stderr, "docker %q\n", os.Args[1:])
 	os.Stdout.Write(record)
+	return 0
+}
+
+// hang does not end for a minute, nor does what it started, which has its output.
+func hang() int {
+	if len(os.Args) > 1 {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), "DOCKER_ANSWER=hang")
+		child.Stdout, child.Stderr = os.Stdout, os.Stderr
+		if child.Start() != nil {
+			return 1
+		}
+	}
+	time.Sleep(time.Minute)
+	return 1
+}
+
+// fakeBuilder answers docker buildx history as a builder does that keeps the records in
+// a folder, but that what it exports is a zip of them. With a file "hang" in the folder it
+// never tells which there are.
+func fakeBuilder(folder string, args []string) int {
+	ctx := context.Background()
+	paths, err := filepath.Glob(filepath.Join(folder, "*.dockerbuild"))
+	if err != nil || len(paths) == 0 {
+		fmt.Fprintln(os.Stderr, "ERROR: no records found")
+		return 1
+	}
+	of := map[string]string{} // paths, by ref
+	var kept []detect.Build
+	for _, path := range paths {
+		list, _, err := file.Open(ctx, path, file.Options{})
+		if err != nil {
+			panic(err)
+		}
+		of[list[0].ID] = path
+		kept = append(kept, list[0])
+	}
+	slices.SortFunc(kept, func(a, b detect.Build) int { return b.Start.Compare(a.Start) })
+	if slices.Contains(args, "ls") {
+		if _, err := os.Stat(filepath.Join(folder, "hang")); err == nil {
+			return hang()
+		}
+		for _, b := range kept {
+			fmt.Printf("{\"ref\":\"r/r0/%s\",\"created_at\":%q,\"completed_at\":%q}\n", b.ID, b.Start.Format(time.RFC3339Nano), b.Start.Add(b.Duration).Format(time.RFC3339Nano))
+		}
+		return 0
+	}
+	refs := []string{kept[0].ID}
+	if at := slices.Index(args, "--"); at >= 0 {
+		refs = args[at+1:]
+	}
+	w := zip.NewWriter(os.Stdout)
+	defer w.Close()
+	for _, ref := range refs {
+		data, err := os.ReadFile(of[ref])
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "ERROR: no record found for ref %q\n", ref)
+			return 1
+		}
+		member, err := w.Create(ref + ".dockerbuild")
+		if err != nil {
+			panic(err)
+		}
+		if _, err := member.Write(data); err != nil {
+			panic(err)
+		}
+	}
 	return 0
 }
 

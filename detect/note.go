@@ -69,6 +69,7 @@ const (
 const (
 	KindUnmatched     Kind = "unmatched"      // an entry of the policy means nothing in these builds
 	KindHistory       Kind = "history"        // what of the history could not be had
+	KindBuilderRecord Kind = "builder-record" // what of it is in no store, but with the local builder
 	KindUnread        Kind = "unread"         // builds of the source that could not be read
 	KindUnknownBranch Kind = "unknown-branch" // nothing says the branch of a build
 	KindNotRecorded   Kind = "not-recorded"   // in the store

@@ -10,7 +10,8 @@ import (
 	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
-// Findings whose line in a Dockerfile is known are shown beside that line. The path comes
+// Findings whose line in a Dockerfile is known are shown beside that line, and so is the
+// failure of a build. The path comes
 // from whoever wrote the build, so that one outside the repository is dropped.
 
 // A Level is how an annotation is to be shown.
@@ -36,8 +37,8 @@ type Annotation struct {
 // 64 KB; nobody reads as much beside a line of code.
 const maxMessage = 4000
 
-// Annotations are the findings whose line in a Dockerfile is known, dearest in
-// wall clock first. failing tells whether the check fails.
+// Annotations are the failures and findings whose line in a Dockerfile is known, dearest
+// in wall clock first. failing tells whether the check fails.
 func Annotations(r *detect.Report, failing bool) []Annotation {
 	type costly struct {
 		Annotation
@@ -46,6 +47,9 @@ func Annotations(r *detect.Report, failing bool) []Annotation {
 	var all []costly
 	for i := range r.Results {
 		result := &r.Results[i]
+		if a, ok := annotatedFailure(result); ok {
+			all = append(all, costly{a, 0})
+		}
 		if result.Build.Outcome != detect.OK {
 			continue
 		}
@@ -81,6 +85,25 @@ func Annotations(r *detect.Report, failing bool) []Annotation {
 		list = append(list, c.Annotation)
 	}
 	return list
+}
+
+// annotatedFailure is where the build failed, if that is known. It is what somebody has
+// to mend first, and nothing that the check fails on.
+func annotatedFailure(r *detect.Result) (a Annotation, ok bool) {
+	s := failedStep(r)
+	if s == nil {
+		return a, false
+	}
+	file, ok := inRepository(s.Source.File)
+	if !ok || s.Source.Line <= 0 {
+		return a, false
+	}
+	message := []string{"The build failed."}
+	if text := cut(Clean(r.Build.Error), maxSentenceName); text != "" {
+		message = append(message, text)
+	}
+	message = append(message, failureOf(r).log...)
+	return Annotation{File: file, Line: s.Source.Line, Level: Warning, Title: "The build failed here", Message: cut(strings.Join(message, "\n"), maxMessage)}, true
 }
 
 // annotated are the titles of annotations, by what is the matter with the step.

@@ -41,6 +41,32 @@ func TestAnnotations(t *testing.T) {
 	}
 }
 
+// A failed build is annotated where it failed, with what it said last.
+func TestAnnotationOfFailure(t *testing.T) {
+	r := failedInLineResult()
+	got := Annotations(reportOf(r), false)
+	want := []Annotation{{File: "Dockerfile", Line: 12, Level: Warning, Title: "The build failed here"}}
+	if len(got) != 1 || !strings.HasPrefix(got[0].Message, "The build failed.\nprocess") || !strings.HasSuffix(got[0].Message, "\nnpm error code 1") {
+		t.Fatalf("%+v", got)
+	}
+	got[0].Message = ""
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, change := range []func(*detect.Result){
+		func(r *detect.Result) { r.Steps[5].Source.Line = 0 },
+		func(r *detect.Result) { r.Steps[5].Source.File = "../Dockerfile" },
+		func(r *detect.Result) { r.Steps[5].State = detect.Interrupted },
+		func(r *detect.Result) { r.Build.Outcome = detect.Cancelled },
+	} {
+		r := failedInLineResult()
+		change(&r)
+		if got := Annotations(reportOf(r), false); len(got) > 0 {
+			t.Errorf("annotated: %+v", got)
+		}
+	}
+}
+
 func TestAnnotationsNameFilesOfTheRepositoryOnly(t *testing.T) {
 	for _, file := range []string{
 		"", ".", "..", "../Dockerfile", "a/../../Dockerfile", "/etc/passwd", `C:\Dockerfile`, "https://evil.example/Dockerfile",

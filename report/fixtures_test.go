@@ -28,6 +28,7 @@ func fixtures() []fixture {
 		{"slow-runner", reportOf(slowRunnerResult())},
 		{"no-history", reportOf(noHistoryResult())},
 		{"failed", reportOf(failedResult())},
+		{"failed-in-line", reportOf(failedInLineResult())},
 		{"cache-loss", reportOf(cacheLossResult())},
 		{"cold-cache", reportOf(coldCacheResult())},
 		{"branch-evidence", reportOf(branchEvidenceResult())},
@@ -237,6 +238,13 @@ func failedResult() detect.Result {
 	r.Steps[5].State = detect.StepFailed
 	r.Steps[6].State, r.Steps[6].Current, r.Steps[6].Start = detect.NeverStarted, 0, 0
 	r.Build.Duration = sec(69.3)
+	return r
+}
+
+func failedInLineResult() detect.Result {
+	r := failedResult()
+	r.Steps[5].Name = r.Build.FailedStep
+	r.Steps[5].Source = dockerfile.Position{File: "Dockerfile", Line: 12}
 	return r
 }
 

@@ -283,10 +283,27 @@ func failureOf(r *detect.Result) *failure {
 	if Clean(r.Build.Error) != "" {
 		f.reason = lineOf("Error: ", code(r.Build.Error))
 	}
+	if s := failedStep(r); s != nil && s.Source.File != "" {
+		if len(f.reason) > 0 {
+			f.reason = lineOf(f.reason, ".")
+		}
+		f.reason = withPosition(f.reason, s.Source)
+	}
 	for _, l := range r.Build.Log[max(0, len(r.Build.Log)-maxLog):] {
 		f.log = append(f.log, cut(Clean(l), maxLogWidth))
 	}
 	return f
+}
+
+// failedStep is the step at which the build failed, nil if none is known.
+func failedStep(r *detect.Result) *detect.StepResult {
+	at := slices.IndexFunc(r.Steps, func(s detect.StepResult) bool {
+		return s.State == detect.StepFailed && s.Name == r.Build.FailedStep
+	})
+	if at < 0 || r.Build.Outcome != detect.Failed {
+		return nil
+	}
+	return &r.Steps[at]
 }
 
 // More of a log than this is looked at in the log itself.

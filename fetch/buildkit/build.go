@@ -98,6 +98,9 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 			b.Log = lastLines(failed.log)
 		}
 	}
+	if b.Outcome == detect.Failed && m.FailedIn != "" {
+		b.Error += " (" + fetch.Clean(m.FailedIn, MaxName) + ")"
+	}
 	m.applyGitContext(gitContextOf(vertices, prefix))
 	m.describe(&b)
 	return b, s.warnings

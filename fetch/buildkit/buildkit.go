@@ -39,6 +39,9 @@ type Metadata struct {
 	Error     string
 	Cancelled bool
 	FailedAt  string // digest of the vertex at which it failed
+	// FailedIn is where it failed in a Dockerfile, "Dockerfile:18", if the source says so
+	// of the build and not of a step.
+	FailedIn string
 
 	Repository  string            // as it stands in the record
 	Revision    string            //

@@ -27,11 +27,28 @@ var (
 		"docker buildx ls lists the builders and whether they run; buildx:BUILDER/ names another; or give a SOURCE: a build record, a progress log, a trace or a builds file")
 )
 
+// Options are what a Source is opened with beside the records that are meant.
+type Options struct {
+	// Revision is the commit that is checked out here, "" if that is not known.
+	Revision string
+	// Progress is told that so many records are to be read, and returns what is to be
+	// called after each of them and at the end; nil for nobody.
+	Progress func(what string, n int) (read, done func())
+}
+
 // A Source finds the records that a RecordRef names.
-type Source struct{ ref RecordRef }
+type Source struct {
+	ref RecordRef
+	Options
+}
 
 // New makes a Source. Nothing is run before builds are asked for.
-func New(ref RecordRef) *Source { return &Source{ref} }
+func New(ref RecordRef, o Options) *Source {
+	if o.Progress == nil {
+		o.Progress = func(string, int) (read, done func()) { return func() {}, func() {} }
+	}
+	return &Source{ref, o}
+}
 
 // buildRef is how BuildKit writes refs; targets and pipelines look otherwise.
 var buildRef = regexp.MustCompile(`^[a-z0-9]{25}$`)
@@ -41,21 +58,50 @@ var buildRef = regexp.MustCompile(`^[a-z0-9]{25}$`)
 func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
 	ref := s.ref
 	if len(ref.Refs) == 0 && buildRef.MatchString(w.Ref) {
-		ref.Refs = []string{w.Ref}
+		ref = RecordRef{Builder: ref.Builder, Refs: []string{w.Ref}}
 	}
-	data, err := export(ctx, ref)
+	switch {
+	case ref.All:
+		return s.all(ctx)
+	case ref.Metadata != "":
+		return s.described(ctx)
+	}
+	return export(ctx, ref)
+}
+
+// export exports records and reads them. No ref is the newest record.
+func export(ctx context.Context, ref RecordRef) ([]detect.Build, []error, error) {
+	data, err := ask(ctx, ref.Builder, append([]string{"export", "--finalize"}, refArguments(ref.Refs)...))
 	if err != nil {
 		return nil, nil, err
+	}
+	if len(data) == 0 {
+		return nil, nil, ErrBuilder
 	}
 	return file.Decode(ctx, "docker buildx history export", data)
 }
 
-// export runs the first command that knows build records. The error is the one of
-// the first that is there: it is what people mean.
-func export(ctx context.Context, ref RecordRef) ([]byte, error) {
+// refArguments are refs as arguments of a command. What comes from outside can be no
+// option: see refForm.
+func refArguments(refs []string) []string {
+	if len(refs) == 0 {
+		return nil
+	}
+	return append([]string{"--"}, refs...)
+}
+
+// ask runs the first command that knows build records, of a builder or of that in use,
+// and returns what it writes. The error is the one of the first that is there: it is
+// what people mean.
+func ask(ctx context.Context, builder string, args []string) ([]byte, error) {
+	line := []string{"history"}
+	if builder != "" {
+		line = append(line, "--builder="+builder) // see nameForm
+	}
+	line = append(line, args...)
 	var first error
 	for _, command := range commands() {
-		data, err := run(ctx, file.MaxFile, append(command, arguments(ref)...))
+		data, err := run(ctx, file.MaxFile, append(command, line...))
 		if err == nil || ctx.Err() != nil {
 			return data, err
 		}
@@ -70,19 +116,6 @@ func export(ctx context.Context, ref RecordRef) ([]byte, error) {
 		first = ErrNoCommand
 	}
 	return nil, first
-}
-
-// arguments are those of the command. What comes from outside can be no option:
-// see nameForm and refForm.
-func arguments(ref RecordRef) []string {
-	args := []string{"history", "export", "--finalize"}
-	if ref.Builder != "" {
-		args = append(args, "--builder="+ref.Builder)
-	}
-	if len(ref.Refs) == 0 {
-		return args
-	}
-	return append(append(args, "--"), ref.Refs...)
 }
 
 // commandError is the error for a command that failed, by what it wrote. Buildx has no

@@ -50,6 +50,8 @@ func fake(name string, args []string) int {
 		}
 		io.Copy(os.Stdout, f)
 		return 0
+	case "builder":
+		return fakeBuilder(rest, args)
 	case "print":
 		fmt.Print(rest)
 		return 0
@@ -135,8 +137,8 @@ func TestBuilds(t *testing.T) {
 	}{
 		{"docker", []string{"docker", "buildx"}, RecordRef{}, fetch.Selector{}, `docker ["buildx" "history" "export" "--finalize"]`},
 		{"buildx alone", []string{"buildx"}, RecordRef{}, fetch.Selector{}, `buildx ["history" "export" "--finalize"]`},
-		{"builder", []string{"buildx"}, RecordRef{Builder: "ci"}, fetch.Selector{}, `buildx ["history" "export" "--finalize" "--builder=ci"]`},
-		{"refs", []string{"buildx"}, RecordRef{Builder: "ci", Refs: []string{"a", "b"}}, fetch.Selector{}, `buildx ["history" "export" "--finalize" "--builder=ci" "--" "a" "b"]`},
+		{"builder", []string{"buildx"}, RecordRef{Builder: "ci"}, fetch.Selector{}, `buildx ["history" "--builder=ci" "export" "--finalize"]`},
+		{"refs", []string{"buildx"}, RecordRef{Builder: "ci", Refs: []string{"a", "b"}}, fetch.Selector{}, `buildx ["history" "--builder=ci" "export" "--finalize" "--" "a" "b"]`},
 		{"wanted ref", []string{"buildx"}, RecordRef{}, fetch.Selector{Ref: ref}, `buildx ["history" "export" "--finalize" "--" "` + ref + `"]`},
 		{"wanted target", []string{"buildx"}, RecordRef{}, fetch.Selector{Ref: "--all"}, `buildx ["history" "export" "--finalize"]`},
 	} {
@@ -146,7 +148,7 @@ func TestBuilds(t *testing.T) {
 			t.Setenv("FAKE_ARGS", log)
 			t.Setenv("FAKE_DOCKER", record(t))
 			t.Setenv("FAKE_BUILDX", record(t))
-			builds, problems, err := New(test.place).Builds(t.Context(), test.want)
+			builds, problems, err := New(test.place, Options{}).Builds(t.Context(), test.want)
 			if err != nil || len(problems) > 0 || len(builds) != 1 {
 				t.Fatalf("Builds() = %d builds, %v, %v; want one", len(builds), problems, err)
 			}
@@ -175,7 +177,7 @@ func TestBuildsBesideDocker(t *testing.T) {
 		"unknown flag: --finalize\nSee 'docker buildx --help'.",
 	} {
 		t.Setenv("FAKE_DOCKER", "say:"+said)
-		if builds, _, err := New(RecordRef{}).Builds(t.Context(), fetch.Selector{}); err != nil || len(builds) != 1 {
+		if builds, _, err := New(RecordRef{}, Options{}).Builds(t.Context(), fetch.Selector{}); err != nil || len(builds) != 1 {
 			t.Errorf("docker says %q: %d builds, %v; want one", said, len(builds), err)
 		}
 	}
@@ -204,7 +206,7 @@ func TestBuildsErrors(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			install(t, "docker")
 			t.Setenv("FAKE_DOCKER", test.act)
-			_, _, err := New(RecordRef{Builder: "ci"}).Builds(t.Context(), fetch.Selector{})
+			_, _, err := New(RecordRef{Builder: "ci"}, Options{}).Builds(t.Context(), fetch.Selector{})
 			if err == nil || !strings.Contains(err.Error(), test.text) || test.want != nil && !errors.Is(err, test.want) {
 				t.Errorf("Builds() = %v; want %v with %q", err, test.want, test.text)
 			}
@@ -217,7 +219,7 @@ func TestBuildsErrors(t *testing.T) {
 
 func TestBuildsWithoutCommand(t *testing.T) {
 	install(t)
-	if _, _, err := New(RecordRef{}).Builds(t.Context(), fetch.Selector{}); !errors.Is(err, ErrNoCommand) {
+	if _, _, err := New(RecordRef{}, Options{}).Builds(t.Context(), fetch.Selector{}); !errors.Is(err, ErrNoCommand) {
 		t.Errorf("Builds() = %v, want %v", err, ErrNoCommand)
 	}
 }
@@ -245,7 +247,7 @@ func TestBuildsEndsAll(t *testing.T) {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		_, _, err := New(RecordRef{}).Builds(ctx, fetch.Selector{})
+		_, _, err := New(RecordRef{}, Options{}).Builds(ctx, fetch.Selector{})
 		ended <- err
 	}()
 	var running []net.Conn

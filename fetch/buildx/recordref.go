@@ -2,14 +2,17 @@ package buildx
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/buildregress/buildregress/fetch/boundjson"
 )
@@ -18,7 +21,15 @@ import (
 type RecordRef struct {
 	Builder string   // "" for the one that is in use
 	Refs    []string // none for the newest record
+	All     bool     // all that the builder tells of; then there are no Refs
+	// Metadata is the file of docker buildx build --metadata-file that named the Refs,
+	// and Written when it was written; if it is not there, or empty, it names none.
+	Metadata string
+	Written  time.Time
 }
+
+// all is how parseRef writes that all records are meant.
+const all = "*"
 
 const (
 	maxRefs     = 100     // a bake file with more targets is not known
@@ -35,6 +46,7 @@ var (
 // Parse reads what stands behind "buildx:", one of
 //
 //	[BUILDER/][REF]       a record, or the newest
+//	[BUILDER/]*           all records
 //	BUILDER/NODE/REF      as Buildx writes buildx.build.ref
 //	REF,REF,…             several records, each in one of these forms
 //	@FILE                 those in a file of docker buildx build --metadata-file
@@ -42,7 +54,10 @@ var (
 func Parse(text string) (RecordRef, error) {
 	switch {
 	case strings.HasPrefix(text, "@"):
-		data, err := readMetadata(text[1:])
+		data, written, err := readMetadata(text[1:])
+		if errors.Is(err, fs.ErrNotExist) || err == nil && len(bytes.TrimSpace(data)) == 0 {
+			return RecordRef{Metadata: cmp.Or(text[1:], "the metadata file")}, nil
+		}
 		if err != nil {
 			return RecordRef{}, err
 		}
@@ -50,6 +65,7 @@ func Parse(text string) (RecordRef, error) {
 		if err != nil {
 			return RecordRef{}, fmt.Errorf("%s: %w", text[1:], err)
 		}
+		p.Metadata, p.Written = text[1:], written
 		return p, nil
 	case strings.HasPrefix(strings.TrimSpace(text), "{"):
 		p, err := parseMetadata([]byte(text))
@@ -74,10 +90,15 @@ func parseRefs(refs []string) (RecordRef, error) {
 			return RecordRef{}, err
 		case ref == "" && len(refs) > 1:
 			return RecordRef{}, fmt.Errorf("%q: an empty ref among others", text)
+		case ref == all && len(refs) > 1:
+			return RecordRef{}, fmt.Errorf("%q are all records: give no others", text)
 		case i > 0 && builder != p.Builder:
 			return RecordRef{}, fmt.Errorf("records of two builders, %q and %q: give those of one at a time", p.Builder, builder)
 		}
 		p.Builder = builder
+		if ref == all {
+			return RecordRef{Builder: builder, All: true}, nil
+		}
 		if ref != "" && !slices.Contains(p.Refs, ref) {
 			p.Refs = append(p.Refs, ref)
 		}
@@ -85,7 +106,7 @@ func parseRefs(refs []string) (RecordRef, error) {
 	return p, nil
 }
 
-// parseRef reads [BUILDER/[NODE/]][REF].
+// parseRef reads [BUILDER/[NODE/]][REF], or [BUILDER/]*.
 func parseRef(text string) (builder, ref string, err error) {
 	parts := strings.Split(text, "/")
 	if len(parts) > 3 {
@@ -100,23 +121,29 @@ func parseRef(text string) (builder, ref string, err error) {
 	if len(parts) > 1 {
 		builder = parts[0]
 	}
+	if ref == all && len(parts) < 3 {
+		return builder, all, nil
+	}
 	if ref != "" && !refForm.MatchString(ref) {
 		return "", "", fmt.Errorf("%q is no ref of a build record", ref)
 	}
 	return builder, ref, nil
 }
 
-func readMetadata(path string) ([]byte, error) {
+func readMetadata(path string) (data []byte, written time.Time, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, written, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxMetadata+1))
+	if info, err := f.Stat(); err == nil {
+		written = info.ModTime()
+	}
+	data, err = io.ReadAll(io.LimitReader(f, maxMetadata+1))
 	if err == nil && len(data) > maxMetadata {
 		err = fmt.Errorf("%s: larger than %d MiB", path, maxMetadata>>20)
 	}
-	return data, err
+	return data, written, err
 }
 
 // parseMetadata finds the refs in what Buildx says of a build: at the top, or,

@@ -5,14 +5,19 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestParse(t *testing.T) {
 	const ref, other = "1vwgtsjvrcklwk8zb85egcpn2", "j5s9rgs6h8fe2uxy5nzevzuqv"
+	written := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	metadata := filepath.Join(t.TempDir(), "meta.json")
 	if err := os.WriteFile(metadata, []byte(`{"buildx.build.ref": "r/r0/`+ref+`", "containerimage.digest": "sha256:00"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(metadata, written, written); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
@@ -22,17 +27,21 @@ func TestParse(t *testing.T) {
 		{"newest", "", RecordRef{}},
 		{"newest of a builder", "ci/", RecordRef{Builder: "ci"}},
 		{"ref", ref, RecordRef{Refs: []string{ref}}},
-		{"the one before", "ci/^1", RecordRef{"ci", []string{"^1"}}},
-		{"builder and ref", "my-ci.2/" + ref, RecordRef{"my-ci.2", []string{ref}}},
-		{"as in metadata", "r/r0/" + ref, RecordRef{"r", []string{ref}}},
-		{"several", "r/r0/" + ref + ",r/r1/" + other, RecordRef{"r", []string{ref, other}}},
-		{"metadata file", "@" + metadata, RecordRef{"r", []string{ref}}},
-		{"metadata", `{"buildx.build.ref":"r/r0/` + ref + `"}`, RecordRef{"r", []string{ref}}},
+		{"the one before", "ci/^1", RecordRef{Builder: "ci", Refs: []string{"^1"}}},
+		{"builder and ref", "my-ci.2/" + ref, RecordRef{Builder: "my-ci.2", Refs: []string{ref}}},
+		{"as in metadata", "r/r0/" + ref, RecordRef{Builder: "r", Refs: []string{ref}}},
+		{"several", "r/r0/" + ref + ",r/r1/" + other, RecordRef{Builder: "r", Refs: []string{ref, other}}},
+		{"metadata file", "@" + metadata, RecordRef{Builder: "r", Refs: []string{ref}, Metadata: metadata, Written: written}},
+		{"no metadata file", "@/no/such/file", RecordRef{Metadata: "/no/such/file"}},
+		{"no name of one", "@", RecordRef{Metadata: "the metadata file"}},
+		{"all", "*", RecordRef{All: true}},
+		{"all of a builder", "ci/*", RecordRef{Builder: "ci", All: true}},
+		{"metadata", `{"buildx.build.ref":"r/r0/` + ref + `"}`, RecordRef{Builder: "r", Refs: []string{ref}}},
 		{
 			"metadata of bake", `{"app":{"buildx.build.ref":"r/r0/` + ref + `"},"buildx.build.warnings":[{}],"db":{"buildx.build.ref":"r/r0/` + other + `"}}`,
-			RecordRef{"r", []string{ref, other}},
+			RecordRef{Builder: "r", Refs: []string{ref, other}},
 		},
-		{"one ref of two targets", `{"app":{"buildx.build.ref":"r/r0/` + ref + `"},"db":{"buildx.build.ref":"r/r0/` + ref + `"}}`, RecordRef{"r", []string{ref}}},
+		{"one ref of two targets", `{"app":{"buildx.build.ref":"r/r0/` + ref + `"},"db":{"buildx.build.ref":"r/r0/` + ref + `"}}`, RecordRef{Builder: "r", Refs: []string{ref}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := Parse(test.in)
@@ -70,7 +79,12 @@ func TestParseErrors(t *testing.T) {
 		{`{"buildx.build.ref":"r/r0/--all"}`, "no ref"},
 		{`{"buildx.build.ref":7}`, "cannot be"},
 		{`{"buildx`, "cut off"},
-		{"@/no/such/file", "/no/such/file"},
+		{"@.", "."},
+		{"x,*", "are all records"},
+		{"*,x", "are all records"},
+		{"r/r0/*", "no ref"},
+		{"a*", "no ref"},
+		{"*/x", "no name of a builder"},
 	} {
 		if p, err := Parse(test.in); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("Parse(%q) = %v, %v; want an error with %q", test.in, p, err, test.want)

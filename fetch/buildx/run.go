@@ -49,21 +49,22 @@ func run(ctx context.Context, most int, command []string) ([]byte, error) {
 	}
 	switch {
 	case out.tooMuch:
-		return nil, fmt.Errorf("docker buildx history export: more than %d MiB", most>>20)
+		return nil, fmt.Errorf("docker buildx history: %w: more than %d MiB", errTooMuch, most>>20)
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.As(err, new(*exec.ExitError)):
 		return nil, commandError(stderr.data)
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return nil, fmt.Errorf("%w: %w", ErrBuilder, err)
-	case out.data.Len() == 0:
-		return nil, commandError(stderr.data)
 	// An old Buildx answers an unknown command with its help.
 	case bytes.Contains(out.data.Bytes()[:min(out.data.Len(), 1<<10)], []byte("\nUsage:")):
 		return nil, ErrOld
 	}
 	return out.data.Bytes(), nil
 }
+
+// errTooMuch tells that a command writes more than is taken in.
+var errTooMuch = errors.New("too much")
 
 // output keeps what is written to it, up to a bound at which it calls full.
 type output struct {
@@ -77,7 +78,7 @@ func (o *output) Write(p []byte) (int, error) {
 	if o.data.Len()+len(p) > o.most {
 		o.tooMuch = true
 		o.full()
-		return 0, errors.New("too much")
+		return 0, errTooMuch
 	}
 	return o.data.Write(p)
 }

@@ -83,11 +83,12 @@ func readDetails(details map[string][]byte, meta *buildkit.Metadata) (bad error)
 		}
 	}
 	meta.FailedAt = vertex.Digest
-	if !strings.Contains(meta.FailedAt, ":") {
-		return bad
-	}
 	file := newDockerfile(source.Info, path.Dir(meta.Dockerfile))
-	if at, ok := file.instruction(source.Ranges); ok {
+	at, ok := file.instruction(source.Ranges)
+	switch {
+	case ok && !strings.Contains(meta.FailedAt, ":"): // it cannot be read
+		meta.FailedIn = fmt.Sprintf("%s:%d", at.Position.File, at.Position.Line)
+	case ok:
 		if meta.Instructions == nil {
 			meta.Instructions = map[string]buildkit.Instruction{}
 		}

@@ -119,6 +119,11 @@ func digitsOf(text string) int { return len(text) - len(strings.TrimLeft(text, "
 // place in the Dockerfile and hints.
 var builderLine = regexp.MustCompile(`^(?:-{3,}|\s*\d+ \|.*|\S+:\d+|(?: > |>>> ).*|WARNING: .*|View build details: .*|\s*\d+ warnings? found.*|\d+\.\d+ .*| - .*)?$`)
 
+// How an excerpt of a Dockerfile begins: with the place of what failed, and a rule.
+var dockerfilePlace = regexp.MustCompile(`^\S+:[1-9]\d{0,6}$`)
+
+const dockerfileRule = "--------------------"
+
 // builderError is the message in a line in which a builder tells why the build failed,
 // "" if it is another's: many programs write ERROR in front of what they say.
 func builderError(line string) string {

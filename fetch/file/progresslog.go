@@ -51,6 +51,8 @@ type logBuild struct {
 	between  buildkit.Between // since the last event
 	apart    bool             // something that is not the builder's came since then
 	excerpt  bool             // in what the builder shows of the step that failed
+	heading  string           // the line before, if it may be one of an excerpt of a Dockerfile
+	failedIn string           // where in a Dockerfile it failed, as the first such excerpt says
 	troubled *bool            // whether a vertex has failed or has no end; nil if not asked yet
 }
 
@@ -193,6 +195,7 @@ func (r *logReader) event(b *logBuild, data []byte) error {
 			return err
 		}
 		b.between, b.apart, b.excerpt, b.troubled = buildkit.Nothing, false, false, nil
+		b.heading, b.failedIn = "", ""
 	}
 	for _, s := range event.Statuses {
 		if !isDigest(s.Vertex) {
@@ -265,6 +268,12 @@ func (b *logBuild) text(line string) {
 	if b.apart {
 		return
 	}
+	if line == dockerfileRule && b.failedIn == "" {
+		b.failedIn = b.heading
+	}
+	if b.heading = ""; dockerfilePlace.MatchString(line) {
+		b.heading = line
+	}
 	if line == "------" {
 		b.excerpt = !b.excerpt
 	}
@@ -286,7 +295,7 @@ func (r *logReader) flush(b *logBuild) error {
 	if b.progress.Empty() {
 		return nil
 	}
-	builds, warnings := b.progress.Builds(buildkit.Metadata{Error: b.err, Cancelled: strings.HasSuffix(b.err, "context canceled")})
+	builds, warnings := b.progress.Builds(buildkit.Metadata{Error: b.err, FailedIn: b.failedIn, Cancelled: strings.HasSuffix(b.err, "context canceled")})
 	r.builds += len(builds)
 	return r.d.add(r.name, slices.DeleteFunc(builds, r.d.isKnownLog), warnings)
 }

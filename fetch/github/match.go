@@ -6,6 +6,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
 )
 
 // matches tells whether b is a build of what the other builds, the one to be judged.
@@ -23,36 +24,7 @@ func (s *Records) matches(b, judged *detect.Build) bool {
 		other, forked := strings.CutPrefix(judged.Pipeline, judged.Repository+" ")
 		return own && forked && what == other
 	}
-	if one, other := dockerfileOf(b), dockerfileOf(judged); one != "" && other != "" && one != other {
-		return false
-	}
-	return 2*sharedKeys(b, judged) >= max(len(b.Steps), len(judged.Steps))
-}
-
-// dockerfileOf is the path of the Dockerfile that the first of a build's steps stands in
-// whose place is known.
-func dockerfileOf(b *detect.Build) string {
-	for i := range b.Steps {
-		if file := b.Steps[i].Source.File; file != "" {
-			return file
-		}
-	}
-	return ""
-}
-
-// sharedKeys counts the steps that two builds have in common.
-func sharedKeys(a, b *detect.Build) (n int) {
-	keys := map[string]int{}
-	for _, step := range a.Steps {
-		keys[step.Key]++
-	}
-	for _, step := range b.Steps {
-		if keys[step.Key] > 0 {
-			keys[step.Key]--
-			n++
-		}
-	}
-	return n
+	return fetch.LooksAlike(b, judged)
 }
 
 // ofOwnJob leaves out the records of other jobs, where names tell: where one is

@@ -96,7 +96,7 @@ func (s *Steps) readRuns(ctx context.Context, q fetch.Query, runs []*gh.Workflow
 		n := 0
 		for _, b := range r.builds {
 			s.identifyJob(&b, run, "")
-			if b.Pipeline == q.Build.Pipeline && b.Outcome == detect.OK {
+			if b.Pipeline == q.Build.Pipeline && s.trim(b).Outcome == detect.OK {
 				n++
 			}
 		}

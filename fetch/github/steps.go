@@ -171,27 +171,36 @@ func (s *Steps) identifyJob(b *detect.Build, run *gh.WorkflowRun, pull string) {
 }
 
 // trim returns a job without what runs us and what comes behind that; its time ends
-// with the last step that is left.
+// with the last step that is left. So does its outcome: that a check found something
+// slower is no failure of what it judged, nor is what went wrong later.
 func (s *Steps) trim(b detect.Build) detect.Build {
 	all := b.Steps
+	failed, reached := false, false // reached tells that it came to us, and was judged
 	if own, known := s.own[b.Pipeline]; known {
 		end := slices.IndexFunc(all, func(step detect.Step) bool { return step.Name == own.name })
 		if end < 0 {
 			end = min(own.before, len(all))
+		} else {
+			reached = true
 		}
 		all = all[:end]
 	}
 	b.Steps, b.Duration = nil, 0
 	for _, step := range all {
 		if runsUs(step.Name) {
+			reached = reached || step.State == detect.StepFailed
 			continue
 		}
+		failed = failed || step.State == detect.StepFailed
 		step.Inputs = nil
 		if n := len(b.Steps); n > 0 {
 			step.Inputs = []string{b.Steps[n-1].ID}
 		}
 		b.Steps = append(b.Steps, step)
 		b.Duration = max(b.Duration, step.Start.Add(step.Duration).Sub(b.Start))
+	}
+	if reached && !failed {
+		b.Outcome, b.Error = detect.OK, ""
 	}
 	return b
 }

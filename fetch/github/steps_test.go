@@ -3,6 +3,7 @@ package github
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,6 +213,81 @@ func TestFailedJobs(t *testing.T) {
 	want := map[string]detect.Outcome{"shop/app/ci/failure": detect.Failed, "shop/app/ci/cancelled": detect.Cancelled, "shop/app/ci/timed_out": detect.Failed, "shop/app/ci/success": detect.OK}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A check that fails its job makes no failure of what it judged: main would stay red
+// for ever. A job that failed by itself is no history.
+func TestJobsThatWeFailed(t *testing.T) {
+	s := githubtest.New(t, clock)
+	fail := func(n int, name, ended string) {
+		run := s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour), Conclusion: ended})
+		tasks := usual(n)
+		at := slices.IndexFunc(tasks, func(t task) bool { return t.name == name })
+		tasks[at].ended = ended
+		for i := at + 1; i < len(tasks); i++ {
+			tasks[i].ended = "skipped"
+		}
+		addJob(s, run, "image", tasks...).Conclusion = new(ended)
+	}
+	for n := range 6 {
+		addJob(s, s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)}), "image", usual(n)...)
+	}
+	fail(6, "Judge", "failure")
+	fail(7, "Judge", "failure")
+	fail(8, "Judge", "cancelled")
+	fail(9, "Upload", "failure") // behind us
+	fail(10, "Build", "failure")
+	fail(11, "Test", "cancelled")
+	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "slow", Status: "in_progress", Created: began.Add(100 * time.Hour)})
+	addJob(s, run, "image", task{"Set up job", 2, ""}, task{"Run actions/checkout@v4", 3, ""}, task{"Build", 60, ""}, task{"Test", 30, ""}, task{"Judge", -1, ""})
+	o := options(t, s, run.GetID())
+	o.Job = "image"
+	o.Cache = &memoryCache{}
+	for range 2 { // cold, and with all that was kept
+		steps := OpenSteps(o)
+		builds, _, err := steps.Builds(t.Context(), fetch.Selector{})
+		if err != nil || len(builds) != 1 || builds[0].Outcome != detect.OK || len(builds[0].Steps) != 4 {
+			t.Fatal(builds, err)
+		}
+		h, err := steps.History(t.Context(), fetch.Query{Build: &builds[0], BaseBranch: "main", Window: 50, Enough: 8})
+		if err != nil || len(h.Base) != 10 {
+			t.Fatalf("%d builds, %v, want 10", len(h.Base), err)
+		}
+		for _, b := range h.Base {
+			if len(b.Steps) != 4 || b.Error != "" {
+				t.Errorf("%+v", b)
+			}
+		}
+	}
+}
+
+// Where a run that is over is judged, only the name of the step tells which runs us.
+func TestJobsThatWeFailedByName(t *testing.T) {
+	ours := "Run buildregress/buildregress@v1"
+	for _, test := range []struct {
+		name  string
+		tasks []task
+		job   string
+		want  detect.Outcome
+		steps int
+	}{
+		{"we failed it", []task{{"Build", 9, ""}, {ours, 2, "failure"}, {"Deploy", 0, "skipped"}}, "failure", detect.OK, 1},
+		{"cancelled at us", []task{{"Build", 9, ""}, {ours, 2, "cancelled"}}, "cancelled", detect.OK, 1},
+		{"and something after us", []task{{"Build", 9, ""}, {ours, 2, "failure"}, {"Upload logs", 3, "failure"}}, "failure", detect.Failed, 2},
+		{"something before us", []task{{"Build", 9, "failure"}, {ours, 2, "failure"}}, "failure", detect.Failed, 1},
+		{"something, and not we", []task{{"Build", 9, "failure"}, {ours, 2, ""}}, "failure", detect.Failed, 1},
+		{"nothing of it", []task{{"Build", 9, ""}, {ours, 2, ""}, {"Post Run x", 2, "failure"}}, "failure", detect.Failed, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := githubtest.New(t, clock)
+			run := s.AddRun(githubtest.Run{Created: began, Conclusion: test.job})
+			addJob(s, run, "image", test.tasks...).Conclusion = new(test.job)
+			builds, _, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Selector{})
+			if err != nil || len(builds) != 1 || builds[0].Outcome != test.want || len(builds[0].Steps) != test.steps || (builds[0].Error == "") != (test.want == detect.OK) {
+				t.Errorf("%+v, %v", builds, err)
+			}
+		})
 	}
 }
 

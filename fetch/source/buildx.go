@@ -25,9 +25,17 @@ func openBuildx(o *Options, address string) (Source, error) {
 		return Source{}, err
 	}
 	if err != nil {
-		return Source{}, &AddressError{"buildx: " + err.Error(), "it is written buildx:[BUILDER/][REF], buildx:REF,REF or buildx:@METADATA-FILE"}
+		return Source{}, &AddressError{"buildx: " + err.Error(), "it is written buildx:[BUILDER/][REF], buildx:REF,REF, buildx:[BUILDER/]* or buildx:@METADATA-FILE"}
 	}
-	return Source{Source: localBuilds{o.Debugf, buildx.New(ref)}, Name: address}, nil
+	records := buildx.New(ref, buildx.Options{Revision: o.Revision, Progress: o.Progress})
+	from := Source{Source: localBuilds{o.Debugf, records}, Name: address, Mixed: ref.All}
+	if !ref.All {
+		from.Kept = LocalBuilder + "*"
+		if ref.Builder != "" {
+			from.Kept = LocalBuilder + ref.Builder + "/*"
+		}
+	}
+	return from, nil
 }
 
 // localBuilds are those of a local builder.
@@ -36,7 +44,8 @@ type localBuilds struct {
 	records *buildx.Source
 }
 
-var errInterrupted = errors.New("interrupted")
+// ErrInterrupted tells that people want no more of it.
+var ErrInterrupted = errors.New("interrupted")
 
 // Builds runs a command, which an interrupt has to end as well as us.
 func (l localBuilds) Builds(ctx context.Context, wanted fetch.Selector) ([]detect.Build, []error, error) {
@@ -44,8 +53,8 @@ func (l localBuilds) Builds(ctx context.Context, wanted fetch.Selector) ([]detec
 	interruptible, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	builds, problems, err := l.records.Builds(interruptible, wanted)
-	if err != nil && interruptible.Err() != nil && ctx.Err() == nil {
-		err = errInterrupted
+	if interruptible.Err() != nil && ctx.Err() == nil {
+		return nil, nil, ErrInterrupted
 	}
 	return builds, problems, err
 }

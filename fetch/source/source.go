@@ -25,6 +25,11 @@ type Source struct {
 	Name    string              // as it is shown, without credentials
 	History fetch.HistorySource // nil if it is no history by itself
 	UI      traces.UI           // where people see its builds, "" if that is not known
+	// Kept is the SOURCE of all builds that are kept, for a while, where those of this one
+	// are: the records of a builder. It is "" where there is none.
+	Kept string
+	// Mixed is set where its builds may be of any image: nobody has chosen them.
+	Mixed bool
 }
 
 // Options are all that any source is opened with.
@@ -39,15 +44,18 @@ type Options struct {
 	Lookback time.Duration
 	// Pipeline replaces what the builds of a server say, if it is not "".
 	Pipeline string
+	Revision string      // the commit that is checked out here, "" if that is not known
 	Cache    fetch.Cache // keeps what was fetched; nil for none
 	Traces   TracesOptions
 	GitHub   GitHubOptions
 
 	// Debugf is told what is being done, Waiting what is being waited for ("" for
-	// nothing more), and Progress that so many things are to be read: it returns what
+	// nothing more), Missing once of what is not there yet, and for how long it is waited
+	// for, and Progress that so many things are to be read: it returns what
 	// is to be called after each of them, by several at a time, and at the end.
 	Debugf   func(format string, args ...any)
 	Waiting  func(text string)
+	Missing  func(text string)
 	Progress func(what string, n int) (read, done func())
 }
 
@@ -88,7 +96,7 @@ const (
 // Schemes are those that are known.
 func Schemes() []Scheme {
 	return []Scheme{
-		{Prefix: "buildx:", Form: "buildx:[BUILDER/][REF]", Help: "a build record of the local builder", open: openBuildx},
+		{Prefix: "buildx:", Form: "buildx:[BUILDER/][REF]", Help: "a build record of the local builder, or all: buildx:*", open: openBuildx},
 		{Prefix: "github://", Form: "github://OWNER/NAME", Help: "build records among the artifacts of runs", Section: GitHubServers, open: openGitHub, check: checkGitHub},
 		{Prefix: "github-steps://", Form: "github-steps://OWNER/NAME", Help: "times of jobs and their steps, in seconds", Section: GitHubServers, open: openGitHubSteps, check: checkGitHub},
 		{Prefix: "jaeger://", Form: "jaeger://HOST[:16685]", Help: "Jaeger's gRPC; jaegers:// with TLS", Section: TraceServers, open: openJaeger, check: checkServer, isTraceServer: true},

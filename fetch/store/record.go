@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"github.com/buildregress/buildregress/detect"
@@ -42,6 +43,24 @@ func (s *Store) Record(ctx context.Context, builds []detect.Build) (sum Summary,
 		}
 	}
 	return sum, nil
+}
+
+// Holds tells of each of the builds whether the store holds a recording of it.
+func (s *Store) Holds(ctx context.Context, list []detect.Build) ([]bool, error) {
+	held := make([]bool, len(list))
+	if s.db == nil {
+		return held, nil
+	}
+	return held, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+		for i := range list {
+			recorded, err := recordings(ctx, tx, &list[i])
+			if err != nil {
+				return err
+			}
+			held[i] = len(recorded) > 0
+		}
+		return nil
+	})
 }
 
 // record puts b into the store, and returns the build of which it is another

@@ -37,6 +37,9 @@ type Options struct {
 	Cache     fetch.SearchCache // keeps what was found; nil if nothing does
 	Now       func() time.Time
 	Waiting   func(string) // told what is being waited for, "" if for nothing more; may be nil
+	// Missing is told once of what is not there yet, or not all of it, and how long it is
+	// waited for at most; may be nil.
+	Missing func(string)
 	// Sleep waits for as long as it is told, or until ctx ends, which is its error;
 	// nil does so by the system's clock.
 	Sleep func(ctx context.Context, d time.Duration) error

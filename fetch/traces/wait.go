@@ -39,16 +39,28 @@ func (s *Source) waitComplete(ctx context.Context, wants []fetch.Selector, impli
 	began := s.Now()
 	until := deadline(ctx, began)
 	changed := map[string]change{}
+	most := appear
+	if !until.IsZero() {
+		most = min(most, until.Sub(began))
+	}
+	told := false
+	tell := func(format string, args ...any) {
+		if !told && s.Missing != nil {
+			s.Missing(fmt.Sprintf(format, args...))
+		}
+		told = true
+	}
 	for {
 		tooEarly := implicit && s.Now().Sub(began) < fresh
 		found, err := s.poll(ctx, wants, tooEarly)
 		now := s.Now()
 		switch {
 		case errors.Is(err, ErrNoTrace):
-			if now.Sub(began) >= appear || !until.IsZero() && !now.Before(until) {
+			if now.Sub(began) >= most {
 				return nil, nil, &ServerError{s.Name, fmt.Errorf("no trace of the build: looked for %s, for %s", describe(wants, s.Services), now.Sub(began).Round(time.Second)), hintNotFound}
 			}
-			s.statusf("no trace yet of %s", describe(wants, s.Services))
+			tell("for %s, %s at most: nothing of it is there yet", describe(wants, s.Services), most.Round(time.Second))
+			s.statusf("%s of %s: no trace yet of %s", now.Sub(began).Round(time.Second), most.Round(time.Second), describe(wants, s.Services))
 		case err != nil:
 			return nil, nil, err
 		default:
@@ -68,7 +80,10 @@ func (s *Source) waitComplete(ctx context.Context, wants []fetch.Selector, impli
 			if late {
 				return found, []error{&ServerError{s.Name, fmt.Errorf("trace %s was still growing when it was judged: steps may lack", wait.id), ""}}, nil
 			}
-			s.statusf("trace %s: %d spans so far", wait.id, wait.spans)
+			if wait.state == buildkit.Open {
+				tell("for the end of trace %s, until nothing of it has come for %s: %d spans so far", wait.id, quiet, wait.spans)
+			}
+			s.statusf("%s: %d spans so far of trace %s", now.Sub(began).Round(time.Second), wait.spans, wait.id)
 		}
 		if err := s.Sleep(ctx, pause); err != nil {
 			return nil, nil, err

@@ -64,6 +64,39 @@ func TestAnotherRunOfTheCommit(t *testing.T) {
 	})
 }
 
+// What is not there yet is waited for in the open, and what is there and whole is not.
+func TestMissing(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		b := subject()
+		options, clock := clocked()
+		clock.after(3*time.Second, func() { j.Add(b) })
+		var told, shown []string
+		options.Missing = func(text string) { told = append(told, text) }
+		options.Waiting = func(text string) { shown = append(shown, text) }
+		for range 2 {
+			if _, _, err := traces.New(s, options).Builds(t.Context(), fetch.Selector{TraceID: b.ID()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(told) != 1 || !strings.HasPrefix(told[0], "for trace "+b.ID()) || !strings.Contains(told[0], "30s at most: nothing of it is there yet") {
+			t.Errorf("told %q", told)
+		}
+		if !slices.ContainsFunc(shown, func(text string) bool { return strings.HasPrefix(text, "2s of 30s: no trace yet of trace "+b.ID()) }) {
+			t.Errorf("shown %q", shown)
+		}
+
+		told = nil
+		b.Running = true
+		j.Set(b)
+		if _, _, err := traces.New(s, options).Builds(t.Context(), fetch.Selector{TraceID: b.ID()}); err == nil {
+			t.Error("a trace without an end was taken")
+		}
+		if len(told) != 1 || !strings.Contains(told[0], "for the end of trace "+b.ID()) || !strings.Contains(told[0], "1m0s") {
+			t.Errorf("told %q", told)
+		}
+	})
+}
+
 // A trace that is not there is waited for a little, one that is arriving until it
 // is whole, and neither for ever.
 func TestArriving(t *testing.T) {

@@ -141,8 +141,9 @@ SOURCE is a file, a folder of files, or - for standard input. Files are
 recognised by their content: build records of docker buildx (.dockerbuild),
 progress logs (--progress=rawjson), OTLP and Jaeger traces, builds files.
 buildx:[BUILDER/][REF] is a record of the local builder, the newest without REF;
-buildx:REF,REF are several, and buildx:@FILE those that docker buildx build
---metadata-file wrote to FILE. Check without SOURCE takes buildx: itself.
+buildx:REF,REF are several, 'buildx:*' all of them, and buildx:@FILE those that
+docker buildx build --metadata-file wrote to FILE, or the newest where it wrote
+none. Check without SOURCE takes buildx: itself.
 github://OWNER/NAME are the build records that the workflow runs of a repository
 keep as artifacts, and github-steps://OWNER/NAME the times of their jobs' steps.
 jaeger://HOST and tempo+https://HOST are servers of traces, which hold the build
@@ -213,6 +214,7 @@ the history holds already is not added again, but completed by what is new.
 ` + flagsHelp(onRecord, theReport) + `
 Examples:
   buildregress record --branch main records/
+  buildregress record 'buildx:*'
   buildregress record --format builds trace.json | jq .duration_seconds
 
 Exit status: 0 all recorded, 2 usage, 3 a SOURCE or the store is in trouble; the

@@ -43,7 +43,7 @@ func Backtest(ctx context.Context, env *Env, o *BacktestOptions) error {
 	if len(o.Sources) == 0 {
 		list, err = readStored(ctx, o)
 	} else {
-		list, notes, err = readSources(ctx, env, names, o.Sources)
+		list, notes, err = readSources(ctx, env, names, o.Sources, o.Given.Pipeline)
 	}
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func (e emptyStoreError) Hint() string {
 }
 
 // readSources reads the builds of files and folders, and completes them as Record does.
-func readSources(ctx context.Context, env *Env, names *ci.Resolver, sources []string) ([]detect.Build, []detect.Note, error) {
+func readSources(ctx context.Context, env *Env, names *ci.Resolver, sources []string, pipeline string) ([]detect.Build, []detect.Note, error) {
 	var all []target
 	var notes []detect.Note
 	for _, address := range sources {
@@ -131,7 +131,7 @@ func readSources(ctx context.Context, env *Env, names *ci.Resolver, sources []st
 			}
 			return nil, nil, &source.AddressError{Problem: address + " is a server, and backtest replays files or a store", Advice: advice}
 		}
-		targets, warnings, err := readTargets(ctx, env, names, from, fetch.Selector{})
+		targets, warnings, err := readTargets(ctx, env, names, from, fetch.Selector{}, pipeline)
 		if err != nil {
 			return nil, nil, err
 		}

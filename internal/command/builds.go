@@ -17,6 +17,7 @@ import (
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/console"
+	"github.com/buildregress/buildregress/report"
 )
 
 // defaultPipeline is that of builds of which nothing tells it.
@@ -25,8 +26,9 @@ const defaultPipeline = "default"
 // A target is a build that a command is about.
 type target struct {
 	detect.Build
-	justMade  bool // as far as it says
-	unstarted bool // it does not say when it began
+	justMade  bool   // as far as it says
+	unstarted bool   // it does not say when it began
+	said      string // the pipeline that it says itself
 }
 
 // readBuilds reads the builds of a source, each once, and returns what was wrong with
@@ -60,7 +62,10 @@ func summarize(problems []error, words string) (notes []detect.Note) {
 
 // readTargets reads the builds of a source, and keeps those that are wanted. They are
 // yet to be completed by names, which has observed them all.
-func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.Source, wanted fetch.Selector) (targets []target, warnings []detect.Note, err error) {
+//
+// Where builds are of any image, a name that was given, or that all get which say none, is
+// not to make one of several: it is that of the image that was built last.
+func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.Source, wanted fetch.Selector, pipeline string) (targets []target, warnings []detect.Note, err error) {
 	builds, warnings, err := readBuilds(ctx, env, from, wanted)
 	if err != nil {
 		return nil, warnings, err
@@ -71,13 +76,46 @@ func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.
 		b := &builds[i]
 		ids = append(ids, b.ID)
 		if (wanted.Ref == "" || isBuild(b, wanted.Ref)) && (wanted.TraceID == "" || b.Trace == wanted.TraceID) {
-			targets = append(targets, target{*b, ci.IsJustMade(b, env.Now), b.Start.IsZero()})
+			targets = append(targets, target{*b, ci.IsJustMade(b, env.Now), b.Start.IsZero(), saidPipeline(b)})
 		}
 	}
 	if len(targets) == 0 {
 		return nil, warnings, fmt.Errorf("%s: no build %q in it, but%s", from.Name, redact.Text(cmp.Or(wanted.Ref, wanted.TraceID)), listed(ids))
 	}
+	if from.Mixed && wanted.Ref == "" {
+		var others int
+		if targets, others = ofLastImage(targets, pipeline != ""); others > 0 {
+			left := detect.Note{Kind: detect.KindUnread, Text: fmt.Sprintf("left out: %s of other images than the one that was built last, of which nothing says the pipeline: --build REF --pipeline NAME names one", report.Count(others, "build"))}
+			if pipeline != "" {
+				left.Text = fmt.Sprintf("left out: %s of other images than the one that was built last, which --pipeline names", report.Count(others, "build"))
+			}
+			env.Console.Warn(left.Text)
+			warnings = append(warnings, left)
+		}
+	}
 	return targets, warnings, nil
+}
+
+// ofLastImage leaves out builds that are not of the image that was built last: of those
+// that say no pipeline, or, where one was given, of all. It tells how many.
+func ofLastImage(targets []target, given bool) (kept []target, others int) {
+	asSaid := func(t *target) *detect.Build {
+		b := t.Build
+		b.Pipeline = t.said
+		return &b
+	}
+	var last *detect.Build
+	for i := range targets {
+		if t := &targets[i]; (given || t.said == "") && (last == nil || !t.Start.Before(last.Start)) {
+			last = asSaid(t)
+		}
+	}
+	for i := range targets {
+		if t := &targets[i]; !given && t.said != "" || fetch.OfOneImage(asSaid(t), last) {
+			kept = append(kept, *t)
+		}
+	}
+	return kept, len(targets) - len(kept)
 }
 
 // listed are names, each in a line of its own, ten of them at most.

@@ -59,7 +59,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	if err != nil {
 		return 0, err
 	}
-	targets, notes, err := readTargets(ctx, env, names, from, o.Wanted)
+	targets, notes, err := readTargets(ctx, env, names, from, o.Wanted, o.Given.Pipeline)
 	if err != nil {
 		return 0, err
 	}
@@ -70,6 +70,15 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	}
 
 	c := checker{env: env, options: o, names: names, history: history, store: st, served: from.History != nil}
+	if history.kept != "" {
+		local := ci.NewResolver(ci.Identity{}, env.Variables, ".", env.Now)
+		local.CI = names.CI // with the pull request
+		local.Observe(buildsOf(targets))
+		c.kept = &kept{env: env, address: history.kept, pipeline: o.Given.Pipeline, names: local}
+		if o.Baseline == "" {
+			c.kept.store = st
+		}
+	}
 	c.notes = append(notes, warnings...)
 	var results []detect.Result
 	for i := range targets {
@@ -78,6 +87,9 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 			return 0, err
 		}
 		results = append(results, r)
+	}
+	if c.old > 0 {
+		c.note(detect.KindNotRecorded, "not recorded: %s that ended more than a day ago; --record always records such", report.Count(c.old, "build"))
 	}
 	report := detect.NewReport(results, o.FailOn, distinct(c.notes))
 	failing := report.ExitCode == ExitVerdict
@@ -119,6 +131,7 @@ type history struct {
 	fetch.HistorySource
 	name string    // as it is shown
 	ui   traces.UI // where people see its builds
+	kept string    // the SOURCE of what a builder keeps, which is history as well; "" for none
 }
 
 // openHistory opens what to compare with: what was given as a baseline; else the
@@ -127,20 +140,23 @@ func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Sou
 	ui := cmp.Or(traces.UI(o.UI), from.UI)
 	switch {
 	case o.Baseline == "" && from.History == nil:
-		return history{st, o.Store, ui}, nil, nil
+		return history{st, o.Store, ui, from.Kept}, nil, nil
 	case o.Baseline == "":
-		return history{from.History, from.Name, ui}, nil, nil
+		return history{from.History, from.Name, ui, ""}, nil, nil
 	case store.Is(o.Baseline):
 		// It stays open until the process ends, and is only read.
 		other, err := store.Open(ctx, o.Baseline)
-		return history{other, o.Baseline, ui}, nil, err
+		return history{other, o.Baseline, ui, ""}, nil, err
 	}
 	baseline, err := env.Open(o.Baseline, o.cache(st))
 	if err != nil || baseline.History != nil {
-		return history{baseline.History, baseline.Name, cmp.Or(ui, baseline.UI)}, nil, err
+		return history{baseline.History, baseline.Name, cmp.Or(ui, baseline.UI), ""}, nil, err
+	}
+	if baseline.Mixed {
+		return history{new(fetch.Memory), o.Baseline, ui, o.Baseline}, nil, nil
 	}
 	memory, notes, err := readBaseline(ctx, env, baseline, o.Given.Pipeline, byContext)
-	return history{memory, o.Baseline, ui}, notes, err
+	return history{memory, o.Baseline, ui, ""}, notes, err
 }
 
 // A checker judges one build after the other.
@@ -153,8 +169,10 @@ type checker struct {
 	// judged holds the builds that history does not: a build has those before it in
 	// its source as evidence, whether they are recorded or not.
 	judged fetch.Memory
-	served bool // the builds come from a server that keeps them: no store has to
+	kept   *kept // nil where it is no history
+	served bool  // the builds come from a server that keeps them: no store has to
 
+	old      int // builds that were not recorded because they are
 	notes    []detect.Note
 	troubles []error // with what follows a verdict
 }
@@ -173,12 +191,16 @@ func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
 	if err != nil {
 		return detect.Result{}, err
 	}
+	past, from, err := c.withKept(ctx, b, q, past)
+	if err != nil {
+		return detect.Result{}, err
+	}
 	judged, err := c.judged.History(ctx, q)
 	if err != nil {
 		return detect.Result{}, err
 	}
 	history := fetch.Join(past, judged, q)
-	history.Source = redact.Text(c.history.name)
+	history.Source = redact.Text(from)
 	c.env.Console.Debugf("%s: %d builds of %s, %d of other branches, %d of its own", b.ID, len(history.Base), branch, len(history.Other), len(history.Branch))
 	if err := c.noteEmpty(ctx, &b.Build, history); err != nil {
 		return detect.Result{}, err
@@ -203,6 +225,12 @@ func (c *checker) record(ctx context.Context, b *target) bool {
 	case c.options.Record == Always, c.options.Record == Auto && b.justMade && !c.served:
 	case c.options.Record == Auto && b.unstarted && !c.served:
 		c.note(detect.KindNotRecorded, "not recorded: its start is unknown; --record always")
+		return false
+	case c.options.Record == Auto && !c.served && c.options.Baseline == "":
+		if held, err := c.store.Holds(ctx, []detect.Build{b.Build}); err != nil || held[0] {
+			return false
+		}
+		c.old++
 		return false
 	default:
 		return false

@@ -38,7 +38,7 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 			return err
 		}
 		if err == nil {
-			targets, _, err = readTargets(ctx, env, names, from, o.Wanted)
+			targets, _, err = readTargets(ctx, env, names, from, o.Wanted, o.Given.Pipeline)
 		}
 		if err != nil {
 			troubles = append(troubles, err)

@@ -54,6 +54,14 @@ func (c *Console) Debugf(format string, args ...any) {
 	}
 }
 
+// Waiting writes what is waited for, and how long at most: a line where no Spinner shows
+// it, so that nobody takes it for hanging.
+func (c *Console) Waiting(text string) {
+	if c.progressOutput() == io.Discard {
+		c.write("waiting", text)
+	}
+}
+
 func (c *Console) write(kind, text string) {
 	fmt.Fprintf(c.Writer, "buildregress: %s: %s\n", kind, Printable(text))
 }

@@ -90,6 +90,24 @@ func TestOwnSentences(t *testing.T) {
 	}
 }
 
+// What is waited for is a line wherever no spinner shows it.
+func TestWaiting(t *testing.T) {
+	for _, test := range []struct {
+		terminal, verbose bool
+		want              string
+	}{
+		{false, false, "buildregress: waiting: for a trace, 30s at most\n"},
+		{true, true, "buildregress: waiting: for a trace, 30s at most\n"},
+		{true, false, ""},
+	} {
+		var out bytes.Buffer
+		(&Console{Output: Output{Writer: &out, Terminal: test.terminal}, Verbose: test.verbose}).Waiting("for a trace, 30s at most")
+		if out.String() != test.want {
+			t.Errorf("%+v: %q", test, out.String())
+		}
+	}
+}
+
 // Progress is shown where standard error is a terminal and nothing else goes to it, and
 // leaves nothing behind.
 func TestProgress(t *testing.T) {

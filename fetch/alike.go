@@ -1,0 +1,59 @@
+package fetch
+
+import (
+	"slices"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// OfOneImage tells whether two builds are of one image by what they say themselves:
+// their pipelines, or, where neither says one, their steps.
+func OfOneImage(a, b *detect.Build) bool {
+	if a.Pipeline != "" || b.Pipeline != "" {
+		return a.Pipeline == b.Pipeline
+	}
+	return LooksAlike(a, b)
+}
+
+// LooksAlike tells whether half the steps of two builds are the same, out of the same
+// Dockerfile as far as both say out of which. Loading a context and exporting an image is
+// part of every build: where there are instructions, they alone count.
+func LooksAlike(a, b *detect.Build) bool {
+	if one, other := dockerfileOf(a), dockerfileOf(b); one != "" && other != "" && one != other {
+		return false
+	}
+	all := !slices.ContainsFunc(a.Steps, isInstruction) || !slices.ContainsFunc(b.Steps, isInstruction)
+	keys, n := map[string]int{}, 0
+	for _, step := range a.Steps {
+		if all || isInstruction(step) {
+			keys[step.Key]++
+			n++
+		}
+	}
+	shared, m := 0, 0
+	for _, step := range b.Steps {
+		if !all && !isInstruction(step) {
+			continue
+		}
+		m++
+		if keys[step.Key] > 0 {
+			keys[step.Key]--
+			shared++
+		}
+	}
+	return 2*shared >= max(n, m)
+}
+
+// isInstruction tells whether a step is one of a Dockerfile.
+func isInstruction(s detect.Step) bool { return s.Count > 0 }
+
+// dockerfileOf is the path of the Dockerfile that the first of a build's steps stands in
+// whose place is known.
+func dockerfileOf(b *detect.Build) string {
+	for i := range b.Steps {
+		if file := b.Steps[i].Source.File; file != "" {
+			return file
+		}
+	}
+	return ""
+}
