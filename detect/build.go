@@ -94,6 +94,10 @@ type Step struct {
 	// name shows: a hash of the body of a heredoc. "" is not known.
 	Body string
 
+	// Text is the instruction as its author wrote it, in one line, where its source knows
+	// that and neither Name nor Key says all of it: with variables, or the body of a heredoc.
+	Text string
+
 	// Rule is the ReaderVersion with which it last changed how steps of this kind are
 	// named or timed, 0 if it never did. Under another rule a step is another one.
 	Rule int

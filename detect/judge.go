@@ -87,6 +87,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 		r.Steps[at].Critical, r.Steps[at].Slack = r.Steps[i].Critical, r.Steps[i].Slack
 	}
 	r.WallClock = accountFor(build, a, g, r.Steps, loads, chains, mood, t)
+	r.addEdits(a)
 	r.addGone(a)
 	broken := r.enforceBudgets(&p, loads)
 	r.countStatuses()
@@ -194,8 +195,8 @@ func newStepResult(s *series, build *Build) StepResult {
 	if !step.Start.IsZero() {
 		r.Start = Seconds(max(0, step.Start.Sub(build.Start)))
 	}
-	if s.edited != "" {
-		r.Notes = append(r.Notes, Note{KindEdited, "edited; was `" + s.edited + "`"})
+	if s.was != nil {
+		r.Notes = append(r.Notes, editNote(s.was, step))
 	}
 	return r
 }

@@ -84,4 +84,5 @@ type step struct {
 	Error    string               `json:"error,omitempty"`
 	Rule     int                  `json:"rule,omitempty"`
 	Body     string               `json:"body,omitempty"`
+	Text     string               `json:"text,omitempty"`
 }

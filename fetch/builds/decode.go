@@ -159,6 +159,7 @@ func (s *step) step() (detect.Step, error) {
 	out := detect.Step{
 		ID: fetch.Clean(s.ID, MaxName), Name: fetch.Clean(s.Name, MaxName), Error: fetch.Clean(s.Error, MaxName),
 		State: s.State, Inputs: s.Inputs, Bytes: s.Bytes, Rule: s.Rule, Body: fetch.Clean(s.Body, MaxName),
+		Text: fetch.Clean(s.Text, MaxName),
 	}
 	switch {
 	case s.Name == "":

@@ -74,7 +74,7 @@ func (e *Encoder) step(s *detect.Step) step {
 	duration := detect.Seconds(s.Duration)
 	out := step{
 		Name: s.Name, Duration: &duration, Start: given(s.Start), State: s.State, ID: s.ID, Key: &s.Key,
-		Inputs: s.Inputs, Bytes: s.Bytes, Error: s.Error, Rule: s.Rule, Body: s.Body,
+		Inputs: s.Inputs, Bytes: s.Bytes, Error: s.Error, Rule: s.Rule, Body: s.Body, Text: s.Text,
 	}
 	name := e.name(s.Name)
 	if s.Platform != name.Platform {

@@ -125,6 +125,9 @@ func TestBodiesOfRecords(t *testing.T) {
 	if first.Key != second.Key || first.Body == "" || second.Body == "" || first.Body == second.Body || third.Body != "" {
 		t.Errorf("bodies %q, %q and %q, keys %q and %q", first.Body, second.Body, third.Body, first.Key, second.Key)
 	}
+	if first.Text != "RUN <<EOT set -ex make a EOT" || second.Text != "RUN <<EOT set -ex make b EOT" || third.Text != "" {
+		t.Errorf("texts %q, %q and %q", first.Text, second.Text, third.Text)
+	}
 	if first.Source.Line != 2 || second.Source.Line != 6 {
 		t.Errorf("lines %d and %d", first.Source.Line, second.Source.Line)
 	}

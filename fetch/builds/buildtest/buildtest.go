@@ -79,7 +79,7 @@ func checkFields(b *detect.Build) error {
 		if s.State < detect.Executed || s.State > detect.Interrupted {
 			bad("step %d: state %v", i, s.State)
 		}
-		text("step", s.Body, s.ID, s.Key, s.Name, s.Platform, s.Stage, s.Source.File, s.Error)
+		text("step", s.Body, s.Text, s.ID, s.Key, s.Name, s.Platform, s.Stage, s.Source.File, s.Error)
 		text("input", s.Inputs...)
 	}
 	return errors.Join(wrong...)
