@@ -19,6 +19,9 @@ type Build struct {
 	Content string
 
 	Pipeline string // builds of one pipeline are compared with each other
+	// Image is what of a repository was built, where Pipeline is not known, but that is:
+	// Dockerfile, context, platform and target.
+	Image string
 	Origin
 
 	Start      time.Time

@@ -164,3 +164,23 @@ func TestNodes(t *testing.T) {
 		t.Errorf("%d builds, %v", len(list), clashes)
 	}
 }
+
+// Of a build in a repository that has no remote, it is known what was built.
+func TestImageOfNoRepository(t *testing.T) {
+	for _, tt := range []struct {
+		attributes map[string]string
+		image      string
+	}{
+		{map[string]string{}, "Dockerfile"},
+		{map[string]string{"filename": "Dockerfile.api", "target": "test"}, "Dockerfile.api test"},
+		{map[string]string{"vcs:localdir:dockerfile": "docker", "vcs:localdir:context": "services/api", "platform": "linux/arm64"}, "docker/Dockerfile (services/api) linux/arm64"},
+	} {
+		if b := decodeOne(t, buildtest.Record{Attributes: tt.attributes}); b.Pipeline != "" || b.Image != tt.image {
+			t.Errorf("%v: pipeline %q, image %q; want %q", tt.attributes, b.Pipeline, b.Image, tt.image)
+		}
+	}
+	b := decodeOne(t, buildtest.Record{Attributes: map[string]string{"vcs:source": "https://github.com/acme/shop.git", "target": "test"}})
+	if b.Pipeline != "acme/shop Dockerfile test" || b.Image != "" {
+		t.Errorf("pipeline %q, image %q", b.Pipeline, b.Image)
+	}
+}

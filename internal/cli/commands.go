@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/internal/command"
 )
 
 // A subcommand is what the program can be told to do.
@@ -144,7 +145,7 @@ func unknownCommand(name string) error {
 	e := usageError{masked("unknown command %q", name), "buildregress help lists the commands"}
 	if _, err := os.Stat(name); err == nil {
 		e.hint = "to judge the build in it: buildregress check " + redact.Text(name)
-	} else if meant := closest(name, commandNames()); meant != "" {
+	} else if meant := command.Closest(name, commandNames(), 3); meant != "" {
 		e.hint = "did you mean " + meant + "?"
 	}
 	return e
@@ -159,47 +160,6 @@ func commandNames() (names []string) {
 		names = append(names, c.name)
 	}
 	return names
-}
-
-// closest is the name that somebody may have meant who mistyped it, "" if none is like
-// what they typed: a third of it may be wrong, and a pair of letters turned round.
-func closest(typed string, names []string) (meant string) {
-	best := len(typed)/3 + 1
-	for _, name := range names {
-		if d := distance(typed, name, best); d < best || d == best && meant == "" {
-			best, meant = d, name
-		}
-	}
-	return meant
-}
-
-// distance is how many letters have to be changed, added, left out or turned round with
-// the next to make b of a; more than most if it is that.
-func distance(a, b string, most int) int {
-	if len(a) > len(b)+most || len(b) > len(a)+most {
-		return most + 1
-	}
-	var before []int
-	last := make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row := make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			differ := 1
-			if a[i] == b[j] {
-				differ = 0
-			}
-			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+differ)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }
 
 // misused turns what the flag parser says into our words.
