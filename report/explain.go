@@ -21,11 +21,8 @@ import (
 func Explain(w io.Writer, r *detect.Report, meant string) error {
 	var out strings.Builder
 	for i := range r.Results {
-		keys := stepname.Find(meant, r.Results[i].StepNames())
-		for j := range r.Results[i].Steps {
-			if s := &r.Results[i].Steps[j]; slices.Contains(keys, s.Key) {
-				(&explainer{&out, &r.Results[i], s}).step()
-			}
+		for _, j := range stepname.Find(meant, r.Results[i].StepNames()) {
+			(&explainer{&out, &r.Results[i], &r.Results[i].Steps[j]}).step()
 		}
 	}
 	_, err := io.WriteString(w, out.String())
