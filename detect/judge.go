@@ -40,6 +40,7 @@ type History struct {
 // build's pipeline and began before it. Lists that are not newest first are put in order.
 func Judge(build *Build, history *History, p Policy) Result {
 	history, p.Thresholds = history.orEmpty(), p.Thresholds.orDefaults()
+	build, history = withoutSalt(build, history)
 	t := p.Thresholds
 	base, branch, filled := selectBuilds(build, history, t)
 	var a *arranged
