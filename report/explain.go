@@ -53,7 +53,7 @@ func (e *explainer) step() {
 	}
 	e.runner()
 	if e.Evidence.Builds > 0 {
-		e.row("branch", "slow in %d of its newest %s; %s", e.Evidence.Slow, Count(e.Evidence.Builds, "build"), odds(e.Evidence.Value))
+		e.row("branch", "slow in %d of its %s; %s", e.Evidence.Slow, newest(e.Evidence.Builds), odds(e.Evidence.Value))
 	}
 	if e.MinDetectable > 0 {
 		e.row("could show", "×%.3g in one build, ×%.3g in three", e.MinDetectable, e.MinDetectable3)
@@ -113,8 +113,11 @@ func (e *explainer) around() string {
 	if e.Usual <= 0 {
 		return ""
 	}
-	part := func(x detect.Seconds) float64 { return 100 * (float64(x)/float64(e.Usual) - 1) }
-	return fmt.Sprintf(" (%+.0f to %+.0f %%)", part(e.Low), part(e.High))
+	part := func(x detect.Seconds) string { return ratio(float64(x) / float64(e.Usual)) }
+	if low := part(e.Low); low != "" {
+		return " (" + low + " to " + part(e.High) + ")"
+	}
+	return ""
 }
 
 // condition is the one of a kind, nil if none was asked for.
@@ -213,6 +216,14 @@ func (e *explainer) same() string {
 		return "it would be a surprise, but the change is too small to be told: same"
 	}
 	return "it would be a surprise, but the change is too small to be told without the runner's factor: same"
+}
+
+// newest is "newest build", or "3 newest builds".
+func newest(builds int) string {
+	if builds == 1 {
+		return "newest build"
+	}
+	return fmt.Sprintf("%d newest builds", builds)
 }
 
 // odds says in words what evidence is worth that is the logarithm of odds.

@@ -76,7 +76,8 @@ func dispatch(ctx context.Context, p *Process) (code int, err error) {
 			if c.Args().Present() {
 				return unknownCommand(c.Args().First())
 			}
-			return usageError{"no command given", shortHelp}
+			fmt.Fprint(p.Stderr, shortHelp)
+			return usageError{"no command given", "buildregress help shows all of it"}
 		},
 	}
 	for _, known := range commands() {
@@ -152,7 +153,16 @@ func unknownCommand(name string) error {
 }
 
 // shortHelp is for who gave no command.
-const shortHelp = "buildregress check judges the newest build of the local builder, buildregress check SOURCE another one; buildregress help shows the rest"
+const shortHelp = `buildregress tells which step of a container build got slower, by how much,
+and whether that is real or just a slow machine.
+
+  buildregress check            judge the newest build of the local builder
+  buildregress check SOURCE     judge another one: a file, a folder, a server
+  buildregress record SOURCE…   add builds to the history, and judge nothing
+  buildregress backtest         replay the history
+  buildregress help [COMMAND]   the flags and the sources
+
+`
 
 // commandNames are those that can be given.
 func commandNames() (names []string) {
@@ -172,7 +182,11 @@ func misused(c *subcommand, err error) error {
 
 // unknownFlag says what was perhaps meant. c may be nil: no command was named.
 func (c *subcommand) unknownFlag(name string) error {
-	e := usageError{message: masked("unknown flag --%s", name), hint: "buildregress help lists the commands"}
+	dashes := "--"
+	if len(name) == 1 {
+		dashes = "-"
+	}
+	e := usageError{message: masked("unknown flag "+dashes+"%s", name), hint: "buildregress help lists the commands"}
 	switch {
 	case name == "quiet" || name == "q" || name == "silent":
 		e.hint = "--format says what goes to standard output, all else to standard error: 2>/dev/null keeps that away; the exit status is the verdict"
