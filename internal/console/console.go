@@ -31,7 +31,7 @@ type Console struct {
 func (c *Console) Error(err error) {
 	for line := range strings.Lines(err.Error()) {
 		if item, isItem := strings.CutPrefix(line, "  "); isItem {
-			fmt.Fprintf(c.Writer, "buildregress:   %s\n", Printable(item))
+			fmt.Fprintf(c.Writer, "buildregress: error:   %s\n", Printable(item))
 			continue
 		}
 		c.write("error", line)
