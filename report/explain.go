@@ -53,7 +53,7 @@ func (e *explainer) step() {
 	}
 	e.runner()
 	if e.Evidence.Builds > 0 {
-		e.row("branch", "slow in %d of its %s; %s", e.Evidence.Slow, newest(e.Evidence.Builds), odds(e.Evidence.Value))
+		e.row("branch", "%s; %s", slowIn(&e.Evidence), odds(e.Evidence.Value))
 	}
 	if e.MinDetectable > 0 {
 		e.row("could show", "×%.3g in one build, ×%.3g in three", e.MinDetectable, e.MinDetectable3)
@@ -218,12 +218,15 @@ func (e *explainer) same() string {
 	return "it would be a surprise, but the change is too small to be told without the runner's factor: same"
 }
 
-// newest is "newest build", or "3 newest builds".
-func newest(builds int) string {
-	if builds == 1 {
-		return "newest build"
+// slowIn says in how many builds of a branch the step was slow.
+func slowIn(e *detect.Evidence) string {
+	switch {
+	case e.Builds > 1:
+		return fmt.Sprintf("slow in %d of its %d newest builds", e.Slow, e.Builds)
+	case e.Slow > 0:
+		return "slow in its newest build"
 	}
-	return fmt.Sprintf("%d newest builds", builds)
+	return "not slow in its newest build"
 }
 
 // odds says in words what evidence is worth that is the logarithm of odds.
