@@ -24,25 +24,29 @@ func (s *series) editedFrom(builds int) *Step {
 	if len(known) == 0 || s.ambiguous || !isEdit(known[0], s.step) {
 		return nil
 	}
-	changes := 0
-	for i, newer := range known[:len(known)-1] {
-		if isEdit(known[i+1], newer) {
-			changes++
-		}
-	}
-	was, chances := known[0], len(known)-1
 	const (
 		ofFile = 2 // a Dockerfile that is generated differs in more than one of two builds
 		ofName = 5 // and an argument in more than one of five
 		least  = 2 // changes that could have been, to know the kind of a number by the name
 	)
+	was, chances := known[0], len(known)-1
+	usual := chances / ofName
 	switch {
 	case was.Source.Line > 0 && s.step.Source.Line > 0:
-		if changes*ofFile > chances {
+		usual = chances / ofFile
+	case was.Key != s.step.Key:
+	case chances < least:
+		return nil
+	case differByHashes(was, s.step):
+		usual = 0
+	}
+	for i, newer := range known[:chances] {
+		if isEdit(known[i+1], newer) {
+			usual--
+		}
+		if usual < 0 {
 			return nil
 		}
-	case changes*ofName > chances, was.Key == s.step.Key && (chances < least || changes > 0 && differByHashes(was, s.step)):
-		return nil
 	}
 	return was
 }

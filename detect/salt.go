@@ -76,7 +76,7 @@ func stageWords(b *Build) map[string]bool {
 	for i := range b.Steps {
 		if s := &b.Steps[i]; s.Stage != stage {
 			stage = s.Stage
-			for _, word := range strings.Fields(stage) {
+			for word := range strings.FieldsSeq(stage) {
 				words[word] = true
 			}
 		}

@@ -14,10 +14,7 @@ import (
 	"github.com/buildregress/buildregress/fetch/file"
 )
 
-var (
-	cellName = regexp.MustCompile("(?m)^\\| (`+) ?(.*?) ?`+(?: ◆)? \\| ")
-	spanName = regexp.MustCompile("(?:^|[^`])`([^`]+)`(?:[^`]|$)")
-)
+var cellName = regexp.MustCompile("(?m)^\\| (`+) ?(.*?) ?`+(?: ◆)? \\| ")
 
 // shownNames are the names of steps that reports on a build show, by where they do.
 func shownNames(t *testing.T, r *detect.Report) map[string][]string {

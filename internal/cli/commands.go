@@ -76,7 +76,9 @@ func dispatch(ctx context.Context, p *Process) (code int, err error) {
 			if c.Args().Present() {
 				return unknownCommand(c.Args().First())
 			}
-			fmt.Fprint(p.Stderr, shortHelp)
+			if _, err := io.WriteString(p.Stderr, shortHelp); err != nil {
+				return err
+			}
 			return usageError{"no command given", "buildregress help shows all of it"}
 		},
 	}
