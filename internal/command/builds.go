@@ -28,7 +28,7 @@ type target struct {
 	justMade  bool // as far as it says
 	unstarted bool // it does not say when it began
 	unnamed   bool // nothing but the checkout, if that, says its pipeline
-	alien     bool // of which the history holds builds of another image
+	alien     bool // the history holds builds of another image by its pipeline, which is nobody's
 }
 
 // readBuilds reads the builds of a source, each once, and returns what was wrong with

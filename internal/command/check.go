@@ -185,13 +185,15 @@ func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
 	if err := c.noteEmpty(ctx, &b.Build, history); err != nil {
 		return detect.Result{}, err
 	}
-	if b.unnamed && isOfAnother(&b.Build, history) {
-		b.alien = true
+	isOther := b.unnamed && isOfAnother(&b.Build, history)
+	if isOther {
 		history = &detect.History{Source: history.Source, BaseBranch: branch, Notes: []detect.Note{{Kind: detect.KindHistory, Text: fmt.Sprintf(
 			"nothing says the pipeline of the build, and the history holds another image as `%s`: --pipeline tells them apart", b.Pipeline)}}}
 	}
 	result := detect.Judge(&b.Build, history, c.options.Policy)
-	b.alien = b.alien || b.unnamed && result.Reason.Kind == detect.KindOtherImage
+	// Of one checkout it is the same image, made anew; nobody knows whose `default` is.
+	isOther = isOther || result.Reason.Kind == detect.KindOtherImage
+	b.alien = isOther && b.unnamed && b.Pipeline == defaultPipeline
 	addTraceLinks(&result, &b.Build, history, c.history.ui)
 
 	switch files, isMemory := c.history.HistorySource.(*fetch.Memory); {
