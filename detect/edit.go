@@ -2,6 +2,7 @@ package detect
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/buildregress/buildregress/detect/dockerfile"
@@ -15,15 +16,14 @@ import (
 // editedFrom is the step as the history has it, if its author has changed it since: the
 // newest one that is older than so many builds. It is nil if nobody has.
 func (s *series) editedFrom(builds int) *Step {
-	var known []*Step
-	for age, p := range s.past {
-		if p != nil && age >= builds {
-			known = append(known, p)
-		}
+	known := s.past[min(builds, len(s.past)):]
+	for len(known) > 0 && known[0] == nil {
+		known = known[1:]
 	}
 	if len(known) == 0 || s.ambiguous || !isEdit(known[0], s.step) {
 		return nil
 	}
+	known = slices.DeleteFunc(slices.Clone(known), func(p *Step) bool { return p == nil })
 	const (
 		ofFile = 2 // a Dockerfile that is generated differs in more than one of two builds
 		ofName = 5 // and an argument in more than one of five
