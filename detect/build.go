@@ -19,6 +19,9 @@ type Build struct {
 	Content string
 
 	Pipeline string // builds of one pipeline are compared with each other
+	// Image is what of a repository was built, where Pipeline is not known, but that is:
+	// Dockerfile, context, platform and target.
+	Image string
 	Origin
 
 	Start      time.Time
@@ -93,6 +96,10 @@ type Step struct {
 	// Body tells the step from others of its key, where its source knows more than the
 	// name shows: a hash of the body of a heredoc. "" is not known.
 	Body string
+
+	// Text is the instruction as its author wrote it, in one line, where its source knows
+	// that and neither Name nor Key says all of it: with variables, or the body of a heredoc.
+	Text string
 
 	// Rule is the ReaderVersion with which it last changed how steps of this kind are
 	// named or timed, 0 if it never did. Under another rule a step is another one.

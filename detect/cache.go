@@ -125,8 +125,8 @@ func (a *arranged) loss(g *graph, c *lossChain) explainedLoss {
 // that is because the Dockerfile was edited.
 func (a *arranged) cause(g *graph, root int) (why Note, expected, edit bool) {
 	s := &a.series[root]
-	if s.edited != "" {
-		return Note{KindEdited, "the instruction was edited"}, true, true
+	if s.was != nil {
+		return Note{KindEdited, "the instruction was " + editNote(s.was, s.step).Text}, true, true
 	}
 	if s.isNew() {
 		return Note{KindNewInstruction, "the instruction is new"}, true, true
@@ -134,7 +134,7 @@ func (a *arranged) cause(g *graph, root int) (why Note, expected, edit bool) {
 	changed := -1
 	g.ancestors(root, func(at int) bool {
 		above := &a.series[at]
-		if above.step.State == Executed && above.step.Index > 0 && (above.edited != "" || above.isNew()) && changed < 0 {
+		if above.step.State == Executed && above.step.Index > 0 && (above.was != nil || above.isNew()) && changed < 0 {
 			changed = at
 		}
 		return true

@@ -43,6 +43,7 @@ type History struct {
 // build's pipeline and began before it. Lists that are not newest first are put in order.
 func Judge(build *Build, history *History, p Policy) Result {
 	history, p.Thresholds = history.orEmpty(), p.Thresholds.orDefaults()
+	build, history = withoutSalt(build, history)
 	t := p.Thresholds
 	base, branch, filled := selectBuilds(build, history, t)
 	var a *arranged
@@ -91,6 +92,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 		r.Steps[at].Critical, r.Steps[at].Slack = r.Steps[i].Critical, r.Steps[i].Slack
 	}
 	r.WallClock = accountFor(build, a, g, r.Steps, loads, chains, mood, t)
+	r.addEdits(a)
 	r.addGone(a)
 	broken := r.enforceBudgets(&p, loads)
 	r.countStatuses()
@@ -198,8 +200,8 @@ func newStepResult(s *series, build *Build) StepResult {
 	if !step.Start.IsZero() {
 		r.Start = Seconds(max(-step.Duration, step.Start.Sub(build.Start)))
 	}
-	if s.edited != "" {
-		r.Notes = append(r.Notes, Note{KindEdited, "edited; was `" + s.edited + "`"})
+	if s.was != nil {
+		r.Notes = append(r.Notes, editNote(s.was, step))
 	}
 	return r
 }

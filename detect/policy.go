@@ -99,7 +99,7 @@ func (p Policy) withNames(a *arranged) Policy {
 		if slices.ContainsFunc(steps, func(s stepname.Name) bool { return g.Match(s.Key) }) {
 			return nil
 		}
-		return stepname.Find(string(g), steps)
+		return stepname.Keys(string(g), steps)
 	}
 	p.Rules, p.Accept = slices.Clone(p.Rules), slices.Clone(p.Accept)
 	for i := range p.Rules {

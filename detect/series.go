@@ -14,8 +14,9 @@ import (
 
 // A series is one step through history and evidence: what judgement is made of.
 type series struct {
-	step   *Step  // in the build under judgement
-	edited string // the key under which history knows the step, if it was edited since
+	step *Step   // in the build under judgement
+	past []*Step // in each build of the history, newest first; nil where it is not
+	was  *Step   // in the newest of these, if its author edited it since
 
 	// samples are what it took where it was executed in the history, newest first;
 	// ages are the indices of these builds in builds, which all series share.
@@ -112,9 +113,6 @@ func arrange(base, sparse []Build, tails map[string]Tail, branch []*Build) *arra
 		if t.first >= 0 || t.older != nil || s.ambiguous || s.learns {
 			a.known++
 		}
-		if t.first < 0 && t.older != nil {
-			s.edited = t.older.key
-		}
 		at[t] = i
 	}
 	// What steps were before they were edited, where no other step is it.
@@ -129,6 +127,9 @@ func arrange(base, sparse []Build, tails map[string]Tail, branch []*Build) *arra
 	a.readGroups(alignment, ambiguous)
 	a.readSparse(alignment, at)
 	a.readEvidence(alignment, at)
+	for i := range a.series {
+		a.series[i].was = a.series[i].editedFrom(0)
+	}
 	a.countUnseen()
 	return a
 }
@@ -141,6 +142,10 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 	// of which a series has used so much.
 	n, used := len(a.base), make([]int, len(a.series))
 	samples, ages := make([]time.Duration, n*len(a.series)), make([]int32, n*len(a.series))
+	past := make([]*Step, n*len(a.series))
+	for i := range a.series {
+		a.series[i].past = past[n*i : n*(i+1) : n*(i+1)]
+	}
 	for b := range a.base {
 		build, shape := &a.base[b], alignment.base[b]
 		for i, index := range shape.indicesIn(at) {
@@ -156,6 +161,7 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 				continue
 			}
 			seen[index] = b + 1
+			a.series[index].past[b] = step
 			switch step.State {
 			case Executed:
 				room := n*index + used[index]
@@ -191,6 +197,7 @@ func (a *arranged) readSparse(alignment *alignment, at map[*track]int) {
 			if index >= 0 && seen[index] != b+1 && build.Steps[i].State == Executed {
 				seen[index] = b + 1
 				a.series[index].sample(len(a.base)+b, build.Steps[i].Duration)
+				a.series[index].past = append(a.series[index].past, &build.Steps[i])
 			}
 		}
 	}

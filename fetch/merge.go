@@ -47,6 +47,9 @@ func fill(b, from *detect.Build) (filled bool) {
 			*f.to, filled = *f.from, true
 		}
 	}
+	if b.Pipeline == "" && b.Image == "" && from.Image != "" {
+		b.Image, filled = from.Image, true
+	}
 	if b.Origin.Fill(from.Origin) {
 		filled = true
 	}

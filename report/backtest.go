@@ -71,7 +71,11 @@ func (t *textWriter) backtest(r *backtest.Result, failOn []string) {
 	if not := r.Builds - r.Judged; not > 0 {
 		var reasons []string
 		for _, reason := range r.Reasons {
-			reasons = append(reasons, fmt.Sprintf("%d %s", reason.Builds, reason.Reason))
+			text := fmt.Sprintf("%d: %s", reason.Builds, reason.Reason)
+			if len(r.Reasons) == 1 {
+				text = reason.Reason.Text
+			}
+			reasons = append(reasons, text)
 		}
 		t.line(lineOf(fmt.Sprintf("Not judged: %s (", Count(not, "build")), prose(strings.Join(reasons, "; ")), ")."))
 	}

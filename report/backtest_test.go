@@ -13,6 +13,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/backtest"
+	"github.com/buildregress/buildregress/detect/stepname"
 )
 
 func backtestFixtures() map[string]*backtest.Report {
@@ -96,7 +97,7 @@ func TestBacktestGolden(t *testing.T) {
 			}
 			golden(t, "text/"+name+".txt", text(TextOptions{}))
 			golden(t, "text/"+name+"-40.txt", text(TextOptions{Width: 40}))
-			if got := ansi.ReplaceAllString(text(TextOptions{Color: true}), ""); got != text(TextOptions{}) {
+			if got := stepname.Sequences.ReplaceAllString(text(TextOptions{Color: true}), ""); got != text(TextOptions{}) {
 				t.Error("colours change the text")
 			}
 			document := render(t, func(w io.Writer) error { return BacktestJSON(w, b) })

@@ -6,6 +6,8 @@ import (
 	"unicode"
 
 	"github.com/mattn/go-runewidth"
+
+	"github.com/buildregress/buildregress/detect/stepname"
 )
 
 // Names, paths, errors and log lines are written by whoever opens a pull
@@ -17,8 +19,6 @@ import (
 const maxClean = 4096
 
 var (
-	// Colours and titles that tools print into a build's log.
-	ansi = regexp.MustCompile(`\x1b(?:\[[0-9;:?<=>!]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])`)
 	// "##[error]" of GitHub, "##vso[…]" of Azure and "##teamcity[…]" are obeyed
 	// anywhere in a line of a CI log.
 	hashCommand = regexp.MustCompile(`##(\w*\[)`)
@@ -33,7 +33,7 @@ var (
 func Clean(text string) string {
 	text = strings.ToValidUTF8(bounded(text), "\uFFFD")
 	if strings.Contains(text, "\x1b") {
-		text = ansi.ReplaceAllString(text, "")
+		text = stepname.Sequences.ReplaceAllString(text, "")
 	}
 	text = strings.Join(strings.Fields(strings.Map(visible, text)), " ")
 	if strings.ContainsFunc(text, unicode.IsMark) {

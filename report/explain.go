@@ -20,11 +20,8 @@ import (
 func Explain(w io.Writer, r *detect.Report, meant string) error {
 	var out strings.Builder
 	for i := range r.Results {
-		keys := stepname.Find(meant, r.Results[i].StepNames())
-		for j := range r.Results[i].Steps {
-			if s := &r.Results[i].Steps[j]; slices.Contains(keys, s.Key) {
-				(&explainer{&out, &r.Results[i], s}).step()
-			}
+		for _, j := range stepname.Find(meant, r.Results[i].StepNames()) {
+			(&explainer{&out, &r.Results[i], &r.Results[i].Steps[j]}).step()
 		}
 	}
 	_, err := io.WriteString(w, out.String())
@@ -55,7 +52,7 @@ func (e *explainer) step() {
 	}
 	e.runner()
 	if e.Evidence.Builds > 0 {
-		e.row("branch", "slow in %d of its newest %s", e.Evidence.Slow, Count(e.Evidence.Builds, "build"))
+		e.row("branch", "%s", slowIn(&e.Evidence))
 	}
 	if e.MinDetectable > 0 {
 		e.row("could show", "×%.3g in one build, ×%.3g in three", e.MinDetectable, e.MinDetectable3)
@@ -115,8 +112,11 @@ func (e *explainer) around() string {
 	if e.Usual <= 0 {
 		return ""
 	}
-	part := func(x detect.Seconds) float64 { return 100 * (float64(x)/float64(e.Usual) - 1) }
-	return fmt.Sprintf(" (%+.0f to %+.0f %%)", part(e.Low), part(e.High))
+	part := func(x detect.Seconds) string { return ratio(float64(x) / float64(e.Usual)) }
+	if low := part(e.Low); low != "" {
+		return " (" + low + " to " + part(e.High) + ")"
+	}
+	return ""
 }
 
 // condition is the one of a kind, nil if none was asked for.
@@ -215,6 +215,17 @@ func (e *explainer) same() string {
 		return "it would be a surprise, but the change is too small to be told: same"
 	}
 	return "it would be a surprise, but the change is too small to be told without the runner's factor: same"
+}
+
+// slowIn says in how many builds of a branch the step was slow.
+func slowIn(e *detect.Evidence) string {
+	switch {
+	case e.Builds > 1:
+		return fmt.Sprintf("slow in %d of its %d newest builds", e.Slow, e.Builds)
+	case e.Slow > 0:
+		return "slow in its newest build"
+	}
+	return "not slow in its newest build"
 }
 
 // brief is a duration to the millisecond.

@@ -157,10 +157,7 @@ func acceptance(s *detect.StepResult, n *names, since string) line {
 	if since = strings.TrimSuffix(since, "-dirty"); !commits.MatchString(since) {
 		return nil
 	}
-	name := Clean(n.of(s))
-	if runes := []rune(name); len(runes) > mostName {
-		name = string(runes[:mostName]) + "*"
-	}
+	name := cut(Clean(n.of(s)), mostName)
 	return lineOf(" If it is to stay so, .buildregress.yaml says it: ",
 		snippet(fmt.Sprintf(`accept: [{step: %s, since: %q, why: …}]`, strconv.Quote(name), shortRevision(since))), ".")
 }

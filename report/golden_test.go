@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/stepname"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
@@ -88,7 +89,7 @@ func TestColorChangesNothingElse(t *testing.T) {
 	for _, f := range fixtures() {
 		plain := render(t, func(w io.Writer) error { return Text(w, f.report, TextOptions{}) })
 		colored := render(t, func(w io.Writer) error { return Text(w, f.report, TextOptions{Color: true}) })
-		if got := ansi.ReplaceAllString(colored, ""); got != plain {
+		if got := stepname.Sequences.ReplaceAllString(colored, ""); got != plain {
 			t.Errorf("%s: colours change the text: %s", f.name, cmp.Diff(plain, got))
 		}
 	}

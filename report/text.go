@@ -137,7 +137,10 @@ func (t *textWriter) wrapped(l line, first, indent string, nameWidth int) string
 	var b strings.Builder
 	b.WriteString(first)
 	column, empty := len(first), true
-	text := beforeUnit.ReplaceAllString(plain(l, min(nameWidth, t.Width-len(indent)-2)), "$1"+noBreak+"$2")
+	if nameWidth <= maxTextName { // a name stands in one line, an error may go over several
+		nameWidth = min(nameWidth, t.Width-len(indent)-2)
+	}
+	text := beforeUnit.ReplaceAllString(plain(l, nameWidth), "$1"+noBreak+"$2")
 	text = strings.ReplaceAll(text, "≥ ", "≥"+noBreak)
 	for word := range strings.FieldsSeq(text) {
 		word = strings.ReplaceAll(word, noBreak, " ")

@@ -47,7 +47,7 @@ var (
 
 // HasMatrix tells whether a version is a part of the name of a job or a step of one.
 func HasMatrix(text string) bool {
-	if instruction.MatchString(text) {
+	if IsInstruction(text) {
 		return false
 	}
 	return slices.ContainsFunc(parentheses.FindAllString(text, -1), version.pattern.MatchString)
@@ -81,12 +81,24 @@ func IsSalt(word string) bool {
 var hexRun = regexp.MustCompile(`\b[0-9a-fA-F]{7,}\b`)
 
 // normalize folds white space and puts placeholders for what varies.
-func normalize(text string) string {
+func normalize(text string) string { return putHex(putVersions(putHashes(text))) }
+
+// WithoutHashes is the text with placeholders for what programs write: hashes, UUIDs and
+// dates. The numbers of versions, which people write, stay.
+func WithoutHashes(text string) string { return putHex(putHashes(text)) }
+
+// IsInstruction tells whether a text is an instruction of a Dockerfile.
+func IsInstruction(text string) bool { return instruction.MatchString(text) }
+
+func putHashes(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	for _, p := range placeholders[:len(placeholders)-1] {
 		text = p.pattern.ReplaceAllString(text, p.with)
 	}
-	text = putVersions(text)
+	return text
+}
+
+func putHex(text string) string {
 	return hexRun.ReplaceAllStringFunc(text, func(run string) string {
 		// "defaced" is a word; an abbreviated commit without any digit is rarer.
 		if !strings.ContainsAny(run, "0123456789") {

@@ -10,7 +10,7 @@ func TestFind(t *testing.T) {
 	steps := []Name{
 		{"[-] FROM docker.io/library/node:<version>", "[1/5] FROM docker.io/library/node:20.1.3@sha256:" + hex64},
 		{"[build] RUN --mount=type=cache,target=/root npm ci", "[build 2/5] RUN --mount=type=cache,target=/root npm ci"},
-		{"[build] RUN cpu 0.6", "[build 3/5] RUN cpu 0.6"},
+		{"[build] RUN cpu <version>", "[build 3/5] RUN cpu 0.6"},
 		{"[build] COPY *.go ./", "[build 4/5] COPY *.go ./"},
 		{"[linux/arm64 build] RUN make -j4 all", "[linux/arm64 build  5/5] RUN make  -j4 all"},
 		{"[-] exporting layers", "exporting layers"},
@@ -33,14 +33,13 @@ func TestFind(t *testing.T) {
 		{"*RUN*", []int{1, 2, 4}},
 		{"RUN", nil}, // of three
 		{"RUN cpu 9", nil},
+		{"RUN cpu 2.6", []int{2}}, // of another build
+		{"[build 7/9] RUN cpu 2.6", []int{2}},
+		{"[other 7/9] RUN cpu 2.6", nil},
 		{"", nil},
 	} {
-		var want []string
-		for _, i := range test.want {
-			want = append(want, steps[i].Key)
-		}
-		if got := Find(test.said, steps); !slices.Equal(got, want) {
-			t.Errorf("Find(%q) = %q, want %q", test.said, got, want)
+		if got := Find(test.said, steps); !slices.Equal(got, test.want) {
+			t.Errorf("Find(%q) = %d, want %d", test.said, got, test.want)
 		}
 	}
 	if got := Nearest("RUN npm install", steps, 2); len(got) != 2 || got[0] != "RUN npm ci" {

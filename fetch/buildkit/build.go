@@ -280,10 +280,37 @@ func (m *Metadata) describe(b *detect.Build) {
 	}
 	words := []string{b.Pipeline, m.BakeTarget}
 	if b.Pipeline == "" && b.Repository != "" && m.Dockerfile != "" {
-		words = []string{b.Repository, m.Dockerfile, m.foreignContext(), cmp.Or(m.Platform, onlyPlatform(b.Steps)), cmp.Or(m.BakeTarget, m.Target)}
+		words = append([]string{b.Repository}, m.image(b)...)
 	}
+	b.Pipeline, b.Image = joined(words), ""
+	if b.Pipeline == "" {
+		b.Image = joined(m.image(b))
+	}
+}
+
+// image is what of its repository a build makes, in words of which some may be "".
+func (m *Metadata) image(b *detect.Build) []string {
+	return []string{
+		cmp.Or(m.Dockerfile, DefinitionOf(b.Steps)), m.foreignContext(),
+		cmp.Or(m.Platform, onlyPlatform(b.Steps)), cmp.Or(m.BakeTarget, m.Target),
+	}
+}
+
+// DefinitionOf is the name of the Dockerfile that the steps load, "" if they load none.
+func DefinitionOf(steps []detect.Step) string {
+	for i := range steps {
+		text := dockerfile.ParseName(steps[i].Name).Text
+		if name, ok := strings.CutPrefix(text, "load build definition from "); ok && steps[i].Stage == internalStage {
+			return name
+		}
+	}
+	return ""
+}
+
+// joined is the words in a line, those that are "" left out.
+func joined(words []string) string {
 	words = slices.DeleteFunc(words, func(word string) bool { return word == "" })
-	b.Pipeline = fetch.Clean(strings.Join(words, " "), MaxName)
+	return fetch.Clean(strings.Join(words, " "), MaxName)
 }
 
 // onlyPlatform is the platform that all instructions are for, as they are on one of several

@@ -130,7 +130,7 @@ type stepInfo struct {
 	key        string
 	parsed     dockerfile.Name
 	dockerfile bool   // an instruction of a Dockerfile, "[stage i/n]"
-	body       string // of a heredoc, see detect.Step
+	body, text string // see detect.Step
 	cut        bool   // the key was too long
 	salted     bool   // the name has something in front that changes with each build
 }
@@ -175,8 +175,21 @@ func stepInfoOf(name, text string) stepInfo {
 		info.parsed.Stage = clientStage
 		keyText = clientText(name)
 	}
+	info.text = untold(text, &info, keyText)
 	info.key, info.cut = shortKey(dockerfile.Key(info.parsed.Platform, info.parsed.Stage, keyText))
 	return info
+}
+
+// untold is the text of an instruction, as far as its name and its key do not tell it.
+func untold(text string, info *stepInfo, keyText string) string {
+	text = fetch.Clean(strings.Join(strings.Fields(text), " "), MaxName)
+	told := strings.Join(strings.Fields(info.parsed.Text), " ")
+	verb, _, _ := strings.Cut(text, " ")
+	shown, _, _ := strings.Cut(told, " ")
+	if info.kind != instruction || text == told || !strings.EqualFold(verb, shown) || strings.HasSuffix(dockerfile.Key("", "", keyText), "] "+text) {
+		return ""
+	}
+	return text
 }
 
 // shortKey cuts a key that is too long, in such a way that no two become one.

@@ -112,6 +112,24 @@ func TestLongNames(t *testing.T) {
 	}
 }
 
+// The text of an instruction is kept where neither its name nor its key tells it.
+func TestTextIsKeptWhereNothingElseTellsIt(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"[b 1/2] RUN make", "", ""},
+		{"[b 1/2] RUN cpu   0.6", "RUN cpu 0.6", ""},
+		{"[b 1/2] RUN echo 9d11ad4", "RUN echo $REV", ""}, // the key does
+		{"[b 1/2] RUN echo 9d11ad4 1.2", "RUN echo $REV 1.2", "RUN echo $REV 1.2"},
+		{"[b 1/2] RUN <<EOT (set -ex...)", "RUN <<EOT set -ex cpu 0.6 EOT", "RUN <<EOT set -ex cpu 0.6 EOT"},
+		{"[b 1/2] FROM docker.io/library/node:20", "FROM node:20 AS b", "FROM node:20 AS b"},
+		{"[b 1/2] RUN make 1.2", "COPY $A 1.2", ""}, // the wrong line
+		{"[internal] load build context", "RUN x 1.2 $A", ""},
+	} {
+		if got := stepInfoOf(tt.name, tt.text).text; got != tt.want {
+			t.Errorf("%q, written %q: %q is kept, want %q", tt.name, tt.text, got, tt.want)
+		}
+	}
+}
+
 // Steps whose names, keys or times older versions told otherwise say so.
 func TestRules(t *testing.T) {
 	for name, want := range map[string]int{

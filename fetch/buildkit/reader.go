@@ -125,6 +125,9 @@ func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Bu
 	if s.target != "" {
 		b.Pipeline = strings.TrimSpace(b.Pipeline + " " + fetch.Clean(s.target, MaxName))
 	}
+	if b.Pipeline == "" {
+		b.Image = joined(new(Metadata).image(&b))
+	}
 	return b, out.warnings
 }
 

@@ -27,7 +27,7 @@ type steps struct {
 // add appends a step, its id made unique.
 func (s *steps) add(info stepInfo, id string, step detect.Step) *detect.Step {
 	step.ID = s.unique(id)
-	step.Key, step.Rule, step.Body = info.key, info.rule(), info.body
+	step.Key, step.Rule, step.Body, step.Text = info.key, info.rule(), info.body, info.text
 	step.Name = info.name
 	step.Platform = info.parsed.Platform
 	step.Stage = info.parsed.Stage

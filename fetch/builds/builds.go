@@ -42,6 +42,7 @@ func Entries(b *detect.Build) int {
 type build struct {
 	ID       string `json:"id,omitempty"`
 	Pipeline string `json:"pipeline,omitempty"`
+	Image    string `json:"image,omitempty"`
 	origin
 	Start      *time.Time      `json:"start,omitempty"`
 	Duration   *detect.Seconds `json:"duration_seconds,omitempty"`
@@ -84,4 +85,5 @@ type step struct {
 	Error    string               `json:"error,omitempty"`
 	Rule     int                  `json:"rule,omitempty"`
 	Body     string               `json:"body,omitempty"`
+	Text     string               `json:"text,omitempty"`
 }

@@ -29,7 +29,7 @@ var full = detect.Build{
 		{
 			ID: "a", Key: "[linux/amd64 build] COPY src /src", Name: "[linux/amd64 build  3/12] COPY src /src",
 			Platform: "linux/amd64", Stage: "build", Index: 3, Count: 12, Start: start, Duration: 1250 * time.Millisecond,
-			State: detect.Cached, Inputs: []string{"b", "c"}, Source: dockerfile.Position{File: "Dockerfile", Line: 4}, Bytes: 5, Error: "e", Rule: 1, Body: "b0d1",
+			State: detect.Cached, Inputs: []string{"b", "c"}, Source: dockerfile.Position{File: "Dockerfile", Line: 4}, Bytes: 5, Error: "e", Rule: 1, Body: "b0d1", Text: "RUN $X",
 		},
 		{Key: "[export] exporting to image", Name: "exporting to image", Stage: "export", State: detect.StepFailed},
 		{Key: "[-] RUN $X", Name: "[stage-1 2/2] RUN y", Index: 2, Count: 2, State: detect.NeverStarted},

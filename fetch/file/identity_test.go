@@ -125,6 +125,9 @@ func TestBodiesOfRecords(t *testing.T) {
 	if first.Key != second.Key || first.Body == "" || second.Body == "" || first.Body == second.Body || third.Body != "" {
 		t.Errorf("bodies %q, %q and %q, keys %q and %q", first.Body, second.Body, third.Body, first.Key, second.Key)
 	}
+	if first.Text != "RUN <<EOT set -ex make a EOT" || second.Text != "RUN <<EOT set -ex make b EOT" || third.Text != "" {
+		t.Errorf("texts %q, %q and %q", first.Text, second.Text, third.Text)
+	}
 	if first.Source.Line != 2 || second.Source.Line != 6 {
 		t.Errorf("lines %d and %d", first.Source.Line, second.Source.Line)
 	}
@@ -159,5 +162,25 @@ func TestNodes(t *testing.T) {
 	list, clashes := fetch.Distinct(list)
 	if len(list) != 2 || len(clashes) != 0 || list[0].Pipeline == list[1].Pipeline {
 		t.Errorf("%d builds, %v", len(list), clashes)
+	}
+}
+
+// Of a build in a repository that has no remote, it is known what was built.
+func TestImageOfNoRepository(t *testing.T) {
+	for _, tt := range []struct {
+		attributes map[string]string
+		image      string
+	}{
+		{map[string]string{}, "Dockerfile"},
+		{map[string]string{"filename": "Dockerfile.api", "target": "test"}, "Dockerfile.api test"},
+		{map[string]string{"vcs:localdir:dockerfile": "docker", "vcs:localdir:context": "services/api", "platform": "linux/arm64"}, "docker/Dockerfile (services/api) linux/arm64"},
+	} {
+		if b := decodeOne(t, buildtest.Record{Attributes: tt.attributes}); b.Pipeline != "" || b.Image != tt.image {
+			t.Errorf("%v: pipeline %q, image %q; want %q", tt.attributes, b.Pipeline, b.Image, tt.image)
+		}
+	}
+	b := decodeOne(t, buildtest.Record{Attributes: map[string]string{"vcs:source": "https://github.com/acme/shop.git", "target": "test"}})
+	if b.Pipeline != "acme/shop Dockerfile test" || b.Image != "" {
+		t.Errorf("pipeline %q, image %q", b.Pipeline, b.Image)
 	}
 }

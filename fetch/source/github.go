@@ -48,12 +48,22 @@ type GitHubOptions struct {
 
 var githubName = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)/([A-Za-z0-9._-]+)$`)
 
+// adviceOnRun says what to give instead of the path of a page of GitHub's; "" for what is
+// none.
+func adviceOnRun(scheme, path string) string {
+	advice, ok := strings.CutPrefix(adviceOnPage("https://github.com/"+path), "github://")
+	if !ok || strings.Count(path, "/") < 2 {
+		return ""
+	}
+	return redact.Text(scheme + "://" + advice)
+}
+
 // repositoryOf is the owner and the name of the repository in an address.
 func repositoryOf(address string) (owner, name string, err error) {
 	scheme, path, _ := strings.Cut(address, "://")
 	m := githubName.FindStringSubmatch(strings.TrimSuffix(path, "/"))
 	if m == nil || strings.Trim(m[2], ".") == "" {
-		return "", "", &AddressError{redact.Text(address) + " names no repository", "it is written " + scheme + "://OWNER/NAME"}
+		return "", "", &AddressError{redact.Text(address) + " names no repository", cmp.Or(adviceOnRun(scheme, path), "it is written "+scheme+"://OWNER/NAME")}
 	}
 	return m[1], m[2], nil
 }

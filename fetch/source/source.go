@@ -4,9 +4,12 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -144,8 +147,14 @@ func Check(address string) error {
 	if advice := adviceOnPage(address); advice != "" {
 		return &AddressError{redact.Text(address) + " is a page, not a source", advice}
 	}
-	if scheme, _, isURL := strings.Cut(address, "://"); isURL {
-		return &AddressError{fmt.Sprintf("%s: no source is known as %s://", redact.Text(address), redact.Text(scheme)), "give a file, a folder, github://OWNER/NAME, or - for standard input"}
+	if scheme, rest, isURL := strings.Cut(address, "://"); isURL {
+		advice := "give a file, a folder, github://OWNER/NAME, or - for standard input"
+		for _, known := range Schemes() {
+			if known.Prefix == scheme+"+http://" {
+				advice = "its address is " + known.Prefix + redact.Text(rest)
+			}
+		}
+		return &AddressError{fmt.Sprintf("%s: no source is known as %s://", redact.Text(address), redact.Text(scheme)), advice}
 	}
 	return nil
 }
@@ -214,5 +223,23 @@ type files struct {
 // Builds reads the builds at the path. All of them are wanted: who asks for one
 // names it by what the CI system and the checkout add as well.
 func (f files) Builds(ctx context.Context, _ fetch.Selector) ([]detect.Build, []error, error) {
-	return file.Open(ctx, f.path, file.Options{Stdin: f.stdin})
+	builds, problems, err := file.Open(ctx, f.path, file.Options{Stdin: f.stdin})
+	if errors.Is(err, fs.ErrNotExist) && hostLike.MatchString(f.path) {
+		err = &hostError{err, adviceOnPage("http://" + f.path)}
+	}
+	return builds, problems, err
 }
+
+// hostLike are paths that look like the address of a server, written without its scheme.
+var hostLike = regexp.MustCompile(`^(?:github\.com/[\w.-]+/|[A-Za-z0-9][A-Za-z0-9.-]*:\d{2,5}(?:/|$))`)
+
+// A hostError is the error on a file that is not there, and perhaps was not meant.
+type hostError struct {
+	error
+	advice string
+}
+
+func (e *hostError) Unwrap() error { return e.error }
+
+// Hint says what was perhaps meant.
+func (e *hostError) Hint() string { return e.advice }

@@ -144,6 +144,16 @@ func serverURL(address string) (*url.URL, error) {
 		u.User = nil
 		return nil, &AddressError{u.String() + ": a login is no part of the address, which is shown to people", "--user names the user, and BUILDREGRESS_PASSWORD or --password-file holds the password"}
 	}
+	if page := u.Path + "/"; strings.Contains(u.Scheme, "+") && (strings.Contains(page, "/trace/") || strings.Contains(page, "/search/")) {
+		kind, scheme, _ := strings.Cut(u.Scheme, "+")
+		base, id, _ := strings.Cut(strings.TrimSuffix(page, "/"), "/trace/")
+		base, _, _ = strings.Cut(base, "/search")
+		advice := "its address is " + kind + "+" + scheme + "://" + u.Host + base
+		if id, _, _ = strings.Cut(id, "/"); id != "" {
+			advice += " with --trace-id " + id
+		}
+		return nil, &AddressError{redact.Text(address) + " is a page of the server", redact.Text(advice)}
+	}
 	if u.RawQuery != "" || u.Fragment != "" {
 		return nil, &AddressError{Problem: redact.Text(address) + ": an address without query and fragment is wanted"}
 	}

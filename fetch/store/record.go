@@ -118,7 +118,7 @@ func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
 }
 
 const insertStep = `INSERT INTO steps (build, ordinal, name, key, id, state, start, duration,
-	inputs, bytes, error, sample_line, sample_start, rule, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	inputs, bytes, error, sample_line, sample_start, rule, body, text) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Build) error {
 	for i := range b.Steps {
@@ -136,12 +136,18 @@ func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Buil
 		if err != nil {
 			return err
 		}
+		var text any
+		if s.Text != "" {
+			if text, err = entry(ctx, tx, "texts", []string{"text"}, clean(s.Text)); err != nil {
+				return err
+			}
+		}
 		var sampleLine, sampleStart any
 		if s.State == detect.Executed && b.Outcome == detect.OK {
 			sampleLine, sampleStart = line, instant(b.Start)
 		}
 		if err := tx.exec(ctx, insertStep, build, i, name, key, clean(s.ID), int(s.State), instant(s.Start), int64(s.Duration),
-			list(s.Inputs), s.Bytes, clean(s.Error), sampleLine, sampleStart, s.Rule, clean(s.Body)); err != nil {
+			list(s.Inputs), s.Bytes, clean(s.Error), sampleLine, sampleStart, s.Rule, clean(s.Body), text); err != nil {
 			return err
 		}
 	}

@@ -102,16 +102,16 @@ func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([
 }
 
 const stepColumns = `k.key, n.name, n.platform, n.stage, n.position, n.positions, n.source_file, n.source_line,
-	s.id, s.state, s.start, s.duration, s.inputs, s.bytes, s.error, s.rule, s.body`
+	s.id, s.state, s.start, s.duration, s.inputs, s.bytes, s.error, s.rule, s.body, coalesce(t.text, '')`
 
-const stepTables = ` FROM steps s JOIN names n ON n.id = s.name JOIN keys k ON k.id = s.key `
+const stepTables = ` FROM steps s JOIN names n ON n.id = s.name JOIN keys k ON k.id = s.key LEFT JOIN texts t ON t.id = s.text `
 
 // scanStep reads stepColumns, behind the columns that the caller put in front.
 func scanStep(rows *sql.Rows, front ...any) (s detect.Step, err error) {
 	var start int64
 	var inputs string
 	if err := rows.Scan(append(front, &s.Key, &s.Name, &s.Platform, &s.Stage, &s.Index, &s.Count, &s.Source.File, &s.Source.Line,
-		&s.ID, &s.State, &start, &s.Duration, &inputs, &s.Bytes, &s.Error, &s.Rule, &s.Body)...); err != nil {
+		&s.ID, &s.State, &start, &s.Duration, &inputs, &s.Bytes, &s.Error, &s.Rule, &s.Body, &s.Text)...); err != nil {
 		return s, damaged(err)
 	}
 	if s.Start, err = timeOf(start); err != nil {

@@ -161,6 +161,13 @@ ALTER TABLE steps    ADD COLUMN rule   INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE steps    ADD COLUMN body   TEXT NOT NULL DEFAULT '';
 ALTER TABLE shelf    ADD COLUMN reader INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE searches ADD COLUMN reader INTEGER NOT NULL DEFAULT 0;
+`, `
+-- What authors wrote, see detect.Step.
+CREATE TABLE texts (
+	id   INTEGER PRIMARY KEY,
+	text TEXT NOT NULL UNIQUE
+);
+ALTER TABLE steps ADD COLUMN text INTEGER REFERENCES texts;
 `}
 
 // inspect looks at the file without SQLite, which might repair it, and tells

@@ -11,15 +11,16 @@ import (
 	"github.com/buildregress/buildregress/fetch"
 )
 
-// Checkout is what the git checkout around dir says: the branch that is
-// checked out, its commit, and the default branch of where it came from. Git itself is not run: the repository may not be
-// ours, and its configuration can name programs.
+// Checkout is what the git checkout around dir says: the branch that is checked out, its
+// commit, the default branch of where it came from, and as pipeline the name of its folder.
+// Git itself is not run: the repository may not be ours, and its configuration can name
+// programs.
 func Checkout(dir string) Identity {
-	git, ok := gitDir(dir)
+	root, git, ok := gitDir(dir)
 	if !ok {
 		return Identity{}
 	}
-	id := Identity{BaseBranch: defaultBranch(git)}
+	id := Identity{Pipeline: folderName(root, git), BaseBranch: defaultBranch(git)}
 	head := firstLine(filepath.Join(git, "HEAD"))
 	ref, symbolic := strings.CutPrefix(head, "ref: ")
 	if !symbolic {
@@ -39,28 +40,53 @@ func Checkout(dir string) Identity {
 
 var commit = regexp.MustCompile(`^[0-9a-f]{40}(?:[0-9a-f]{24})?$`)
 
-// gitDir finds the repository whose working tree dir is in.
-func gitDir(dir string) (path string, ok bool) {
+// folderName is that of the checkout at root; of a worktree, which is gone tomorrow, that
+// of the repository's own folder. It is "" for the root of a file system.
+func folderName(root, git string) string {
+	if dirs := refDirs(git); len(dirs) > 1 {
+		common := filepath.Clean(dirs[1])
+		root = strings.TrimSuffix(common, ".git") // "/src/shop/.git", or "/src/shop.git"
+	}
+	name := filepath.Base(root)
+	if name == "." || name == string(filepath.Separator) || name == filepath.VolumeName(root) {
+		return ""
+	}
+	return fetch.Clean(name, 200)
+}
+
+// IsWithinCheckout tells whether a file is in the git checkout around dir.
+func IsWithinCheckout(dir, file string) bool {
+	root, _, ok := gitDir(dir)
+	file, err := filepath.Abs(file)
+	if !ok || err != nil {
+		return false
+	}
+	within, err := filepath.Rel(root, file)
+	return err == nil && filepath.IsLocal(within)
+}
+
+// gitDir finds the working tree that dir is in, and the repository of that.
+func gitDir(dir string) (root, path string, ok bool) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return "", false
+		return "", "", false
 	}
 	for {
 		git := filepath.Join(dir, ".git")
 		info, err := os.Stat(git)
 		if err == nil && info.IsDir() {
-			return git, true
+			return dir, git, true
 		}
 		if err == nil { // a worktree or a submodule: the file says where it is
 			link, ok := strings.CutPrefix(firstLine(git), "gitdir: ")
 			if ok && !filepath.IsAbs(link) {
 				link = filepath.Join(dir, link)
 			}
-			return link, ok
+			return dir, link, ok
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", false
+			return "", "", false
 		}
 		dir = parent
 	}

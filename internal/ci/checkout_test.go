@@ -18,22 +18,22 @@ func TestCheckout(t *testing.T) {
 		want  Identity
 	}{
 		{"none", map[string]string{"a": ""}, ".", Identity{}},
-		{"branch", map[string]string{".git/HEAD": "ref: refs/heads/a/b\n", ".git/refs/heads/a/b": id + "\n"}, ".", Identity{Origin: detect.Origin{Branch: "a/b", Revision: id}}},
-		{"below", map[string]string{".git/HEAD": "ref: refs/heads/x\n", "sub/deep/f": ""}, "sub/deep", Identity{Origin: detect.Origin{Branch: "x"}}},
+		{"branch", map[string]string{".git/HEAD": "ref: refs/heads/a/b\n", ".git/refs/heads/a/b": id + "\n"}, ".", Identity{Pipeline: "shop", Origin: detect.Origin{Branch: "a/b", Revision: id}}},
+		{"below", map[string]string{".git/HEAD": "ref: refs/heads/x\n", "sub/deep/f": ""}, "sub/deep", Identity{Pipeline: "shop", Origin: detect.Origin{Branch: "x"}}},
 		{
 			"default branch of the origin",
 			map[string]string{".git/HEAD": "ref: refs/heads/x\n", ".git/refs/remotes/origin/HEAD": "ref: refs/remotes/origin/release/2\n"},
 			".",
-			Identity{Origin: detect.Origin{Branch: "x"}, BaseBranch: "release/2"},
+			Identity{Pipeline: "shop", Origin: detect.Origin{Branch: "x"}, BaseBranch: "release/2"},
 		},
-		{"origin without one", map[string]string{".git/HEAD": id + "\n", ".git/refs/remotes/origin/HEAD": id + "\n"}, ".", Identity{Origin: detect.Origin{Revision: id}}},
-		{"detached", map[string]string{".git/HEAD": id + "\n"}, ".", Identity{Origin: detect.Origin{Revision: id}}},
-		{"no commit yet", map[string]string{".git/HEAD": "ref: refs/heads/main\n"}, ".", Identity{Origin: detect.Origin{Branch: "main"}}},
+		{"origin without one", map[string]string{".git/HEAD": id + "\n", ".git/refs/remotes/origin/HEAD": id + "\n"}, ".", Identity{Pipeline: "shop", Origin: detect.Origin{Revision: id}}},
+		{"detached", map[string]string{".git/HEAD": id + "\n"}, ".", Identity{Pipeline: "shop", Origin: detect.Origin{Revision: id}}},
+		{"no commit yet", map[string]string{".git/HEAD": "ref: refs/heads/main\n"}, ".", Identity{Pipeline: "shop", Origin: detect.Origin{Branch: "main"}}},
 		{
 			"packed",
 			map[string]string{".git/HEAD": "ref: refs/heads/x\n", ".git/packed-refs": "# pack-refs with: peeled\n" + strings.Repeat("1", 40) + " refs/heads/xx\n" + id + " refs/heads/x\n^" + id + "\n"},
 			".",
-			Identity{Origin: detect.Origin{Branch: "x", Revision: id}},
+			Identity{Pipeline: "shop", Origin: detect.Origin{Branch: "x", Revision: id}},
 		},
 		{
 			"worktree",
@@ -43,15 +43,15 @@ func TestCheckout(t *testing.T) {
 				"repo/.git/refs/remotes/origin/HEAD": "ref: refs/remotes/origin/trunk\n",
 			},
 			"tree",
-			Identity{Origin: detect.Origin{Branch: "x", Revision: id}, BaseBranch: "trunk"},
+			Identity{Pipeline: "repo", Origin: detect.Origin{Branch: "x", Revision: id}, BaseBranch: "trunk"},
 		},
-		{"hostile ref", map[string]string{".git/HEAD": "ref: ../../secret\n", "secret": id}, ".", Identity{}},
-		{"garbage", map[string]string{".git/HEAD": "\x00\x01"}, ".", Identity{}},
-		{"empty", map[string]string{".git/HEAD": ""}, ".", Identity{}},
-		{"submodule that is nowhere", map[string]string{".git": "gitdir: ../nowhere\n"}, ".", Identity{}},
+		{"hostile ref", map[string]string{".git/HEAD": "ref: ../../secret\n", "secret": id}, ".", Identity{Pipeline: "shop"}},
+		{"garbage", map[string]string{".git/HEAD": "\x00\x01"}, ".", Identity{Pipeline: "shop"}},
+		{"empty", map[string]string{".git/HEAD": ""}, ".", Identity{Pipeline: "shop"}},
+		{"submodule that is nowhere", map[string]string{".git": "gitdir: ../nowhere\n"}, ".", Identity{Pipeline: "shop"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			root := t.TempDir()
+			root := filepath.Join(t.TempDir(), "shop")
 			for name, text := range test.files {
 				path := filepath.Join(root, name)
 				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -65,5 +65,28 @@ func TestCheckout(t *testing.T) {
 				t.Errorf("%+v, want %+v", got, test.want)
 			}
 		})
+	}
+}
+
+// Only what is in the checkout is.
+func TestIsWithinCheckout(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "shop", ".git"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Join(root, "shop"))
+	for file, want := range map[string]bool{
+		".buildregress/history.db":                     true,
+		filepath.Join(root, "shop", "a", "history.db"): true,
+		"../history.db":                                false,
+		filepath.Join(root, "shop2", "history.db"):     false,
+	} {
+		if got := IsWithinCheckout(".", file); got != want {
+			t.Errorf("%s: %v", file, got)
+		}
+	}
+	t.Chdir(root)
+	if IsWithinCheckout(".", "history.db") {
+		t.Error("there is no checkout")
 	}
 }

@@ -118,6 +118,15 @@ func (r *Resolver) Resolve(b *detect.Build) {
 	fetch.Normalize(b)
 }
 
+// OfCheckout is the pipeline of a build that nothing else gives one: the name of the
+// checkout's folder, and the image. It is "" where there is no checkout.
+func (r *Resolver) OfCheckout(b *detect.Build) string {
+	if r.checkout.Pipeline == "" {
+		return ""
+	}
+	return strings.TrimSpace(r.checkout.Pipeline + " " + b.Image)
+}
+
 // Override replaces the pipeline that b says by one that was given, and normalizes
 // the rest: of flags, only the pipeline holds for builds to compare with.
 func Override(b *detect.Build, pipeline string) {

@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"cmp"
 	"os"
 	"strings"
 	"testing"
@@ -42,7 +43,7 @@ func TestWhoIsBelieved(t *testing.T) {
 			}
 			f := ids[0] // what flags and the checkout cannot say is taken out
 			f.Repository, f.BaseRepository, f.PullRequest, f.URL = "", "", "", ""
-			ck := Identity{Origin: detect.Origin{Revision: ids[3].Revision, Branch: ids[3].Branch}, BaseBranch: ids[3].BaseBranch}
+			ck := Identity{Pipeline: ids[3].Pipeline, Origin: detect.Origin{Revision: ids[3].Revision, Branch: ids[3].Branch}, BaseBranch: ids[3].BaseBranch}
 			b := detect.Build{Start: now.Add(-time.Hour), Pipeline: ids[1].Pipeline, Origin: ids[1].Origin}
 			nm := &Resolver{given: f, CI: ids[2], checkout: ck, now: now, newest: b.Start}
 			switch state {
@@ -78,6 +79,7 @@ func TestWhoIsBelieved(t *testing.T) {
 				return strings.HasPrefix(text, "`--")
 			}
 			nm.Resolve(&b)
+			b.Pipeline = cmp.Or(b.Pipeline, nm.OfCheckout(&b))
 			base, _ := nm.Base(&b)
 			got := map[string]string{"pipeline": b.Pipeline, "repository": b.Repository, "revision": b.Revision, "branch": b.Branch, "base branch": base, "pull request": b.PullRequest, "url": b.URL, "runner": b.Runner}
 			for field, g := range got {

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/internal/command"
 )
 
 // A subcommand is what the program can be told to do.
@@ -75,7 +76,10 @@ func dispatch(ctx context.Context, p *Process) (code int, err error) {
 			if c.Args().Present() {
 				return unknownCommand(c.Args().First())
 			}
-			return usageError{"no command given", shortHelp}
+			if _, err := io.WriteString(p.Stderr, shortHelp); err != nil {
+				return err
+			}
+			return usageError{"no command given", "buildregress help shows all of it"}
 		},
 	}
 	for _, known := range commands() {
@@ -144,14 +148,23 @@ func unknownCommand(name string) error {
 	e := usageError{masked("unknown command %q", name), "buildregress help lists the commands"}
 	if _, err := os.Stat(name); err == nil {
 		e.hint = "to judge the build in it: buildregress check " + redact.Text(name)
-	} else if meant := closest(name, commandNames()); meant != "" {
+	} else if meant := command.Closest(name, commandNames(), 3); meant != "" {
 		e.hint = "did you mean " + meant + "?"
 	}
 	return e
 }
 
 // shortHelp is for who gave no command.
-const shortHelp = "buildregress check judges the newest build of the local builder, buildregress check SOURCE another one; buildregress help shows the rest"
+const shortHelp = `buildregress tells which step of a container build got slower, by how much,
+and whether that is real or just a slow machine.
+
+  buildregress check            judge the newest build of the local builder
+  buildregress check SOURCE     judge another one: a file, a folder, a server
+  buildregress record SOURCE…   add builds to the history, and judge nothing
+  buildregress backtest         replay the history
+  buildregress help [COMMAND]   the flags and the sources
+
+`
 
 // commandNames are those that can be given.
 func commandNames() (names []string) {
@@ -159,47 +172,6 @@ func commandNames() (names []string) {
 		names = append(names, c.name)
 	}
 	return names
-}
-
-// closest is the name that somebody may have meant who mistyped it, "" if none is like
-// what they typed: a third of it may be wrong, and a pair of letters turned round.
-func closest(typed string, names []string) (meant string) {
-	best := len(typed)/3 + 1
-	for _, name := range names {
-		if d := distance(typed, name, best); d < best || d == best && meant == "" {
-			best, meant = d, name
-		}
-	}
-	return meant
-}
-
-// distance is how many letters have to be changed, added, left out or turned round with
-// the next to make b of a; more than most if it is that.
-func distance(a, b string, most int) int {
-	if len(a) > len(b)+most || len(b) > len(a)+most {
-		return most + 1
-	}
-	var before []int
-	last := make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row := make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			differ := 1
-			if a[i] == b[j] {
-				differ = 0
-			}
-			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+differ)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }
 
 // misused turns what the flag parser says into our words.
@@ -212,7 +184,11 @@ func misused(c *subcommand, err error) error {
 
 // unknownFlag says what was perhaps meant. c may be nil: no command was named.
 func (c *subcommand) unknownFlag(name string) error {
-	e := usageError{message: masked("unknown flag --%s", name), hint: "buildregress help lists the commands"}
+	dashes := "--"
+	if len(name) == 1 {
+		dashes = "-"
+	}
+	e := usageError{message: masked("unknown flag "+dashes+"%s", name), hint: "buildregress help lists the commands"}
 	switch {
 	case name == "quiet" || name == "q" || name == "silent":
 		e.hint = "--format says what goes to standard output, all else to standard error: 2>/dev/null keeps that away; the exit status is the verdict"

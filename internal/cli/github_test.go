@@ -253,7 +253,7 @@ func TestGitHubTrouble(t *testing.T) {
 		{"no such repository", nil, "github://shop/gone", command.ExitTrouble, []string{"shop/gone", "404", "hint: "}},
 		{"no repository", nil, "github://shop", command.ExitUsage, []string{"github://shop names no repository", "github://OWNER/NAME"}},
 		{"up and away", nil, "github://shop/..", command.ExitUsage, []string{"names no repository"}},
-		{"more than a repository", nil, "github-steps://shop/app/runs/1", command.ExitUsage, []string{"names no repository", "github-steps://OWNER/NAME"}},
+		{"more than a repository", nil, "github-steps://shop/app/runs/1", command.ExitUsage, []string{"names no repository", "hint: github-steps://shop/app\n"}},
 		{"a login in it", nil, "github://" + githubtest.Token + "@shop/app", command.ExitUsage, []string{"names no repository"}},
 		{"no API", map[string]string{"GITHUB_API_URL": "ftp://x"}, "github://shop/app", command.ExitUsage, []string{"GITHUB_API_URL is no address"}},
 		{"a login in the API's address", map[string]string{"GITHUB_API_URL": "https://u:" + githubtest.Token + "@x"}, "github://shop/app", command.ExitUsage, []string{"GITHUB_API_URL is no address"}},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/fetch/source"
+	"github.com/buildregress/buildregress/internal/command"
 )
 
 // runHelp prints how buildregress is used, or one of its commands.
@@ -22,7 +23,11 @@ func runHelp(_ context.Context, p *Process, _ *settings, args []string) (code in
 
 func helpFaults(_ *Process, _ *settings, args []string) []error {
 	if len(args) > 0 && helpOn(args[0]) == "" {
-		return []error{usageError{masked("no help on %q", args[0]), "buildregress help lists the commands"}}
+		e := usageError{masked("no help on %q", args[0]), "buildregress help lists the commands"}
+		if meant := command.Closest(args[0], commandNames(), 3); meant != "" {
+			e.hint = "did you mean buildregress help " + meant + "?"
+		}
+		return []error{e}
 	}
 	return surplus(args[min(len(args), 1):])
 }

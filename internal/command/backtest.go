@@ -9,6 +9,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/backtest"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/fetch/store"
@@ -99,8 +100,7 @@ func readStored(ctx context.Context, o *BacktestOptions) (list []detect.Build, e
 	case len(known) == 0:
 		return nil, emptyStoreError{o.Store}
 	case len(list) == 0:
-		const most = 10
-		return nil, fmt.Errorf("%s: no build of pipeline %s in it, but of %s", o.Store, o.Given.Pipeline, strings.Join(known[:min(len(known), most)], ", "))
+		return nil, fmt.Errorf("%s: no build of pipeline `%s` in it, but of%s", o.Store, redact.Text(o.Given.Pipeline), listed(known))
 	}
 	return list, nil
 }

@@ -29,6 +29,8 @@ type target struct {
 	justMade  bool   // as far as it says
 	unstarted bool   // it does not say when it began
 	said      string // the pipeline that it says itself
+	unnamed   bool   // nothing but the checkout, if that, says its pipeline
+	alien     bool   // the history holds builds of another image by its pipeline, which is nobody's
 }
 
 // readBuilds reads the builds of a source, each once, and returns what was wrong with
@@ -76,7 +78,7 @@ func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.
 		b := &builds[i]
 		ids = append(ids, b.ID)
 		if (wanted.Ref == "" || isBuild(b, wanted.Ref)) && (wanted.TraceID == "" || b.Trace == wanted.TraceID) {
-			targets = append(targets, target{*b, ci.IsJustMade(b, env.Now), b.Start.IsZero(), saidPipeline(b)})
+			targets = append(targets, target{Build: *b, justMade: ci.IsJustMade(b, env.Now), unstarted: b.Start.IsZero(), said: saidPipeline(b)})
 		}
 	}
 	if len(targets) == 0 {
@@ -135,7 +137,7 @@ func listed(names []string) string {
 // target at the end of that.
 func isBuild(b *detect.Build, ref string) bool {
 	return b.ID == ref || b.Trace != "" && strings.EqualFold(b.Trace, ref) || strings.HasSuffix(b.ID, "/"+ref) ||
-		b.Pipeline == ref || strings.HasSuffix(b.Pipeline, " "+ref)
+		b.Pipeline == ref || strings.HasSuffix(b.Pipeline, " "+ref) || strings.HasSuffix(b.Image, " "+ref)
 }
 
 // completeAll completes the builds, gives them what a history cannot do without, a
@@ -146,8 +148,14 @@ func completeAll(targets []target, names *ci.Resolver, now time.Time) {
 		b := &targets[i].Build
 		names.Resolve(b)
 		if b.Pipeline == "" {
-			b.Pipeline = pipelineOf(b)
+			b.Pipeline = contextPipeline(b)
 		}
+		if b.Pipeline == "" {
+			b.Pipeline = cmp.Or(names.OfCheckout(b), defaultPipeline)
+			targets[i].unnamed = true
+			fetch.Normalize(b)
+		}
+		b.Image = ""
 		if b.Start.IsZero() {
 			b.Start = now.Add(time.Duration(i-len(targets)+1) * time.Microsecond)
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
@@ -15,10 +14,10 @@ import (
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/fetch/store"
+	"github.com/buildregress/buildregress/report"
 	"github.com/buildregress/buildregress/fetch/traces"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/console"
-	"github.com/buildregress/buildregress/report"
 )
 
 // CheckOptions are what the check command is asked to do.
@@ -172,7 +171,8 @@ type checker struct {
 	kept   *kept // nil where it is no history
 	served bool  // the builds come from a server that keeps them: no store has to
 
-	old      int // builds that were not recorded because they are
+	old      int             // builds that were not recorded because they are
+	asked    map[string]bool // pipelines that were asked about
 	notes    []detect.Note
 	troubles []error // with what follows a verdict
 }
@@ -188,6 +188,9 @@ func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
 		Window: c.options.Policy.Window, Lookback: c.options.Lookback, Enough: c.options.Policy.MinHistory,
 	}
 	past, err := c.history.History(ctx, q)
+	if err == nil {
+		past, err = c.withOlder(ctx, b, q, past)
+	}
 	if err != nil {
 		return detect.Result{}, err
 	}
@@ -205,7 +208,15 @@ func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
 	if err := c.noteEmpty(ctx, &b.Build, history); err != nil {
 		return detect.Result{}, err
 	}
+	isOther := b.unnamed && isOfAnother(&b.Build, history)
+	if isOther {
+		history = &detect.History{Source: history.Source, BaseBranch: branch, Notes: []detect.Note{{Kind: detect.KindHistory, Text: fmt.Sprintf(
+			"nothing says the pipeline of the build, and the history holds another image as `%s`: --pipeline tells them apart", b.Pipeline)}}}
+	}
 	result := detect.Judge(&b.Build, history, c.options.Policy)
+	// Of one checkout it is the same image, made anew; nobody knows whose `default` is.
+	isOther = isOther || result.Reason.Kind == detect.KindOtherImage
+	b.alien = isOther && b.unnamed && b.Pipeline == defaultPipeline
 	addTraceLinks(&result, &b.Build, history, c.history.ui)
 
 	switch files, isMemory := c.history.HistorySource.(*fetch.Memory); {
@@ -222,6 +233,9 @@ func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
 // is.
 func (c *checker) record(ctx context.Context, b *target) bool {
 	switch {
+	case c.options.Record == Auto && b.justMade && !c.served && b.alien:
+		c.note(detect.KindNotRecorded, "not recorded: the builds of `%s` are of another image (--pipeline)", b.Pipeline)
+		return false
 	case c.options.Record == Always, c.options.Record == Auto && b.justMade && !c.served:
 	case c.options.Record == Auto && b.unstarted && !c.served:
 		c.note(detect.KindNotRecorded, "not recorded: its start is unknown; --record always")
@@ -250,46 +264,6 @@ func (c *checker) record(ctx context.Context, b *target) bool {
 // note adds a note to the report. What others wrote is masked before.
 func (c *checker) note(kind detect.Kind, format string, args ...any) {
 	c.notes = append(c.notes, detect.Note{Kind: kind, Text: fmt.Sprintf(format, args...)})
-}
-
-// noteEmpty says why a history may hold nothing to compare with, where it
-// holds something else.
-func (c *checker) noteEmpty(ctx context.Context, b *detect.Build, h *detect.History) error {
-	const most = 3 // names
-	if len(h.Base) > 0 {
-		return nil
-	}
-	if len(h.Other)+len(h.Branch) > 0 {
-		var branches []string
-		for _, other := range slices.Concat(h.Branch, h.Other) {
-			if other.PullRequest == "" && other.Branch != "" && other.Branch != h.BaseBranch {
-				branches = append(branches, "`"+other.Branch+"`")
-			}
-		}
-		if branches = distinct(branches); len(branches) > 0 {
-			c.note(detect.KindHistory, "no build of `%s` is known, but builds of %s are: --base-branch says which is the base",
-				h.BaseBranch, strings.Join(branches[:min(len(branches), most)], ", "))
-		}
-		return nil
-	}
-	pipelines, err := c.history.Pipelines(ctx)
-	if err != nil {
-		return err
-	}
-	var known []string
-	for _, p := range pipelines {
-		if p.Name == b.Pipeline || p.Name == "" {
-			return nil
-		}
-		known = append(known, fmt.Sprintf("%s (%s)", p.Name, report.Count(p.Builds, "build")))
-	}
-	if more := len(known) - most; more > 0 {
-		known = append(known[:most], "…")
-	}
-	if len(known) > 0 {
-		c.note(detect.KindHistory, "no build of pipeline %s is known; the history holds %s: give --pipeline", b.Pipeline, strings.Join(known, ", "))
-	}
-	return nil
 }
 
 // distinct keeps the first of equal values.

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"cmp"
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
@@ -19,9 +18,6 @@ func contextPipeline(b *detect.Build) string {
 	}
 	return strings.TrimSpace(fetch.RepositoryName(g.Repository) + " " + g.Folder)
 }
-
-// pipelineOf is the pipeline of a build that says none.
-func pipelineOf(b *detect.Build) string { return cmp.Or(contextPipeline(b), defaultPipeline) }
 
 // byContext tells whether any of the builds is called as its context alone says. Then what
 // they are compared with is, too: else two images of one repository would be one.

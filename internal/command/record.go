@@ -53,13 +53,13 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 		err = builds.Encode(env.Stdout, buildsOf(all))
 	} else if len(all) > 0 {
 		completeAll(all, names, env.Now)
-		err = put(ctx, env, o.Store, buildsOf(all))
+		err = put(ctx, env, o, buildsOf(all))
 	}
 	return errors.Join(append(troubles, err)...)
 }
 
 // put records the builds and says how many of them are new.
-func put(ctx context.Context, env *Env, url string, list []detect.Build) error {
+func put(ctx context.Context, env *Env, o *RecordOptions, list []detect.Build) error {
 	nowhere := 0
 	for i := range list {
 		if list[i].Branch == "" && list[i].PullRequest == "" {
@@ -69,11 +69,14 @@ func put(ctx context.Context, env *Env, url string, list []detect.Build) error {
 	if nowhere > 0 {
 		env.Console.Warn(fmt.Sprintf("nothing says the branch of %s: counted as builds of the base branch (--branch says another)", report.Count(nowhere, "build")))
 	}
-	st, err := store.Open(ctx, url)
+	st, err := store.Open(ctx, o.Store)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
+	if err := askForPipeline(ctx, env, st, o.Given.Pipeline); err != nil {
+		return err
+	}
 	sum, err := st.Record(ctx, list)
 	for _, clash := range sum.Clashes {
 		env.Console.Warn(clash.Error())
@@ -81,6 +84,6 @@ func put(ctx context.Context, env *Env, url string, list []detect.Build) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(env.Stdout, "%s read, %d new in %s\n", report.Count(len(list), "build"), sum.Added, console.Printable(url))
+	_, err = fmt.Fprintf(env.Stdout, "%s read, %d new in %s\n", report.Count(len(list), "build"), sum.Added, console.Printable(o.Store))
 	return err
 }

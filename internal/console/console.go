@@ -26,9 +26,14 @@ type Console struct {
 	Verbose bool // debug lines are written, too
 }
 
-// Error writes an error, each line of several as a line of its own.
+// Error writes an error, each line of several as a line of its own; those that are
+// indented are a list that belongs to the one before.
 func (c *Console) Error(err error) {
 	for line := range strings.Lines(err.Error()) {
+		if item, isItem := strings.CutPrefix(line, "  "); isItem {
+			fmt.Fprintf(c.Writer, "buildregress: error:   %s\n", Printable(item))
+			continue
+		}
 		c.write("error", line)
 	}
 }

@@ -62,7 +62,7 @@ func checkFields(b *detect.Build) error {
 	if b.Outcome < detect.OK || b.Outcome > detect.Cancelled {
 		bad("outcome %v", b.Outcome)
 	}
-	text("build", b.ID, b.Trace, b.Content, b.Pipeline, b.Repository, b.Revision, b.Branch, b.PullRequest, b.URL, b.Runner, b.Error)
+	text("build", b.ID, b.Trace, b.Content, b.Pipeline, b.Image, b.Repository, b.Revision, b.Branch, b.PullRequest, b.URL, b.Runner, b.Error)
 	text("log", b.Log...)
 	ids := map[string]bool{}
 	for i, s := range b.Steps {
@@ -79,7 +79,7 @@ func checkFields(b *detect.Build) error {
 		if s.State < detect.Executed || s.State > detect.Interrupted {
 			bad("step %d: state %v", i, s.State)
 		}
-		text("step", s.Body, s.ID, s.Key, s.Name, s.Platform, s.Stage, s.Source.File, s.Error)
+		text("step", s.Body, s.Text, s.ID, s.Key, s.Name, s.Platform, s.Stage, s.Source.File, s.Error)
 		text("input", s.Inputs...)
 	}
 	return errors.Join(wrong...)
