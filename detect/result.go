@@ -122,7 +122,7 @@ const (
 // CacheInfo is what became of the cache.
 type CacheInfo struct {
 	Cached   int         `json:"cached"`   // steps of this build
-	Executed int         `json:"executed"` // steps of this build
+	Executed int         `json:"executed"` // steps of this build, but for waits
 	Cold     bool        `json:"cold"`     // nothing that is usually cached was found in the cache; Losses then holds it all as one
 	Losses   []CacheLoss `json:"losses"`
 }

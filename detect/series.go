@@ -129,7 +129,7 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 			step := &build.Steps[i]
 			if index < 0 {
 				// Another version may have called it by another name.
-				if !build.Partial && !wholeSeen && build.Reader == a.branch[len(a.branch)-1].Reader {
+				if !step.isPart() && !step.isWait() && !build.Partial && !wholeSeen && build.Reader == a.branch[len(a.branch)-1].Reader {
 					a.gone = append(a.gone, step)
 				}
 				continue

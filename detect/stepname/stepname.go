@@ -15,6 +15,9 @@ import (
 // A Name is all that a step is called.
 type Name struct{ Key, Name string }
 
+// waitPrefix begins the keys of what other steps waited for.
+const waitPrefix = "[wait] "
+
 // Find returns the keys of the steps that somebody means by a glob, or by a name
 // out of a report, in order; each once. A key or a name may be whole or without its
 // "[platform stage] " in front. A text that matches none whole may be a part of one: it
@@ -25,15 +28,21 @@ func Find(said string, steps []Name) (keys []string) {
 		return nil
 	}
 	pattern := glob.Pattern(strings.ReplaceAll(said, "…", "*")) // of a name that was cut
-	var parts []string
+	var parts, waits []string
 	for _, s := range steps {
 		forms := s.forms()
 		switch {
 		case slices.ContainsFunc(forms, pattern.Match):
 			keys = appendNew(keys, s.Key)
-		case slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(form, said) }):
+		case !slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(form, said) }):
+		case strings.HasPrefix(s.Key, waitPrefix): // its name holds that of what waited
+			waits = appendNew(waits, s.Key)
+		default:
 			parts = appendNew(parts, s.Key)
 		}
+	}
+	if len(parts) == 0 {
+		parts = waits
 	}
 	if len(keys) == 0 && len(parts) == 1 {
 		return parts

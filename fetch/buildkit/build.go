@@ -71,8 +71,11 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 			failed = v
 		}
 	}
+	doubted := linkInputs(s.list, waits, ids)
+	if len(p.damaged) == 0 { // else what was lost may be what was waited for
+		s.addWaits(began, true, doubted)
+	}
 	b := detect.Build{ID: m.Ref, Trace: m.Trace, Content: s.content(), Reader: detect.ReaderVersion, Steps: s.sorted()}
-	linkInputs(b.Steps, waits, ids)
 	if !m.Start.IsZero() && !m.End.IsZero() {
 		start, end = m.Start, m.End
 	} else if brokeOff != nil && brokeOff.running() && p.last.After(end) {
@@ -159,6 +162,7 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 		added.Rule = max(added.Rule, 1) // it was cached before, as another target found it
 	}
 	id = added.ID
+	s.apart(id, times)
 	p.addParts(s, v, &info, work)
 	return id
 }
@@ -222,15 +226,19 @@ func (p *Progress) began(m *Metadata) (began time.Time) {
 }
 
 // linkInputs gives the steps their inputs: of the digests that each waits for, the
-// ids of those that are steps.
-func linkInputs(list []detect.Step, waits map[string][]string, ids map[string]string) {
+// ids of those that are steps. In doubt are those that wait for others as well.
+func linkInputs(list []detect.Step, waits map[string][]string, ids map[string]string) (doubted map[string]bool) {
+	doubted = map[string]bool{}
 	for i := range list {
 		for _, digest := range waits[list[i].ID] {
 			if id, ok := ids[digest]; ok {
 				list[i].Inputs = append(list[i].Inputs, id)
+			} else {
+				doubted[list[i].ID] = true
 			}
 		}
 	}
+	return doubted
 }
 
 // outcome tells how the build ended, and why: by the metadata, if they know, else

@@ -102,7 +102,8 @@ func (v *spanVertex) addTo(r *Reader, out *steps, digest string) (failed *node) 
 	for _, n := range v.bytes {
 		step.Bytes += max(0, n)
 	}
-	out.add(info, shortID(digest), step)
+	id := out.add(info, shortID(digest), step).ID
+	out.apart(id, times)
 	if rules[w].layers && !n.Failed {
 		out.addLayers(&info, v.moved, v.unpacked, step.Bytes)
 	}
