@@ -86,6 +86,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 	for i, at := range loads {
 		r.Steps[at].Critical, r.Steps[at].Slack = r.Steps[i].Critical, r.Steps[i].Slack
 	}
+	a.within = r.tellOnce(g)
 	r.WallClock = accountFor(build, a, g, r.Steps, loads, chains, mood, t)
 	r.addGone(a)
 	broken := r.enforceBudgets(&p, loads)

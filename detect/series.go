@@ -63,7 +63,8 @@ type arranged struct {
 	// groups are the equal steps that cannot be told apart, by what they usually take
 	// together.
 	groups map[equalGroup]time.Duration
-	known  int // steps that occur in the baseline
+	known  int          // steps that occur in the baseline
+	within map[int]bool // parts that are told of the step around them, see tellOnce
 }
 
 // arrange follows each step of the last of branch back through the others.

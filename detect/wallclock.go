@@ -38,6 +38,9 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 		}
 		c := costs[i]
 		s, r, own := c.series, c.result, c.own
+		if a.within[i] {
+			continue
+		}
 		if s.ambiguous {
 			if s.step.State == Executed { // as those of the baseline are counted
 				groups[s.group] += s.step.within(build)
@@ -174,6 +177,7 @@ func (a *arranged) costs(build *Build, g *graph, steps []StepResult, loads map[i
 // none of theirs. What it usually took besides them is found build by build: a base image
 // is pulled in a few builds, and found in all others.
 func (a *arranged) leaveParts(build *Build, costs []stepCost, whole int, parts []int, factor float64, t Thresholds) {
+	parts = slices.DeleteFunc(slices.Clone(parts), func(part int) bool { return a.within[part] })
 	if len(parts) == 0 {
 		return
 	}
@@ -212,7 +216,7 @@ func (a *arranged) cost(build *Build, i int, steps []StepResult, loads map[int]i
 		}
 	}
 	c.usual = c.result.Usual.D() // of the level that it was judged by
-	if len(c.result.History) == 0 || c.result.Status == StatusUnjudged {
+	if len(c.result.History) == 0 || c.result.Status == StatusUnjudged && c.result.Reason.Kind != KindToldOnce {
 		c.usual = durationMedian(c.series.newest(t.Window))
 	}
 	c.byRunner = bounded(float64(c.usual) * (factor - 1))
