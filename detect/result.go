@@ -116,7 +116,9 @@ const (
 	CauseCacheLoss Cause = "cache-loss" // a step ran that is usually cached, with those after it that ran because of it
 	CauseRunner    Cause = "runner"     // the whole machine was slower or faster
 	CauseOther     Cause = "other"      // the small differences of all other steps on the critical path
-	CauseRest      Cause = "rest"       // gaps between steps, and another critical path than usual
+	CausePath      Cause = "path"       // more or less of one step is on the critical path than usually, besides what it took longer
+	CauseGap       Cause = "gap"        // between steps: before one of them, or "" after the last
+	CauseRest      Cause = "rest"       // what is left of these two where it is no large part
 )
 
 // CacheInfo is what became of the cache.

@@ -63,8 +63,11 @@ type arranged struct {
 	// groups are the equal steps that cannot be told apart, by what they usually take
 	// together.
 	groups map[equalGroup]time.Duration
-	known  int          // steps that occur in the baseline
-	within map[int]bool // parts that are told of the step around them, see tellOnce
+	// indices are the places in series that the steps of each build of base have, -1 for
+	// none.
+	indices [][]int
+	known   int          // steps that occur in the baseline
+	within  map[int]bool // parts that are told of the step around them, see tellOnce
 }
 
 // arrange follows each step of the last of branch back through the others.
@@ -126,7 +129,8 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 	samples, ages := make([]time.Duration, n*len(a.series)), make([]int32, n*len(a.series))
 	for b := range a.base {
 		build, shape := &a.base[b], alignment.base[b]
-		for i, index := range shape.indicesIn(at) {
+		a.indices = append(a.indices, shape.indicesIn(at))
+		for i, index := range a.indices[b] {
 			step := &build.Steps[i]
 			if index < 0 {
 				// Another version may have called it by another name.
