@@ -111,18 +111,22 @@ func arrange(base, sparse []Build, branch []*Build) *arranged {
 			}
 		}
 	}
-	a.readBaseline(alignment, at)
+	told := a.readBaseline(alignment, at)
 	a.readGroups(alignment, ambiguous)
-	a.readSparse(alignment, at)
+	a.readSparse(alignment, at, told)
 	a.readEvidence(alignment, at)
 	a.countUnseen()
 	return a
 }
 
 // readBaseline collects samples and cache hits of each series.
-func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
+func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) (told []Executions) {
 	wholeSeen := false
 	seen := make([]int, len(a.series)) // number of the last build that had the step
+	told = make([]Executions, len(a.series))
+	for i := range a.series { // the build under judgement is no history of its own
+		told[i].Repeat(a.series[i].step)
+	}
 	// Most steps were executed in most builds: there is room for all of them at once,
 	// of which a series has used so much.
 	n, used := len(a.base), make([]int, len(a.series))
@@ -145,6 +149,9 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 			seen[index] = b + 1
 			switch step.State {
 			case Executed:
+				if told[index].Repeat(step) {
+					continue
+				}
 				room := n*index + used[index]
 				samples[room], ages[room] = step.Duration, int32(b)
 				used[index]++
@@ -166,17 +173,21 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 		s.samples, s.ages = samples[from:end:n*(i+1)], ages[from:end:n*(i+1)]
 		s.reached = used[i] + s.cached
 	}
+	return told
 }
 
 // readSparse collects the samples of steps that the baseline holds too few of. What
 // is left of these builds does not tell how often a step was cached.
-func (a *arranged) readSparse(alignment *alignment, at map[*track]int) {
+func (a *arranged) readSparse(alignment *alignment, at map[*track]int, told []Executions) {
 	seen := make([]int, len(a.series))
 	for b := range a.sparse {
 		build, shape := &a.sparse[b], alignment.sparse[b]
 		for i, index := range shape.indicesIn(at) {
 			if index >= 0 && seen[index] != b+1 && build.Steps[i].State == Executed {
 				seen[index] = b + 1
+				if told[index].Repeat(&build.Steps[i]) {
+					continue
+				}
 				a.series[index].sample(len(a.base)+b, build.Steps[i].Duration)
 			}
 		}
@@ -215,7 +226,8 @@ func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 			load.values, load.ran = make([]time.Duration, last+1), make([]bool, last+1)
 		}
 	}
-	for b, build := range a.branch {
+	told := make([]Executions, len(a.series))
+	for b, build := range slices.Backward(a.branch) {
 		var tracks []*track
 		if b < last {
 			tracks, _ = alignment.tracksOf(build)
@@ -235,6 +247,9 @@ func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 			}
 			// What the baseline does not count as a run of this step is no evidence either.
 			if s != nil && inBase && !s.sampled(build) {
+				continue
+			}
+			if build.Steps[i].State == Executed && told[index].Repeat(&build.Steps[i]) {
 				continue
 			}
 			if s != nil && !s.ran[b] && (build.Steps[i].State == Executed || build.Steps[i].State == Cached) {
