@@ -189,7 +189,7 @@ func newStepResult(s *series, build *Build) StepResult {
 	step := s.step
 	r := StepResult{
 		Key: step.Key, Name: step.Name, Stage: step.Stage, Platform: step.Platform,
-		State: step.State, Current: Seconds(step.Duration), Source: step.Source,
+		State: step.State, Current: Seconds(step.Duration), Bytes: step.Bytes, Source: step.Source,
 		History: []Point{}, Modes: []Mode{}, Notes: []Note{}, P: 1, Q: 1,
 	}
 	if !step.Start.IsZero() {

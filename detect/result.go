@@ -158,6 +158,7 @@ type StepResult struct {
 
 	Start    Seconds `json:"start_seconds"` // after the start of the build
 	Current  Seconds `json:"current_seconds"`
+	Bytes    int64   `json:"bytes,omitempty"`  // that it moved, where the source tells
 	Usual    Seconds `json:"usual_seconds"`    // median of the history
 	Low      Seconds `json:"low_seconds"`      // the range in which it usually lies
 	High     Seconds `json:"high_seconds"`     //

@@ -2,6 +2,7 @@ package buildkit
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -157,5 +158,29 @@ func TestWaitsOfTrace(t *testing.T) {
 				t.Errorf("%s: %s waits for %v, and no trace tells", name, r.Steps[i].Name, w)
 			}
 		}
+	}
+}
+
+// A trace tells the bytes of a download by the request, which is not below its vertex.
+func TestBytesOfDownload(t *testing.T) {
+	id := func(n int) string { return fmt.Sprintf("%012x", n) }
+	vertex := func(n int, name string, from, to float64) Span {
+		return Span{Trace: "t", ID: fmt.Sprint(n), Parent: "1", Name: name, Vertex: "sha256:" + id(n), Start: moment(from), End: moment(to)}
+	}
+	request := Span{Trace: "t", ID: "9", Parent: "1", Name: "HTTP GET", Start: moment(1), End: moment(3)}
+	for key, value := range map[string]string{"http.method": "GET", "http.url": "http://user:secret@example.org/a.tar?token=x", "http.response_content_length": "30000000"} {
+		request.Set(key, value)
+	}
+	list, _ := Builds([]Span{
+		{Trace: "t", ID: "1", Name: solveMethod, Kind: KindServer, Start: moment(0), End: moment(9)}, request,
+		vertex(2, "cache request: [2/3] ADD --chmod=1 http://example.org/a.tar /a", 1, 3), vertex(2, "[2/3] ADD --chmod=1 http://example.org/a.tar /a", 3, 3),
+		vertex(3, "[2/3] ADD --chmod=1 http://example.org/a.tar /a", 4, 5), vertex(4, "[3/3] ADD http://example.org/b.tar /b", 5, 6),
+	})
+	got := map[string]int64{}
+	for _, s := range list[0].Steps {
+		got[s.ID] = s.Bytes
+	}
+	if want := map[string]int64{id(2): 30_000_000, id(3): 0, id(4): 0}; !maps.Equal(got, want) {
+		t.Errorf("bytes %v, want %v", got, want)
 	}
 }
