@@ -35,7 +35,11 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 	ids := make(map[string]string, len(vertices))     // of steps, by digest
 	waits := make(map[string][]string, len(vertices)) // digests, by id of the step that waits
 	began := p.began(&m)
+	shared := twinsOf(vertices, prefix)
 	for _, v := range vertices {
+		if p.isTold(v, shared) {
+			continue
+		}
 		info := stepInfoOf(stripTarget(v.name, prefix), m.Instructions[v.digest].Text)
 		if info.kind == clientOnly && !isStep(info.name, v.ended.Sub(v.started)) {
 			continue
@@ -53,6 +57,10 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 			s.doubt(known)
 		}
 		ids[v.digest], waits[id] = id, v.inputs
+		if own := p.vertices[shared.own[v.digest]]; own != nil {
+			waits[id], ids[own.digest] = own.inputs, id
+			s.digests = slices.DeleteFunc(s.digests, func(ran string) bool { return ran == v.digest }) // not for this build
+		}
 		for _, t := range []time.Time{v.started, v.open} {
 			// What began before the build did so for another one.
 			if !t.IsZero() && (start.IsZero() || t.Before(start)) && !(info.dockerfile && t.Before(began)) {

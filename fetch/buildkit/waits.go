@@ -26,6 +26,10 @@ import (
 // reads the Dockerfile and makes the instructions. Until the first of them begins, nothing
 // else is there to wait for where nothing goes on.
 
+// maxLooks bounds how many steps are looked at to find the waits of one build: of large
+// real builds it takes a tenth.
+const maxLooks = 10_000_000
+
 // Waits that are shorter are none.
 const (
 	leastKey      = 10 * time.Millisecond
@@ -103,6 +107,7 @@ type waits struct {
 	linked  bool
 	doubted map[string]bool
 	byID    map[string]int
+	looks   int
 }
 
 func endOf(s *detect.Step) time.Time { return s.Start.Add(s.Duration) }
@@ -139,6 +144,9 @@ func (w *waits) above(i int) (of []int) {
 			return nil
 		}
 		for _, id := range step.Inputs {
+			if w.looks++; w.looks > maxLooks {
+				return nil
+			}
 			at, ok := w.byID[id]
 			if !ok || seen[at] {
 				continue
@@ -161,6 +169,9 @@ func (w *waits) above(i int) (of []int) {
 // for another build meanwhile.
 func (w *waits) certain(i int) []int {
 	step, last, built := &w.list[i], -1, false
+	if w.looks += len(w.list); w.looks > maxLooks {
+		return nil
+	}
 	for at := range w.list {
 		other := &w.list[at]
 		if at == i || other.Start.IsZero() {

@@ -161,6 +161,29 @@ func TestWaitsOfTrace(t *testing.T) {
 	}
 }
 
+// However many steps wait for however many, finding the waits comes to an end.
+func TestWaitsAreBounded(t *testing.T) {
+	var p Progress
+	var inputs []string
+	const n = 1000
+	for i := range n { // cached, so that each is looked through
+		d := fmt.Sprintf("sha256:%012x", i)
+		if err := p.Vertex(Vertex{Digest: d, Name: fmt.Sprintf("[a %d/%d] RUN %d", i+1, 2*n, i), Inputs: inputs, Cached: true, Started: moment(1), Completed: moment(1)}); err != nil {
+			t.Fatal(err)
+		}
+		inputs = append(inputs[:len(inputs):len(inputs)], d)
+	}
+	for i := range n {
+		v := Vertex{Digest: fmt.Sprintf("sha256:%012x", n+i), Name: fmt.Sprintf("[a %d/%d] COPY %d", n+i+1, 2*n, i), Inputs: inputs[n-200:], Started: moment(2), Completed: moment(3)}
+		if err := p.Vertex(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, _ := p.Build(Metadata{}); len(b.Steps) < 2*n {
+		t.Errorf("%d steps", len(b.Steps))
+	}
+}
+
 // A trace tells the bytes of a download by the request, which is not below its vertex.
 func TestBytesOfDownload(t *testing.T) {
 	id := func(n int) string { return fmt.Sprintf("%012x", n) }
