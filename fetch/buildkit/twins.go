@@ -20,11 +20,12 @@ func twinsOf(vertices []*vertex, prefix string) twins {
 		name   string
 		source bool // an ADD of an address is two vertices
 	}
+	likeOf := func(v *vertex) like { return like{stripTarget(v.name, prefix), len(v.inputs) == 0} }
 	groups := map[like][]*vertex{}
 	consumers := map[string][]string{}
 	for _, v := range vertices {
-		if name := stripTarget(v.name, prefix); dockerfile.ParseName(name).Count > 0 {
-			groups[like{name, len(v.inputs) == 0}] = append(groups[like{name, len(v.inputs) == 0}], v)
+		if l := likeOf(v); dockerfile.ParseName(l.name).Count > 0 {
+			groups[l] = append(groups[l], v)
 		}
 		for _, in := range v.inputs {
 			consumers[in] = append(consumers[in], v.digest)
@@ -35,16 +36,22 @@ func twinsOf(vertices []*vertex, prefix string) twins {
 		t.other[own.digest], t.own[other.digest] = other.digest, own.digest
 	}
 	found := func(v *vertex) bool { return v.cached && !v.ran() }
-	for _, group := range groups {
-		if len(group) == 2 && found(group[0]) != found(group[1]) {
-			if found(group[0]) {
-				pair(group[1], group[0])
-			} else {
-				pair(group[0], group[1])
-			}
+	var unsure [][]*vertex // both were found
+	for _, v := range vertices {
+		group := groups[likeOf(v)]
+		switch {
+		case len(group) != 2 || v != group[0]:
+		case found(group[0]) && found(group[1]):
+			unsure = append(unsure, group)
+		case found(group[0]):
+			pair(group[1], group[0])
+		case found(group[1]):
+			pair(group[0], group[1])
 		}
 	}
-	// What the other build found in the cache as well is told by what was made of it.
+	if len(t.own) == 0 {
+		return t
+	}
 	intoOthers := func(v *vertex) bool {
 		for _, digest := range consumers[v.digest] {
 			if t.own[digest] == "" {
@@ -53,13 +60,12 @@ func twinsOf(vertices []*vertex, prefix string) twins {
 		}
 		return true
 	}
-	for changed := len(t.own) > 0; changed; {
+	const rounds = 64 // vertices are announced before what they are made of: few are enough
+	for round, changed := 0, true; changed && round < rounds; round++ {
 		changed = false
-		for _, group := range groups {
-			if len(group) != 2 || !found(group[0]) || !found(group[1]) || t.own[group[0].digest] != "" || t.own[group[1].digest] != "" {
-				continue
-			}
-			if a, b := intoOthers(group[0]), intoOthers(group[1]); a != b {
+		// What the other build found in the cache as well is told by what was made of it.
+		for _, group := range unsure {
+			if a, b := intoOthers(group[0]), intoOthers(group[1]); a != b && t.own[group[0].digest] == "" && t.own[group[1].digest] == "" {
 				if changed = true; a {
 					pair(group[0], group[1])
 				} else {
@@ -68,15 +74,15 @@ func twinsOf(vertices []*vertex, prefix string) twins {
 			}
 		}
 	}
-	for changed := true; changed; {
-		changed = false
-		for _, group := range groups {
-			for _, v := range group {
-				if own := t.own[v.digest]; own != "" && !intoOthers(v) {
-					delete(t.own, v.digest)
-					delete(t.other, own)
-					changed = true
-				}
+	for round, changed := 0, true; changed; round++ {
+		if changed = false; round == rounds {
+			return twins{}
+		}
+		for _, v := range vertices {
+			if own := t.own[v.digest]; own != "" && !intoOthers(v) {
+				delete(t.own, v.digest)
+				delete(t.other, own)
+				changed = true
 			}
 		}
 	}
