@@ -50,7 +50,7 @@ func (a *arranged) usualCourse(steps []StepResult, n int) (usual course, found b
 	durations := a.durations(steps)
 	var order []int
 	for b, d := range durations {
-		if d > 0 {
+		if build := &a.base[b]; d > 0 && slices.ContainsFunc(build.Steps, func(s Step) bool { return !s.Start.IsZero() }) {
 			order = append(order, b)
 		}
 	}

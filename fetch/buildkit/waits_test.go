@@ -3,6 +3,7 @@ package buildkit
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -171,7 +172,7 @@ func TestWaitsAreBounded(t *testing.T) {
 		if err := p.Vertex(Vertex{Digest: d, Name: fmt.Sprintf("[a %d/%d] RUN %d", i+1, 2*n, i), Inputs: inputs, Cached: true, Started: moment(1), Completed: moment(1)}); err != nil {
 			t.Fatal(err)
 		}
-		inputs = append(inputs[:len(inputs):len(inputs)], d)
+		inputs = append(slices.Clip(inputs), d)
 	}
 	for i := range n {
 		v := Vertex{Digest: fmt.Sprintf("sha256:%012x", n+i), Name: fmt.Sprintf("[a %d/%d] COPY %d", n+i+1, 2*n, i), Inputs: inputs[n-200:], Started: moment(2), Completed: moment(3)}
@@ -195,7 +196,8 @@ func TestBytesOfDownload(t *testing.T) {
 		request.Set(key, value)
 	}
 	list, _ := Builds([]Span{
-		{Trace: "t", ID: "1", Name: solveMethod, Kind: KindServer, Start: moment(0), End: moment(9)}, request,
+		{Trace: "t", ID: "1", Name: solveMethod, Kind: KindServer, Start: moment(0), End: moment(9)},
+		request,
 		vertex(2, "cache request: [2/3] ADD --chmod=1 http://example.org/a.tar /a", 1, 3), vertex(2, "[2/3] ADD --chmod=1 http://example.org/a.tar /a", 3, 3),
 		vertex(3, "[2/3] ADD --chmod=1 http://example.org/a.tar /a", 4, 5), vertex(4, "[3/3] ADD http://example.org/b.tar /b", 5, 6),
 	})
