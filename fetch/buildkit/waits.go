@@ -45,6 +45,7 @@ type role struct {
 	isContext  bool   // it loads the build context
 	isFrontend bool   // it fetches a frontend's image
 	apart      bool   // it worked in intervals that lie apart
+	either     bool   // an ADD of an address: the download, or what copies it
 }
 
 var (
@@ -54,14 +55,17 @@ var (
 
 // roleOf tells it by the name.
 func roleOf(info *stepInfo) role {
-	r := role{text: strings.TrimPrefix(info.parsed.Text, "LINK ")}
+	r := role{text: info.parsed.Text} // "LINK COPY …" merges what another vertex has copied
 	_, isSource := sourceOf(r.text, info.parsed.Stage)
-	switch verb, _, _ := strings.Cut(r.text, " "); {
+	verb, _, _ := strings.Cut(r.text, " ")
+	switch verb = strings.ToUpper(verb); {
 	case info.kind == internal, info.kind == auth:
 		r.fetches, r.isContext = true, r.text == "load build context"
 		r.isFrontend = strings.HasPrefix(r.text, "docker-image://") && info.parsed.Stage == internalStage
 	case info.kind != instruction || !info.dockerfile:
-	case verb == "COPY", verb == "ADD" && !isSource:
+	case verb == "ADD" && isSource:
+		r.either = true
+	case verb == "COPY", verb == "ADD":
 		r.takesFiles = true
 	case verb == "RUN":
 		r.takesFiles = slices.ContainsFunc(mounts.FindAllString(r.text, -1), func(mount string) bool {
@@ -83,7 +87,13 @@ func (s *steps) addWaits(began time.Time, linked bool, doubted map[string]bool) 
 	s.sorted()
 	w := &waits{steps: s, began: began, linked: linked, doubted: doubted, byID: map[string]int{}}
 	for i := range s.list {
-		w.byID[s.list[i].ID] = i
+		id := s.list[i].ID
+		w.byID[id] = i
+		if r := s.roles[id]; r.either && linked {
+			r.takesFiles = len(s.list[i].Inputs) > 0 || doubted[id]
+			r.fetches = !r.takesFiles
+			s.roles[id] = r
+		}
 	}
 	for i := range len(s.list) {
 		step := &s.list[i]

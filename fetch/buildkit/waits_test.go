@@ -37,6 +37,16 @@ func TestWaits(t *testing.T) {
 			worked(t, p, "[internal] load build context", "", nil, 0, 1)
 			worked(t, p, "[a 1/1] RUN --mount=type=bind,target=/x make", "", []string{digest(1)}, 3, 5)
 		}, "cache key of RUN --mount=type=bind,target=/x make (a) 1.0 2.0"},
+		"files of a layer of its own": {func(p *Progress) { // its merging takes none
+			worked(t, p, "[internal] load build context", "", nil, 0, 1)
+			worked(t, p, "[a 2/2] copy --link a b", "", []string{digest(1)}, 3, 5)
+			worked(t, p, "[a 2/2] LINK copy --link a b", "", []string{digest(2)}, 8, 9)
+		}, "cache key of copy --link a b (a) 1.0 2.0"},
+		"a download": {func(p *Progress) {
+			worked(t, p, "[internal] load build definition from Dockerfile", "", nil, 0, 0.1)
+			worked(t, p, "[a 1/1] ADD https://example.org/a /", "", nil, 0.4, 5)
+			worked(t, p, "[a 1/1] ADD https://example.org/a /", "", []string{digest(2)}, 7, 8)
+		}, "frontend before ADD https://example.org/a / 0.1 0.3, cache key of ADD https://example.org/a / (a) 5.0 2.0"},
 		"no files": {func(p *Progress) { // a limit of what runs at once, or whatever else
 			worked(t, p, "[a 1/3] FROM a", "", nil, 0, 1)
 			worked(t, p, "[a 2/3] RUN --mount=type=cache,target=/x make", "", []string{digest(1)}, 3, 5)
