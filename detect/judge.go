@@ -213,7 +213,7 @@ func statusOfState(s *series) (Status, Note) {
 	case NeverStarted:
 		return StatusUnjudged, Note{KindNeverStarted, "it never started"}
 	}
-	if s.isNew() {
+	if s.isNew() && !s.step.isWait() { // a wait is there where it took long enough
 		return StatusNew, Note{}
 	}
 	return StatusUnjudged, Note{}

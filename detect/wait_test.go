@@ -45,6 +45,21 @@ func TestWaits(t *testing.T) {
 	}
 }
 
+// A wait that no build had before is no new step.
+func TestWaitIsNotNew(t *testing.T) {
+	h := &History{BaseBranch: "main"}
+	for n := range 10 {
+		b := withWait("main", n, seconds(1))
+		b.Steps = append(b.Steps[:1:1], b.Steps[2:]...)
+		h.Base = append([]Build{b}, h.Base...)
+	}
+	b := withWait("pr", 100, seconds(1))
+	r := Judge(&b, h, defaults)
+	if s := stepOf(t, &r, "cache key of COPY . . (a)"); s.Status != StatusUnjudged || s.Reason.Kind != KindNoHistory || r.Counts[StatusNew] > 0 {
+		t.Errorf("%v: %v; counts %v", s.Status, s.Reason, r.Counts)
+	}
+}
+
 // What a build had no need to wait for is not gone: an image that it found, a key that was
 // there.
 func TestPartsAndWaitsAreNotGone(t *testing.T) {

@@ -237,7 +237,7 @@ func (w *waits) addWait(i int, info stepInfo, id string, since time.Time) {
 	if !w.linked {
 		inputs = nil
 	}
-	id = w.add(info, id+"-"+step.ID, detect.Step{Start: since, Duration: step.Start.Sub(since), Inputs: inputs}).ID
+	id = w.add(info, id+"-"+step.ID, detect.Step{Start: since, Duration: step.Start.Sub(since), Inputs: inputs, Source: step.Source}).ID
 	step = &w.list[i] // it may have moved
 	step.Inputs = append(step.Inputs, id)
 }
