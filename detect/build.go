@@ -135,6 +135,13 @@ func (s *Step) isWriting() bool {
 	return s.Index == 0 && s.Count == 0 && (s.Stage == StageExport || s.Stage == StageCacheExport)
 }
 
+// StageWait is the stage of what lies between steps and is known for what it is by these
+// alone, such as the computing of a cache key. The step that has one for an input waited
+// for it.
+const StageWait = "wait"
+
+func (s *Step) isWait() bool { return s.Index == 0 && s.Count == 0 && s.Stage == StageWait }
+
 // isPart tells whether the step is a part of the one that waits for it.
 func (s *Step) isPart() bool {
 	return s.Index == 0 && s.Count == 0 && (s.Stage == StagePull || s.Stage == StageUnpack)

@@ -26,7 +26,9 @@ func cacheOf(a *arranged, g *graph) (info CacheInfo, chains []lossChain) {
 		case Cached:
 			info.Cached++
 		case Executed:
-			info.Executed++
+			if !s.step.isWait() { // no cache could have spared it
+				info.Executed++
+			}
 		}
 		if s.usuallyCached() && (s.step.State == Cached || s.step.State == Executed) {
 			usual++

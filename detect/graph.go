@@ -51,7 +51,7 @@ func newGraph(build *Build) *graph {
 				g.parts[i] = append(g.parts[i], at)
 			default:
 				g.inputs[i] = append(g.inputs[i], at)
-				g.linked = true
+				g.linked = g.linked || !g.steps[at].isWait()
 			}
 		}
 	}
@@ -91,6 +91,13 @@ func (g *graph) guess() {
 		for _, m := range fromStage.FindAllStringSubmatch(strings.TrimSpace(text), -1) {
 			if from, ok := last[stage{s.Platform, m[1]}]; ok && from != i {
 				g.inputs[i] = append(g.inputs[i], from)
+			}
+		}
+	}
+	for i := range g.steps { // a wait waits for what the step does
+		for _, at := range g.inputs[i] {
+			if g.steps[at].isWait() {
+				g.inputs[at] = slices.DeleteFunc(slices.Clone(g.inputs[i]), func(in int) bool { return in == at })
 			}
 		}
 	}

@@ -91,6 +91,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 	for i, at := range loads {
 		r.Steps[at].Critical, r.Steps[at].Slack = r.Steps[i].Critical, r.Steps[i].Slack
 	}
+	a.within = r.tellOnce(g)
 	r.WallClock = accountFor(build, a, g, r.Steps, loads, chains, mood, t)
 	r.addEdits(a)
 	r.addGone(a)
@@ -194,7 +195,7 @@ func newStepResult(s *series, build *Build) StepResult {
 	step := s.step
 	r := StepResult{
 		Key: step.Key, Name: step.Name, Stage: step.Stage, Platform: step.Platform,
-		State: step.State, Current: Seconds(step.Duration), Source: step.Source,
+		State: step.State, Current: Seconds(step.Duration), Bytes: step.Bytes, Source: step.Source,
 		History: []Point{}, Modes: []Mode{}, Notes: []Note{}, P: 1, Q: 1,
 	}
 	if !step.Start.IsZero() {
@@ -218,7 +219,7 @@ func statusOfState(s *series) (Status, Note) {
 	case NeverStarted:
 		return StatusUnjudged, Note{KindNeverStarted, "it never started"}
 	}
-	if s.isNew() {
+	if s.isNew() && !s.step.isWait() { // a wait is there where it took long enough
 		return StatusNew, Note{}
 	}
 	return StatusUnjudged, Note{}

@@ -44,6 +44,7 @@ const (
 	KindLostUpstream Kind = "lost-upstream" // it ran because the cache was lost at a step before it
 	KindGone         Kind = "gone"          // the newest build of the baseline had it
 	KindBudget       Kind = "budget"        // it took longer than it may
+	KindToldOnce     Kind = "told-once"     // it is told of a part of it, or of the step that it is a part of
 )
 
 // Why a step ran that is usually cached.

@@ -119,13 +119,15 @@ const (
 	CauseCacheLoss Cause = "cache-loss" // a step ran that is usually cached, with those after it that ran because of it
 	CauseRunner    Cause = "runner"     // the whole machine was slower or faster
 	CauseOther     Cause = "other"      // the small differences of all other steps on the critical path
-	CauseRest      Cause = "rest"       // gaps between steps, and another critical path than usual
+	CausePath      Cause = "path"       // more or less of one step is on the critical path than usually, besides what it took longer
+	CauseGap       Cause = "gap"        // between steps: before one of them, or "" after the last
+	CauseRest      Cause = "rest"       // what is left of these two where it is no large part
 )
 
 // CacheInfo is what became of the cache.
 type CacheInfo struct {
 	Cached   int         `json:"cached"`   // steps of this build
-	Executed int         `json:"executed"` // steps of this build
+	Executed int         `json:"executed"` // steps of this build, but for waits
 	Cold     bool        `json:"cold"`     // nothing that is usually cached was found in the cache; Losses then holds it all as one
 	Losses   []CacheLoss `json:"losses"`
 }
@@ -159,6 +161,7 @@ type StepResult struct {
 
 	Start    Seconds `json:"start_seconds"` // after the start of the build; below 0 if another build had begun it
 	Current  Seconds `json:"current_seconds"`
+	Bytes    int64   `json:"bytes,omitempty"`  // that it moved, where the source tells
 	Usual    Seconds `json:"usual_seconds"`    // median of the history
 	Low      Seconds `json:"low_seconds"`      // the range in which it usually lies
 	High     Seconds `json:"high_seconds"`     //

@@ -66,7 +66,11 @@ type arranged struct {
 	// groups are the equal steps that cannot be told apart, by what they usually take
 	// together.
 	groups map[equalGroup]time.Duration
-	known  int // steps that occur in the baseline
+	// indices are the places in series that the steps of each build of base have, -1 for
+	// none.
+	indices [][]int
+	known   int          // steps that occur in the baseline
+	within  map[int]bool // parts that are told of the step around them, see tellOnce
 }
 
 // keysOnce are the keys that one step alone has.
@@ -123,9 +127,9 @@ func arrange(base, sparse []Build, tails map[string]Tail, branch []*Build) *arra
 			}
 		}
 	}
-	a.readBaseline(alignment, at)
+	told := a.readBaseline(alignment, at)
 	a.readGroups(alignment, ambiguous)
-	a.readSparse(alignment, at)
+	a.readSparse(alignment, at, told)
 	a.readEvidence(alignment, at)
 	for i := range a.series {
 		a.series[i].was = a.series[i].editedFrom(0)
@@ -135,9 +139,13 @@ func arrange(base, sparse []Build, tails map[string]Tail, branch []*Build) *arra
 }
 
 // readBaseline collects samples and cache hits of each series.
-func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
+func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) (told []Executions) {
 	wholeSeen := false
 	seen := make([]int, len(a.series)) // number of the last build that had the step
+	told = make([]Executions, len(a.series))
+	for i := range a.series { // the build under judgement is no history of its own
+		told[i].Repeat(a.series[i].step)
+	}
 	// Most steps were executed in most builds: there is room for all of them at once,
 	// of which a series has used so much.
 	n, used := len(a.base), make([]int, len(a.series))
@@ -148,11 +156,12 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 	}
 	for b := range a.base {
 		build, shape := &a.base[b], alignment.base[b]
-		for i, index := range shape.indicesIn(at) {
+		a.indices = append(a.indices, shape.indicesIn(at))
+		for i, index := range a.indices[b] {
 			step := &build.Steps[i]
 			if index < 0 {
 				// Another version may have called it by another name.
-				if !build.Partial && !wholeSeen && build.Reader == a.branch[len(a.branch)-1].Reader {
+				if !step.isPart() && !step.isWait() && !build.Partial && !wholeSeen && build.Reader == a.branch[len(a.branch)-1].Reader {
 					a.gone = append(a.gone, step)
 				}
 				continue
@@ -164,6 +173,9 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 			a.series[index].past[b] = step
 			switch step.State {
 			case Executed:
+				if told[index].Repeat(step) {
+					continue
+				}
 				room := n*index + used[index]
 				samples[room], ages[room] = step.Duration, int32(b)
 				used[index]++
@@ -185,17 +197,21 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) {
 		s.samples, s.ages = samples[from:end:n*(i+1)], ages[from:end:n*(i+1)]
 		s.reached = used[i] + s.cached
 	}
+	return told
 }
 
 // readSparse collects the samples of steps that the baseline holds too few of. What
 // is left of these builds does not tell how often a step was cached.
-func (a *arranged) readSparse(alignment *alignment, at map[*track]int) {
+func (a *arranged) readSparse(alignment *alignment, at map[*track]int, told []Executions) {
 	seen := make([]int, len(a.series))
 	for b := range a.sparse {
 		build, shape := &a.sparse[b], alignment.sparse[b]
 		for i, index := range shape.indicesIn(at) {
 			if index >= 0 && seen[index] != b+1 && build.Steps[i].State == Executed {
 				seen[index] = b + 1
+				if told[index].Repeat(&build.Steps[i]) {
+					continue
+				}
 				a.series[index].sample(len(a.base)+b, build.Steps[i].Duration)
 				a.series[index].past = append(a.series[index].past, &build.Steps[i])
 			}
@@ -235,7 +251,8 @@ func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 			load.values, load.ran = make([]time.Duration, last+1), make([]bool, last+1)
 		}
 	}
-	for b, build := range a.branch {
+	told := make([]Executions, len(a.series))
+	for b, build := range slices.Backward(a.branch) {
 		var tracks []*track
 		if b < last {
 			tracks, _ = alignment.tracksOf(build)
@@ -255,6 +272,9 @@ func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 			}
 			// What the baseline does not count as a run of this step is no evidence either.
 			if s != nil && inBase && !s.sampled(build) {
+				continue
+			}
+			if build.Steps[i].State == Executed && told[index].Repeat(&build.Steps[i]) {
 				continue
 			}
 			if s != nil && !s.ran[b] && (build.Steps[i].State == Executed || build.Steps[i].State == Cached) {

@@ -84,6 +84,12 @@ func (set *trialSet) add(s *series, at, result int) {
 		trial.Thresholds = &own
 		step.Notes = append(step.Notes, Note{KindOwnThresholds, fmt.Sprintf("by a rule of its own: at least %s and %.3g %%", policy.MinDelta, 100*policy.MinSlowdown)})
 	}
+	if s.step.isWait() && trial.Thresholds == nil {
+		// Short ones are uneven, and each more that is tested takes from what others show.
+		own := policy.Thresholds
+		own.MinDelta = max(own.MinDelta, DefaultThresholds.MinDelta)
+		trial.Thresholds = &own
+	}
 	set.builders = append(set.builders, trialBuilder{series: s, at: at, result: result})
 	set.trials = append(set.trials, trial)
 }

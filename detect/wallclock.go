@@ -28,7 +28,13 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 	if runner.known {
 		factor = math.Exp(runner.log)
 	}
-	acc := account{parts: map[WallClockPart]time.Duration{}, minDelta: t.MinDelta.D()}
+	acc := account{parts: map[WallClockPart]time.Duration{}, told: map[string]time.Duration{}, untold: map[string]bool{}, minDelta: t.MinDelta.D()}
+	wholes := map[int]int{} // by part
+	for i, parts := range g.parts {
+		for _, part := range parts {
+			wholes[part] = i
+		}
+	}
 	groups := map[equalGroup]time.Duration{}
 	costs, learning := a.costs(build, g, steps, loads, factor, t)
 	for i := range a.series {
@@ -38,6 +44,9 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 		}
 		c := costs[i]
 		s, r, own := c.series, c.result, c.own
+		if a.within[i] {
+			continue
+		}
 		if s.ambiguous {
 			if s.step.State == Executed { // as those of the baseline are counted
 				groups[s.group] += s.step.within(build)
@@ -45,18 +54,27 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 			continue
 		}
 		if s.learns && len(s.samples) == 0 || learning[i] {
+			acc.untold[s.step.Key] = true
 			continue // what it took before is in what is usual, and nobody knows how much it was
 		}
+		of := s.step.Key
+		if whole, isPart := wholes[i]; isPart {
+			of = a.series[whole].step.Key
+		}
 		acc.add(CauseRunner, "", c.byRunner)
+		acc.told[of] += c.byRunner + own
 		// What ran in fewer than half of the builds is no part of a usual one: that
 		// it ran is a cost of its own.
 		if root, lost := lostAt[i]; lost {
 			usual := c.usual
 			if len(s.samples) == 0 {
 				usual, own = usual+own+c.byRunner, 0
+				acc.told[of] -= c.byRunner + c.own
 			}
+			acc.told[of] += usual
 			acc.add(CauseCacheLoss, root, usual)
 		} else if 2*len(s.samples) < c.reached {
+			acc.told[of] += c.usual
 			acc.add(CauseStep, s.step.Key, c.usual)
 		}
 		r.WallClockSeconds = Seconds(own)
@@ -66,19 +84,29 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 		byRunner := bounded(float64(a.groups[group]) * (factor - 1))
 		acc.add(CauseRunner, "", byRunner)
 		acc.addStep(group.step.key, took-a.groups[group]-byRunner)
+		acc.told[group.step.key] += took - a.groups[group]
 	}
 	acc.nameLargest()
+	usual := slices.DeleteFunc(a.durations(steps), func(d time.Duration) bool { return d <= 0 })
 	if !g.timed {
 		// How the steps ran side by side is unknown: what they add up to says nothing.
 		clear(acc.parts)
+	} else if len(usual) > 0 && build.Duration > 0 {
+		rest := build.Duration - durationMedian(usual)
+		for _, d := range acc.parts {
+			rest -= d
+		}
+		acc.nameRest(rest, build, a, g, steps)
 	}
-	return sumParts(build, a.durations(steps), acc.parts)
+	return sumParts(build, usual, acc.parts)
 }
 
 // An account gathers the parts of a difference.
 type account struct {
 	parts    map[WallClockPart]time.Duration
-	small    []WallClockPart // differences that are worth no mention
+	told     map[string]time.Duration // what these tell of each step, by its key
+	untold   map[string]bool          // steps of which nothing can be told
+	small    []WallClockPart          // differences that are worth no mention
 	minDelta time.Duration
 }
 
@@ -99,7 +127,7 @@ func (acc *account) addStep(key string, own time.Duration) {
 // slower are named before they are most of the account.
 func (acc *account) nameLargest() {
 	parts, small := acc.parts, acc.small
-	const least = 100 * time.Millisecond
+	const least = time.Millisecond
 	slices.SortFunc(small, func(x, y WallClockPart) int {
 		return cmp.Or(cmp.Compare(y.Seconds.D().Abs(), x.Seconds.D().Abs()), cmp.Compare(x.Step, y.Step))
 	})
@@ -123,24 +151,28 @@ func (acc *account) nameLargest() {
 
 // durations are those of the baseline's builds, as they would be at the levels that the
 // steps on the critical path are judged by: of a step whose level shifted, the builds
-// before that took so much more or less.
+// before that took so much more or less. 0 is not known.
 func (a *arranged) durations(steps []StepResult) (usual []time.Duration) {
 	for b := range a.base {
-		usual = append(usual, a.base[b].Duration)
-	}
-	for i := range a.series {
-		s, r := &a.series[i], &steps[i]
-		if !r.Critical || s.step.isPart() || s.cut == 0 || s.cut > len(s.ages) {
-			continue
-		}
-		by := r.Usual.D() - s.before
-		for b := int(s.ages[s.cut-1]) + 1; b < len(usual); b++ {
-			if usual[b] > 0 {
-				usual[b] = max(0, usual[b]+by)
+		d := a.base[b].Duration
+		for i := range a.series {
+			if by, shifted := a.shiftOf(i, &steps[i], b); shifted && d > 0 {
+				d = max(0, d+by)
 			}
 		}
+		usual = append(usual, d)
 	}
-	return slices.DeleteFunc(usual, func(d time.Duration) bool { return d <= 0 })
+	return usual
+}
+
+// shiftOf is by how much the level of step i has shifted since build b of the baseline,
+// if it has and the step is on the critical path.
+func (a *arranged) shiftOf(i int, r *StepResult, b int) (by time.Duration, shifted bool) {
+	s := &a.series[i]
+	if !r.Critical || s.step.isPart() || s.cut == 0 || s.cut > len(s.ages) || b <= int(s.ages[s.cut-1]) {
+		return 0, false
+	}
+	return r.Usual.D() - s.before, true
 }
 
 // A stepCost is what a step took beyond what is usual, and whose that is.
@@ -174,6 +206,7 @@ func (a *arranged) costs(build *Build, g *graph, steps []StepResult, loads map[i
 // none of theirs. What it usually took besides them is found build by build: a base image
 // is pulled in a few builds, and found in all others.
 func (a *arranged) leaveParts(build *Build, costs []stepCost, whole int, parts []int, factor float64, t Thresholds) {
+	parts = slices.DeleteFunc(slices.Clone(parts), func(part int) bool { return a.within[part] })
 	if len(parts) == 0 {
 		return
 	}
@@ -212,7 +245,7 @@ func (a *arranged) cost(build *Build, i int, steps []StepResult, loads map[int]i
 		}
 	}
 	c.usual = c.result.Usual.D() // of the level that it was judged by
-	if len(c.result.History) == 0 || c.result.Status == StatusUnjudged {
+	if len(c.result.History) == 0 || c.result.Status == StatusUnjudged && c.result.Reason.Kind != KindToldOnce {
 		c.usual = durationMedian(c.series.newest(t.Window))
 	}
 	c.byRunner = bounded(float64(c.usual) * (factor - 1))

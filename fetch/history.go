@@ -163,7 +163,10 @@ func findSparse[B any, L comparable](x Index[B, L], whole []detect.Build, older 
 // newestSamples keeps of each key the samples in the newest missing[key] of so many
 // builds, and returns them by build, in order.
 func newestSamples(samples []Sample, builds int, missing map[string]int) [][]Sample {
-	type need struct{ left, last int } // last is the build that was counted last, from 1
+	type need struct {
+		left, last int // last is the build that was counted last, from 1
+		told       detect.Executions
+	}
 	needs := make(map[string]*need, len(missing))
 	for key, n := range missing {
 		needs[key] = &need{left: n}
@@ -186,7 +189,7 @@ func newestSamples(samples []Sample, builds int, missing map[string]int) [][]Sam
 			if n == nil {
 				return true
 			}
-			if n.last != i+1 {
+			if n.last != i+1 && !n.told.Repeat(s.Step) {
 				n.last = i + 1
 				n.left--
 			}
@@ -199,7 +202,10 @@ func newestSamples(samples []Sample, builds int, missing map[string]int) [][]Sam
 // missingSamples says for every step of q's build and of the whole builds in how
 // many more builds it should be found executed, if any: a window full of them.
 func missingSamples(whole []detect.Build, q Query) map[string]int {
-	type need struct{ left, ranIn int } // ranIn is the last build counted, from 1
+	type need struct {
+		left, ranIn int // ranIn is the last build counted, from 1
+		told        detect.Executions
+	}
 	needs := make(map[string]*need, 2*len(q.Build.Steps))
 	of := func(key string) *need {
 		n := needs[key]
@@ -215,7 +221,7 @@ func missingSamples(whole []detect.Build, q Query) map[string]int {
 	for i := range whole {
 		for k := range whole[i].Steps {
 			s := &whole[i].Steps[k]
-			if n := of(s.Key); s.State == detect.Executed && n.ranIn != i+1 {
+			if n := of(s.Key); s.State == detect.Executed && n.ranIn != i+1 && !n.told.Repeat(s) {
 				n.ranIn = i + 1
 				n.left--
 			}

@@ -202,13 +202,14 @@ func (x *memoryIndex) Samples(of []*detect.Build, missing map[string]int) (out [
 	}
 	for key, left := range missing {
 		runs, last := x.memory.runs[key], 0
+		var told detect.Executions
 		from, _ := slices.BinarySearchFunc(runs, of[0], func(r run, b *detect.Build) int { return newestFirst(r.build, b) })
 		for _, r := range runs[from:] {
 			i := indexes[r.build]
 			if i == 0 {
 				continue
 			}
-			if i != last {
+			if i != last && !told.Repeat(&r.build.Steps[r.step]) {
 				if left == 0 {
 					break
 				}

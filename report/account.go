@@ -48,7 +48,8 @@ func account(w *detect.WallClock, n *names) line {
 	}
 	delta := left
 	var terms []line
-	var other, lost time.Duration
+	var other, lost, largest time.Duration
+	var folded []line
 	cacheTerm := -1
 	for _, p := range w.Parts {
 		units := time.Duration(p.Seconds) / unit.size
@@ -63,18 +64,31 @@ func account(w *detect.WallClock, n *names) line {
 				cacheTerm = len(terms)
 				terms = append(terms, nil)
 			}
-		case p.Cause == detect.CauseOther || len(terms) >= maxTerms:
+		case p.Cause == detect.CauseOther:
 			other += units
+		case len(terms) >= maxTerms:
+			other += units
+			folded = append(folded, causeOf(&p, n))
 		default:
+			largest = max(largest, units.Abs())
 			terms = append(terms, lineOf(causeOf(&p, n), " ", unit.write(units), " ", unit.name))
 		}
 		left -= units
 	}
 	if cacheTerm >= 0 {
+		largest = max(largest, lost.Abs())
 		terms[cacheTerm] = lineOf("cache loss ", unit.write(lost), " ", unit.name)
 	}
 	if other != 0 {
-		terms = append(terms, lineOf("other steps ", unit.write(other), " ", unit.name))
+		what := lineOf("other steps")
+		if other.Abs() > largest && len(folded) > 0 { // then it is told which
+			what = lineOf("others (", joined(folded[:min(len(folded), maxTerms)], ", "))
+			if len(folded) > maxTerms {
+				what = lineOf(what, " …")
+			}
+			what = lineOf(what, ")")
+		}
+		terms = append(terms, lineOf(what, " ", unit.write(other), " ", unit.name))
 	}
 	if left != 0 {
 		terms = append(terms, lineOf("unexplained ", unit.write(left), " ", unit.name))
@@ -100,8 +114,17 @@ func sign(d time.Duration) int {
 }
 
 func causeOf(p *detect.WallClockPart, n *names) line {
-	if p.Cause == detect.CauseStep {
+	switch {
+	case p.Cause == detect.CauseStep:
 		return lineOf(code(n.ofKey(p.Step)))
+	case p.Cause == detect.CausePath && p.Seconds < 0:
+		return lineOf(code(n.ofKey(p.Step)), " off the critical path")
+	case p.Cause == detect.CausePath:
+		return lineOf(code(n.ofKey(p.Step)), " on the critical path")
+	case p.Cause == detect.CauseGap && p.Step == "":
+		return lineOf("after the last step")
+	case p.Cause == detect.CauseGap:
+		return lineOf("between steps, before ", code(n.ofKey(p.Step)))
 	}
 	return prose(string(p.Cause))
 }

@@ -47,6 +47,9 @@ func (e *explainer) step() {
 	}
 	e.row("state", "%s", e.State)
 	e.row("now", "%s", brief(e.Current))
+	if e.Bytes > 0 {
+		e.row("moved", "%.3g MB", float64(e.Bytes)/1e6)
+	}
 	if e.N > 0 {
 		e.test()
 	}

@@ -74,7 +74,7 @@ var (
 // TestAccountAddsUp adds the printed numbers as a reader would.
 func TestAccountAddsUp(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	causes := []detect.Cause{detect.CauseStep, detect.CauseCacheLoss, detect.CauseRunner, detect.CauseOther}
+	causes := []detect.Cause{detect.CauseStep, detect.CauseCacheLoss, detect.CauseRunner, detect.CauseOther, detect.CausePath, detect.CauseGap}
 	parse := func(text string) float64 {
 		n, err := strconv.ParseFloat(strings.NewReplacer("−", "-", "+", "").Replace(text), 64)
 		if err != nil {
@@ -112,5 +112,21 @@ func TestAccountAddsUp(t *testing.T) {
 		if math.Abs(sum-parse(m[1])) > 1e-9 {
 			t.Errorf("%q adds up to %v", text, sum)
 		}
+	}
+}
+
+// Steps that there is no room for are told by name where they are most of the account.
+func TestOtherStepsAreNamed(t *testing.T) {
+	w := detect.WallClock{Usual: sec(80)}
+	for _, step := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"} {
+		w.Parts = append(w.Parts, detect.WallClockPart{Cause: detect.CauseStep, Step: step, Seconds: sec(5)})
+		w.Delta += sec(5)
+	}
+	w.Parts[1].Cause, w.Parts[2].Cause, w.Parts[2].Step = detect.CausePath, detect.CauseGap, ""
+	w.Parts[3].Cause, w.Parts[3].Seconds = detect.CausePath, sec(-5)
+	w.Delta -= sec(10)
+	const want = "+40 s = `a` 5 s + `b` on the critical path 5 s + after the last step 5 s + `d` off the critical path −5 s + others (`e`, `f`, `g`, `h` …) 30 s"
+	if got := plain(account(&w, &names{}), 500); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

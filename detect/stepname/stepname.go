@@ -17,6 +17,10 @@ import (
 // A Name is all that a step is called.
 type Name struct{ Key, Name string }
 
+// waitPrefix begins the keys of what other steps waited for: their names hold those of what
+// waited.
+const waitPrefix = "[wait] "
+
 // Find returns the indices of the steps that somebody means by a glob, or by a name out of
 // a report, in order. A key or a name may be whole or without its "[platform stage] " in
 // front, cut with a "…", or as a report had to write it; numbers that a key leaves out may
@@ -39,7 +43,12 @@ func Find(said string, steps []Name) []int {
 	if part == "" {
 		return nil
 	}
-	parts := matching(all, func(_, form string) bool { return strings.Contains(form, part) })
+	parts := matching(all, func(key, form string) bool {
+		return strings.Contains(form, part) && !strings.HasPrefix(key, waitPrefix)
+	})
+	if len(parts) == 0 {
+		parts = matching(all, func(_, form string) bool { return strings.Contains(form, part) })
+	}
 	for _, i := range parts {
 		if steps[i].Key != steps[parts[0]].Key {
 			return nil

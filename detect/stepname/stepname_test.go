@@ -14,6 +14,7 @@ func TestFind(t *testing.T) {
 		{"[build] COPY *.go ./", "[build 4/5] COPY *.go ./"},
 		{"[linux/arm64 build] RUN make -j4 all", "[linux/arm64 build  5/5] RUN make  -j4 all"},
 		{"[-] exporting layers", "exporting layers"},
+		{"[wait] cache key of COPY *.go ./ (build)", "cache key of COPY *.go ./ (build)"},
 	}
 	for _, test := range []struct {
 		said string
@@ -29,6 +30,8 @@ func TestFind(t *testing.T) {
 		{"[linux/arm64 build  5/5] RUN make  -j4 all", []int{4}},
 		{"RUN make…all", []int{4}}, // a name that was cut
 		{"npm", []int{1}},
+		{"go ./", []int{3}}, // and not what it waited for
+		{"cache key of", []int{6}},
 		{"exporting", []int{5}},
 		{"*RUN*", []int{1, 2, 4}},
 		{"RUN", nil}, // of three

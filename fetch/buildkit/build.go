@@ -35,7 +35,11 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 	ids := make(map[string]string, len(vertices))     // of steps, by digest
 	waits := make(map[string][]string, len(vertices)) // digests, by id of the step that waits
 	began := p.began(&m)
-	for _, v := range p.withoutOthers(vertices) {
+	shared := twinsOf(vertices, prefix)
+	for _, v := range vertices {
+		if p.isTold(v, shared) {
+			continue
+		}
 		info := stepInfoOf(stripTarget(v.name, prefix), m.Instructions[v.digest].Text)
 		if info.kind == clientOnly && !isStep(info.name, v.ended.Sub(v.started)) {
 			continue
@@ -53,6 +57,10 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 			s.doubt(known)
 		}
 		ids[v.digest], waits[id] = id, v.inputs
+		if own := p.vertices[shared.own[v.digest]]; own != nil {
+			waits[id], ids[own.digest] = own.inputs, id
+			s.digests = slices.DeleteFunc(s.digests, func(ran string) bool { return ran == v.digest }) // not for this build
+		}
 		for _, t := range []time.Time{v.started, v.open} {
 			// What began before the build did so for another one.
 			if !t.IsZero() && (start.IsZero() || t.Before(start)) && !(info.dockerfile && t.Before(began)) {
@@ -71,8 +79,11 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 			failed = v
 		}
 	}
+	doubted := linkInputs(s.list, waits, ids)
+	if len(p.damaged) == 0 { // else what was lost may be what was waited for
+		s.addWaits(began, true, doubted)
+	}
 	b := detect.Build{ID: m.Ref, Trace: m.Trace, Content: s.content(), Reader: detect.ReaderVersion, Steps: s.sorted()}
-	linkInputs(b.Steps, waits, ids)
 	if !m.Start.IsZero() && !m.End.IsZero() {
 		start, end = m.Start, m.End
 	} else if brokeOff != nil && brokeOff.running() && p.last.After(end) {
@@ -162,6 +173,7 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 		added.Rule = max(added.Rule, 1) // it was cached before, as another target found it
 	}
 	id = added.ID
+	s.apart(id, times)
 	if !info.dockerfile && p.guessed {
 		began = time.Time{}
 	}
@@ -229,15 +241,19 @@ func (p *Progress) began(m *Metadata) (began time.Time) {
 }
 
 // linkInputs gives the steps their inputs: of the digests that each waits for, the
-// ids of those that are steps.
-func linkInputs(list []detect.Step, waits map[string][]string, ids map[string]string) {
+// ids of those that are steps. In doubt are those that wait for others as well.
+func linkInputs(list []detect.Step, waits map[string][]string, ids map[string]string) (doubted map[string]bool) {
+	doubted = map[string]bool{}
 	for i := range list {
 		for _, digest := range waits[list[i].ID] {
 			if id, ok := ids[digest]; ok {
 				list[i].Inputs = append(list[i].Inputs, id)
+			} else {
+				doubted[list[i].ID] = true
 			}
 		}
 	}
+	return doubted
 }
 
 // outcome tells how the build ended, and why: by the metadata, if they know, else

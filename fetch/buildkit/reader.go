@@ -74,7 +74,9 @@ func (r *Reader) Builds(spans []Span) ([]detect.Build, []error) {
 // BuildsOf makes the builds in a trace.
 func (r *Reader) BuildsOf(t *Trace) (builds []detect.Build, warnings []error) {
 	all := attributes(t.nodes)
-	for _, s := range solves(t.nodes) {
+	found := solves(t.nodes)
+	for _, s := range found {
+		s.alone = len(found) == 1
 		b, w := s.build(r, t.id, all)
 		builds, warnings = append(builds, b), append(warnings, w...)
 	}
@@ -98,7 +100,7 @@ func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Bu
 	if e := s.addExports(r, out); failed == nil {
 		failed = e
 	}
-	b := detect.Build{Trace: trace, Content: out.content(), Partial: true, Reader: detect.ReaderVersion, Steps: out.sorted()}
+	b := detect.Build{Trace: trace, Content: out.content(), Partial: true, Reader: detect.ReaderVersion}
 	first, end := s.root, s.ended
 	if first == nil {
 		first = s.work[0]
@@ -108,6 +110,10 @@ func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Bu
 			}
 		}
 	}
+	if s.alone {
+		out.addWaits(first.Start, false, nil)
+	}
+	b.Steps = out.sorted()
 	b.ID = trace + "-" + first.ID
 	b.Start, b.Duration = first.Start, out.elapsed(first.Start, end, "the build")
 	b.Outcome, b.Error = s.outcome(failed)

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
@@ -20,6 +21,9 @@ var remote = regexp.MustCompile(`^(?:ONBUILD )?(?:FROM |ADD (?:--\S+ )*(?:https?
 // changed, 0 if they never did.
 func (i *stepInfo) rule() int {
 	if stage := i.parsed.Stage; i.parsed.Count == 0 && (stage == pullStage || stage == unpackStage) { // 1: within FROM before
+		return 1
+	}
+	if i.parsed.Stage == detect.StageWait && i.parsed.Count == 0 { // 1: no steps before
 		return 1
 	}
 	switch i.kind {

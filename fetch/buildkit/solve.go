@@ -25,6 +25,7 @@ type solve struct {
 	owner  *node
 	work   []*node // vertices, exporters and HTTP requests, in order of their start
 	target string  // that bake gave it
+	alone  bool    // it is all of its trace: no other one may have done what it waited for
 	// ended is when the build was done. What the daemon does for its own history
 	// after that lasts as long as the call, and no other source counts it.
 	ended time.Time

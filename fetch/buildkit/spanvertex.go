@@ -24,7 +24,11 @@ type spanVertex struct {
 func (s *solve) addVertices(r *Reader, out *steps) *node {
 	found := map[string]*spanVertex{}
 	var order []string
+	downloaded := map[string]int64{} // bytes, by address
 	for _, n := range s.work {
+		if n.Method == "GET" && n.Bytes > 0 {
+			downloaded[n.URL] = max(downloaded[n.URL], n.Bytes)
+		}
 		digest := n.Vertex
 		if digest == "" && (n.unpacks() || n.fetches()) {
 			digest = n.vertexAbove()
@@ -46,7 +50,7 @@ func (s *solve) addVertices(r *Reader, out *steps) *node {
 		if v.best == nil {
 			continue // it is another build's
 		}
-		if f := v.addTo(r, out, digest); f != nil && (failed == nil || isCancellation(failed.Message)) {
+		if f := v.addTo(r, out, digest, downloaded); f != nil && (failed == nil || isCancellation(failed.Message)) {
 			failed = f
 		}
 	}
@@ -76,8 +80,8 @@ func (v *spanVertex) add(n *node) {
 }
 
 // addTo adds the step, and those that are parts of it, and returns its span if the build
-// failed at it.
-func (v *spanVertex) addTo(r *Reader, out *steps, digest string) (failed *node) {
+// failed at it. The request of a download is not below the vertex: its address tells it.
+func (v *spanVertex) addTo(r *Reader, out *steps, digest string, downloaded map[string]int64) (failed *node) {
 	n := v.best
 	name, rank := vertexName(n.Name)
 	info := r.info(name)
@@ -102,7 +106,11 @@ func (v *spanVertex) addTo(r *Reader, out *steps, digest string) (failed *node) 
 	for _, n := range v.bytes {
 		step.Bytes += max(0, n)
 	}
-	out.add(info, shortID(digest), step)
+	if w == httpSource && step.State == detect.Executed {
+		step.Bytes = downloaded[bareURL(cmp.Or(firstAddress(strings.TrimPrefix(info.parsed.Text, "ADD ")), info.parsed.Text))]
+	}
+	id := out.add(info, shortID(digest), step).ID
+	out.apart(id, times)
 	if rules[w].layers && !n.Failed {
 		out.addLayers(&info, v.moved, v.unpacked, step.Bytes)
 	}

@@ -21,6 +21,7 @@ type steps struct {
 	digests  []string       // of what ran, see addContent
 	loads    []string       // of what ran before that
 	ids      map[string]int // how often each was asked for, see unique
+	roles    map[string]role
 	warnings []error
 }
 
@@ -33,7 +34,22 @@ func (s *steps) add(info stepInfo, id string, step detect.Step) *detect.Step {
 	step.Stage = info.parsed.Stage
 	step.Index, step.Count = info.parsed.Index, info.parsed.Count
 	s.list = append(s.list, step)
+	if s.roles == nil {
+		s.roles = map[string]role{}
+	}
+	if info.parsed.Text != "" {
+		s.roles[step.ID] = roleOf(&info)
+	}
 	return &s.list[len(s.list)-1]
+}
+
+// apart says of a step that it worked in intervals that lie apart.
+func (s *steps) apart(id string, times intervals) {
+	if first, took := s.list[len(s.list)-1].Start, leastFrontend; len(times) > 1 && first.Sub(times[0].start) > took {
+		r := s.roles[id]
+		r.apart = true
+		s.roles[id] = r
+	}
 }
 
 // unique makes an id unlike all others: an abridged digest may occur twice, and

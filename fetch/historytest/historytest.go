@@ -25,6 +25,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("branches", func(t *testing.T) { testBranches(t, open) })
 	t.Run("same runner", func(t *testing.T) { testSameRunner(t, open) })
 	t.Run("sparse steps", func(t *testing.T) { testSparse(t, open) })
+	t.Run("shared steps", func(t *testing.T) { testShared(t, open) })
 	t.Run("random", func(t *testing.T) { testRandom(t, open) })
 }
 
@@ -92,6 +93,34 @@ func testBranches(t *testing.T, open Opener) {
 	onMain := at("this on main", 40, nil)
 	if h := history(t, source, fetch.Query{Build: &onMain, BaseBranch: "main", BaseRepository: "o/r", Window: 2}); len(h.Branch) != 0 || len(h.Base) != 2 {
 		t.Errorf("on main: %d builds of its own, %d of the base; want 0 and the window's 2", len(h.Branch), len(h.Base))
+	}
+}
+
+// testShared checks that a step that the sixteen targets of a bake share is found executed
+// as often as it was, not once per target.
+func testShared(t *testing.T, open Opener) {
+	const bakes, targets = 12, 16
+	var builds []detect.Build
+	for bake := range bakes {
+		for target := range targets {
+			builds = append(builds, at(fmt.Sprint(bake, "-", target), bake, func(b *detect.Build) {
+				b.Start = b.Start.Add(time.Duration(target) * time.Millisecond)
+				b.Duration = time.Minute
+				b.Steps = []detect.Step{{ID: "0a", Key: "[deps] RUN install", Start: noon.Add(time.Duration(bake)*time.Hour + time.Second), Duration: 50 * time.Second}}
+			}))
+		}
+	}
+	source := open(t, builds)
+	build := at("this", 40, func(b *detect.Build) { b.Steps = []detect.Step{{ID: "0a", Key: "[deps] RUN install"}} })
+	h := history(t, source, fetch.Query{Build: &build, BaseBranch: "main", BaseRepository: "o/r", Window: 20})
+	found := map[time.Time]bool{}
+	for _, b := range slices.Concat(h.Base, h.Sparse) {
+		for i := range b.Steps {
+			found[b.Steps[i].Start] = true
+		}
+	}
+	if len(found) != bakes {
+		t.Errorf("%d executions were found in %d and %d builds, want %d", len(found), len(h.Base), len(h.Sparse), bakes)
 	}
 }
 

@@ -200,6 +200,7 @@ func (x *index) samplesOf(branch int64, key string, n int, of []candidate, index
 	var build, start, last int64
 	var order int
 	builds := map[int64]bool{}
+	var told detect.Executions
 	for rows.Next() {
 		step, err := scanStep(rows, &build, &order, &start)
 		if err != nil {
@@ -209,7 +210,9 @@ func (x *index) samplesOf(branch int64, key string, n int, of []candidate, index
 			break
 		}
 		if i, wanted := indexes[build]; wanted {
-			builds[build], last = true, start
+			if !told.Repeat(&step) {
+				builds[build], last = true, start
+			}
 			out = append(out, fetch.Sample{Build: i, Step: &step, Order: order})
 		}
 	}

@@ -178,14 +178,22 @@ func (p *historySearch) tags(branch string) map[string]string {
 // addBase finds builds of the base branch: a window of them, and for steps that run
 // rarely as many more as are searched for these.
 func (p *historySearch) addBase(ctx context.Context) error {
+	told := map[string]*detect.Executions{}
 	take := func(t *summary) {
 		for _, b := range p.add(t) {
 			if !p.query.IsBase(b) {
 				continue
 			}
 			p.baseBuilds++
-			for _, s := range b.Steps {
-				if s.State == detect.Executed && p.missing[s.Key] > 0 {
+			for i := range b.Steps {
+				s := &b.Steps[i]
+				if s.State != detect.Executed || p.missing[s.Key] <= 0 {
+					continue
+				}
+				if told[s.Key] == nil {
+					told[s.Key] = &detect.Executions{}
+				}
+				if !told[s.Key].Repeat(s) {
 					p.missing[s.Key]--
 				}
 			}

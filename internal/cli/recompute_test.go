@@ -97,7 +97,7 @@ func recompute(t *testing.T, r *detect.Result) {
 			switch {
 			case s.State == detect.Cached:
 				cached++
-			case s.State == detect.Executed:
+			case s.State == detect.Executed && s.Stage != detect.StageWait:
 				executed++
 			}
 		}
