@@ -112,7 +112,7 @@ func (p *historySearch) add(t *summary) []*detect.Build {
 		b := t.builds[i]
 		p.source.Normalize(&b)
 		if p.source.Pipeline != "" {
-			b.Pipeline = p.source.Pipeline
+			fetch.NamePipeline(&b, p.source.Pipeline)
 		}
 		if p.seen[b.ID] || b.Outcome != detect.OK || !b.Start.Before(p.query.Build.Start) || fetch.Same(&b, p.query.Build) {
 			continue

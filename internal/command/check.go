@@ -13,6 +13,7 @@ import (
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/detect/stepname"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/fetch/traces"
@@ -72,12 +73,12 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	c := checker{env: env, options: o, names: names, history: history, store: st, served: from.History != nil}
 	c.notes = append(notes, warnings...)
 	var results []detect.Result
-	for i := range targets {
-		r, err := c.judge(ctx, &targets[i])
+	for _, group := range bakesOf(targets) {
+		r, err := c.judge(ctx, group)
 		if err != nil {
 			return 0, err
 		}
-		results = append(results, r)
+		results = append(results, r...)
 	}
 	report := detect.NewReport(results, o.FailOn, distinct(c.notes))
 	failing := report.ExitCode == ExitVerdict
@@ -159,8 +160,41 @@ type checker struct {
 	troubles []error // with what follows a verdict
 }
 
-// judge judges a build, and then records it.
-func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
+// judge judges a build, or those of one bake, and then records them.
+func (c *checker) judge(ctx context.Context, group []*target) (results []detect.Result, err error) {
+	judged := make([]buildkit.Target, len(group))
+	for i, t := range group {
+		judged[i].Build = t.Build
+		if judged[i].History, err = c.past(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	asked := func(i int) bool { return !group[i].unasked }
+	if len(group) > 1 {
+		complete, untold := buildkit.CompleteBake(judged)
+		if len(untold) == 0 {
+			judged = complete
+		} else {
+			judged, asked = []buildkit.Target{buildkit.OneBuild(judged)}, func(int) bool { return true }
+			c.noteOneBuild(group, untold)
+		}
+	}
+	for i := range judged {
+		if asked(i) {
+			b, history := &judged[i].Build, judged[i].History
+			result := detect.Judge(b, history, c.options.Policy)
+			addTraceLinks(&result, b, history, c.history.ui)
+			results = append(results, result)
+		}
+	}
+	for _, t := range group {
+		c.keep(ctx, t)
+	}
+	return results, nil
+}
+
+// past is what a build is judged against.
+func (c *checker) past(ctx context.Context, b *target) (*detect.History, error) {
 	branch, repository := c.names.Base(&b.Build)
 	if b.Branch == "" && b.PullRequest == "" {
 		c.note(detect.KindUnknownBranch, "nothing says the branch of the build: it counts as one of %s (--branch says another)", branch)
@@ -171,21 +205,34 @@ func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
 	}
 	past, err := c.history.History(ctx, q)
 	if err != nil {
-		return detect.Result{}, err
+		return nil, err
 	}
 	judged, err := c.judged.History(ctx, q)
 	if err != nil {
-		return detect.Result{}, err
+		return nil, err
 	}
 	history := fetch.Join(past, judged, q)
 	history.Source = redact.Text(c.history.name)
 	c.env.Console.Debugf("%s: %d builds of %s, %d of other branches, %d of its own", b.ID, len(history.Base), branch, len(history.Other), len(history.Branch))
-	if err := c.noteEmpty(ctx, &b.Build, history); err != nil {
-		return detect.Result{}, err
-	}
-	result := detect.Judge(&b.Build, history, c.options.Policy)
-	addTraceLinks(&result, &b.Build, history, c.history.ui)
+	return history, c.noteEmpty(ctx, &b.Build, history)
+}
 
+// noteOneBuild says why a bake is judged as one build.
+func (c *checker) noteOneBuild(group []*target, untold []string) {
+	const most = 3
+	var targets []string
+	for _, t := range group {
+		targets = append(targets, "`"+t.Target+"`")
+	}
+	steps := "`" + strings.Join(untold[:min(len(untold), most)], "`, `") + "`"
+	if more := len(untold) - most; more > 0 {
+		steps += fmt.Sprintf(" and %d more", more)
+	}
+	c.note(detect.KindBakeAsOne, "the bake of %s is judged as one build: a trace does not tell which of them need %s, and no earlier bake does", strings.Join(targets, " and "), steps)
+}
+
+// keep lets a build be history of those that are judged after it.
+func (c *checker) keep(ctx context.Context, b *target) {
 	switch files, isMemory := c.history.HistorySource.(*fetch.Memory); {
 	case isMemory:
 		files.Add(b.Build)
@@ -193,7 +240,6 @@ func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
 	case !c.record(ctx, b) || c.history.HistorySource != c.store:
 		c.judged.Add(b.Build)
 	}
-	return result, nil
 }
 
 // record puts a build into the store if it is to be there, and tells whether it
