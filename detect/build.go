@@ -19,9 +19,9 @@ type Build struct {
 	Content string
 
 	Pipeline string // builds of one pipeline are compared with each other
-	// Target is which of several targets of a bake it is, where one trace shows all of
-	// them: other steps of it may stand in the builds of the others. The pipeline ends
-	// with it.
+	// Target is which of several targets of a bake it is, where one trace or log tells of
+	// all of them. The pipeline ends with it. Where the build is Partial, steps of it may
+	// stand in the builds of the others.
 	Target string
 	Origin
 

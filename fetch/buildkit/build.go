@@ -2,6 +2,7 @@ package buildkit
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -35,8 +36,12 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 	ids := make(map[string]string, len(vertices))     // of steps, by digest
 	waits := make(map[string][]string, len(vertices)) // digests, by id of the step that waits
 	began := p.began(&m)
+	same := mergedIn(vertices, prefix)
 	for _, v := range vertices {
-		info := stepInfoOf(stripTarget(v.name, prefix), m.Instructions[v.digest].Text)
+		if same[v] != nil {
+			continue
+		}
+		info := stepInfoOf(v.nameFor(prefix), m.Instructions[v.digest].Text)
 		if info.kind == clientOnly && !isStep(info.name, v.ended.Sub(v.started)) {
 			continue
 		}
@@ -72,6 +77,9 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 		}
 	}
 	b := detect.Build{ID: m.Ref, Trace: m.Trace, Content: s.content(), Reader: detect.ReaderVersion, Steps: s.sorted()}
+	for v, step := range same {
+		ids[v.digest] = ids[step.digest]
+	}
 	linkInputs(b.Steps, waits, ids)
 	if !m.Start.IsZero() && !m.End.IsZero() {
 		start, end = m.Start, m.End
@@ -101,6 +109,56 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 	m.applyGitContext(gitContextOf(vertices, prefix))
 	m.describe(&b)
 	return b, s.warnings
+}
+
+// mergedIn tells of vertices that BuildKit found to be another one, and left as they
+// were: of the same instruction at the same place, under another digest, as where two
+// targets of a bake load one context. The other one is the step. Nothing in this build is
+// made of it; of the steps for two platforms, which may be called alike, each is used.
+func mergedIn(vertices []*vertex, prefix string) map[*vertex]*vertex {
+	const deepest = 100 // stages that are made of one another
+	const most = 20     // vertices that are called alike: real ones are two or three
+	named := map[string][]*vertex{}
+	users := map[string][]*vertex{}
+	platforms := false
+	for _, v := range vertices {
+		name := v.nameFor(prefix)
+		parsed := dockerfile.ParseName(name)
+		platforms = platforms || parsed.Platform != ""
+		if parsed.Count > 0 {
+			named[name] = append(named[name], v)
+		}
+		for _, digest := range v.inputs {
+			users[digest] = append(users[digest], v)
+		}
+	}
+	maps.DeleteFunc(named, func(_ string, list []*vertex) bool { return len(list) == 1 || len(list) > most })
+	same, taken := map[*vertex]*vertex{}, map[*vertex]bool{}
+	for range deepest {
+		before := len(same)
+		for _, list := range named {
+			for _, v := range list {
+				if same[v] != nil || taken[v] || !v.isIdle() || platforms && len(users[v.digest]) == 0 {
+					continue
+				}
+				for _, step := range list {
+					if step != v && same[step] == nil && !slices.ContainsFunc(users[step.digest], func(user *vertex) bool { return !taken[user] }) {
+						same[v], taken[step] = step, true
+						break
+					}
+				}
+			}
+		}
+		if len(same) == before {
+			break
+		}
+	}
+	return same
+}
+
+// isIdle tells whether nothing was executed for the vertex.
+func (v *vertex) isIdle() bool {
+	return v.err == "" && !v.running() && (v.neverStarted() || v.cached && !v.ran())
 }
 
 // saysMore tells whether v says more about why the build failed than w: errors
