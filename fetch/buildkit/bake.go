@@ -62,11 +62,21 @@ func placeOf(s *detect.Step) place {
 	return p
 }
 
+// anywhere is the place without its number, by which steps are found of a stage that has
+// another length now.
+func (p place) anywhere() place {
+	if p.count > 0 {
+		p.position = position{stageAt{p.platform, p.stage, 0}, 0}
+	}
+	return p
+}
+
 // knowledge is what bakes tell of who needs what. Targets are called by their pipelines.
 type knowledge struct {
 	bakes map[string]map[string]*detect.Build // by trace and target
 	seen  map[place]map[string]bool           // under which targets
 	known map[place]bool                      // seen in another bake than the one that is judged
+	long  map[stageAt]bool                    // stages of this length were seen in another bake
 	at    map[position]map[string]bool        // targets that were seen with anything there
 	apart map[place]map[[2]string]bool        // pairs of targets that each had one of their own
 	same  map[string]map[string]bool          // under which targets a vertex was seen, by its id
@@ -74,7 +84,7 @@ type knowledge struct {
 
 func learn(targets []Target) *knowledge {
 	k := &knowledge{
-		bakes: map[string]map[string]*detect.Build{}, seen: map[place]map[string]bool{}, known: map[place]bool{},
+		bakes: map[string]map[string]*detect.Build{}, seen: map[place]map[string]bool{}, known: map[place]bool{}, long: map[stageAt]bool{},
 		at: map[position]map[string]bool{}, apart: map[place]map[[2]string]bool{}, same: map[string]map[string]bool{},
 	}
 	for i := range targets {
@@ -110,13 +120,15 @@ func (k *knowledge) see(b *detect.Build, before bool) {
 		if !mayBeShared(s) {
 			continue
 		}
-		p := placeOf(s)
-		mark(k.seen, p, b.Pipeline)
 		mark(k.same, s.ID, b.Pipeline)
-		if s.Count > 0 {
-			mark(k.at, p.position, b.Pipeline)
+		for _, p := range []place{placeOf(s), placeOf(s).anywhere()} {
+			mark(k.seen, p, b.Pipeline)
+			k.known[p] = k.known[p] || before
 		}
-		k.known[p] = k.known[p] || before
+		if p := placeOf(s); s.Count > 0 {
+			mark(k.at, p.position, b.Pipeline)
+			k.long[p.stageAt] = k.long[p.stageAt] || before
+		}
 	}
 }
 
@@ -125,8 +137,11 @@ func (k *knowledge) compare(bake map[string]*detect.Build) {
 	first := map[place]map[string]string{} // ids by target
 	for target, b := range bake {
 		for i := range b.Steps {
-			if s := &b.Steps[i]; mayBeShared(s) {
-				p := placeOf(s)
+			s := &b.Steps[i]
+			if !mayBeShared(s) {
+				continue
+			}
+			for _, p := range []place{placeOf(s), placeOf(s).anywhere()} {
 				if first[p] == nil {
 					first[p] = map[string]string{}
 				}
@@ -221,8 +236,14 @@ func (k *knowledge) ask(owner *detect.Build, target string, own map[place]bool) 
 	for i := range owner.Steps {
 		s := &owner.Steps[i]
 		p := placeOf(s)
+		if s.Count > 0 {
+			stages[p.stageAt] = append(stages[p.stageAt], i)
+			if !k.long[p.stageAt] {
+				p = p.anywhere()
+			}
+		}
 		switch {
-		case own[p]:
+		case own[placeOf(s)]:
 			answers[i] = itsOwn
 		case k.same[s.ID][target]:
 			answers[i] = needed
@@ -232,9 +253,6 @@ func (k *knowledge) ask(owner *detect.Build, target string, own map[place]bool) 
 			answers[i] = needed
 		case k.known[p]:
 			answers[i] = alone
-		}
-		if s.Count > 0 {
-			stages[p.stageAt] = append(stages[p.stageAt], i)
 		}
 	}
 	for _, list := range stages {
