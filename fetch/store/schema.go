@@ -161,6 +161,9 @@ ALTER TABLE steps    ADD COLUMN rule   INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE steps    ADD COLUMN body   TEXT NOT NULL DEFAULT '';
 ALTER TABLE shelf    ADD COLUMN reader INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE searches ADD COLUMN reader INTEGER NOT NULL DEFAULT 0;
+`, `
+-- Of a bake, whose steps may stand in the builds of its other targets.
+ALTER TABLE builds ADD COLUMN target TEXT NOT NULL DEFAULT '';
 `}
 
 // inspect looks at the file without SQLite, which might repair it, and tells
