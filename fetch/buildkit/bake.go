@@ -37,6 +37,23 @@ func CompleteBake(targets []Target) (complete []Target, untold []string) {
 	return complete, slices.Compact(untold)
 }
 
+// CompleteBakes gives each build of a target the steps that it shares with others, as all
+// of the builds tell.
+func CompleteBakes(list []detect.Build) []detect.Build {
+	isTarget := func(b detect.Build) bool { return b.Target != "" }
+	if !slices.ContainsFunc(list, isTarget) {
+		return list
+	}
+	k := learn([]Target{{History: &detect.History{Base: slices.DeleteFunc(slices.Clone(list), func(b detect.Build) bool { return !isTarget(b) })}}})
+	complete := slices.Clone(list)
+	for i := range complete {
+		if isTarget(complete[i]) {
+			complete[i], _ = k.complete(&complete[i])
+		}
+	}
+	return complete
+}
+
 // A place is where a step stands in its Dockerfile, and what it does there.
 type place struct {
 	position
