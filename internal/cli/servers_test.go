@@ -147,6 +147,23 @@ func TestTracesWithoutBranch(t *testing.T) {
 	if code != command.ExitTrouble || stdout != "" || !strings.Contains(stderr, "hint: say it when building: OTEL_RESOURCE_ATTRIBUTES=vcs.ref.head.name=") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
+	// Asked for those of any branch, the report does not call them those of one.
+	for _, flag := range []string{"--baseline-any-branch", "--tag=cicd.pipeline.name=shop"} {
+		code, stdout, stderr = s.run(nil, "check", s.grpc, "--run-id", "run-1000", "--record", "never", flag)
+		if code != command.ExitOK || !strings.Contains(stdout, "compared with 10 builds of any branch") || strings.Contains(stdout, "main") {
+			t.Errorf("%s: exit code %d, %s%s", flag, code, stdout, stderr)
+		}
+	}
+	// The first of them is told what comes of it.
+	s.Set(list[0])
+	code, stdout, stderr = s.run(nil, "check", s.grpc, "--run-id", "run-1000", "--record", "never")
+	if code != command.ExitOK || strings.Count(stdout, "counts as one of main") != 1 || !strings.Contains(stdout, "later builds are not compared") {
+		t.Errorf("the first: exit code %d, %s%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = s.run(nil, "check", s.grpc, "--run-id", "run-1000", "--record", "never", "--baseline-any-branch")
+	if code != command.ExitOK || strings.Contains(stdout, "main") || !strings.Contains(stdout, "8 more builds of any branch") {
+		t.Errorf("the first of any branch: exit code %d, %s%s", code, stdout, stderr)
+	}
 }
 
 // Builds of files are judged against a trace store, and recorded out of one.

@@ -196,9 +196,6 @@ func (c *checker) judge(ctx context.Context, group []*target) (results []detect.
 // past is what a build is judged against.
 func (c *checker) past(ctx context.Context, b *target) (*detect.History, error) {
 	branch, repository := c.names.Base(&b.Build)
-	if b.Branch == "" && b.PullRequest == "" {
-		c.note(detect.KindUnknownBranch, "nothing says the branch of the build: it counts as one of %s (--branch says another)", branch)
-	}
 	q := fetch.Query{
 		Build: &b.Build, BaseBranch: branch, BaseRepository: repository,
 		Window: c.options.Policy.Window, Lookback: c.options.Lookback, Enough: c.options.Policy.MinHistory,
@@ -212,6 +209,10 @@ func (c *checker) past(ctx context.Context, b *target) (*detect.History, error) 
 		return nil, err
 	}
 	history := fetch.Join(past, judged, q)
+	told := slices.ContainsFunc(history.Notes, func(n detect.Note) bool { return n.Kind == detect.KindUnknownBranch })
+	if b.Branch == "" && b.PullRequest == "" && !history.AnyBranch && !told {
+		c.note(detect.KindUnknownBranch, "nothing says the branch of the build: it counts as one of %s (--branch says another)", branch)
+	}
 	history.Source = redact.Text(c.history.name)
 	c.env.Console.Debugf("%s: %d builds of %s, %d of other branches, %d of its own", b.ID, len(history.Base), branch, len(history.Other), len(history.Branch))
 	return history, c.noteEmpty(ctx, &b.Build, history)
