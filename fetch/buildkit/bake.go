@@ -368,7 +368,12 @@ func (k *knowledge) join(parts []*detect.Build, targets []Target) detect.Build {
 	b := *parts[0]
 	first := &targets[0].Build
 	b.ID, b.Content, b.Target = b.Trace+"-bake", "", ""
-	b.Pipeline = cmp.Or(strings.TrimSpace(strings.TrimSuffix(first.Pipeline, first.Target)), first.Pipeline)
+	b.Pipeline = strings.TrimSpace(strings.TrimSuffix(first.Pipeline, first.Target))
+	if b.Pipeline == "" {
+		for i := range targets {
+			b.Pipeline = strings.TrimSpace(b.Pipeline + " " + targets[i].Build.Target)
+		}
+	}
 	b.Steps = nil
 	end := b.Start
 	ids := map[string]bool{}

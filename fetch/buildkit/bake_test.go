@@ -2,6 +2,7 @@ package buildkit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,50 +57,71 @@ func TestCompleteBake(t *testing.T) {
 		"a shared stage goes to and fro": {
 			[][]string{{"api: " + lib + ", [api 1/1] RUN b", "web: [web 1/1] RUN c"}, {"api: [api 1/1] RUN b", "web: " + lib + ", [web 1/1] RUN c"}},
 			[]string{"api: " + lib + ", [api 1/1] RUN b", "web: [web 1/1] RUN c"},
-			[]string{"COPY a, RUN a, RUN b", "RUN c, COPY a, RUN a"}, "",
+			[]string{"COPY a, RUN a, RUN b", "RUN c, COPY a, RUN a"},
+			"",
 		},
 		"one target alone ever had it": {
-			[][]string{{"api: " + lib, "web: [web 1/1] RUN c"}}, []string{"api: " + lib, "web: [web 1/1] RUN c"},
-			[]string{"COPY a, RUN a", "RUN c"}, "",
+			[][]string{{"api: " + lib, "web: [web 1/1] RUN c"}},
+			[]string{"api: " + lib, "web: [web 1/1] RUN c"},
+			[]string{"COPY a, RUN a", "RUN c"},
+			"",
 		},
 		"nothing tells": {
 			nil, []string{"api: " + lib, "web: [web 1/1] RUN c"}, []string{"COPY a, RUN a", "RUN c"}, "[lib 1/2] COPY a, [lib 2/2] RUN a, [web 1/1] RUN c",
 		},
 		"each has its own, and one was cached": {
 			[][]string{{"api: ![lib 1/1] RUN a", "web: ![lib 1/1] RUN a"}, {"api: ", "web: ![lib 1/1] RUN a"}},
-			[]string{"api: ![lib 1/1] RUN a", "web: "}, []string{"RUN a", ""}, "",
+			[]string{"api: ![lib 1/1] RUN a", "web: "},
+			[]string{"RUN a", ""},
+			"",
 		},
 		"each has its own": {
 			[][]string{{"api: [lib 1/1] RUN a", "web: "}, {"api: ", "web: [lib 1/1] RUN a"}},
-			[]string{"api: ![lib 1/1] RUN a", "web: ![lib 1/1] RUN a"}, []string{"RUN a", "RUN a"}, "",
+			[]string{"api: ![lib 1/1] RUN a", "web: ![lib 1/1] RUN a"},
+			[]string{"RUN a", "RUN a"},
+			"",
 		},
 		"another step before it makes it another one": {
 			[][]string{{"api: [lib 1/2] COPY api, [lib 2/2] RUN a", "web: "}, {"api: ", "web: [lib 1/2] COPY web, [lib 2/2] RUN a"}},
-			[]string{"api: [lib 1/2] COPY api, [lib 2/2] RUN a", "web: "}, []string{"COPY api, RUN a", ""}, "",
+			[]string{"api: [lib 1/2] COPY api, [lib 2/2] RUN a", "web: "},
+			[]string{"COPY api, RUN a", ""},
+			"",
 		},
 		"who needs a step needs those before it": {
 			[][]string{{"api: " + lib, "web: "}, {"api: ", "web: [lib 2/2] RUN a"}},
-			[]string{"api: " + lib, "web: "}, []string{"COPY a, RUN a", "COPY a, RUN a"}, "",
+			[]string{"api: " + lib, "web: "},
+			[]string{"COPY a, RUN a", "COPY a, RUN a"},
+			"",
 		},
 		"an edited step is needed as the rest of its stage is": {
 			[][]string{{"api: " + lib, "web: "}, {"api: ", "web: " + lib}},
-			[]string{"api: [lib 1/2] COPY a, [lib 2/2] RUN new", "web: "}, []string{"COPY a, RUN new", "COPY a, RUN new"}, "",
+			[]string{"api: [lib 1/2] COPY a, [lib 2/2] RUN new", "web: "},
+			[]string{"COPY a, RUN new", "COPY a, RUN new"},
+			"",
 		},
 		"a line more": {
 			[][]string{{"api: " + lib, "web: "}, {"api: ", "web: " + lib}},
-			[]string{"api: [lib 1/3] COPY a, [lib 2/3] RUN new, [lib 3/3] RUN a", "web: "}, []string{"COPY a, RUN new, RUN a", "COPY a, RUN new, RUN a"}, "",
+			[]string{"api: [lib 1/3] COPY a, [lib 2/3] RUN new, [lib 3/3] RUN a", "web: "},
+			[]string{"COPY a, RUN new, RUN a", "COPY a, RUN new, RUN a"},
+			"",
 		},
 		"an edited step of one target": {
-			[][]string{{"api: [api 1/2] COPY a, [api 2/2] RUN b", "web: "}}, []string{"api: [api 1/2] COPY a, [api 2/2] RUN new", "web: "},
-			[]string{"COPY a, RUN new", ""}, "",
+			[][]string{{"api: [api 1/2] COPY a, [api 2/2] RUN b", "web: "}},
+			[]string{"api: [api 1/2] COPY a, [api 2/2] RUN new", "web: "},
+			[]string{"COPY a, RUN new", ""},
+			"",
 		},
 		"exports are each target's own": {
 			[][]string{{"api: [export] exporting to image", "web: "}, {"api: ", "web: [export] exporting to image"}},
-			[]string{"api: [export] exporting to image", "web: "}, []string{"exporting to image", ""}, "",
+			[]string{"api: [export] exporting to image", "web: "},
+			[]string{"exporting to image", ""},
+			"",
 		},
 		"a context is loaded for several": {
 			[][]string{{"api: [internal] load build context", "web: "}, {"api: ", "web: [internal] load build context"}},
-			[]string{"api: ", "web: [internal] load build context"}, []string{"load build context", "load build context"}, "",
+			[]string{"api: ", "web: [internal] load build context"},
+			[]string{"load build context", "load build context"},
+			"",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,8 +130,8 @@ func TestCompleteBake(t *testing.T) {
 			for i := range bake {
 				targets[i] = Target{bake[i], &detect.History{BaseBranch: "main"}}
 			}
-			for n := len(test.past) - 1; n >= 0; n-- {
-				for i, b := range seenUnder(n, test.past[n]...) {
+			for n, past := range slices.Backward(test.past) {
+				for i, b := range seenUnder(n, past...) {
 					targets[i].History.Base = append(targets[i].History.Base, b)
 				}
 			}
