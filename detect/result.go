@@ -44,6 +44,8 @@ type Result struct {
 type BuildInfo struct {
 	ID       string `json:"id"`
 	Pipeline string `json:"pipeline"`
+	// Targets are the pipelines of the targets of a bake that is judged as one build.
+	Targets []string `json:"targets,omitempty"`
 	Origin
 	Start      time.Time `json:"start"`
 	Duration   Seconds   `json:"duration_seconds"`

@@ -184,6 +184,11 @@ func (c *checker) judge(ctx context.Context, group []*target) (results []detect.
 			b, history := &judged[i].Build, judged[i].History
 			result := detect.Judge(b, history, c.options.Policy)
 			addTraceLinks(&result, b, history, c.history.ui)
+			if len(judged) < len(group) {
+				for _, t := range group {
+					result.Build.Targets = append(result.Build.Targets, t.Pipeline)
+				}
+			}
 			results = append(results, result)
 		}
 	}
