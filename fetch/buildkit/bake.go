@@ -23,10 +23,23 @@ type Target struct {
 	History *detect.History
 }
 
+// maxCompared is of how many targets is asked which of them need what the others do. That
+// takes time with their square; real bakes have some ten.
+const maxCompared = 40
+
 // CompleteBake gives each target of one bake the steps that it shares with others, in
 // its build and in its history. Untold are the names of steps that ran, of which nothing
 // tells who needs them.
 func CompleteBake(targets []Target) (complete []Target, untold []string) {
+	if len(targets) > maxCompared {
+		for i := range targets {
+			for _, s := range targets[i].Build.Steps {
+				untold = append(untold, s.Name)
+			}
+		}
+		slices.Sort(untold)
+		return nil, slices.Compact(untold)
+	}
 	k := learn(targets)
 	for i := range targets {
 		b, u := k.complete(&targets[i].Build)
@@ -41,7 +54,18 @@ func CompleteBake(targets []Target) (complete []Target, untold []string) {
 // of the builds tell.
 func CompleteBakes(list []detect.Build) []detect.Build {
 	isTarget := func(b detect.Build) bool { return b.Target != "" }
-	if !slices.ContainsFunc(list, isTarget) {
+	perTrace := map[string]int{}
+	for i := range list {
+		if isTarget(list[i]) {
+			perTrace[list[i].Trace]++
+		}
+	}
+	for _, n := range perTrace {
+		if n > maxCompared {
+			return list
+		}
+	}
+	if len(perTrace) == 0 {
 		return list
 	}
 	k := learn([]Target{{History: &detect.History{Base: slices.DeleteFunc(slices.Clone(list), func(b detect.Build) bool { return !isTarget(b) })}}})

@@ -206,3 +206,25 @@ func TestOneBuild(t *testing.T) {
 		t.Errorf("keys %q and %q, want %q", one.Build.Steps[0].Key, one.History.Base[0].Steps[0].Key, want)
 	}
 }
+
+// Of more targets than anybody has, it is not asked.
+func TestCompleteBakeOfMany(t *testing.T) {
+	var texts []string
+	for i := range maxCompared + 1 {
+		texts = append(texts, fmt.Sprintf("t%d: [lib 1/1] RUN a", i))
+	}
+	bake := seenUnder(0, texts...)
+	targets := make([]Target, len(bake))
+	for i := range bake {
+		targets[i].Build = bake[i]
+	}
+	if _, untold := CompleteBake(targets); len(untold) == 0 {
+		t.Error("it was asked")
+	}
+	if one := OneBuild(targets); len(one.Build.Steps) != 1 {
+		t.Errorf("%d steps of one vertex", len(one.Build.Steps))
+	}
+	if list := CompleteBakes(bake); len(list) != len(bake) {
+		t.Errorf("%d builds", len(list))
+	}
+}

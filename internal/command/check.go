@@ -225,16 +225,25 @@ func (c *checker) past(ctx context.Context, b *target) (*detect.History, error) 
 
 // noteOneBuild says why a bake is judged as one build.
 func (c *checker) noteOneBuild(group []*target, untold []string) {
-	const most = 3
 	var targets []string
 	for _, t := range group {
-		targets = append(targets, "`"+t.Target+"`")
+		targets = append(targets, t.Target)
 	}
-	steps := "`" + strings.Join(untold[:min(len(untold), most)], "`, `") + "`"
-	if more := len(untold) - most; more > 0 {
-		steps += fmt.Sprintf(" and %d more", more)
+	c.note(detect.KindBakeAsOne, "the bake of %s is judged as one build: a trace does not tell which of them need %s, and no earlier bake does", some(targets), some(untold))
+}
+
+// some are the first few names, and how many more there are.
+func some(names []string) string {
+	const most = 3
+	quoted := make([]string, min(len(names), most))
+	for i := range quoted {
+		quoted[i] = "`" + names[i] + "`"
 	}
-	c.note(detect.KindBakeAsOne, "the bake of %s is judged as one build: a trace does not tell which of them need %s, and no earlier bake does", strings.Join(targets, " and "), steps)
+	if more := len(names) - most; more > 0 {
+		return strings.Join(quoted, ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	last := len(quoted) - 1
+	return strings.Join(append(quoted[:max(last-1, 0)], strings.Join(quoted[max(last-1, 0):], " and ")), ", ")
 }
 
 // keep lets a build be history of those that are judged after it.
