@@ -118,21 +118,29 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 func mergedIn(vertices []*vertex, prefix string) map[*vertex]*vertex {
 	const deepest = 100 // stages that are made of one another
 	const most = 20     // vertices that are called alike: real ones are two or three
-	named := map[string][]*vertex{}
-	users := map[string][]*vertex{}
-	platforms := false
+	named := make(map[string][]*vertex, len(vertices))
 	for _, v := range vertices {
 		name := v.nameFor(prefix)
-		parsed := dockerfile.ParseName(name)
-		platforms = platforms || parsed.Platform != ""
-		if parsed.Count > 0 {
-			named[name] = append(named[name], v)
+		named[name] = append(named[name], v)
+	}
+	platforms := false
+	if len(named) < len(vertices) {
+		for name := range named {
+			platforms = platforms || dockerfile.ParseName(name).Platform != ""
 		}
+	}
+	maps.DeleteFunc(named, func(name string, list []*vertex) bool {
+		return len(list) == 1 || len(list) > most || dockerfile.ParseName(name).Count == 0
+	})
+	if len(named) == 0 {
+		return nil
+	}
+	users := map[string][]*vertex{}
+	for _, v := range vertices {
 		for _, digest := range v.inputs {
 			users[digest] = append(users[digest], v)
 		}
 	}
-	maps.DeleteFunc(named, func(_ string, list []*vertex) bool { return len(list) == 1 || len(list) > most })
 	same, taken := map[*vertex]*vertex{}, map[*vertex]bool{}
 	for range deepest {
 		before := len(same)
