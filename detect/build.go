@@ -22,6 +22,10 @@ type Build struct {
 	// Image is what of a repository was built, where Pipeline is not known, but that is:
 	// Dockerfile, context, platform and target.
 	Image string
+	// Target is which of several targets of a bake it is, where one trace or log tells of
+	// all of them. The pipeline ends with it. Where the build is Partial, steps of it may
+	// stand in the builds of the others.
+	Target string
 	Origin
 
 	Start      time.Time
@@ -191,6 +195,14 @@ func SameBuild(a, b *Build) bool {
 	if a.ID == b.ID {
 		return !a.isOtherNode(b)
 	}
+	// The clocks of two sources of one build differ by milliseconds; two builds of the same
+	// vertices cannot begin so close together on one builder, as the second would wait
+	// for the first.
+	const together = 250 * time.Millisecond
+	atOnce := a.Start.Sub(b.Start).Abs() < together
+	if a.Partial != b.Partial && a.Target+b.Target != "" && a.Pipeline == b.Pipeline && a.Trace != "" && a.Trace == b.Trace && atOnce {
+		return true // of one target of a bake the trace lacks what it shares
+	}
 	if a.Content == "" || a.Content != b.Content {
 		return false
 	}
@@ -200,11 +212,7 @@ func SameBuild(a, b *Build) bool {
 	if a.Trace != "" && b.Trace != "" {
 		return a.Trace == b.Trace
 	}
-	// The clocks of a progress log and of a record of one build differ by
-	// milliseconds; two builds of the same vertices cannot begin so close
-	// together on one builder, as the second would wait for the first.
-	const together = 250 * time.Millisecond
-	return (a.named() != b.named() || !a.named()) && a.Start.Sub(b.Start).Abs() < together
+	return (a.named() != b.named() || !a.named()) && atOnce
 }
 
 // isOtherNode tells whether b and c, which have one id, are of two nodes of one builder,

@@ -52,7 +52,8 @@ const (
 	// chargeLate is that of a run that begins after the branch did: a branch has many
 	// chances to look slow from some later build on, and one to look so from its first.
 	chargeLate = 0.5
-	// It is that of a later build by itself, too.
+	// chargeAlone is that of a later build by itself.
+	chargeAlone = 0.5
 )
 
 // benjaminiHochberg sets q of each judgement: the smallest false discovery rate

@@ -117,8 +117,11 @@ func (e *evidence) look(n int, rolling bool) (best oneSided) {
 		} else {
 			power = oneLine.power(-math.Log10(e.beyond[n-1]) - chargeShort/float64(len(e.model.values)))
 		}
-		if run < n && !rolling || run > 1 && rolling {
+		switch late := run < n; {
+		case run > 1 && (late || rolling):
 			power -= chargeLate
+		case late && !rolling:
+			power -= chargeAlone
 		}
 		if p := errorOf(power); p < best.p {
 			best.run, best.p = run, p

@@ -17,6 +17,8 @@ type History struct {
 	Source string // where it came from, for people
 	// BaseBranch is the branch whose builds are the baseline.
 	BaseBranch string
+	// AnyBranch tells that no build of the baseline says its branch: they may be of any.
+	AnyBranch bool
 	// Base holds the baseline: the newest builds of the base branch itself, never of
 	// pull requests, on the kind of machine that the build ran on where enough are.
 	Base []Build
@@ -105,7 +107,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 func newResult(build *Build, base []Build, history *History, t Thresholds) Result {
 	r := Result{
 		Build:      infoOf(build),
-		Baseline:   BaselineInfo{Source: history.Source, Branch: history.BaseBranch, Builds: len(base), IDs: []string{}, Durations: []Seconds{}},
+		Baseline:   BaselineInfo{Source: history.Source, Branch: history.BaseBranch, AnyBranch: history.AnyBranch, Builds: len(base), IDs: []string{}, Durations: []Seconds{}},
 		Counts:     map[Status]int{},
 		Thresholds: t,
 		WallClock:  WallClock{Parts: []WallClockPart{}},
@@ -177,6 +179,9 @@ func sameOrUnknown(a, b string) bool { return a == b || a == "" || b == "" }
 // unjudgeable says why the whole build cannot be judged, or nothing.
 func (r *Result) unjudgeable(a *arranged, t Thresholds) Note {
 	base := cmp.Or(r.Baseline.Branch, "the base branch")
+	if r.Baseline.AnyBranch {
+		base = "any branch"
+	}
 	switch {
 	case len(r.Steps) == 0:
 		return Note{KindNoSteps, "the build has no steps"}

@@ -74,6 +74,7 @@ const (
 	KindUnread        Kind = "unread"         // builds of the source that could not be read
 	KindUnknownBranch Kind = "unknown-branch" // nothing says the branch of a build
 	KindNotRecorded   Kind = "not-recorded"   // in the store
+	KindBakeAsOne     Kind = "bake-as-one"    // which target needs which step is not known: the bake is judged as one build
 
 	KindFailureIgnored Kind = "failure-ignored" // a step failed, and the build did not
 )

@@ -44,6 +44,8 @@ type Result struct {
 type BuildInfo struct {
 	ID       string `json:"id"`
 	Pipeline string `json:"pipeline"`
+	// Targets are the pipelines of the targets of a bake that is judged as one build.
+	Targets []string `json:"targets,omitempty"`
 	Origin
 	Start      time.Time `json:"start"`
 	Duration   Seconds   `json:"duration_seconds"`
@@ -55,8 +57,11 @@ type BuildInfo struct {
 
 // BaselineInfo is what the build was compared with.
 type BaselineInfo struct {
-	Source string   `json:"source"` // where the history came from
-	Branch string   `json:"branch"` // whose builds they are
+	Source string `json:"source"` // where the history came from
+	Branch string `json:"branch"` // whose builds they are
+	// AnyBranch tells that none of them says its branch, and any may be theirs.
+	AnyBranch bool `json:"any_branch,omitempty"`
+
 	Builds int      `json:"builds"`
 	IDs    []string `json:"ids"`    // newest first
 	Filled int      `json:"filled"` // of these, builds of other branches

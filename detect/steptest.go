@@ -267,7 +267,7 @@ func (st *stepTest) minDetectable(k int, limit float64) float64 {
 	told := math.Log(usual + max(float64(st.t.MinDelta), st.t.MinSlowdown*usual))
 	within := 1.0
 	if k == 1 && len(st.raw) > 1 && st.trial.Recent == 0 {
-		within = math.Pow(10, -chargeLate) // as a later build of its branch
+		within = math.Pow(10, -chargeAlone) // as a later build of its branch
 	}
 	shows := func(y float64) bool {
 		values := [3]observation{{y: y}, {y: y}, {y: y}}

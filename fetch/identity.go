@@ -21,6 +21,14 @@ func Normalize(b *detect.Build) {
 	}
 }
 
+// NamePipeline says which pipeline b is of: that of its target, if it is one of a bake's.
+func NamePipeline(b *detect.Build, name string) {
+	b.Pipeline = name
+	if b.Target != "" && name != b.Target && !strings.HasSuffix(name, " "+b.Target) {
+		b.Pipeline = strings.TrimSpace(name + " " + b.Target)
+	}
+}
+
 // RepositoryName is the path of a repository's address: "owner/name" for
 // "https://github.com/owner/name.git", "git@github.com:owner/name" and itself.
 func RepositoryName(address string) string {

@@ -26,7 +26,7 @@ func Join(a, b *detect.History, q Query) *detect.History {
 		return a
 	}
 	h := Select(append(list(a), more...), q)
-	h.Source, h.Notes = a.Source, a.Notes
+	h.Source, h.Notes, h.AnyBranch = a.Source, a.Notes, a.AnyBranch
 	return h
 }
 

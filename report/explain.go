@@ -75,7 +75,11 @@ func (e *explainer) step() {
 		for _, p := range e.History {
 			points = append(points, brief(p.Seconds))
 		}
-		e.row("history", "%s (executed times in builds of %s, newest first)", strings.Join(points, " "), e.result.Baseline.Branch)
+		branch := e.result.Baseline.Branch
+		if e.result.Baseline.AnyBranch {
+			branch = "any branch"
+		}
+		e.row("history", "%s (executed times in builds of %s, newest first)", strings.Join(points, " "), branch)
 	}
 	for _, note := range e.Notes {
 		e.row("note", "%s", note)

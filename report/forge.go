@@ -26,9 +26,9 @@ type Comment struct {
 // of any report. ok is false where nothing is to be said.
 func CommentOn(r *detect.Report, asked bool, limit int) (c Comment, ok bool) {
 	passed := len(r.Results) > 0
+	c.Pipelines = pipelinesOf(r)
 	for i := range r.Results {
 		result := &r.Results[i]
-		c.Pipelines = append(c.Pipelines, result.Build.Pipeline)
 		if result.Build.Start.After(c.Began) {
 			c.Began = result.Build.Start
 		}
@@ -93,13 +93,26 @@ func NewCheckRun(r *detect.Report, failing bool, limit int) CheckRun {
 	return c
 }
 
+// pipelinesOf are those that a report is about: of a bake those of its targets, so that
+// what is posted stays the same where the next one is judged by each of them.
+func pipelinesOf(r *detect.Report) (list []string) {
+	for i := range r.Results {
+		if b := &r.Results[i].Build; len(b.Targets) > 0 {
+			list = append(list, b.Targets...)
+		} else {
+			list = append(list, b.Pipeline)
+		}
+	}
+	return list
+}
+
 // checkName is that of the check run: the same for each build of a pipeline, as rules
 // for branches name it.
 func checkName(r *detect.Report) string {
 	const longest = 100
 	var name string
-	for i := range r.Results {
-		pipeline := Clean(r.Results[i].Build.Pipeline)
+	for i, pipeline := range pipelinesOf(r) {
+		pipeline = Clean(pipeline)
 		if i == 0 {
 			name = pipeline
 		}

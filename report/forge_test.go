@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,5 +71,15 @@ func TestCommentIsMadeForWhatCostsEveryBuild(t *testing.T) {
 		if ok && !c.Began.Equal(epoch.Add(time.Duration(len(test.report.Results)-1)*time.Hour)) {
 			t.Errorf("%s: began %v", test.name, c.Began)
 		}
+	}
+}
+
+// A bake that is judged as one build has the comment of its targets: the next one may be
+// judged by each of them.
+func TestCommentOfABake(t *testing.T) {
+	r := detect.Report{Verdict: detect.Regressed, Results: []detect.Result{{Verdict: detect.Regressed}}}
+	r.Results[0].Build.Pipeline, r.Results[0].Build.Targets = "shop", []string{"shop api", "shop web"}
+	if c, ok := CommentOn(&r, false, 60_000); !ok || !slices.Equal(c.Pipelines, r.Results[0].Build.Targets) {
+		t.Errorf("%v, %q", ok, c.Pipelines)
 	}
 }

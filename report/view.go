@@ -267,9 +267,9 @@ func historyLine(r *detect.Result) line {
 	if !tooFew(r) {
 		return nil
 	}
-	branch := lineOf("the base branch")
-	if r.Baseline.Branch != "" {
-		branch = lineOf(code(r.Baseline.Branch))
+	branch := branchCompared(r)
+	if branch == nil {
+		branch = lineOf("the base branch")
 	}
 	missing := Count(r.Thresholds.MinHistory-r.Baseline.Builds, "more build")
 	return lineOf(fmt.Sprintf("History: %d of %d builds", r.Baseline.Builds, r.Thresholds.MinHistory), "; judged from about ", missing, " of ", branch, ".")
@@ -339,8 +339,8 @@ func baseline(r *detect.Result) line {
 		l = lineOf(l, "; compared with ")
 	}
 	l = lineOf(l, Count(r.Baseline.Builds, "build"))
-	if r.Baseline.Branch != "" {
-		l = lineOf(l, " of ", code(r.Baseline.Branch))
+	if branch := branchCompared(r); branch != nil {
+		l = lineOf(l, " of ", branch)
 	}
 	if r.Baseline.Filled > 0 {
 		l = lineOf(l, fmt.Sprintf(" (%d of them of other branches)", r.Baseline.Filled))
@@ -349,6 +349,18 @@ func baseline(r *detect.Result) line {
 		l = lineOf(l, " from ", code(r.Baseline.Source))
 	}
 	return lineOf(l, ".")
+}
+
+// branchCompared is the branch whose builds the build was compared with, nil if it is not
+// known.
+func branchCompared(r *detect.Result) line {
+	switch {
+	case r.Baseline.AnyBranch:
+		return lineOf("any branch")
+	case r.Baseline.Branch != "":
+		return lineOf(code(r.Baseline.Branch))
+	}
+	return nil
 }
 
 // shortRevision leaves what tells commits apart; other revisions stay whole.

@@ -50,7 +50,7 @@ func (p *Progress) endingsOf(vertices []*vertex, prefix string) endings {
 		for _, digest := range v.inputs {
 			e.used[digest] = true
 		}
-		name := stripTarget(v.name, prefix)
+		name := v.nameFor(prefix)
 		if strings.HasPrefix(name, beginDefinition) {
 			definitions++
 		}

@@ -101,7 +101,7 @@ func (s *solve) applyGitContext(b *detect.Build) {
 // gitContextOf is the context that the vertices load, "" if they load none, or several.
 func gitContextOf(vertices []*vertex, prefix string) (context string) {
 	for _, v := range vertices {
-		found, ok := strings.CutPrefix(stripTarget(v.name, prefix), gitSource)
+		found, ok := strings.CutPrefix(v.nameFor(prefix), gitSource)
 		if !ok || found == context {
 			continue
 		}

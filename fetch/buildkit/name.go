@@ -175,13 +175,13 @@ func stepInfoOf(name, text string) stepInfo {
 		info.parsed.Stage = clientStage
 		keyText = clientText(name)
 	}
-	info.text = untold(text, &info, keyText)
+	info.text = textBeside(text, &info, keyText)
 	info.key, info.cut = shortKey(dockerfile.Key(info.parsed.Platform, info.parsed.Stage, keyText))
 	return info
 }
 
-// untold is the text of an instruction, as far as its name and its key do not tell it.
-func untold(text string, info *stepInfo, keyText string) string {
+// textBeside is the text of an instruction, as far as its name and its key do not tell it.
+func textBeside(text string, info *stepInfo, keyText string) string {
 	text = fetch.Clean(strings.Join(strings.Fields(text), " "), MaxName)
 	told := strings.Join(strings.Fields(info.parsed.Text), " ")
 	verb, _, _ := strings.Cut(text, " ")

@@ -3,6 +3,7 @@ package buildkit
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +59,7 @@ type Progress struct {
 type vertex struct {
 	digest   string
 	name     string
+	names    []string // all that it was given: each target of a bake tells of it under its own
 	inputs   []string
 	cached   bool
 	err      string
@@ -109,10 +111,11 @@ func (p *Progress) Vertex(m Vertex) error {
 		p.order = append(p.order, v)
 	}
 	if m.Name != "" {
-		if v.name == "" {
-			p.note(m.Name)
-		}
 		v.name = fetch.Cut(m.Name, 4*MaxName)
+		if len(v.names) < maxTargets && !slices.Contains(v.names, v.name) {
+			p.note(m.Name)
+			v.names = append(v.names, v.name)
+		}
 	}
 	if n := len(m.Inputs); n > 0 {
 		if p.inputs += n - len(v.inputs); p.inputs > MaxInputs {

@@ -129,7 +129,8 @@ func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Bu
 	apply(&b, attributes)
 	s.applyGitContext(&b)
 	if s.target != "" {
-		b.Pipeline = strings.TrimSpace(b.Pipeline + " " + fetch.Clean(s.target, MaxName))
+		b.Target = fetch.Clean(s.target, MaxName)
+		fetch.NamePipeline(&b, b.Pipeline)
 	}
 	if b.Pipeline == "" {
 		b.Image = joined(new(Metadata).image(&b))

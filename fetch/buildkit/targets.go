@@ -8,42 +8,65 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
-// Builds makes the builds of a Progress: one, or one for each target that a
-// bake built side by side. Vertices that such targets share are told once only,
-// under the first of them, so that their builds are partial.
+// maxTargets is how many targets one bake may have. Real ones have tens.
+const maxTargets = 1000
+
+// Builds makes the builds of a Progress: one, or one for each target that a bake built
+// side by side. Each of them tells of all vertices that it needs, so that those which
+// several need have a name of each.
 //
 // Note: there the progress puts the target's name into every name: "[api 2/3]",
 // "[api build 2/3]", "[api] exporting to image". Only a definition is sure to
 // tell a target from a stage: no stage stands in front of it.
 func (p *Progress) Builds(m Metadata) ([]detect.Build, []error) {
-	const most = 1000
-	groups := map[string][]*vertex{}
+	isTarget := map[string]bool{}
 	for _, v := range p.order {
-		if t := targetOf(v.name); t != "" {
-			groups[t] = nil
+		for _, name := range v.names {
+			if t := targetOf(name); t != "" {
+				isTarget[t] = true
+			}
 		}
 	}
-	if len(groups) == 0 || len(groups) > most {
+	if len(isTarget) == 0 || len(isTarget) > maxTargets {
 		b, warnings := p.Build(m)
 		return []detect.Build{b}, warnings
 	}
-	names := slices.Sorted(maps.Keys(groups))
+	names := slices.Sorted(maps.Keys(isTarget))
+	groups := map[string][]*vertex{}
 	for _, v := range p.order {
-		t := firstWord(v.name)
-		if _, ok := groups[t]; !ok && len(names) == 1 {
-			t = names[0]
+		if len(names) == 1 {
+			groups[names[0]] = append(groups[names[0]], v)
+			continue
 		}
-		groups[t] = append(groups[t], v)
+		for _, name := range v.names {
+			if t := firstWord(name); isTarget[t] {
+				groups[t] = append(groups[t], v)
+			}
+		}
 	}
 	var builds []detect.Build
 	var warnings []error
 	for _, name := range names {
 		b, w := p.build(m.forTarget(name), groups[name], name)
-		b.Partial = len(names) > 1
+		if len(names) > 1 {
+			b.Target = name
+		}
 		builds = append(builds, b)
 		warnings = append(warnings, w...)
 	}
 	return builds, warnings
+}
+
+// nameFor is the name that the vertex has for a target, without that; its only one for "".
+func (v *vertex) nameFor(target string) string {
+	if target != "" {
+		for _, name := range v.names {
+			if firstWord(name) == target {
+				return stripTarget(name, target)
+			}
+		}
+	}
+	return stripTarget(v.name, target)
 }
 
 // forTarget is the metadata of one target. If the error names another, which

@@ -20,7 +20,7 @@ func twinsOf(vertices []*vertex, prefix string) twins {
 		name   string
 		source bool // an ADD of an address is two vertices
 	}
-	likeOf := func(v *vertex) like { return like{stripTarget(v.name, prefix), len(v.inputs) == 0} }
+	likeOf := func(v *vertex) like { return like{v.nameFor(prefix), len(v.inputs) == 0} }
 	groups := map[like][]*vertex{}
 	consumers := map[string][]string{}
 	for _, v := range vertices {
@@ -87,6 +87,20 @@ func twinsOf(vertices []*vertex, prefix string) twins {
 		}
 	}
 	return t
+}
+
+// without leaves out the vertices that have a twin.
+func (t twins) without(vertices []*vertex) []*vertex {
+	if len(t.own) == 0 {
+		return vertices
+	}
+	var rest []*vertex
+	for _, v := range vertices {
+		if t.own[v.digest] == "" && t.other[v.digest] == "" {
+			rest = append(rest, v)
+		}
+	}
+	return rest
 }
 
 // isTold tells whether the step of a vertex is that of its twin: of the two, the one that

@@ -51,6 +51,7 @@ type build struct {
 	Log        []string        `json:"log,omitempty"`
 	Resolution detect.Seconds  `json:"resolution_seconds"`
 	TraceID    string          `json:"trace_id,omitempty"`
+	Target     string          `json:"target,omitempty"`
 	Content    string          `json:"content,omitempty"`
 	Partial    bool            `json:"partial,omitempty"`
 	Reader     int             `json:"reader,omitempty"`

@@ -68,7 +68,7 @@ func decodeLine(line []byte) (detect.Build, error) {
 // build checks a line and makes it a Build.
 func (b *build) build() (detect.Build, error) {
 	out := detect.Build{
-		ID: b.ID, Trace: b.TraceID, Content: b.Content, Pipeline: b.Pipeline, Image: b.Image, Origin: detect.Origin(b.origin),
+		ID: b.ID, Trace: b.TraceID, Content: b.Content, Pipeline: b.Pipeline, Image: b.Image, Target: b.Target, Origin: detect.Origin(b.origin),
 		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: b.Resolution.D(), Partial: b.Partial, Reader: b.Reader,
 	}
 	if b.ID == "" && (b.Start == nil || b.Start.IsZero()) {
@@ -116,7 +116,7 @@ func (b *build) build() (detect.Build, error) {
 	if out.Resolution < 0 || out.Resolution > MaxResolution {
 		return out, fmt.Errorf("resolution_seconds is %v, of which no build can be judged: 0 to %v is possible", out.Resolution, MaxResolution)
 	}
-	texts := append(out.Origin.Texts(), &out.ID, &out.Trace, &out.Content, &out.Pipeline, &out.Image, &out.Error)
+	texts := append(out.Origin.Texts(), &out.ID, &out.Trace, &out.Content, &out.Pipeline, &out.Image, &out.Target, &out.Error)
 	for _, text := range texts {
 		*text = fetch.Clean(*text, MaxName)
 	}

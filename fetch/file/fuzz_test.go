@@ -53,6 +53,41 @@ func FuzzLog(f *testing.F) {
 	fuzz(f, func(d *decoder, data []byte) error { return d.progressLog("f", data) }, seeds...)
 }
 
+// FuzzWrapped fuzzes logs that keep what was printed in a shape of their own.
+func FuzzWrapped(f *testing.F) {
+	log := string(lines(buildtest.Recording(f, "beta/rawjson/failed.jsonl.gz"), 36, 40))
+	var seeds [][]byte
+	for _, data := range wrappedLogs(log) {
+		seeds = append(seeds, data)
+	}
+	fuzz(f, func(d *decoder, data []byte) error {
+		if text, ok := unwrapped(data); ok {
+			return d.decode("f", text, 1)
+		}
+		_ = eventsHint(data)
+		return nil
+	}, seeds...)
+}
+
+// FuzzZstd fuzzes the compression, and what is in it, in the messages of a collector.
+func FuzzZstd(f *testing.F) {
+	log := lines(buildtest.Recording(f, "beta/rawjson/push.jsonl.gz"), 36, 40)
+	f.Add(log, true)
+	f.Add([]byte(`{"resourceSpans":[]}`), false)
+	f.Add([]byte("\x0a\x00"), false)
+	f.Fuzz(func(t *testing.T, data []byte, whole bool) {
+		for _, packed := range [][]byte{data, zstdOf(t, data)} {
+			d := &decoder{ctx: t.Context(), left: 16 << 20}
+			if whole {
+				_ = d.unzstd("f", packed, 0)
+				continue
+			}
+			_ = d.packedFrames("f", packed)
+			_ = d.packedFrames("f", packedFramesOf(t, data, data))
+		}
+	})
+}
+
 // FuzzUTF16 makes text into UTF-16 and back.
 func FuzzUTF16(f *testing.F) {
 	for _, seed := range []string{"{\"vertexes\":[]}", "\u00e4\U0001f642\r\n", ""} {
@@ -137,7 +172,7 @@ func FuzzOpen(f *testing.F) {
 	fuzz(f, func(d *decoder, data []byte) error { return d.decode("f", data, 0) },
 		record, zipOf(map[string][]byte{"a": record}), buildtest.Recording(f, "alpha/otlp/001.json.gz"), buildtest.Recording(f, "alpha/jaeger/001.json.gz"),
 		buildtest.Recording(f, "alpha/rawjson/001.jsonl.gz"), buildtest.OTLPProto(f, buildtest.Recording(f, "alpha/otlp/001.json.gz")),
-		utf16Of("\ufeff{\"vertexes\":[{\"digest\":\"a:1\",\"name\":\"a\"}]}\r\n", binary.LittleEndian), []byte("\x00\x00\x00\x02\x0a\x00"), []byte(`[{"resourceSpans":[]}]`),
+		utf16Of("\ufeff{\"vertexes\":[{\"digest\":\"a:1\",\"name\":\"a\"}]}\r\n", binary.LittleEndian), []byte("\x00\x00\x00\x02\x0a\x00"), []byte(`[{"resourceSpans":[]}]`), zstdOf(f, []byte("{}")), packedFramesOf(f, []byte(`{"resourceSpans":[]}`)),
 		[]byte(`{"id":"x","steps":[{"name":"a","duration_seconds":1}]}`), []byte("<html>"))
 }
 

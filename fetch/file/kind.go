@@ -20,6 +20,8 @@ const (
 	gzipped
 	zipped
 	tarred
+	zstandard
+	packedFrames
 	progressLog
 	otlpJSON
 	otlpProto
@@ -47,7 +49,11 @@ func (d *decoder) decode(name string, data []byte, depth int) error {
 	if err := d.ctx.Err(); err != nil {
 		return err
 	}
+	if text, ok := unwrapped(data); ok {
+		return d.decode(name, text, depth+1)
+	}
 	var err error
+	before := len(d.builds)
 	switch formatOf(data) {
 	case gzipped:
 		return d.gunzip(name, data, depth)
@@ -55,6 +61,10 @@ func (d *decoder) decode(name string, data []byte, depth int) error {
 		return d.unzip(name, data, depth)
 	case tarred:
 		return d.untar(name, data)
+	case zstandard:
+		return d.unzstd(name, data, depth)
+	case packedFrames:
+		err = d.packedFrames(name, data)
 	case progressLog:
 		err = d.progressLog(name, data)
 	case otlpJSON:
@@ -72,6 +82,9 @@ func (d *decoder) decode(name string, data []byte, depth int) error {
 	default:
 		err = unsupported(name, data)
 	}
+	if len(d.builds) == before && !d.isFatal(err) && holdsEvents(data) {
+		err = eventsHint(data).error()
+	}
 	if err != nil {
 		return decodeError(name, err)
 	}
@@ -88,6 +101,10 @@ func formatOf(data []byte) format {
 		return zipped
 	case len(data) > 262 && string(data[257:262]) == "ustar":
 		return tarred
+	case isZstd(data):
+		return zstandard
+	case isPackedFrames(data):
+		return packedFrames
 	case isProgress(data):
 		return progressLog
 	}

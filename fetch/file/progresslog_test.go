@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -77,7 +78,9 @@ func handedOut(log string) map[string][]byte {
 func TestLogAsHandedOut(t *testing.T) {
 	for _, name := range []string{"push", "failed", "bake-failed", "dockerfile-error", "cancelled"} {
 		want := open(t, "beta/rawjson/"+name+".jsonl.gz")
-		for from, data := range handedOut(logOf(t, name)) {
+		all := handedOut(logOf(t, name))
+		maps.Copy(all, wrappedLogs(logOf(t, name)))
+		for from, data := range all {
 			got, warnings, err := Decode(t.Context(), "f", data)
 			if err != nil || len(warnings) > 0 {
 				t.Errorf("%s of %s: warnings %v, error %v", name, from, warnings, err)

@@ -22,10 +22,9 @@ const (
 	giveMetadata = "give buildx:@FILE, which takes the build's record from the builder"
 	giveExport   = "it has no steps; docker buildx history export gives the build's record, buildx:REF takes it from the builder"
 	giveSteps    = "github-steps://OWNER/NAME reads the steps of jobs from GitHub"
+	giveUnpacked = "unpack it first; gzip, zip and zstd are read as they are"
 	giveBuilt    = "it says how to build; give what the build printed or recorded"
 )
-
-const zstd = "\x28\xb5\x2f\xfd"
 
 var errLaidOut = errors.New("looks like a progress log laid out over several lines, as by jq: each event must stand in one line (jq -c .)")
 
@@ -81,11 +80,10 @@ func beginningHint(data []byte) (hint, bool) {
 			return known.hint, true
 		}
 	}
-	if bytes.HasPrefix(data, []byte(zstd)) {
-		return hint{"zstd", "unpack it first"}, true
-	}
-	if len(data) > 8 && string(data[4:8]) == zstd {
-		return hint{"a file of the collector compressed with zstd", "let the file exporter write it without compression"}, true
+	for prefix, what := range map[string]string{"\xfd7zXZ\x00": "xz", "BZh": "bzip2", "\x04\x22\x4d\x18": "lz4", "7z\xbc\xaf": "7-Zip"} {
+		if bytes.HasPrefix(data, []byte(prefix)) {
+			return hint{what, giveUnpacked}, true
+		}
 	}
 	return hint{}, false
 }

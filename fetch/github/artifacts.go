@@ -130,14 +130,26 @@ var (
 
 // read gets the builds in an artifact: out of cached, if they are there, else from GitHub. Their identity is what the artifact says. Warnings tell what
 // in it could not be read.
-func (s *source) read(ctx context.Context, a *gh.Artifact, cached map[string][]detect.Build) (builds []detect.Build, warnings []error, err error) {
+func (s *source) read(ctx context.Context, a *gh.Artifact, cached map[string]fetch.Cached) (builds []detect.Build, warnings []error, err error) {
 	id := strconv.FormatInt(a.GetID(), 10)
-	if builds, ok := cached[id]; ok {
-		if len(builds) == 0 {
-			return nil, nil, errNoRecord
+	known, ok := cached[id]
+	if !ok || known.Old {
+		builds, warnings, err = s.readAnew(ctx, id, a)
+		if !ok || !errors.Is(err, errExpired) {
+			return builds, warnings, err
 		}
-		return builds, nil, nil
+		if !a.GetExpired() { // it is not asked for again
+			s.putCached(ctx, "artifacts", id, known.Builds)
+		}
 	}
+	if len(known.Builds) == 0 {
+		return nil, nil, errNoRecord
+	}
+	return known.Builds, nil, nil
+}
+
+// readAnew gets the builds in an artifact from GitHub.
+func (s *source) readAnew(ctx context.Context, id string, a *gh.Artifact) (builds []detect.Build, warnings []error, err error) {
 	switch {
 	case a.GetExpired():
 		return nil, nil, errExpired
@@ -174,8 +186,8 @@ func (s *source) putCached(ctx context.Context, kind, id string, builds []detect
 	}
 }
 
-// cached are the builds that the cache holds under those of the ids.
-func (s *source) cached(ctx context.Context, kind string, ids []string) (map[string][]detect.Build, error) {
+// cached is what the cache holds under those of the ids.
+func (s *source) cached(ctx context.Context, kind string, ids []string) (map[string]fetch.Cached, error) {
 	if s.Cache == nil || len(ids) == 0 {
 		return nil, nil
 	}

@@ -81,6 +81,37 @@ func TestArtifacts(t *testing.T) {
 	}
 }
 
+// What another version read of artifacts is read anew where they are there, and else used
+// as it is, and not asked for again.
+func TestOlderReader(t *testing.T) {
+	s := githubtest.New(t, clock)
+	addMain(t, s, 0, 10)
+	o := options(t, s, pull(t, s).GetID())
+	cache := &memoryCache{}
+	o.Cache = cache
+	if h, err := history(t, o); err != nil || len(h.Base) != 10 {
+		t.Fatalf("%v, %v", h, err)
+	}
+	cache.age()
+	for i, a := range s.Artifacts[:4] {
+		if i < 3 {
+			a.Expired = new(true)
+			continue
+		}
+		s.Fault = refusing(fmt.Sprintf("/artifacts/%d/zip", a.GetID()), http.StatusGone)
+	}
+	for _, want := range []int{7, 0} { // the pull request's own too
+		before := s.Gets()
+		h, err := history(t, o)
+		if err != nil || len(h.Base) != 10 || len(h.Notes) > 0 {
+			t.Fatalf("%d builds, %q, %v; want 10", len(h.Base), h.Notes, err)
+		}
+		if n := s.Gets() - before; n != want {
+			t.Errorf("%d downloads, want %d", n, want)
+		}
+	}
+}
+
 // An artifact of 200 MB that passes for a small one is not read to its end.
 func TestLargerThanItSays(t *testing.T) {
 	for _, header := range []string{"Content-Length", "X-Nothing"} {

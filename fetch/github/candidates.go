@@ -148,7 +148,7 @@ type result struct {
 }
 
 // result reads an artifact, whose steps are to be within a budget.
-func (s *Records) result(ctx context.Context, a *gh.Artifact, cached map[string][]detect.Build, budget *stepBudget) result {
+func (s *Records) result(ctx context.Context, a *gh.Artifact, cached map[string]fetch.Cached, budget *stepBudget) result {
 	builds, warnings, err := s.source.read(ctx, a, cached)
 	if budget.take(builds) > s.stepLimit {
 		return result{err: errTooMany}

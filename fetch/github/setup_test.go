@@ -46,14 +46,14 @@ func clock() time.Time { return time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC) }
 // A memoryCache is a fetch.Cache in memory.
 type memoryCache struct {
 	mu   sync.Mutex
-	held map[string][]detect.Build
+	held map[string]fetch.Cached
 	fail error
 }
 
-func (s *memoryCache) Get(_ context.Context, origin string, ids []string) (map[string][]detect.Build, error) {
+func (s *memoryCache) Get(_ context.Context, origin string, ids []string) (map[string]fetch.Cached, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := map[string][]detect.Build{}
+	out := map[string]fetch.Cached{}
 	for _, id := range ids {
 		if list, ok := s.held[origin+" "+id]; ok {
 			out[id] = list
@@ -66,10 +66,18 @@ func (s *memoryCache) Put(_ context.Context, origin, id string, list []detect.Bu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held == nil {
-		s.held = map[string][]detect.Build{}
+		s.held = map[string]fetch.Cached{}
 	}
-	s.held[origin+" "+id] = list
+	s.held[origin+" "+id] = fetch.Cached{Builds: list}
 	return s.fail
+}
+
+// age makes all that is held what another version put there.
+func (s *memoryCache) age() {
+	for id, known := range s.held {
+		known.Old = true
+		s.held[id] = known
+	}
 }
 
 // addMain adds runs of main, each with the record of one of the recordings.

@@ -3,6 +3,7 @@ package github
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -117,12 +118,17 @@ func attemptID(r *gh.WorkflowRun) string {
 	return strconv.FormatInt(r.GetID(), 10) + "/" + strconv.Itoa(r.GetRunAttempt())
 }
 
-func (s *Steps) readRun(ctx context.Context, run *gh.WorkflowRun, cached map[string][]detect.Build) (r jobs) {
+func (s *Steps) readRun(ctx context.Context, run *gh.WorkflowRun, cached map[string]fetch.Cached) (r jobs) {
 	id := attemptID(run)
-	if builds, ok := cached[id]; ok {
-		return jobs{builds: notNil(builds)}
+	known, ok := cached[id]
+	if ok && !known.Old {
+		return jobs{builds: notNil(known.Builds)}
 	}
 	list, err := s.listJobs(ctx, run.GetID())
+	if ok && errors.Is(err, ErrDenied) && !errors.Is(err, errRefused) { // it is deleted since
+		s.putCached(ctx, "jobs", id, known.Builds)
+		return jobs{builds: notNil(known.Builds)}
+	}
 	if err != nil {
 		return jobs{err: err}
 	}

@@ -38,7 +38,7 @@ func FuzzOTLPProto(f *testing.F) {
 
 func FuzzOTLPFrames(f *testing.F) {
 	lines := thin(f, "alpha/otlp/049.json.gz", 2)
-	fuzz(f, Decoder{}.OTLPFrames, framesOf(f, lines), append(framesOf(f, lines), framesOf(f, lines)...), []byte("\x00\x00\x00\x00"))
+	fuzz(f, Decoder{}.OTLPFrames, framesOf(f, lines), append(framesOf(f, lines), framesOf(f, lines)...), []byte("\x00\x00\x00\x00"), []byte("\x00\x00\x00\x14{\"resourceSpans\":[]}"))
 }
 
 func FuzzJaeger(f *testing.F) {

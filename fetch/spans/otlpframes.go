@@ -43,7 +43,7 @@ func frame(data []byte) (message, rest []byte, err error) {
 	return data[:size], data[size:], nil
 }
 
-// OTLPFrames reads the spans of messages TracesData, each behind its length, and leaves
+// OTLPFrames reads the spans of messages TracesData, in protobuf or JSON, each behind its length, and leaves
 // those on metrics and logs. If one is bad, those of the others are returned with the error of the first.
 func (d Decoder) OTLPFrames(ctx context.Context, data []byte) ([]buildkit.Span, error) {
 	var spans []buildkit.Span
@@ -55,7 +55,7 @@ func (d Decoder) OTLPFrames(ctx context.Context, data []byte) ([]buildkit.Span, 
 			if data = rest; isMetricsOrLogs(message) {
 				continue
 			}
-			list, err = d.OTLPProto(ctx, message)
+			list, err = d.message(ctx, message)
 		} else {
 			data = nil
 		}
@@ -71,6 +71,15 @@ func (d Decoder) OTLPFrames(ctx context.Context, data []byte) ([]buildkit.Span, 
 		}
 	}
 	return spans, bad
+}
+
+// message reads one message. The collector writes JSON behind its length too, where it
+// compresses it.
+func (d Decoder) message(ctx context.Context, message []byte) ([]buildkit.Span, error) {
+	if len(message) > 0 && message[0] == '{' {
+		return d.OTLPJSON(ctx, message)
+	}
+	return d.OTLPProto(ctx, message)
 }
 
 // isMetricsOrLogs tells whether the first element of a message is a metric or a record of

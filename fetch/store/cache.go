@@ -24,9 +24,9 @@ const (
 	maxHits     = 2_000 // things found by one question: a window, and what is searched for sparse steps
 )
 
-// Get are the builds that were put under those of the ids, by id.
-func (s *Store) Get(ctx context.Context, source string, ids []string) (map[string][]detect.Build, error) {
-	cached := map[string][]detect.Build{}
+// Get is what was put under those of the ids, by id.
+func (s *Store) Get(ctx context.Context, source string, ids []string) (map[string]fetch.Cached, error) {
+	cached := map[string]fetch.Cached{}
 	if s.db == nil || len(ids) == 0 {
 		return cached, nil
 	}
@@ -40,20 +40,23 @@ func (s *Store) Get(ctx context.Context, source string, ids []string) (map[strin
 	})
 }
 
-func readCached(ctx context.Context, tx *txn, source, id string, cached map[string][]detect.Build) error {
-	rows, err := tx.query(ctx, "SELECT builds FROM shelf WHERE origin = ? AND ref = ? AND reader = ?", clean(source), clean(id), detect.ReaderVersion)
+func readCached(ctx context.Context, tx *txn, source, id string, cached map[string]fetch.Cached) error {
+	rows, err := tx.query(ctx, "SELECT builds, reader FROM shelf WHERE origin = ? AND ref = ?", clean(source), clean(id))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var packed []byte
-		if err := rows.Scan(&packed); err != nil {
+		var reader int
+		if err := rows.Scan(&packed, &reader); err != nil {
 			return damaged(err)
 		}
-		if cached[id], err = unpack(packed); err != nil {
+		list, err := unpack(packed)
+		if err != nil {
 			return damaged(err)
 		}
+		cached[id] = fetch.Cached{Builds: list, Old: reader != detect.ReaderVersion}
 	}
 	return rows.Err()
 }
@@ -103,14 +106,25 @@ func (s *Store) Range(ctx context.Context, source, question string) (from, to ti
 
 // Hits is what was kept of a question that began before that time, the newest
 // first, at most limit.
-func (s *Store) Hits(ctx context.Context, source, question string, before time.Time, limit int) (hits []fetch.Hit, err error) {
+func (s *Store) Hits(ctx context.Context, source, question string, before time.Time, limit int) ([]fetch.Hit, error) {
+	return s.hits(ctx, `s.reader = ? AND f.start >= s.since AND f.start < s.until AND f.start < ? ORDER BY f.start DESC, f.ref LIMIT ?`,
+		clean(source), clean(question), detect.ReaderVersion, instant(before), limit)
+}
+
+// Leftovers is what was once found from then to then, by another version or outside of
+// the span of time that is kept.
+func (s *Store) Leftovers(ctx context.Context, source, question string, from, to time.Time) ([]fetch.Hit, error) {
+	return s.hits(ctx, `(s.reader <> ? OR f.start < s.since OR f.start >= s.until) AND f.start >= ? AND f.start < ? ORDER BY f.start DESC, f.ref`,
+		clean(source), clean(question), detect.ReaderVersion, instant(from), instant(to))
+}
+
+// hits reads what questions found.
+func (s *Store) hits(ctx context.Context, where string, args ...any) (hits []fetch.Hit, err error) {
 	if s.db == nil {
 		return nil, nil
 	}
 	return hits, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
-		rows, err := tx.query(ctx, `SELECT f.start, f.ref, f.builds FROM found f JOIN searches s ON s.id = f.search
-			WHERE s.origin = ? AND s.question = ? AND s.reader = ? AND f.start < ? ORDER BY f.start DESC, f.ref LIMIT ?`,
-			clean(source), clean(question), detect.ReaderVersion, instant(before), limit)
+		rows, err := tx.query(ctx, "SELECT f.start, f.ref, f.builds FROM found f JOIN searches s ON s.id = f.search WHERE s.origin = ? AND s.question = ? AND "+where, args...)
 		if err != nil {
 			return err
 		}
@@ -134,8 +148,8 @@ func (s *Store) Hits(ctx context.Context, source, question string, before time.T
 	})
 }
 
-// Save keeps what questions found, and that they were asked from then to then.
-// What they found outside of that is forgotten.
+// Save keeps what questions found, and that they were asked from then to then. What was
+// kept of that time by another version is forgotten; of other times it is left over.
 func (s *Store) Save(ctx context.Context, source string, searches []fetch.Search) error {
 	var p packer
 	packed := make([][][]byte, len(searches))
@@ -160,50 +174,63 @@ func (s *Store) Save(ctx context.Context, source string, searches []fetch.Search
 
 func saveSearch(ctx context.Context, tx *txn, source string, search *fetch.Search, packed [][]byte) error {
 	question, from, to := clean(search.Question), instant(search.From), instant(search.To)
-	if err := forgetOlderReaders(ctx, tx, source, question); err != nil {
+	old, err := knownSearch(ctx, tx, source, question)
+	if err != nil {
 		return err
 	}
 	// A question asked again is the newest.
-	old, err := tx.id(ctx, "SELECT id FROM searches WHERE origin = ? AND question = ?", source, question)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if err := tx.exec(ctx, "DELETE FROM searches WHERE id = ?", old.id); err != nil {
 		return err
-	}
-	if err == nil {
-		if err := tx.exec(ctx, "DELETE FROM searches WHERE id = ?", old); err != nil {
-			return err
-		}
 	}
 	id, err := tx.id(ctx, "INSERT INTO searches (id, origin, question, since, until, reader) VALUES ((SELECT IFNULL(MAX(search), 0) + 1 FROM (SELECT MAX(search) AS search FROM found UNION ALL SELECT MAX(id) FROM searches)), ?, ?, ?, ?, ?) RETURNING id",
 		source, question, from, to, detect.ReaderVersion)
 	if err != nil {
 		return err
 	}
-	if err := tx.exec(ctx, "UPDATE found SET search = ? WHERE search = ?", id, old); err != nil {
+	// What was left over of this time has been found again, or is handed in with the rest.
+	if err := tx.exec(ctx, "DELETE FROM found WHERE search = ? AND start >= ? AND start < ? AND NOT (start >= ? AND start < ?)", old.id, from, to, old.since, old.until); err != nil {
+		return err
+	}
+	if err := tx.exec(ctx, "UPDATE found SET search = ? WHERE search = ?", id, old.id); err != nil {
 		return err
 	}
 	for i, f := range search.Hits {
-		if err := tx.exec(ctx, "INSERT OR REPLACE INTO found (search, start, ref, builds) VALUES (?, ?, ?, ?)", id, instant(f.Start), clean(f.ID), packed[i]); err != nil {
+		start := instant(f.Start)
+		if start < from || start >= to {
+			continue
+		}
+		if err := tx.exec(ctx, "INSERT OR REPLACE INTO found (search, start, ref, builds) VALUES (?, ?, ?, ?)", id, start, clean(f.ID), packed[i]); err != nil {
 			return err
 		}
 	}
-	return pruneHits(ctx, tx, id, from, to)
+	return pruneHits(ctx, tx, id)
 }
 
-// forgetOlderReaders forgets what another reader found: it is found again, and read anew.
-func forgetOlderReaders(ctx context.Context, tx *txn, source, question string) error {
-	const older = "FROM searches WHERE origin = ? AND question = ? AND reader <> ?"
-	if err := tx.exec(ctx, "DELETE FROM found WHERE search IN (SELECT id "+older+")", source, question, detect.ReaderVersion); err != nil {
-		return err
+// A searched is a question that is known, and the time that was searched for good: none if
+// another version did.
+type searched struct{ id, since, until int64 }
+
+func knownSearch(ctx context.Context, tx *txn, source, question string) (s searched, err error) {
+	rows, err := tx.query(ctx, "SELECT id, since, until, reader FROM searches WHERE origin = ? AND question = ?", source, question)
+	if err != nil {
+		return s, err
 	}
-	return tx.exec(ctx, "DELETE "+older, source, question, detect.ReaderVersion)
+	defer rows.Close()
+	for rows.Next() {
+		var reader int
+		if err := rows.Scan(&s.id, &s.since, &s.until, &reader); err != nil {
+			return s, damaged(err)
+		}
+		if reader != detect.ReaderVersion {
+			s.until = s.since
+		}
+	}
+	return s, rows.Err()
 }
 
-// pruneHits forgets what a question found outside of the time it is kept for,
-// the oldest of too much, and the questions that were not asked for longest.
-func pruneHits(ctx context.Context, tx *txn, id, from, to int64) error {
-	if err := tx.exec(ctx, "DELETE FROM found WHERE search = ? AND (start < ? OR start >= ?)", id, from, to); err != nil {
-		return err
-	}
+// pruneHits forgets the oldest of too much, and the questions that were not asked for
+// longest.
+func pruneHits(ctx context.Context, tx *txn, id int64) error {
 	first, err := tx.id(ctx, "SELECT start FROM found WHERE search = ? ORDER BY start DESC LIMIT 1 OFFSET ?", id, maxHits)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -213,7 +240,7 @@ func pruneHits(ctx context.Context, tx *txn, id, from, to int64) error {
 		if err := tx.exec(ctx, "DELETE FROM found WHERE search = ? AND start <= ?", id, first); err != nil {
 			return err
 		}
-		if err := tx.exec(ctx, "UPDATE searches SET since = ? WHERE id = ?", first+1, id); err != nil {
+		if err := tx.exec(ctx, "UPDATE searches SET since = MAX(since, ?) WHERE id = ?", first+1, id); err != nil {
 			return err
 		}
 	}

@@ -51,7 +51,7 @@ func TestCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string][]detect.Build{"two": two, "none": {}}, kept); diff != "" {
+	if diff := cmp.Diff(map[string]fetch.Cached{"two": {Builds: two}, "none": {Builds: []detect.Build{}}}, kept); diff != "" {
 		t.Error(diff)
 	}
 	if kept, err := s.Get(t.Context(), "another", []string{"two"}); err != nil || len(kept) != 0 {

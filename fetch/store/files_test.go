@@ -270,8 +270,8 @@ func TestMigration(t *testing.T) {
 	}
 }
 
-// What an older reader kept of a server is fetched again, and what it recorded is there
-// and says so.
+// What an older reader kept of a server is fetched again, or left over where the server
+// has it no longer; and what it recorded is there and says so.
 func TestOlderReader(t *testing.T) {
 	search := fetch.Search{
 		Question: "q", From: day(1), To: day(9),
@@ -300,7 +300,10 @@ func TestOlderReader(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n = len(list) + len(hits)
+		n = len(hits)
+		if known, ok := list["a"]; ok && !known.Old {
+			n++
+		}
 		if !from.IsZero() {
 			n++
 		}
@@ -310,6 +313,23 @@ func TestOlderReader(t *testing.T) {
 	if n := kept(s); n != 0 {
 		t.Errorf("%d things are kept that an older reader read", n)
 	}
+	list, err := s.Get(t.Context(), "o", []string{"a"})
+	if want := (fetch.Cached{Builds: []detect.Build{cachedBuild(1)}, Old: true}); err != nil || !cmp.Equal(list["a"], want) {
+		t.Errorf("left over: %+v, %v, want %+v", list["a"], err, want)
+	}
+	leftovers := func(from, to int, want ...string) {
+		t.Helper()
+		hits, err := s.Leftovers(t.Context(), "o", "q", day(from), day(to))
+		var got []string
+		for _, hit := range hits {
+			got = append(got, hit.ID)
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("left over from %d to %d: %q, %v, want %q", from, to, got, err, want)
+		}
+	}
+	leftovers(0, 20, "t")
+	leftovers(3, 20)
 	search.From, search.Hits = day(5), []fetch.Hit{{ID: "u", Start: day(6)}}
 	if err := s.Save(t.Context(), "o", []fetch.Search{search}); err != nil {
 		t.Fatal(err)
@@ -317,6 +337,16 @@ func TestOlderReader(t *testing.T) {
 	if hits, err := s.Hits(t.Context(), "o", "q", day(20), 10); err != nil || len(hits) != 1 || hits[0].ID != "u" {
 		t.Errorf("hits %v, %v, want that of this reader alone", hits, err)
 	}
+	leftovers(0, 20, "t") // which was not asked for anew
+	search.From, search.To, search.Hits = day(1), day(9), []fetch.Hit{{ID: "t", Start: day(2), Builds: []detect.Build{cachedBuild(2)}}}
+	if err := s.Save(t.Context(), "o", []fetch.Search{search}); err != nil {
+		t.Fatal(err)
+	}
+	leftovers(0, 20)
+	if hits, err := s.Hits(t.Context(), "o", "q", day(20), 10); err != nil || len(hits) != 2 || hits[0].ID != "u" || hits[1].ID != "t" {
+		t.Errorf("hits %v, %v, want both", hits, err)
+	}
+	search.From, search.To, search.Hits = day(1), day(9), []fetch.Hit{{ID: "t", Start: day(2), Builds: []detect.Build{cachedBuild(2)}}}
 	s = open(t, filepath.Join(t.TempDir(), "s.db"))
 	fill(s)
 	if n := kept(s); n != 3 {

@@ -108,9 +108,9 @@ func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
 		return err
 	}
 	build, err := tx.id(ctx, `INSERT INTO builds (id, ref, trace, content, pipeline, line, revision, url, runner,
-		start, duration, resolution, outcome, error, log, partial, reader) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
+		start, duration, resolution, outcome, error, log, partial, reader, target) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
 		id, clean(b.ID), clean(b.Trace), clean(b.Content), pipeline, line, clean(b.Revision), clean(b.URL), clean(b.Runner),
-		instant(b.Start), int64(b.Duration), int64(b.Resolution), int(b.Outcome), clean(b.Error), list(b.Log), b.Partial, b.Reader)
+		instant(b.Start), int64(b.Duration), int64(b.Resolution), int(b.Outcome), clean(b.Error), list(b.Log), b.Partial, b.Reader, clean(b.Target))
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func listOf(text string) (texts []string, err error) {
 }
 
 const buildColumns = `b.id, b.ref, b.trace, b.content, p.name, l.repository, b.revision, l.branch, l.pull_request,
-	b.url, b.runner, b.start, b.duration, b.resolution, b.outcome, b.error, b.log, b.partial, b.reader`
+	b.url, b.runner, b.start, b.duration, b.resolution, b.outcome, b.error, b.log, b.partial, b.reader, b.target`
 
 const buildTables = ` FROM builds b JOIN pipelines p ON p.id = b.pipeline JOIN lines l ON l.id = b.line `
 
@@ -84,7 +84,7 @@ func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([
 		var log string
 		b := &r.Build
 		if err := rows.Scan(&r.id, &b.ID, &b.Trace, &b.Content, &b.Pipeline, &b.Repository, &b.Revision, &b.Branch, &b.PullRequest,
-			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial, &b.Reader); err != nil {
+			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial, &b.Reader, &b.Target); err != nil {
 			return nil, damaged(err)
 		}
 		if b.Start, err = timeOf(start); err != nil {

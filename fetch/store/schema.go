@@ -168,6 +168,9 @@ CREATE TABLE texts (
 	text TEXT NOT NULL UNIQUE
 );
 ALTER TABLE steps ADD COLUMN text INTEGER REFERENCES texts;
+`, `
+-- Of a bake, whose steps may stand in the builds of its other targets.
+ALTER TABLE builds ADD COLUMN target TEXT NOT NULL DEFAULT '';
 `}
 
 // inspect looks at the file without SQLite, which might repair it, and tells

@@ -89,6 +89,8 @@ func (f *backfill) run(ctx context.Context) error {
 			continue
 		case n >= f.question.Limit:
 			f.truncated = true
+		default:
+			f.takeLeftovers(ctx, from, to)
 		}
 		to = from
 		window = f.nextWindow(window, f.newest.Sub(to), shrunk)

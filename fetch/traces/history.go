@@ -2,8 +2,9 @@ package traces
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ func (s *Source) History(ctx context.Context, q fetch.Query) (*detect.History, e
 	if err != nil {
 		return nil, err
 	}
+	h.AnyBranch = (len(h.Base) > 0 || s.AnyBranch && q.Build.Branch == "") && !slices.ContainsFunc(h.Base, func(b detect.Build) bool { return b.Branch != "" })
 	p.noteEmpty()
 	h.Notes, s.notes = append(h.Notes, s.notes...), nil
 	return h, nil
@@ -43,10 +45,17 @@ func (s *Source) History(ctx context.Context, q fetch.Query) (*detect.History, e
 // noteEmpty says why nothing was found, where it may be that builds are called
 // otherwise on the server.
 func (p *historySearch) noteEmpty() {
-	switch _, own := p.source.known[p.query.Build.ID]; {
+	known, own := p.source.known[p.query.Build.ID]
+	switch {
 	case p.comparable > 0 || len(p.source.Tags) > 0:
 	case !own:
 		p.source.note("no build in %s says %s=%s: --pipeline is what they say instead", p.source.Name, attributePipeline, fetch.Clean(p.pipeline, buildkit.MaxName))
+	case known.attributes[attributeBranch] == "" && !p.source.AnyBranch:
+		counts := ""
+		if b := p.query.Build; b.Branch == "" && b.PullRequest == "" {
+			counts = fmt.Sprintf("it counts as one of %s (--branch says another), and ", p.query.BaseBranch)
+		}
+		p.source.noteOf(detect.KindUnknownBranch, "the trace does not say the branch of the build: %slater builds are not compared with it: build with OTEL_RESOURCE_ATTRIBUTES=%s=BRANCH,%s=NAME, or give --baseline-any-branch", counts, attributeBranch, attributePipeline)
 	case p.pipeline == "":
 		p.source.note("the build does not say its pipeline, and is compared only with builds that do not: OTEL_RESOURCE_ATTRIBUTES=%s=NAME", attributePipeline)
 	}
@@ -112,7 +121,7 @@ func (p *historySearch) add(t *summary) []*detect.Build {
 		b := t.builds[i]
 		p.source.Normalize(&b)
 		if p.source.Pipeline != "" {
-			b.Pipeline = p.source.Pipeline
+			fetch.NamePipeline(&b, p.source.Pipeline)
 		}
 		if p.seen[b.ID] || b.Outcome != detect.OK || !b.Start.Before(p.query.Build.Start) || fetch.Same(&b, p.query.Build) {
 			continue
@@ -257,7 +266,7 @@ func (p *historySearch) addOthers(ctx context.Context) error {
 	}, func() bool { return len(branches) >= p.query.Window || traces >= 4*p.query.Window })
 	if err == nil && traces > 0 && silent == traces && len(p.source.Tags) == 0 {
 		if !p.source.AnyBranch {
-			return &ServerError{p.source.Name, errNoBranch, hintNoBranch}
+			return &ServerError{p.source.Name, fmt.Errorf("%d builds before this one are there, and none says its branch (%s): there is nothing to tell a baseline by", traces, attributeBranch), hintNoBranch}
 		}
 		p.takeSilent()
 	}
@@ -274,7 +283,5 @@ func (p *historySearch) takeSilent() {
 			p.baseBuilds++
 		}
 	}
-	p.source.note("no build in %s says its branch: builds of any branch are compared with (--baseline-any-branch), and a slow branch among them may hide a slowdown", p.source.Name)
+	p.source.noteOf(detect.KindUnknownBranch, "no build in %s says its branch: this one is compared with those of any (--baseline-any-branch), and a slow branch among them may hide a slowdown", p.source.Name)
 }
-
-var errNoBranch = errors.New("builds are there, and none says its branch (" + attributeBranch + "): there is nothing to tell a baseline by")

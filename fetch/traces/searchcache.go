@@ -78,6 +78,28 @@ func (f *backfill) takeCached(ctx context.Context, c timeRange, to time.Time) (t
 	return to, nil
 }
 
+// takeLeftovers takes what was found in a window at some time, and is no longer on the
+// server, which has told all that it holds of it. Another version may have read it: its
+// builds say which.
+func (f *backfill) takeLeftovers(ctx context.Context, from, to time.Time) {
+	if f.source.Cache == nil || f.uncached {
+		return
+	}
+	list, err := f.source.Cache.Leftovers(ctx, f.source.Name, f.cacheKey(), from, to)
+	if err != nil { // see cachedRange
+		f.source.statusf("nothing kept: %v", err)
+		return
+	}
+	for _, hit := range list {
+		if !f.seen[hit.ID] {
+			f.seen[hit.ID] = true
+			f.taken++
+			f.hits = append(f.hits, hit)
+			f.take(&summary{id: hit.ID, start: hit.Start, builds: hit.Builds, state: buildkit.Whole})
+		}
+	}
+}
+
 // save has what was found kept. The newest is not searched for good yet: traces
 // arrive when their builds end.
 func (f *backfill) save(c timeRange, reached time.Time) {

@@ -120,9 +120,11 @@ func (s *Source) wrapError(err error) error {
 }
 
 // note adds a note to the next history, once.
-func (s *Source) note(format string, args ...any) {
+func (s *Source) note(format string, args ...any) { s.noteOf(detect.KindHistory, format, args...) }
+
+func (s *Source) noteOf(kind detect.Kind, format string, args ...any) {
 	const most = 10
-	if n := (detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf(format, args...)}); len(s.notes) < most && !slices.Contains(s.notes, n) {
+	if n := (detect.Note{Kind: kind, Text: fmt.Sprintf(format, args...)}); len(s.notes) < most && !slices.Contains(s.notes, n) {
 		s.notes = append(s.notes, n)
 	}
 }

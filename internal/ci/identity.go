@@ -114,7 +114,8 @@ func (r *Resolver) Resolve(b *detect.Build) {
 			}
 		}
 	}
-	b.Pipeline, b.Origin = out.Pipeline, out.Origin
+	b.Origin = out.Origin
+	fetch.NamePipeline(b, out.Pipeline)
 	fetch.Normalize(b)
 }
 
@@ -130,7 +131,7 @@ func (r *Resolver) OfCheckout(b *detect.Build) string {
 // Override replaces the pipeline that b says by one that was given, and normalizes
 // the rest: of flags, only the pipeline holds for builds to compare with.
 func Override(b *detect.Build, pipeline string) {
-	b.Pipeline = cmp.Or(pipeline, b.Pipeline)
+	fetch.NamePipeline(b, cmp.Or(pipeline, b.Pipeline))
 	fetch.Normalize(b)
 }
 

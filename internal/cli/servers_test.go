@@ -147,6 +147,23 @@ func TestTracesWithoutBranch(t *testing.T) {
 	if code != command.ExitTrouble || stdout != "" || !strings.Contains(stderr, "hint: say it when building: OTEL_RESOURCE_ATTRIBUTES=vcs.ref.head.name=") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
+	// Asked for those of any branch, the report does not call them those of one.
+	for _, flag := range []string{"--baseline-any-branch", "--tag=cicd.pipeline.name=shop"} {
+		code, stdout, stderr = s.run(nil, "check", s.grpc, "--run-id", "run-1000", "--record", "never", flag)
+		if code != command.ExitOK || !strings.Contains(stdout, "compared with 10 builds of any branch") || strings.Contains(stdout, "main") {
+			t.Errorf("%s: exit code %d, %s%s", flag, code, stdout, stderr)
+		}
+	}
+	// The first of them is told what comes of it.
+	s.Set(list[0])
+	code, stdout, stderr = s.run(nil, "check", s.grpc, "--run-id", "run-1000", "--record", "never")
+	if code != command.ExitOK || strings.Count(stdout, "counts as one of main") != 1 || !strings.Contains(stdout, "later builds are not compared") {
+		t.Errorf("the first: exit code %d, %s%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = s.run(nil, "check", s.grpc, "--run-id", "run-1000", "--record", "never", "--baseline-any-branch")
+	if code != command.ExitOK || strings.Contains(stdout, "main") || !strings.Contains(stdout, "8 more builds of any branch") {
+		t.Errorf("the first of any branch: exit code %d, %s%s", code, stdout, stderr)
+	}
 }
 
 // Builds of files are judged against a trace store, and recorded out of one.
@@ -238,5 +255,44 @@ func TestTracesTrouble(t *testing.T) {
 	s.Break(tracetest.Faults{Code: int(codes.PermissionDenied)})
 	if code, _, stderr := s.run(nil, "check", s.grpc, "--run-id", "7"); code != command.ExitTrouble || !strings.Contains(stderr, "hint: who asks may not read there") {
 		t.Errorf("exit code %d, %s", code, stderr)
+	}
+}
+
+// What two targets of a bake share is judged in each of them by all bakes, whichever it
+// stood under, out of what was kept as well. The first bake is one build.
+func TestBakeInTraces(t *testing.T) {
+	s := newTraced(t)
+	bake := func(i int, start time.Time) tracetest.Build {
+		b := tracetest.Bake(tracetest.Usual(i, start), "api", "web")
+		b.Common, b.Asked = 4, b.Targets[i%2]
+		return b
+	}
+	var list []tracetest.Build
+	for i := range 10 {
+		list = append(list, bake(i, s.noon.Add(time.Duration(i-10)*time.Hour)))
+	}
+	s.Set(append(list, bake(1000, s.noon).Slow(1, 4))...)
+	for _, source := range []string{s.grpc, s.http, s.http} {
+		code, stdout, stderr := s.run(nil, "check", source, "--run-id", "run-1000", "--format", "json")
+		var r detect.Report
+		if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != command.ExitVerdict || len(r.Results) != 2 {
+			t.Fatalf("exit code %d, %d results, %v\n%s", code, len(r.Results), err, stderr)
+		}
+		for _, result := range r.Results {
+			for _, step := range result.Steps {
+				if len(step.History) != 10 {
+					t.Errorf("%s: %s of %s has %d samples, want 10", source, step.Name, result.Build.Pipeline, len(step.History))
+				}
+			}
+			if len(result.Steps) != 6 || result.Counts[detect.StatusSlower] != 1 {
+				t.Errorf("%s: %d steps of %s, %v; want 6, of which one is slower", source, len(result.Steps), result.Build.Pipeline, result.Counts)
+			}
+		}
+	}
+	if code, stdout, stderr := s.run(nil, "check", s.grpc, "--run-id", "run-1000", "--build", "web", "--pipeline", "all", "--record", "never"); code != command.ExitVerdict || !strings.Contains(stdout, "Build of `all web`") || strings.Contains(stdout, "all api") {
+		t.Errorf("one of them: exit code %d, %s%s", code, stdout, stderr)
+	}
+	if code, stdout, stderr := s.run(nil, "check", s.grpc, "--trace-id", list[0].ID(), "--record", "never"); code != command.ExitOK || !strings.Contains(stdout, "Build of `shop` on") || !strings.Contains(stdout, "judged as one build") {
+		t.Errorf("the first: exit code %d, %s%s", code, stdout, stderr)
 	}
 }

@@ -31,6 +31,9 @@ type target struct {
 	said      string // the pipeline that it says itself
 	unnamed   bool   // nothing but the checkout, if that, says its pipeline
 	alien     bool   // the history holds builds of another image by its pipeline, which is nobody's
+	// unasked tells that it is not to be judged, but is a target of the same bake as one
+	// that is, whose steps may stand in it.
+	unasked bool
 }
 
 // readBuilds reads the builds of a source, each once, and returns what was wrong with
@@ -77,10 +80,10 @@ func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.
 	for i := range builds {
 		b := &builds[i]
 		ids = append(ids, b.ID)
-		if (wanted.Ref == "" || isBuild(b, wanted.Ref)) && (wanted.TraceID == "" || b.Trace == wanted.TraceID) {
-			targets = append(targets, target{Build: *b, justMade: ci.IsJustMade(b, env.Now), unstarted: b.Start.IsZero(), said: saidPipeline(b)})
-		}
+		asked := (wanted.Ref == "" || isBuild(b, wanted.Ref)) && (wanted.TraceID == "" || b.Trace == wanted.TraceID)
+		targets = append(targets, target{Build: *b, justMade: ci.IsJustMade(b, env.Now), unstarted: b.Start.IsZero(), said: saidPipeline(b), unasked: !asked})
 	}
+	targets = keepAsked(targets)
 	if len(targets) == 0 {
 		return nil, warnings, fmt.Errorf("%s: no build %q in it, but%s", from.Name, redact.Text(cmp.Or(wanted.Ref, wanted.TraceID)), listed(ids))
 	}
@@ -118,6 +121,44 @@ func ofLastImage(targets []target, given bool) (kept []target, others int) {
 		}
 	}
 	return kept, len(targets) - len(kept)
+}
+
+// keepAsked keeps the targets that are asked for, and those of the same bakes.
+func keepAsked(targets []target) (kept []target) {
+	bakes := map[string]bool{}
+	for i := range targets {
+		if !targets[i].unasked && targets[i].isOfBake() {
+			bakes[targets[i].Trace] = true
+		}
+	}
+	for i := range targets {
+		if !targets[i].unasked || targets[i].isOfBake() && bakes[targets[i].Trace] {
+			kept = append(kept, targets[i])
+		}
+	}
+	return kept
+}
+
+// isOfBake tells whether steps of the target may stand in the builds of others.
+func (t *target) isOfBake() bool { return t.Target != "" && t.Trace != "" && t.Partial }
+
+// bakesOf puts the targets of each bake together, each with the others; what is no part of
+// one stands by itself. They stay in the order of the first of each.
+func bakesOf(targets []target) (groups [][]*target) {
+	at := map[string]int{}
+	for i := range targets {
+		t := &targets[i]
+		n, known := at[t.Trace]
+		if !t.isOfBake() || !known {
+			n = len(groups)
+			groups = append(groups, nil)
+		}
+		if t.isOfBake() {
+			at[t.Trace] = n
+		}
+		groups[n] = append(groups[n], t)
+	}
+	return groups
 }
 
 // listed are names, each in a line of its own, ten of them at most.

@@ -6,18 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/detect/stepname"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/fetch/store"
-	"github.com/buildregress/buildregress/report"
 	"github.com/buildregress/buildregress/fetch/traces"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/console"
+	"github.com/buildregress/buildregress/report"
 )
 
 // CheckOptions are what the check command is asked to do.
@@ -80,12 +82,12 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	}
 	c.notes = append(notes, warnings...)
 	var results []detect.Result
-	for i := range targets {
-		r, err := c.judge(ctx, &targets[i])
+	for _, group := range bakesOf(targets) {
+		r, err := c.judge(ctx, group)
 		if err != nil {
 			return 0, err
 		}
-		results = append(results, r)
+		results = append(results, r...)
 	}
 	if c.old > 0 {
 		c.note(detect.KindNotRecorded, "not recorded: %s that ended more than a day ago; --record always records such", report.Count(c.old, "build"))
@@ -177,12 +179,61 @@ type checker struct {
 	troubles []error // with what follows a verdict
 }
 
-// judge judges a build, and then records it.
-func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
-	branch, repository := c.names.Base(&b.Build)
-	if b.Branch == "" && b.PullRequest == "" {
-		c.note(detect.KindUnknownBranch, "nothing says the branch of the build: it counts as one of %s (--branch says another)", branch)
+// judge judges a build, or those of one bake, and then records them.
+func (c *checker) judge(ctx context.Context, group []*target) (results []detect.Result, err error) {
+	judged := make([]buildkit.Target, len(group))
+	for i, t := range group {
+		judged[i].Build = t.Build
+		if judged[i].History, err = c.past(ctx, t); err != nil {
+			return nil, err
+		}
 	}
+	asked := func(i int) bool { return !group[i].unasked }
+	if len(group) > 1 {
+		complete, untold := buildkit.CompleteBake(judged)
+		if len(untold) == 0 {
+			judged = complete
+		} else {
+			judged, asked = []buildkit.Target{buildkit.OneBuild(judged)}, func(int) bool { return true }
+			c.noteOneBuild(group, untold)
+		}
+	}
+	for i := range judged {
+		if asked(i) {
+			result := c.judgeAgainst(&judged[i].Build, group[i], judged[i].History)
+			if len(judged) < len(group) {
+				for _, t := range group {
+					result.Build.Targets = append(result.Build.Targets, t.Pipeline)
+				}
+			}
+			results = append(results, result)
+		}
+	}
+	for _, t := range group {
+		c.keep(ctx, t)
+	}
+	return results, nil
+}
+
+// judgeAgainst judges a build, which is that of t or the bake that t is of, against its
+// history, unless that is another image's.
+func (c *checker) judgeAgainst(b *detect.Build, t *target, history *detect.History) detect.Result {
+	isOther := t.unnamed && isOfAnother(b, history)
+	if isOther {
+		history = &detect.History{Source: history.Source, BaseBranch: history.BaseBranch, Notes: []detect.Note{{Kind: detect.KindHistory, Text: fmt.Sprintf(
+			"nothing says the pipeline of the build, and the history holds another image as `%s`: --pipeline tells them apart", b.Pipeline)}}}
+	}
+	result := detect.Judge(b, history, c.options.Policy)
+	// Of one checkout it is the same image, made anew; nobody knows whose `default` is.
+	isOther = isOther || result.Reason.Kind == detect.KindOtherImage
+	t.alien = isOther && t.unnamed && b.Pipeline == defaultPipeline
+	addTraceLinks(&result, b, history, c.history.ui)
+	return result
+}
+
+// past is what a build is judged against.
+func (c *checker) past(ctx context.Context, b *target) (*detect.History, error) {
+	branch, repository := c.names.Base(&b.Build)
 	q := fetch.Query{
 		Build: &b.Build, BaseBranch: branch, BaseRepository: repository,
 		Window: c.options.Policy.Window, Lookback: c.options.Lookback, Enough: c.options.Policy.MinHistory,
@@ -192,33 +243,51 @@ func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
 		past, err = c.withOlder(ctx, b, q, past)
 	}
 	if err != nil {
-		return detect.Result{}, err
+		return nil, err
 	}
 	past, from, err := c.withKept(ctx, b, q, past)
 	if err != nil {
-		return detect.Result{}, err
+		return nil, err
 	}
 	judged, err := c.judged.History(ctx, q)
 	if err != nil {
-		return detect.Result{}, err
+		return nil, err
 	}
 	history := fetch.Join(past, judged, q)
+	told := slices.ContainsFunc(history.Notes, func(n detect.Note) bool { return n.Kind == detect.KindUnknownBranch })
+	if b.Branch == "" && b.PullRequest == "" && !history.AnyBranch && !told {
+		c.note(detect.KindUnknownBranch, "nothing says the branch of the build: it counts as one of %s (--branch says another)", branch)
+	}
 	history.Source = redact.Text(from)
 	c.env.Console.Debugf("%s: %d builds of %s, %d of other branches, %d of its own", b.ID, len(history.Base), branch, len(history.Other), len(history.Branch))
-	if err := c.noteEmpty(ctx, &b.Build, history); err != nil {
-		return detect.Result{}, err
-	}
-	isOther := b.unnamed && isOfAnother(&b.Build, history)
-	if isOther {
-		history = &detect.History{Source: history.Source, BaseBranch: branch, Notes: []detect.Note{{Kind: detect.KindHistory, Text: fmt.Sprintf(
-			"nothing says the pipeline of the build, and the history holds another image as `%s`: --pipeline tells them apart", b.Pipeline)}}}
-	}
-	result := detect.Judge(&b.Build, history, c.options.Policy)
-	// Of one checkout it is the same image, made anew; nobody knows whose `default` is.
-	isOther = isOther || result.Reason.Kind == detect.KindOtherImage
-	b.alien = isOther && b.unnamed && b.Pipeline == defaultPipeline
-	addTraceLinks(&result, &b.Build, history, c.history.ui)
+	return history, c.noteEmpty(ctx, &b.Build, history)
+}
 
+// noteOneBuild says why a bake is judged as one build.
+func (c *checker) noteOneBuild(group []*target, untold []string) {
+	var targets []string
+	for _, t := range group {
+		targets = append(targets, t.Target)
+	}
+	c.note(detect.KindBakeAsOne, "the bake of %s is judged as one build: a trace does not tell which of them need %s, and no earlier bake does", some(targets), some(untold))
+}
+
+// some are the first few names, and how many more there are.
+func some(names []string) string {
+	const most = 3
+	quoted := make([]string, min(len(names), most))
+	for i := range quoted {
+		quoted[i] = "`" + names[i] + "`"
+	}
+	if more := len(names) - most; more > 0 {
+		return strings.Join(quoted, ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	last := len(quoted) - 1
+	return strings.Join(append(quoted[:max(last-1, 0)], strings.Join(quoted[max(last-1, 0):], " and ")), ", ")
+}
+
+// keep lets a build be history of those that are judged after it.
+func (c *checker) keep(ctx context.Context, b *target) {
 	switch files, isMemory := c.history.HistorySource.(*fetch.Memory); {
 	case isMemory:
 		files.Add(b.Build)
@@ -226,7 +295,6 @@ func (c *checker) judge(ctx context.Context, b *target) (detect.Result, error) {
 	case !c.record(ctx, b) || c.history.HistorySource != c.store:
 		c.judged.Add(b.Build)
 	}
-	return result, nil
 }
 
 // record puts a build into the store if it is to be there, and tells whether it

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
@@ -39,6 +40,7 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 		}
 		if err == nil {
 			targets, _, err = readTargets(ctx, env, names, from, o.Wanted, o.Given.Pipeline)
+			targets = slices.DeleteFunc(targets, func(t target) bool { return t.unasked })
 		}
 		if err != nil {
 			troubles = append(troubles, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/backtest"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/report"
 )
@@ -26,6 +27,7 @@ type replayer struct {
 }
 
 func newReplayer(env *Env, o *BacktestOptions, names *ci.Resolver, list []detect.Build) *replayer {
+	list = buildkit.CompleteBakes(list)
 	r := &replayer{env: env, options: o, names: names, of: map[string][]detect.Build{}, maxCases: maxCases}
 	for i := range list {
 		r.memory.Add(list[i])

@@ -72,6 +72,7 @@ func TestStack(t *testing.T) {
 		rows = append(rows, r)
 	}
 	t.Run("bake", s.testBake)
+	t.Run("bake through Jaeger", s.testBakeTraces)
 	if s.stopBuilder != nil {
 		s.stopBuilder()
 	}

@@ -62,7 +62,7 @@ func checkFields(b *detect.Build) error {
 	if b.Outcome < detect.OK || b.Outcome > detect.Cancelled {
 		bad("outcome %v", b.Outcome)
 	}
-	text("build", b.ID, b.Trace, b.Content, b.Pipeline, b.Image, b.Repository, b.Revision, b.Branch, b.PullRequest, b.URL, b.Runner, b.Error)
+	text("build", b.ID, b.Trace, b.Content, b.Pipeline, b.Image, b.Target, b.Repository, b.Revision, b.Branch, b.PullRequest, b.URL, b.Runner, b.Error)
 	text("log", b.Log...)
 	ids := map[string]bool{}
 	for i, s := range b.Steps {

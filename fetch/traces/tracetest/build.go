@@ -30,6 +30,8 @@ type Build struct {
 	Big        int  // bytes of an attribute of one span
 	Skew       time.Duration
 	Targets    []string // that bake builds side by side, each with all of the steps
+	Common     int      // so many of the first steps are one vertex each for all targets
+	Asked      string   // the target that asked for these first, under which they stand
 }
 
 // A Step is a Dockerfile instruction that ran.
@@ -180,8 +182,15 @@ func (b *Build) target(add adder, clients, servers ptrace.SpanSlice, parent pcom
 		}
 	}
 	for i, step := range b.Steps {
+		owner := target
+		if i < b.Common && target != "" {
+			if owner = ""; target != b.Asked {
+				at = at.Add(step.Took)
+				continue
+			}
+		}
 		s := add(servers, served, step.Name, ptrace.SpanKindInternal, at, at.Add(step.Took))
-		digest := sha256.Sum256([]byte(b.ID() + target + step.Name))
+		digest := sha256.Sum256([]byte(b.ID() + owner + step.Name))
 		s.Attributes().PutStr("vertex", "sha256:"+hex.EncodeToString(digest[:]))
 		if b.Failed && i == len(b.Steps)-1 {
 			s.Status().SetCode(ptrace.StatusCodeError)
