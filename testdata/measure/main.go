@@ -50,7 +50,7 @@ func main() {
 		measureShifts(projects, *seeds)
 		return
 	}
-	for _, text := range strings.SplitSeq(*lengths, ",") {
+	for text := range strings.SplitSeq(*lengths, ",") {
 		n, err := strconv.Atoi(text)
 		if least := detect.DefaultThresholds.MinHistory; err != nil || n < least || *seeds < 1 {
 			log.Fatalf("want at least %d values of a history, and a window of each series", least)
