@@ -23,7 +23,7 @@ const (
 
 // TailReach is how many values before the window are worth remembering: older ones weigh
 // hardly anything.
-const TailReach = 200
+const TailReach = 150
 
 // A Tail is what is remembered of the values of a step that are older than its window.
 // The zero Tail remembers nothing.

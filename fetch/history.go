@@ -44,6 +44,10 @@ type Index[B any, L comparable] interface {
 	// Samples are executed steps of the candidates, in any order: of each key in
 	// missing those in the newest missing[key] candidates that executed it, or more.
 	Samples(of []B, missing map[string]int) ([]Sample, error)
+	// Durations are what a step took where it was executed in the newest builds of the
+	// base branch, on whatever machine, newest first; at most limit. What several builds
+	// tell of one execution is one.
+	Durations(key string, limit int) ([]time.Duration, error)
 }
 
 // A Sample is an execution of a step.
@@ -68,8 +72,31 @@ func FindHistory[B any, L comparable](x Index[B, L], q Query) (*detect.History, 
 	if h.Sparse, err = findSparse(x, h.Base, alike[whole:], q); err != nil {
 		return nil, err
 	}
+	if len(base) > q.Window { // else nothing lies before the window
+		if h.Tails, err = findTails(x, q); err != nil {
+			return nil, err
+		}
+	}
 	h.Branch, h.Other, err = findBeside(x, q)
 	return h, err
+}
+
+// findTails finds what is remembered of the steps of q's build beyond the window.
+func findTails[B any, L comparable](x Index[B, L], q Query) (map[string]detect.Tail, error) {
+	tails := map[string]detect.Tail{}
+	for i := range q.Build.Steps {
+		key := q.Build.Steps[i].Key
+		if _, known := tails[key]; known || key == "" {
+			continue
+		}
+		durations, err := x.Durations(key, q.Window+detect.TailReach)
+		if err != nil {
+			return nil, err
+		}
+		slices.Reverse(durations)
+		tails[key] = detect.TailOf(durations, q.Window)
+	}
+	return tails, nil
 }
 
 // onSameRunner returns those of the builds that ran on the kind of machine that q's

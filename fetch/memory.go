@@ -67,7 +67,7 @@ func (m *Memory) Add(b detect.Build) {
 
 // History finds what q's build is judged against. It never fails.
 func (m *Memory) History(_ context.Context, q Query) (*detect.History, error) {
-	return FindHistory(&memoryIndex{m, q, m.candidates(q)}, q)
+	return FindHistory(&memoryIndex{memory: m, q: q, candidates: m.candidates(q)}, q)
 }
 
 // Pipelines are those of which there are builds, the most built first.
@@ -128,6 +128,7 @@ type memoryIndex struct {
 	memory     *Memory
 	q          Query
 	candidates []*detect.Build
+	runs       map[string][]run // where each step was executed, by its key; nil until asked for
 }
 
 func (x *memoryIndex) Base(limit int) ([]*detect.Build, error) {
@@ -220,4 +221,60 @@ func (x *memoryIndex) Samples(of []*detect.Build, missing map[string]int) (out [
 		}
 	}
 	return out, nil
+}
+
+// Durations look at the runs of the step alone if the memory is frozen, and at all steps
+// of the candidates if not.
+func (x *memoryIndex) Durations(key string, limit int) (out []time.Duration, err error) {
+	if len(x.candidates) == 0 {
+		return nil, nil
+	}
+	var found []run
+	for _, r := range x.runsOf(key) {
+		// All that began together are told apart by their steps.
+		if n := len(found); n >= limit && !r.build.Start.Equal(found[n-1].build.Start) {
+			break
+		}
+		if x.isCandidate(r.build) && x.q.IsBase(r.build) {
+			found = append(found, r)
+		}
+	}
+	stepOf := func(r run) *detect.Step { return &r.build.Steps[r.step] }
+	slices.SortStableFunc(found, func(a, b run) int {
+		return cmp.Or(b.build.Start.Compare(a.build.Start), stepOf(b).Start.Compare(stepOf(a).Start), cmp.Compare(stepOf(b).Duration, stepOf(a).Duration))
+	})
+	found = slices.CompactFunc(found[:min(len(found), limit)], func(a, b run) bool {
+		return !stepOf(a).Start.IsZero() && stepOf(a).Start.Equal(stepOf(b).Start) && stepOf(a).Duration == stepOf(b).Duration
+	})
+	for _, r := range found {
+		out = append(out, stepOf(r).Duration)
+	}
+	return out, nil
+}
+
+// runsOf are where the step was executed in the candidates, and perhaps elsewhere, newest
+// first.
+func (x *memoryIndex) runsOf(key string) []run {
+	if x.memory.runs != nil {
+		runs := x.memory.runs[key]
+		from, _ := slices.BinarySearchFunc(runs, x.candidates[0], func(r run, b *detect.Build) int { return newestFirst(r.build, b) })
+		return runs[from:]
+	}
+	if x.runs == nil {
+		x.runs = map[string][]run{}
+		for _, b := range x.candidates {
+			for k := range b.Steps {
+				if s := &b.Steps[k]; s.State == detect.Executed {
+					x.runs[s.Key] = append(x.runs[s.Key], run{b, k})
+				}
+			}
+		}
+	}
+	return x.runs[key]
+}
+
+// isCandidate tells whether the build is among the candidates.
+func (x *memoryIndex) isCandidate(b *detect.Build) bool {
+	at, found := slices.BinarySearchFunc(x.candidates, b, newestFirst)
+	return found && x.candidates[at] == b
 }

@@ -27,6 +27,9 @@ func Join(a, b *detect.History, q Query) *detect.History {
 	}
 	h := Select(append(list(a), more...), q)
 	h.Source, h.Notes, h.AnyBranch = a.Source, a.Notes, a.AnyBranch
+	if a.Tails != nil { // what lies beyond the windows is in neither list
+		h.Tails = a.Tails
+	}
 	return h
 }
 

@@ -26,6 +26,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("same runner", func(t *testing.T) { testSameRunner(t, open) })
 	t.Run("sparse steps", func(t *testing.T) { testSparse(t, open) })
 	t.Run("shared steps", func(t *testing.T) { testShared(t, open) })
+	t.Run("older samples", func(t *testing.T) { testTails(t, open) })
 	t.Run("random", func(t *testing.T) { testRandom(t, open) })
 }
 
@@ -93,6 +94,48 @@ func testBranches(t *testing.T, open Opener) {
 	onMain := at("this on main", 40, nil)
 	if h := history(t, source, fetch.Query{Build: &onMain, BaseBranch: "main", BaseRepository: "o/r", Window: 2}); len(h.Branch) != 0 || len(h.Base) != 2 {
 		t.Errorf("on main: %d builds of its own, %d of the base; want 0 and the window's 2", len(h.Branch), len(h.Base))
+	}
+}
+
+// testTails checks that what a step took before the window is remembered: of the base
+// branch alone, each execution once, and by no more than the bound.
+func testTails(t *testing.T, open Opener) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	var builds []detect.Build
+	var durations []time.Duration // of the base branch, oldest first
+	for i := range 90 {
+		took := time.Duration(float64(20*time.Second) * (1 + 0.1*rng.Float64()))
+		if i == 12 || i == 40 {
+			took *= 9
+		}
+		for target := range 1 + i%2 { // every other build tells of the execution twice
+			builds = append(builds, at(fmt.Sprint(i, "-", target), i, func(b *detect.Build) {
+				if i%5 == 4 {
+					b.Branch = "other"
+				}
+				b.Steps = []detect.Step{{Key: "make", Start: b.Start, Duration: took}, {Key: "found", State: detect.Cached}}
+			}))
+		}
+		if i%5 != 4 {
+			durations = append(durations, took)
+		}
+	}
+	source := open(t, builds)
+	for _, window := range []int{8, 20, 60} {
+		build := at("this", 100, func(b *detect.Build) { b.Steps = []detect.Step{{Key: "make"}, {Key: "found"}, {Key: "new"}} })
+		h := history(t, source, fetch.Query{Build: &build, BaseBranch: "main", BaseRepository: "o/r", Window: window})
+		want := detect.TailOf(durations, window)
+		if got := h.Tails["make"]; got != want {
+			t.Errorf("window of %d: a weight of %g, %v beyond what was usual; want %g, %v", window, got.Weight, got.Bins(), want.Weight, want.Bins())
+		}
+		if window < 60 && len(want.Bins()) == 0 {
+			t.Fatal("nothing lies beyond: this shows little")
+		}
+		for _, none := range []string{"found", "new"} {
+			if got := h.Tails[none]; got.Weight != 0 {
+				t.Errorf("%s: a weight of %g, want none", none, got.Weight)
+			}
+		}
 	}
 }
 
@@ -206,7 +249,7 @@ func testRandom(t *testing.T, open Opener) {
 					Lookback:       []time.Duration{0, 100 * time.Minute}[rnd.IntN(2)],
 					Enough:         rnd.IntN(4),
 				}
-				if diff := cmp.Diff(fetch.Select(builds, q), history(t, source, q), cmpopts.EquateEmpty()); diff != "" {
+				if diff := cmp.Diff(fetch.Select(builds, q), history(t, source, q), cmpopts.EquateEmpty(), cmpopts.EquateComparable(detect.Tail{})); diff != "" {
 					t.Fatalf("window %d, lookback %v, build %s on %v: Select (-), History (+):\n%s",
 						q.Window, q.Lookback, build.ID, fetch.BranchOf(&build), diff)
 				}

@@ -218,3 +218,45 @@ func (x *index) samplesOf(branch int64, key string, n int, of []candidate, index
 	}
 	return out, rows.Err()
 }
+
+const durationsOfStep = `SELECT build, sample_start, start, duration FROM steps
+	WHERE sample_line = ? AND key = (SELECT id FROM keys WHERE key = ?) AND sample_start < ?
+	ORDER BY sample_start DESC, start DESC, duration DESC LIMIT ?`
+
+func (x *index) Durations(key string, limit int) ([]time.Duration, error) {
+	if clean(key) != key {
+		return nil, nil // as no step is stored
+	}
+	const most = 8 // equal steps of a build
+	type sample struct{ build, start, duration int64 } // when build and step began
+	var found []sample
+	for _, branch := range x.base {
+		rows, err := x.tx.query(x.ctx, durationsOfStep, branch, key, instant(x.q.Build.Start), limit+most*len(x.self))
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			var build int64
+			var s sample
+			if err := rows.Scan(&build, &s.build, &s.start, &s.duration); err != nil {
+				rows.Close()
+				return nil, err
+			}
+			if !slices.Contains(x.self, build) {
+				found = append(found, s)
+			}
+		}
+		if err := cmp.Or(rows.Err(), rows.Close()); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(found, func(a, b sample) int {
+		return cmp.Or(cmp.Compare(b.build, a.build), cmp.Compare(b.start, a.start), cmp.Compare(b.duration, a.duration))
+	})
+	found = slices.CompactFunc(found[:min(len(found), limit)], func(a, b sample) bool { return a.start != 0 && a.start == b.start && a.duration == b.duration })
+	var out []time.Duration
+	for _, s := range found {
+		out = append(out, time.Duration(s.duration))
+	}
+	return out, nil
+}

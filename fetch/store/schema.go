@@ -171,6 +171,10 @@ ALTER TABLE steps ADD COLUMN text INTEGER REFERENCES texts;
 `, `
 -- Of a bake, whose steps may stand in the builds of its other targets.
 ALTER TABLE builds ADD COLUMN target TEXT NOT NULL DEFAULT '';
+`, `
+-- What a step took is asked for by itself.
+DROP INDEX samples;
+CREATE INDEX samples ON steps (sample_line, key, sample_start, start, duration) WHERE sample_line IS NOT NULL;
 `}
 
 // inspect looks at the file without SQLite, which might repair it, and tells
