@@ -288,5 +288,6 @@ func (st *stepTest) minDetectable(k int, limit float64) float64 {
 		}
 		from = to
 	}
-	return math.Exp(max(from-low, math.Log1p(st.t.MinSlowdown)))
+	offset := float64(st.offset)
+	return max((math.Exp(from)-offset)/math.Max(math.Exp(low)-offset, 1), 1+st.t.MinSlowdown)
 }
