@@ -55,7 +55,9 @@ func roughTrials(rng *rand.Rand, n int) []Trial {
 	return trials
 }
 
-func severity(s Status) int { return slices.Index([]Status{StatusFaster, StatusSame, StatusSuspect, StatusSlower}, s) }
+func severity(s Status) int {
+	return slices.Index([]Status{StatusFaster, StatusSame, StatusSuspect, StatusSlower}, s)
+}
 
 // A larger value is never judged milder, whatever the history: not in its status, and not
 // in its error.

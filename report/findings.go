@@ -26,10 +26,15 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 		line line
 	}
 	var all []finding
+	for _, g := range groupsOf(r) {
+		l := groupLine(r, &g, n)
+		if s := &r.Steps[g.steps[0]]; len(g.steps) == 1 {
+			l = withLinks(slowerLine(s, n, isOnBase(r), r.Build.Revision), s)
+		}
+		all = append(all, finding{g.cost(r), l})
+	}
 	for i := range r.Steps {
 		switch s := &r.Steps[i]; s.Status {
-		case detect.StatusSlower, detect.StatusSuspect, detect.StatusOverBudget:
-			all = append(all, finding{s.WallClockSeconds, withLinks(slowerLine(s, n, isOnBase(r), r.Build.Revision), s)})
 		case detect.StatusFaster:
 			notices = append(notices, fasterLine(s, n))
 		case detect.StatusNew:

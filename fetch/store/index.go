@@ -227,7 +227,7 @@ func (x *index) Durations(key string, limit int) ([]time.Duration, error) {
 	if clean(key) != key {
 		return nil, nil // as no step is stored
 	}
-	const most = 8 // equal steps of a build
+	const most = 8                                     // equal steps of a build
 	type sample struct{ build, start, duration int64 } // when build and step began
 	var found []sample
 	for _, branch := range x.base {

@@ -1,0 +1,52 @@
+package report
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// slowedResult has a slower step for each of the keys.
+func slowedResult(keys ...string) *detect.Result {
+	r := &detect.Result{Verdict: detect.Regressed, Counts: map[detect.Status]int{detect.StatusSlower: len(keys)}}
+	for i, key := range keys {
+		stage, _, _ := strings.Cut(strings.TrimPrefix(key, "["), "]")
+		r.Steps = append(r.Steps, detect.StepResult{
+			Key: key, Name: key, Stage: stage, Status: detect.StatusSlower, State: detect.Executed, N: 20,
+			Current: detect.Seconds(time.Duration(20+i) * time.Second), Usual: detect.Seconds(10 * time.Second), Delta: detect.Seconds(time.Duration(10+i) * time.Second),
+			Ratio: 2 + float64(i)/10, WallClockSeconds: detect.Seconds(time.Second),
+		})
+	}
+	return r
+}
+
+// Steps that do the same, or many of one stage, are one finding; others are told each.
+func TestGroupsOfFindings(t *testing.T) {
+	for _, tt := range []struct {
+		keys []string
+		want []string
+	}{
+		{[]string{"[a] RUN make", "[b] RUN make"}, []string{"`[a] RUN make` is slower", "`[b] RUN make` is slower"}},
+		{[]string{"[a] RUN make", "[b] RUN make", "[c] RUN make", "[c] RUN lint"}, []string{"3 steps like `[a] RUN make` are slower, ×2 to ×2.2; together they cost the build 3 s", "`[c] RUN lint` is slower"}},
+		{[]string{"[a] RUN one", "[a] RUN two", "[a] RUN three"}, []string{"`[a] RUN one` is", "`[a] RUN two` is", "`[a] RUN three` is"}},
+		{[]string{"[a] RUN one", "[a] RUN two", "[a] RUN three", "[a] RUN four"}, []string{"4 steps of `a` are slower"}},
+	} {
+		r := slowedResult(tt.keys...)
+		found, _ := findings(r, newNames(r))
+		var text []string
+		for _, l := range found {
+			text = append(text, inline(l))
+		}
+		all := strings.Join(text, "\n")
+		if len(found) != len(tt.want) {
+			t.Errorf("%q: %d findings, want %d:\n%s", tt.keys, len(found), len(tt.want), all)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(all, want) {
+				t.Errorf("%q: no %q in\n%s", tt.keys, want, all)
+			}
+		}
+	}
+}
