@@ -272,7 +272,7 @@ func (st *stepTest) minDetectable(k int, limit float64) float64 {
 	shows := func(y float64) bool {
 		values := [3]observation{{y: y}, {y: y}, {y: y}}
 		e := newEvidence(st.model, values[:k], values[:k], 1)
-		return e.look(k, false).p <= limit*within
+		return e.strongest(false).p <= limit*within
 	}
 	from, to := max(told, st.center), low+math.Log(maxDetectable)
 	if from > to || !shows(to) {

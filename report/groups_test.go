@@ -29,8 +29,8 @@ func TestGroupsOfFindings(t *testing.T) {
 		want []string
 	}{
 		{[]string{"[a] RUN make", "[b] RUN make"}, []string{"`[a] RUN make` is slower", "`[b] RUN make` is slower"}},
-		{[]string{"[a] RUN make", "[b] RUN make", "[c] RUN make", "[c] RUN lint"}, []string{"3 steps like `[a] RUN make` are slower, ×2 to ×2.2; together they cost the build 3 s", "`[c] RUN lint` is slower"}},
-		{[]string{"[a] RUN one", "[a] RUN two", "[a] RUN three"}, []string{"`[a] RUN one` is", "`[a] RUN two` is", "`[a] RUN three` is"}},
+		{[]string{"[a] RUN make", "[b] RUN make", "[c] RUN make", "[c] RUN lint"}, []string{"3 steps like `[a] RUN make` are slower, ×2.0 to ×2.2; together they cost the build 3 s", "`RUN lint` is slower"}},
+		{[]string{"[a] RUN one", "[a] RUN two", "[a] RUN three"}, []string{"`RUN one` is", "`RUN two` is", "`RUN three` is"}},
 		{[]string{"[a] RUN one", "[a] RUN two", "[a] RUN three", "[a] RUN four"}, []string{"4 steps of `a` are slower"}},
 	} {
 		r := slowedResult(tt.keys...)

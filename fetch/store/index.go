@@ -227,36 +227,47 @@ func (x *index) Durations(key string, limit int) ([]time.Duration, error) {
 	if clean(key) != key {
 		return nil, nil // as no step is stored
 	}
-	const most = 8                                     // equal steps of a build
-	type sample struct{ build, start, duration int64 } // when build and step began
-	var found []sample
+	var found []execution
 	for _, branch := range x.base {
-		rows, err := x.tx.query(x.ctx, durationsOfStep, branch, key, instant(x.q.Build.Start), limit+most*len(x.self))
+		of, err := x.executionsOf(branch, key, limit)
 		if err != nil {
 			return nil, err
 		}
-		for rows.Next() {
-			var build int64
-			var s sample
-			if err := rows.Scan(&build, &s.build, &s.start, &s.duration); err != nil {
-				rows.Close()
-				return nil, err
-			}
-			if !slices.Contains(x.self, build) {
-				found = append(found, s)
-			}
-		}
-		if err := cmp.Or(rows.Err(), rows.Close()); err != nil {
-			return nil, err
-		}
+		found = append(found, of...)
 	}
-	slices.SortFunc(found, func(a, b sample) int {
+	slices.SortFunc(found, func(a, b execution) int {
 		return cmp.Or(cmp.Compare(b.build, a.build), cmp.Compare(b.start, a.start), cmp.Compare(b.duration, a.duration))
 	})
-	found = slices.CompactFunc(found[:min(len(found), limit)], func(a, b sample) bool { return a.start != 0 && a.start == b.start && a.duration == b.duration })
+	found = slices.CompactFunc(found[:min(len(found), limit)], func(a, b execution) bool {
+		return a.start != 0 && a.start == b.start && a.duration == b.duration
+	})
 	var out []time.Duration
-	for _, s := range found {
-		out = append(out, time.Duration(s.duration))
+	for _, e := range found {
+		out = append(out, time.Duration(e.duration))
 	}
 	return out, nil
+}
+
+// An execution is when a build and its step began, and how long the step took.
+type execution struct{ build, start, duration int64 }
+
+// executionsOf are the newest of a step on a branch, those of the query's build left out.
+func (x *index) executionsOf(branch int64, key string, limit int) (found []execution, err error) {
+	const most = 8 // equal steps of a build
+	rows, err := x.tx.query(x.ctx, durationsOfStep, branch, key, instant(x.q.Build.Start), limit+most*len(x.self))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var build int64
+		var e execution
+		if err := rows.Scan(&build, &e.build, &e.start, &e.duration); err != nil {
+			return nil, err
+		}
+		if !slices.Contains(x.self, build) {
+			found = append(found, e)
+		}
+	}
+	return found, rows.Err()
 }

@@ -311,6 +311,7 @@ func wide(n int, branch string, factor float64) detect.Build {
 		ID: fmt.Sprint(branch, n), Pipeline: "app", Origin: detect.Origin{Branch: branch}, Start: clitest.Start.Add(time.Duration(n) * time.Hour),
 	}
 	for i := range 300 {
+		stage := fmt.Sprint("build", i) // steps of one stage would be one finding
 		text := fmt.Sprintf("RUN make target-%c%c | <b>*%s*</b>", 'a'+i/26, 'a'+i%26, strings.Repeat("@&`", 40))
 		f := 1.0
 		if i < 130 { // if most are slower, it is the runner
@@ -318,7 +319,7 @@ func wide(n int, branch string, factor float64) detect.Build {
 		}
 		d := time.Duration(float64(10+i%7)*f*1e9) + time.Duration((n*7+i*5)%11)*10*time.Millisecond
 		b.Steps = append(b.Steps, detect.Step{
-			Key: dockerfile.Key("", "build", text), Name: text, Stage: "build", Start: b.Start, Duration: d,
+			Key: dockerfile.Key("", stage, text), Name: text, Stage: stage, Start: b.Start, Duration: d,
 			Source: dockerfile.Position{File: "Dockerfile", Line: i + 1},
 		})
 		b.Duration = max(b.Duration, d)
