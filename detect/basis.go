@@ -21,6 +21,7 @@ type Basis struct {
 		RunnerLn float64 `json:"runner_ln"` // natural logarithm of that factor, 0 if it is not known
 		RunnerSD float64 `json:"runner_sd"` // its uncertainty for this step
 	} `json:"values"`
+	Newer  int      `json:"newer"`  // newest samples that came after the branch began; -1 on the base branch
 	Judged []string `json:"judged"` // ids in History of builds that are under judgement themselves: they are evidence, not level
 	Older  []Point  `json:"older"`  // samples that take the place of those in the window
 	// Tail is what is remembered of the samples before all these: the weight of all of
@@ -43,7 +44,7 @@ func basisOf(trial *Trial, s *series, branch, judged []*Build, t Thresholds) *Ba
 		t = *trial.Thresholds
 	}
 	b := &Basis{
-		Judged: []string{}, Older: []Point{}, Accepted: trial.Accepted,
+		Newer: trial.Newer, Judged: []string{}, Older: []Point{}, Accepted: trial.Accepted,
 		Resolution: Seconds(trial.Resolution), MinSlowdown: t.MinSlowdown, MinDelta: t.MinDelta,
 	}
 	b.Tail.Weight, b.Tail.Above = trial.Tail.Weight, append([]TailBin{}, trial.Tail.Bins()...)
@@ -73,7 +74,7 @@ func (s *StepResult) trial(foreign bool, t Thresholds) Trial {
 	b := s.Basis
 	t.MinSlowdown, t.MinDelta = b.MinSlowdown, b.MinDelta
 	trial := Trial{
-		Recent: len(b.Judged), Resolution: b.Resolution.D(), Accepted: b.Accepted, Foreign: foreign, Thresholds: &t,
+		Newer: b.Newer, Recent: len(b.Judged), Resolution: b.Resolution.D(), Accepted: b.Accepted, Foreign: foreign, Thresholds: &t,
 		Kind: dockerfile.Kind(s.Key), Tail: NewTail(b.Tail.Weight, b.Tail.Above),
 	}
 	points := slices.Concat(s.History, b.Older)

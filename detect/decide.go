@@ -27,6 +27,9 @@ type Trial struct {
 	// Recent of the newest samples of History are among New as well: on the base
 	// branch the newest builds are under judgement themselves, not the level.
 	Recent int
+	// Newer of the newest samples of History came after the branch of New began, and
+	// it may not have what they have; -1 where New is of the base branch itself.
+	Newer int
 	// Tail is what is remembered of the values older than History.
 	Tail Tail
 	// Kind is shared by steps that do the same elsewhere: the same instruction or job in

@@ -47,7 +47,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 	history, p.Thresholds = history.orEmpty(), p.Thresholds.orDefaults()
 	build, history = withoutSalt(build, history)
 	t := p.Thresholds
-	base, branch, filled := selectBuilds(build, history, t)
+	base, branch, filled, onBase := selectBuilds(build, history, t)
 	var a *arranged
 	var g *graph
 	var path []int
@@ -58,6 +58,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 			path = g.criticalPath()
 		},
 	)
+	a.onBase = onBase
 	p = p.withNames(a)
 	r := newResult(build, base, history, t)
 	r.Baseline.Filled = filled
@@ -150,7 +151,7 @@ func dropIgnored(p *Policy, losses []CacheLoss, chains []lossChain, a *arranged)
 }
 
 // selectBuilds picks the builds to compare with and the branch's own, oldest first.
-func selectBuilds(build *Build, h *History, t Thresholds) (base []Build, branch []*Build, filled int) {
+func selectBuilds(build *Build, h *History, t Thresholds) (base []Build, branch []*Build, filled int, onBase bool) {
 	base = h.Base
 	if short := t.MinHistory - len(base); short > 0 && len(h.Other) > 0 {
 		fill := h.Other[:min(len(h.Other), short)]
@@ -159,7 +160,7 @@ func selectBuilds(build *Build, h *History, t Thresholds) (base []Build, branch 
 	}
 	evidence := h.Branch
 	// The branch of a fork that is called like the base branch has builds of its own.
-	onBase := build.PullRequest == "" && (build.Branch == h.BaseBranch || build.Branch == "") && len(h.Branch) == 0
+	onBase = build.PullRequest == "" && (build.Branch == h.BaseBranch || build.Branch == "") && len(h.Branch) == 0
 	if onBase && filled == 0 {
 		// On the base branch the newest builds are under suspicion themselves: if
 		// they stand off from those before them, they are evidence, not the level.
@@ -171,7 +172,7 @@ func selectBuilds(build *Build, h *History, t Thresholds) (base []Build, branch 
 			branch = append(branch, e)
 		}
 	}
-	return base, append(branch, build), filled
+	return base, append(branch, build), filled, onBase
 }
 
 func sameOrUnknown(a, b string) bool { return a == b || a == "" || b == "" }

@@ -57,6 +57,7 @@ type arranged struct {
 	base   []Build
 	sparse []Build  // older ones, of which only some executions are left
 	branch []*Build // evidence, oldest first; the last is the build under judgement
+	onBase bool     // that build is of the base branch itself
 	series []series // of the steps of that build, in their order
 	// loads holds a series for each of its cached steps, by their index: the time
 	// that it takes to load a layer is a step of its own, no sample of the
@@ -302,6 +303,18 @@ func loadOf(s *Step) *Step {
 	load.Key = s.Key[:bracket] + " load cache:" + s.Key[bracket:]
 	load.Name = "load cache: " + s.Name
 	return &load
+}
+
+// newerThanBranch counts the newest samples of builds that began after the first known
+// build of the branch; -1 on the base branch.
+func (a *arranged) newerThanBranch(s *series) (n int) {
+	if a.onBase {
+		return -1
+	}
+	for n < len(s.samples) && s.build(n).Start.After(a.branch[0].Start) {
+		n++
+	}
+	return n
 }
 
 // inBase tells whether a build of the branch is one of the baseline as well.

@@ -35,7 +35,8 @@ type stepTest struct {
 	slower    oneSided
 	faster    oneSided
 	q         float64
-	seen      float64 // share of a slower mode that holds the newest value, 0 for none
+	left      []time.Duration // samples of the level that was left, ascending; none if it never shifted
+	seen      float64         // share of a slower mode that holds the newest value, 0 for none
 	decision  Decision
 }
 
@@ -69,6 +70,7 @@ func newStepTest(trial *Trial, sorted []time.Duration, t Thresholds) *stepTest {
 	st.shift.remember(&st.tail, len(logs))
 	if st.shift.since > 0 || st.recent > 0 || len(history) > len(sorted) {
 		if st.shift.since > 0 {
+			st.left = slices.Sorted(slices.Values(history[st.shift.since:]))
 			history = history[:st.shift.since]
 		}
 		if len(history) > st.recent {

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -145,6 +146,7 @@ func (b *trialBuilder) addValues(trial *Trial, a *arranged, t Thresholds) {
 			trial.New = append(trial.New, s.values[i])
 		}
 	}
+	trial.Newer = a.newerThanBranch(s)
 	trial.Recent = len(b.recent)
 	trial.History = s.newestAfter(b.recent, t.Window+trial.Recent)
 }
@@ -183,6 +185,10 @@ func (step *StepResult) setDecision(s *series, d *Decision, branch []*Build) {
 	}
 	if d.Evidence.Builds > 1 {
 		step.Evidence.Since = s.revisionOf(d.Evidence.Builds, branch)
+	}
+	if slices.ContainsFunc(d.Conditions, func(c Condition) bool { return c.Kind == KindEarlierLevel }) {
+		base := s.build(d.Cut - 1)
+		step.Notes = append(step.Notes, Note{KindEarlierLevel, fmt.Sprintf("as usual before the level shifted since %s: %s has moved since the branch left it", nameOfRevision(base), cmp.Or(base.Branch, "the base branch"))})
 	}
 	if d.Cut > 0 {
 		s.cut, s.before = d.Cut, d.Before
