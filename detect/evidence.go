@@ -21,15 +21,15 @@ type oneSided struct {
 type evidence struct {
 	model     *predictive
 	direction float64
-	ys        []float64  // the milder of each as measured and cleared of the runner's factor
-	beyond    []float64  // see predictive.beyond, the larger of both
-	usual     [2]float64 // the newest value lies beyond the first if it stands alone or with one other, else beyond the second
+	n         int
+	ys        [MaxEvidence]float64 // the milder of each as measured and cleared of the runner's factor
+	beyond    [MaxEvidence]float64 // see predictive.beyond, the larger of both
+	usual     [2]float64           // the newest value lies beyond the first if it stands alone or with one other, else beyond the second
 }
 
-func newEvidence(model *predictive, raw, cleared []observation, direction float64) *evidence {
-	n := len(raw)
-	room := make([]float64, 2*n)
-	e := &evidence{model: model, direction: direction, ys: room[:n], beyond: room[n:]}
+// newEvidence is that of at most MaxEvidence values.
+func newEvidence(model *predictive, raw, cleared []observation, direction float64) evidence {
+	e := evidence{model: model, direction: direction, n: len(raw)}
 	for i := range raw {
 		e.ys[i] = raw[i].y
 		if direction*cleared[i].y < direction*raw[i].y {
@@ -71,7 +71,7 @@ func (e *evidence) isBeyond(i int) bool { return e.direction*(e.ys[i]-e.model.ce
 // rolling tells that the values are no branch that began with the first of them, but the
 // newest of a long one: then each build is a first look at itself.
 func (e *evidence) strongest(rolling bool) (best oneSided) {
-	for end := 1; end <= len(e.ys); end++ {
+	for end := 1; end <= e.n; end++ {
 		now := e.look(end, rolling)
 		if end > 1 && best.p < now.p && e.standsOff(end-1, best.run+1) {
 			best.run++
@@ -80,7 +80,7 @@ func (e *evidence) strongest(rolling bool) (best oneSided) {
 		best = now
 	}
 	// A usual value before the slow ones adds to what they say, and is none of them.
-	last := len(e.ys) - 1
+	last := e.n - 1
 	for first := last + 1 - best.run; first < last && e.usualBeside(first); first++ {
 		best.run--
 	}
@@ -91,7 +91,7 @@ func (e *evidence) strongest(rolling bool) (best oneSided) {
 // after it.
 func (e *evidence) usualBeside(first int) bool {
 	least := math.Inf(1)
-	for _, y := range e.ys[first+1:] {
+	for _, y := range e.ys[first+1 : e.n] {
 		least = min(least, e.direction*(y-e.model.center))
 	}
 	return e.direction*(e.ys[first]-e.model.center) < least/2
@@ -111,12 +111,7 @@ func (e *evidence) look(n int, rolling bool) (best oneSided) {
 		if usual > 0 && run < 4 || !e.standsOff(n-1, run) {
 			continue
 		}
-		power := 0.0
-		if run > 1 {
-			power = runLine.power(e.runScore(n-run, n)) - chargeRun
-		} else {
-			power = oneLine.power(-math.Log10(e.beyond[n-1]) - chargeShort/float64(len(e.model.values)))
-		}
+		power := e.power(n-run, n)
 		switch late := run < n; {
 		case run > 1 && (late || rolling):
 			power -= chargeLate
@@ -130,8 +125,17 @@ func (e *evidence) look(n int, rolling bool) (best oneSided) {
 	return best
 }
 
+// power is by how many powers of ten the error of believing the values from to end lies
+// below 1, as a first look at them.
+func (e *evidence) power(from, end int) float64 {
+	if end-from > 1 {
+		return runLine.power(e.runScore(from, end)) - chargeRun
+	}
+	return oneLine.power(-math.Log10(e.beyond[from]) - chargeShort/float64(len(e.model.values)))
+}
+
 // errorOf is the error that lies so many powers of ten below 1.
-func errorOf(power float64) float64 { return min(1, math.Pow(10, -power)) }
+func errorOf(power float64) float64 { return min(1, math.Exp(-power*math.Ln10)) }
 
 // runScore is the score of the values from to end: the sum of their standard scores over
 // the root of their number, each at most wild, and twice the standard score of their rank
@@ -159,32 +163,19 @@ func standardScore(p float64) float64 {
 func (e *evidence) rankScore(ys []float64) float64 {
 	history := e.model.values
 	n, k := float64(len(history)), float64(len(ys))
-	u, ties := 0.0, 0.0
-	for _, y := range ys {
+	u, ties := 0.0, e.model.ties
+	for i, y := range ys {
 		low, _ := slices.BinarySearch(history, y-sameY)
 		high, _ := slices.BinarySearch(history, y+sameY)
 		u += e.direction*(float64(low)+float64(high)-n)/2 + n/2
-	}
-	var room [2 * MaxEvidence]float64
-	all := append(room[:0], ys...)
-	slices.Sort(all)
-	// Runs of equal values, in the history and the new ones merged.
-	for i, at := 0, 0; i < len(history) || at < len(all); {
-		y := math.Inf(1)
-		if i < len(history) {
-			y = history[i]
+		// Each value that is equal to so many before it adds to their ties.
+		before := high - low
+		for _, other := range ys[:i] {
+			if math.Abs(other-y) <= sameY {
+				before++
+			}
 		}
-		if at < len(all) {
-			y = min(y, all[at])
-		}
-		equal := 0.0
-		for ; i < len(history) && history[i] <= y+sameY; i++ {
-			equal++
-		}
-		for ; at < len(all) && all[at] <= y+sameY; at++ {
-			equal++
-		}
-		ties += equal*equal*equal - equal
+		ties += cubed(before+1) - cubed(before)
 	}
 	total := n + k
 	variance := n * k / 12 * (total + 1 - ties/(total*(total-1)))
@@ -193,6 +184,22 @@ func (e *evidence) rankScore(ys []float64) float64 {
 	}
 	return (u - n*k/2) / math.Sqrt(variance)
 }
+
+// tiesOf is the sum over runs of t equal ascending values of t cubed less t.
+func tiesOf(values []float64) (sum float64) {
+	for i := 0; i < len(values); {
+		equal := 1
+		for i+equal < len(values) && values[i+equal] <= values[i]+sameY {
+			equal++
+		}
+		sum += cubed(equal)
+		i += equal
+	}
+	return sum
+}
+
+// cubed is t cubed less t.
+func cubed(t int) float64 { return float64(t*t*t - t) }
 
 // sameY is the difference below which two logarithms are of equal durations.
 const sameY = 1e-9

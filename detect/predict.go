@@ -48,6 +48,7 @@ const (
 type predictive struct {
 	values []float64 // logarithms, ascending
 	center float64   // their median
+	ties   float64   // see tiesOf
 	width  float64   // of a kernel, > 0
 	scale  float64   // by which distances from the center are compared with other steps'
 	tail   *Tail
@@ -84,7 +85,7 @@ func newPools(tests []*stepTest) *pools {
 	}
 	p.all = make([]float64, 0, n)
 	for i, st := range tests {
-		st.model = &predictive{values: st.values, center: st.center, tail: &st.tail, pools: p}
+		st.model = &predictive{values: st.values, ties: tiesOf(st.values), center: st.center, tail: &st.tail, pools: p}
 		st.modes = findModes(st.values)
 		within := spreads[i]
 		if len(st.modes) > 1 {
@@ -141,8 +142,9 @@ func (p *predictive) beyond(o observation, direction float64) float64 {
 		width = math.Hypot(width, o.sd)
 	}
 	sum, n := 0.0, float64(len(p.values))+novel
+	per := direction / width
 	for _, v := range p.values {
-		sum += kernel(direction * (o.y - v) / width)
+		sum += kernel((o.y - v) * per)
 	}
 	d := direction * (o.y - p.center)
 	if direction > 0 && p.tail.Weight > 0 {
@@ -161,12 +163,32 @@ func (p *predictive) beyond(o observation, direction float64) float64 {
 
 // kernel is how much of a value's kernel lies beyond a place z widths above it.
 func kernel(z float64) float64 {
-	const far = 25 // beyond it nothing is left that counts
-	if z > far {
+	at := (z + kernelReach) * kernelGrid
+	switch {
+	case at >= 2*kernelReach*kernelGrid:
 		return 0
+	case at <= 0:
+		return 1
 	}
-	return 1 / (1 + math.Exp(kernelSlope*z))
+	i := int(at)
+	return kernels[i] + (at-float64(i))*(kernels[i+1]-kernels[i])
 }
+
+const (
+	// kernelReach is how many widths away from its value a kernel still counts.
+	kernelReach = 12
+	kernelGrid  = 32 // places to a width
+)
+
+// kernels are the values of a kernel at the places of its grid: between them it is a line.
+// It is asked for too often to be computed each time.
+var kernels = func() (k [2*kernelReach*kernelGrid + 1]float64) {
+	for i := range k[:len(k)-1] {
+		k[i] = 1 / (1 + math.Exp(kernelSlope*(float64(i)/kernelGrid-kernelReach)))
+	}
+	k[0] = 1
+	return k
+}()
 
 // kindBeyond is the share of the values of a step's siblings that lie as far from their
 // center as y does from its own, drawn towards that of all steps of the build.

@@ -137,7 +137,8 @@ func (st *stepTest) weigh(limit float64) {
 	}
 	st.selectMode()
 	st.seen = st.seenMode()
-	st.slower = newEvidence(st.model, st.raw, st.cleared, 1).strongest(trial.Recent > 0)
+	slower := newEvidence(st.model, st.raw, st.cleared, 1)
+	st.slower = slower.strongest(trial.Recent > 0)
 	st.faster = st.testFaster()
 	d := &st.decision
 	d.P, d.Usual, d.Low, d.High = st.slower.p, st.usual, st.low, st.high
@@ -217,7 +218,8 @@ func (st *stepTest) testFaster() oneSided {
 	if !worth || st.raw[n-1].y >= st.center {
 		return oneSided{run: 1, p: 1}
 	}
-	return newEvidence(st.model, st.raw, st.cleared, -1).strongest(st.trial.Recent > 0)
+	faster := newEvidence(st.model, st.raw, st.cleared, -1)
+	return faster.strongest(st.trial.Recent > 0)
 }
 
 func (st *stepTest) log(d time.Duration) float64 {
@@ -264,24 +266,32 @@ func (st *stepTest) slowBuilds() (n int) {
 // slower by more shows as well.
 func (st *stepTest) minDetectable(k int, limit float64) float64 {
 	// What is exceeded eight times of ten by a value, or by the mean of three.
-	low := quantile(st.values, map[int]float64{1: 0.18, 3: 0.24}[k])
+	exceeded := 0.18
+	if k == 3 {
+		exceeded = 0.24
+	}
+	low := quantile(st.values, exceeded)
 	usual := math.Exp(st.center)
 	told := math.Log(usual + max(float64(st.t.MinDelta), st.t.MinSlowdown*usual))
-	within := 1.0
+	e := newEvidence(st.model, nil, nil, 1)
+	needed := -math.Log10(limit)
 	if k == 1 && len(st.raw) > 1 && st.trial.Recent == 0 {
-		within = math.Pow(10, -chargeAlone) // as a later build of its branch
+		needed += chargeLate // as a later build of its branch
 	}
 	shows := func(y float64) bool {
-		values := [3]observation{{y: y}, {y: y}, {y: y}}
-		e := newEvidence(st.model, values[:k], values[:k], 1)
-		return e.strongest(false).p <= limit*within
+		beyond := st.model.beyond(observation{y: y}, 1)
+		for i := range k {
+			e.ys[i], e.beyond[i] = y, beyond
+		}
+		// What the first of them would show goes on being said.
+		return e.standsOff(0, 1) && e.power(0, 1) >= needed || k > 1 && e.standsOff(0, k) && e.power(0, k) >= needed
 	}
 	from, to := max(told, st.center), low+math.Log(maxDetectable)
 	if from > to || !shows(to) {
 		return 0
 	}
 	if !shows(from) {
-		for to-from > 0.01 {
+		for to-from > 0.02 {
 			if y := (from + to) / 2; shows(y) {
 				to = y
 			} else {

@@ -1,14 +1,6 @@
 package dockerfile
 
-import (
-	"regexp"
-	"strings"
-)
-
-var (
-	braces = regexp.MustCompile(`\{[^{}]*\}`)
-	digits = regexp.MustCompile(`[0-9]+`)
-)
+import "strings"
 
 // Kind is what a step does, wherever it does it: steps of one kind are the same instruction
 // in another stage or for another platform, or the same job with other values of a matrix.
@@ -21,6 +13,32 @@ func Kind(key string) string {
 			text = after
 		}
 	}
-	text = braces.ReplaceAllString(parentheses.ReplaceAllString(text, ""), "")
-	return strings.Join(strings.Fields(digits.ReplaceAllString(text, "0")), " ")
+	if !strings.ContainsAny(text, "(){}0123456789") {
+		return text // as a key has no white space to fold
+	}
+	var out strings.Builder
+	out.Grow(len(text))
+	depth := 0
+	var last byte
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case c == '(' || c == '{':
+			depth++
+			continue
+		case (c == ')' || c == '}') && depth > 0:
+			depth--
+			continue
+		case depth > 0:
+			continue
+		case '0' <= c && c <= '9':
+			c = '0'
+		}
+		if (c == '0' || c == ' ') && c == last {
+			continue
+		}
+		last = c
+		out.WriteByte(c)
+	}
+	return strings.TrimSpace(out.String())
 }
