@@ -50,3 +50,28 @@ func TestGroupsOfFindings(t *testing.T) {
 		}
 	}
 }
+
+// A pass that holds a step of half as long again says that one build cannot tell; one
+// that costs nothing is not worth that.
+func TestPassIsNoCleanBill(t *testing.T) {
+	for _, tt := range []struct {
+		cost time.Duration
+		want bool
+	}{{10 * time.Second, true}, {time.Second, false}} {
+		r := &detect.Result{Verdict: detect.Pass, Counts: map[detect.Status]int{}, Thresholds: detect.DefaultThresholds, WallClock: detect.WallClock{Usual: detect.Seconds(5 * time.Minute)}}
+		r.Steps = []detect.StepResult{{
+			Key: "[a] RUN test", Name: "RUN test", Status: detect.StatusSame, State: detect.Executed, N: 20, MinDetectable: 2.1,
+			Current: detect.Seconds(30 * time.Second), Usual: detect.Seconds(20 * time.Second), Ratio: 1.5, WallClockSeconds: detect.Seconds(tt.cost),
+			Conditions: []detect.Condition{{Kind: detect.KindMinDelta, Value: 10, Limit: 1, Met: true}, {Kind: detect.KindMinSlowdown, Value: .5, Limit: .15, Met: true}, {Kind: detect.KindSuspectP, Value: .2, Limit: .004}},
+		}}
+		_, notices := findings(r, newNames(r))
+		var text strings.Builder
+		text.WriteString(inline(passedHeadline(r)))
+		for _, l := range notices {
+			text.WriteString("\n" + inline(l))
+		}
+		if got := strings.Contains(text.String(), "no step is proven slower") && strings.Contains(text.String(), "cannot tell that from chance; it could show ≥ ×2.1"); got != tt.want {
+			t.Errorf("at a cost of %v:\n%s", tt.cost, text.String())
+		}
+	}
+}

@@ -11,10 +11,10 @@ import (
 // A step that took much longer than usual and is no finding was not found innocent: one
 // build cannot tell it from chance. That is said, lest a pass reads as more than it is.
 
-// mayBeChance tells whether a step took so much longer that it would be told, if it were
-// believed.
-func mayBeChance(s *detect.StepResult) bool {
-	if s.Status != detect.StatusSame || s.Ratio <= 1 {
+// mayBeChance tells whether a step took so much longer that it would be told, and fail the
+// build, if it were believed.
+func mayBeChance(r *detect.Result, s *detect.StepResult) bool {
+	if s.Status != detect.StatusSame || s.Ratio <= 1 || s.WallClockSeconds < max(r.Thresholds.MinDelta, r.WallClock.Usual/100) {
 		return false
 	}
 	asked := 0
@@ -30,12 +30,12 @@ func mayBeChance(s *detect.StepResult) bool {
 	return asked > 0
 }
 
-// unprovenLines tell of the dearest such steps that cost the build something.
+// unprovenLines tell of the dearest such steps.
 func unprovenLines(r *detect.Result, n *names) (lines []line) {
 	const most = 3
 	var found []*detect.StepResult
 	for i := range r.Steps {
-		if s := &r.Steps[i]; mayBeChance(s) && s.WallClockSeconds >= r.Thresholds.MinDelta {
+		if s := &r.Steps[i]; mayBeChance(r, s) {
 			found = append(found, s)
 		}
 	}

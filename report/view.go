@@ -185,7 +185,7 @@ func passedHeadline(r *detect.Result) line {
 	switch n := countOf(r, detect.StatusSlower); {
 	case n > 0:
 		text = "Passed: " + Count(n, "step") + verb(n, " is", " are") + " slower, at little cost to the build"
-	case slices.ContainsFunc(r.Steps, func(s detect.StepResult) bool { return mayBeChance(&s) }):
+	case slices.ContainsFunc(r.Steps, func(s detect.StepResult) bool { return mayBeChance(r, &s) }):
 		text = "Passed: no step is proven slower"
 	}
 	if lastingLosses(r) {
