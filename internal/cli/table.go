@@ -68,6 +68,13 @@ var options = []option{
 		help:    "class of the machine that it ran on",
 		binding: text(func(s *settings) *string { return &s.runner }),
 	},
+	{
+		name: "dockerfile", value: "PATH", on: onCheck, section: theBuild,
+		help: "its Dockerfile, to name lines where SOURCE knows\n" +
+			"none, as in logs and traces",
+		input:   "the Dockerfile, to name lines where the source knows none, as in logs and traces",
+		binding: text(func(s *settings) *string { return &s.dockerfile }),
+	},
 
 	{
 		name: "store", value: "sqlite:PATH", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest, section: theHistory,

@@ -142,7 +142,7 @@ func (c *checker) withOlder(ctx context.Context, b *target, q fetch.Query, past 
 	if found == 0 {
 		return past, nil
 	}
-	if !ci.IsWithinCheckout(".", store.PathOf(c.history.name)) {
+	if _, ours := ci.PathInCheckout(".", store.PathOf(c.history.name)); !ours {
 		if len(past.Base) == 0 {
 			past.Notes = append(past.Notes, detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf(
 				"no build of pipeline `%s` is known; %d with most of its steps are of `%s`, as all were called that say no pipeline: if they are of this project, --pipeline %s goes on with them",
