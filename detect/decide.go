@@ -144,7 +144,7 @@ func (b *batch) decide() []Decision {
 func unfit(trial *Trial, t Thresholds) Note {
 	switch {
 	case len(trial.New) == 0:
-		return Note{KindNotRun, "it did not run"}
+		return Note{KindNotRun, "did not run"}
 	case len(trial.History) == 0:
 		return Note{KindNoHistory, "no history"}
 	case len(trial.History) < t.MinHistory:
