@@ -86,10 +86,12 @@ func dispatch(ctx context.Context, p *Process) (code int, err error) {
 	}
 	for _, known := range commands() {
 		app.Commands = append(app.Commands, &cli.Command{
-			Name:         known.name,
-			HideHelp:     true,
-			Flags:        known.flags(),
-			OnUsageError: func(_ *cli.Context, err error, _ bool) error { return misused(err) },
+			Name:     known.name,
+			HideHelp: true,
+			Flags:    known.flags(),
+			OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+				return errors.Join(append(line.faults, misused(err))...)
+			},
 			Action: func(c *cli.Context) error {
 				args := c.Args().Slice()
 				s, err := known.parse(p, flagsGiven(c, known.taker))
