@@ -7,15 +7,19 @@ import (
 )
 
 // Of one instruction a build may be shown two vertices, of which one is executed and the
-// other finds its result, or both do: where another build makes the same on its builder at the same
-// time, and where BuildKit finds that what two targets of a bake need is the same, as where
-// they load one context. Each such pair is one step, that of the vertex that was executed:
-// it is what this build waited for, though nothing in it is made of that, but of its twin.
+// other finds its result, or both do: where another build makes the same on its builder at
+// the same time, and where BuildKit finds that what two targets of a bake need is the same,
+// as where they load one context. Each such pair is one step, that of the vertex that was
+// executed: it is what this build waited for, though nothing in it is made of that, but of
+// its twin.
+//
+// Traces tell neither of what was found nor of what it was made of: what two targets share
+// is found out there by what other bakes show, see bake.go.
 
-// twins are the vertices of a build that have one which stands for them.
+// twins are the vertices of a build that are not told, as another one stands for them.
 type twins struct {
-	step map[*vertex]*vertex // what stands for a vertex of this build
-	own  map[*vertex]*vertex // the reverse
+	step map[*vertex]*vertex // what stands for a vertex
+	own  map[*vertex]*vertex // of what was executed for others, the vertex of this build
 }
 
 // twinsOf finds the pairs among the vertices of a build: those of the same instruction at
