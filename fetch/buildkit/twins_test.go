@@ -72,12 +72,17 @@ func TestOfOneName(t *testing.T) {
 	if err := p.Vertex(Vertex{Digest: digest(5), Name: "[c 1/1] ADD https://example.org/a /", Inputs: []string{digest(4)}, Cached: true, Started: moment(2), Completed: moment(2)}); err != nil {
 		t.Fatal(err)
 	}
+	// What was downloaded before is cached, and yet copied anew.
+	if err := p.Vertex(Vertex{Digest: digest(6), Name: "[d 1/1] ADD https://example.org/b /", Cached: true, Started: moment(2), Completed: moment(2)}); err != nil {
+		t.Fatal(err)
+	}
+	worked(t, &p, "[d 1/1] ADD https://example.org/b /", "", []string{digest(6)}, 3, 4)
 	b, _ := p.Build(Metadata{})
 	var states []string
 	for _, s := range b.Steps {
 		states = append(states, fmt.Sprint(s.State))
 	}
-	if len(b.Steps) != 5 {
+	if len(b.Steps) != 7 {
 		t.Errorf("%d steps: %v", len(b.Steps), states)
 	}
 }
