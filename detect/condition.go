@@ -40,8 +40,9 @@ const (
 
 // What the conditions rest on; always met, with a limit of 0.
 const (
-	KindBuilds   Kind = "builds"    // the newest of the branch whose mean the change is of, if several
-	KindSeenMode Kind = "seen-mode" // share of a slower mode of the history in which the value lies
+	KindBuilds       Kind = "builds"        // the newest of the branch whose mean the change is of, if several
+	KindEarlierLevel Kind = "earlier-level" // the value over what was usual before the level rose
+	KindSeenMode     Kind = "seen-mode"     // share of a slower mode of the history in which the value lies
 )
 
 // allMet tells whether all conditions are.
@@ -157,7 +158,10 @@ func (st *stepTest) decide(limit float64, room []Condition) Decision {
 	case st.reportable(st.faster, -1) && st.faster.p <= limit:
 		d.Status = StatusFaster
 	}
-	switch newest := st.trial.New[len(st.trial.New)-1]; {
+	newest := st.trial.New[len(st.trial.New)-1]
+	switch {
+	case d.Status == StatusFaster && st.isBehind(newest):
+		st.fallBehind(&d, newest)
 	case d.Status == StatusFaster, d.Status == StatusSame && newest < st.usual:
 		d.Conditions = st.askFaster(limit, room)
 	case d.Status == StatusSame && st.seen > 0:

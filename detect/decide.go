@@ -60,6 +60,7 @@ type Decision struct {
 	Modes            []Mode
 	Cut              int           // newest samples, since the level shifted; 0 if it never did
 	Before           time.Duration // the usual time before it shifted
+	Behind           bool          // it takes what it took before that: Usual is that of then, and Before that of since
 	MinDetectable    float64       // 0 if none up to maxDetectable
 	MinDetectable3   float64
 }

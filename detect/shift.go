@@ -3,6 +3,7 @@ package detect
 import (
 	"math"
 	"slices"
+	"time"
 )
 
 // A step's level may change for good: what was normal before is no longer. The newest such
@@ -71,6 +72,32 @@ func findShift(r *ranked, t Thresholds) shift {
 		return later
 	}
 	return shift{since: at, by: by}
+}
+
+// isBehind tells whether a step that is faster than usual takes what it took before its
+// level rose, in a build that is none of the base branch: that branch left before, and has
+// made nothing faster.
+func (st *stepTest) isBehind(newest time.Duration) bool {
+	if st.trial.Recent > 0 || st.shift.by <= 0 || len(st.older) == 0 {
+		return false
+	}
+	_, low, high := rangeOf(slices.Sorted(slices.Values(st.older)))
+	margin := 1 + st.t.MinSlowdown
+	return float64(newest)*margin >= float64(low) && float64(newest) <= float64(high)*margin
+}
+
+// fallBehind compares a step with the level before the shift, where it is the same.
+func (st *stepTest) fallBehind(d *Decision, newest time.Duration) {
+	d.Status, d.Behind, d.Before = StatusSame, true, d.Usual
+	d.Usual, d.Low, d.High = rangeOf(slices.Sorted(slices.Values(st.older)))
+	risen := float64(d.Before) / float64(d.Usual)
+	d.Expected = bounded(float64(d.Expected) / risen)
+	for _, detectable := range []*float64{&d.MinDetectable, &d.MinDetectable3} {
+		if *detectable *= risen; *detectable > maxDetectable {
+			*detectable = 0
+		}
+	}
+	d.Conditions = append(d.Conditions[:0], Condition{KindEarlierLevel, float64(newest) / float64(d.Usual), 1 + st.t.MinSlowdown, true})
 }
 
 // shiftAt is the shift of which it is known that it came so many samples ago.

@@ -185,9 +185,14 @@ func (step *StepResult) setDecision(s *series, d *Decision, branch []*Build) {
 		step.Evidence.Since = s.revisionOf(d.Evidence.Builds, branch)
 	}
 	if d.Cut > 0 {
-		s.cut, s.before = d.Cut, d.Before
+		s.cut, s.before, s.behind = d.Cut, d.Before, d.Behind
 		step.Cut = s.build(d.Cut - 1).Revision
-		step.Notes = append(step.Notes, Note{KindLevelShift, fmt.Sprintf("level shifted since %s: %s → %s", nameOfRevision(s.build(d.Cut-1)), Seconds(d.Before), Seconds(d.Usual))})
+		since := nameOfRevision(s.build(d.Cut - 1))
+		note := Note{KindLevelShift, fmt.Sprintf("level shifted since %s: %s → %s", since, Seconds(d.Before), Seconds(d.Usual))}
+		if d.Behind {
+			note = Note{KindEarlierLevel, fmt.Sprintf("as usual before %s: the base branch has moved since, %s → %s", since, Seconds(d.Usual), Seconds(d.Before))}
+		}
+		step.Notes = append(step.Notes, note)
 	}
 }
 
