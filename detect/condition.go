@@ -3,7 +3,6 @@ package detect
 import (
 	"math"
 	"slices"
-	"time"
 )
 
 // What has to hold for a step to be called slower (or faster) is a list of
@@ -41,34 +40,10 @@ const (
 
 // What the conditions rest on; always met, with a limit of 0.
 const (
-	KindBuilds   Kind = "builds"    // the newest of the branch whose mean the change is of, if several
-	KindSeenMode Kind = "seen-mode" // share of a slower mode of the history in which the value lies
-	// KindEarlierLevel is that of the base branch before its level shifted, seconds that were
-	// usual then: the branch may have left it before.
-	KindEarlierLevel Kind = "earlier-level"
+	KindBuilds       Kind = "builds"        // the newest of the branch whose mean the change is of, if several
+	KindEarlierLevel Kind = "earlier-level" // the value over what was usual before the level shifted
+	KindSeenMode     Kind = "seen-mode"     // share of a slower mode of the history in which the value lies
 )
-
-// asBefore asks whether a branch is on the level that the base branch has left since: it
-// began before that, or may have, and is neither slower nor faster than the level of its
-// time. Where it is not known when it began, that is believed of what is faster alone.
-func (st *stepTest) asBefore(s Status) (c Condition, is bool) {
-	began := st.shift.since <= st.trial.Newer || s == StatusFaster
-	if len(st.left) == 0 || st.trial.Newer < 0 || !began || s == StatusSame {
-		return c, false
-	}
-	usual, low, high := rangeOf(st.left)
-	margin := max(st.t.MinDelta.D(), time.Duration(st.t.MinSlowdown*float64(usual)))
-	run := st.slower.run
-	if s == StatusFaster {
-		run = st.faster.run
-	}
-	for _, v := range st.trial.New[len(st.trial.New)-run:] {
-		if v < low-margin || v > high+margin {
-			return c, false
-		}
-	}
-	return Condition{KindEarlierLevel, st.trial.New[len(st.trial.New)-1].Seconds(), usual.Seconds(), true}, true
-}
 
 // allMet tells whether all conditions are.
 func allMet(conditions []Condition) bool {
@@ -183,14 +158,14 @@ func (st *stepTest) decide(limit float64, room []Condition) Decision {
 	case st.reportable(st.faster, -1) && st.faster.p <= limit:
 		d.Status = StatusFaster
 	}
-	switch newest := st.trial.New[len(st.trial.New)-1]; {
+	newest := st.trial.New[len(st.trial.New)-1]
+	switch {
+	case st.isBehind(d.Status):
+		st.fallBehind(&d, newest)
 	case d.Status == StatusFaster, d.Status == StatusSame && newest < st.usual:
 		d.Conditions = st.askFaster(limit, room)
 	case d.Status == StatusSame && st.seen > 0:
 		d.Conditions = append(d.Conditions, Condition{KindSeenMode, st.seen, 0, true})
-	}
-	if c, is := st.asBefore(d.Status); is {
-		d.Status, d.Conditions = StatusSame, append(d.Conditions, c)
 	}
 	d.Conditions = slices.Clip(d.Conditions)
 	return d

@@ -63,6 +63,7 @@ type Decision struct {
 	Modes            []Mode
 	Cut              int           // newest samples, since the level shifted; 0 if it never did
 	Before           time.Duration // the usual time before it shifted
+	Behind           bool          // it takes what it took before that: Usual is that of then, and Before that of since
 	MinDetectable    float64       // 0 if none up to maxDetectable
 	MinDetectable3   float64
 }
@@ -147,7 +148,7 @@ func (b *batch) decide() []Decision {
 func unfit(trial *Trial, t Thresholds) Note {
 	switch {
 	case len(trial.New) == 0:
-		return Note{KindNotRun, "it did not run"}
+		return Note{KindNotRun, "did not run"}
 	case len(trial.History) == 0:
 		return Note{KindNoHistory, "no history"}
 	case len(trial.History) < t.MinHistory:

@@ -219,9 +219,9 @@ func statusOfState(s *series) (Status, Note) {
 	case Cached:
 		return StatusCached, Note{}
 	case StepFailed:
-		return StatusUnjudged, Note{KindStepFailed, "it failed"}
+		return StatusUnjudged, Note{KindStepFailed, "failed"}
 	case Interrupted:
-		return StatusUnjudged, Note{KindInterrupted, "it did not end"}
+		return StatusUnjudged, Note{KindInterrupted, "did not end"}
 	case NeverStarted:
 		return StatusUnjudged, Note{KindNeverStarted, "it never started"}
 	}

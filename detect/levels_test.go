@@ -180,3 +180,40 @@ func TestLongestDurations(t *testing.T) {
 		t.Errorf("beside a long step p is %v, else %v", alone[1].P, beside[1].P)
 	}
 }
+
+// A branch that left main before its level rose is compared with the level of its time; one
+// that is really faster, or that is main, with that of now.
+func TestBranchBehindMain(t *testing.T) {
+	h := shiftedHistory(15, slow(compile, 3))
+	behind := func(s *StepResult) bool {
+		return slices.ContainsFunc(s.Notes, func(n Note) bool { return n.Kind == KindEarlierLevel })
+	}
+	for _, test := range []struct {
+		name   string
+		branch string
+		now    float64
+		want   Status
+		behind bool
+	}{
+		{"as before", "pr", 1, StatusSame, true},
+		{"faster than ever", "pr", 0.4, StatusFaster, false},
+		{"as now", "pr", 3, StatusSame, false},
+		{"main itself", "main", 1, StatusFaster, false},
+	} {
+		b := edit(test.branch, 100, slow(compile, test.now))
+		r := Judge(&b, h, defaults)
+		s := stepOf(t, &r, compile)
+		if s.Status != test.want || behind(s) != test.behind {
+			t.Errorf("%s: %v, notes %q; want %v", test.name, s.Status, s.Notes, test.want)
+		}
+		if !test.behind {
+			continue
+		}
+		if s.Usual.D() > seconds(70) || s.Low > s.Current || s.High < s.Current || s.Expected > 2*s.Usual {
+			t.Errorf("%s: %v, usually %v (%v to %v), expected %v", test.name, s.Current, s.Usual, s.Low, s.High, s.Expected)
+		}
+		if d := r.WallClock.Delta.D(); d.Abs() > seconds(20) {
+			t.Errorf("%s: the build is said to differ by %v from the usual: %+v", test.name, d, r.WallClock)
+		}
+	}
+}

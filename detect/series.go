@@ -39,9 +39,11 @@ type series struct {
 	ran    []bool
 
 	// cut is how many samples there are since the level shifted, 0 if it never did; before
-	// is what was usual until then.
+	// is what was usual until then, or of a step that is behind, which is compared with
+	// that, what is usual since.
 	cut    int
 	before time.Duration
+	behind bool
 }
 
 // sample adds an execution of the step in the build of that age.

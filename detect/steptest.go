@@ -21,6 +21,7 @@ type stepTest struct {
 	shift     shift           // newest change of level
 	recent    int             // newest samples left out of the level, as they are judged
 	level     []time.Duration // samples of the level that the step is on, ascending
+	older     []time.Duration // those before its newest change, newest first
 	values    []float64       // logarithms that are compared with, ascending: more than the level's if it shifted
 	center    float64         // of values
 	model     *predictive     // of values
@@ -35,8 +36,7 @@ type stepTest struct {
 	slower    oneSided
 	faster    oneSided
 	q         float64
-	left      []time.Duration // samples of the level that was left, ascending; none if it never shifted
-	seen      float64         // share of a slower mode that holds the newest value, 0 for none
+	seen      float64 // share of a slower mode that holds the newest value, 0 for none
 	decision  Decision
 }
 
@@ -70,8 +70,7 @@ func newStepTest(trial *Trial, sorted []time.Duration, t Thresholds) *stepTest {
 	st.shift.remember(&st.tail, len(logs))
 	if st.shift.since > 0 || st.recent > 0 || len(history) > len(sorted) {
 		if st.shift.since > 0 {
-			st.left = slices.Sorted(slices.Values(history[st.shift.since:]))
-			history = history[:st.shift.since]
+			history, st.older = history[:st.shift.since], history[st.shift.since:]
 		}
 		if len(history) > st.recent {
 			history = history[st.recent:]

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -186,14 +185,15 @@ func (step *StepResult) setDecision(s *series, d *Decision, branch []*Build) {
 	if d.Evidence.Builds > 1 {
 		step.Evidence.Since = s.revisionOf(d.Evidence.Builds, branch)
 	}
-	if slices.ContainsFunc(d.Conditions, func(c Condition) bool { return c.Kind == KindEarlierLevel }) {
-		base := s.build(d.Cut - 1)
-		step.Notes = append(step.Notes, Note{KindEarlierLevel, fmt.Sprintf("as usual before the level shifted since %s: %s has moved since the branch left it", nameOfRevision(base), cmp.Or(base.Branch, "the base branch"))})
-	}
 	if d.Cut > 0 {
-		s.cut, s.before = d.Cut, d.Before
+		s.cut, s.before, s.behind = d.Cut, d.Before, d.Behind
 		step.Cut = s.build(d.Cut - 1).Revision
-		step.Notes = append(step.Notes, Note{KindLevelShift, fmt.Sprintf("level shifted since %s: %s → %s", nameOfRevision(s.build(d.Cut-1)), Seconds(d.Before), Seconds(d.Usual))})
+		since := nameOfRevision(s.build(d.Cut - 1))
+		note := Note{KindLevelShift, fmt.Sprintf("level shifted since %s: %s → %s", since, Seconds(d.Before), Seconds(d.Usual))}
+		if d.Behind {
+			note = Note{KindEarlierLevel, fmt.Sprintf("as usual before %s: the base branch has moved since the branch left it, %s → %s", since, Seconds(d.Usual), Seconds(d.Before))}
+		}
+		step.Notes = append(step.Notes, note)
 	}
 }
 

@@ -166,10 +166,10 @@ func (a *arranged) durations(steps []StepResult) (usual []time.Duration) {
 }
 
 // shiftOf is by how much the level of step i has shifted since build b of the baseline,
-// if it has and the step is on the critical path.
+// or of one that is behind, until that, if it has and the step is on the critical path.
 func (a *arranged) shiftOf(i int, r *StepResult, b int) (by time.Duration, shifted bool) {
 	s := &a.series[i]
-	if !r.Critical || s.step.isPart() || s.cut == 0 || s.cut > len(s.ages) || b <= int(s.ages[s.cut-1]) {
+	if !r.Critical || s.step.isPart() || s.cut == 0 || s.cut > len(s.ages) || (b <= int(s.ages[s.cut-1])) != s.behind {
 		return 0, false
 	}
 	return r.Usual.D() - s.before, true
@@ -224,10 +224,14 @@ func (a *arranged) leaveParts(build *Build, costs []stepCost, whole int, parts [
 	}
 	var besides []time.Duration
 	n := min(len(s.samples), t.Window)
-	if s.cut > 0 {
+	first := 0
+	switch {
+	case s.behind:
+		first = min(n, s.cut)
+	case s.cut > 0:
 		n = min(n, s.cut)
 	}
-	for k := range n {
+	for k := first; k < n; k++ {
 		besides = append(besides, s.samples[k]-inParts[s.ages[k]])
 	}
 	c.usual = max(0, durationMedian(besides))

@@ -66,7 +66,9 @@ func (e *explainer) step() {
 		}
 		e.row("mode", "%s in %.0f %% of the samples", brief(m.Seconds), 100*m.Share)
 	}
-	if e.Cut != "" {
+	if e.condition(detect.KindEarlierLevel) != nil {
+		e.row("until", "%s: the samples since do not count", e.Cut)
+	} else if e.Cut != "" {
 		e.row("since", "%s: the samples before do not count", e.Cut)
 	}
 	e.row("wall clock", "%s; slack %s; on the critical path: %t", brief(e.WallClockSeconds), brief(e.Slack), e.Critical)
@@ -212,6 +214,8 @@ func (e *explainer) same() string {
 	switch mode := e.condition(detect.KindSeenMode); {
 	case len(e.Conditions) == 0:
 		return ""
+	case e.condition(detect.KindEarlierLevel) != nil:
+		return "it takes what it took before the base branch's level rose, which this one left before: same"
 	case e.unmet(detect.KindLongEnough):
 		return "it is too short for a change to be told, and was not tested: same"
 	case e.unmet(detect.KindSuspectP, detect.KindFasterP) && mode != nil:

@@ -189,7 +189,7 @@ func changedRules(r *detect.Result, n *names) (notices []line) {
 			}
 		case s.Cut != "":
 			for _, note := range s.Notes {
-				if onBase || note.Kind == detect.KindAccepted {
+				if onBase || note.Kind == detect.KindAccepted || note.Kind == detect.KindEarlierLevel {
 					l := lineOf(code(n.of(s)), ": ", sentence(note.Text))
 					if note.Kind == detect.KindLevelShift {
 						l = lineOf(l, acceptance(s, n, s.Cut))

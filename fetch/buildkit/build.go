@@ -2,7 +2,6 @@ package buildkit
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -36,13 +35,16 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 	ids := make(map[string]string, len(vertices))     // of steps, by digest
 	waits := make(map[string][]string, len(vertices)) // digests, by id of the step that waits
 	began := p.began(&m)
-	shared := twinsOf(vertices, prefix)
-	same := mergedIn(shared.without(vertices), prefix)
+	same := twinsOf(vertices, prefix)
 	for _, v := range vertices {
-		if same[v] != nil || p.isTold(v, shared) {
+		if same.step[v] != nil {
 			continue
 		}
-		info := stepInfoOf(v.nameFor(prefix), m.Instructions[v.digest].Text)
+		instruction, known := m.Instructions[v.digest]
+		if own := same.own[v]; own != nil && !known {
+			instruction = m.Instructions[own.digest]
+		}
+		info := stepInfoOf(v.nameFor(prefix), instruction.Text)
 		if info.kind == clientOnly && !isStep(info.name, v.ended.Sub(v.started)) {
 			continue
 		}
@@ -53,14 +55,14 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 				end = v.lostBy
 			}
 		}
-		known := len(s.list)
-		id := p.addStep(s, v, info, m.Instructions[v.digest].Position, began)
+		before := len(s.list)
+		id := p.addStep(s, v, info, instruction.Position, began)
 		if endings.doubtful(v, info.kind) {
-			s.doubt(known)
+			s.doubt(before)
 		}
 		ids[v.digest], waits[id] = id, v.inputs
-		if own := p.vertices[shared.own[v.digest]]; own != nil {
-			waits[id], ids[own.digest] = own.inputs, id
+		if own := same.own[v]; own != nil {
+			waits[id] = own.inputs
 			s.digests = slices.DeleteFunc(s.digests, func(ran string) bool { return ran == v.digest }) // not for this build
 		}
 		for _, t := range []time.Time{v.started, v.open} {
@@ -81,7 +83,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 			failed = v
 		}
 	}
-	for v, step := range same {
+	for v, step := range same.step {
 		ids[v.digest] = ids[step.digest]
 	}
 	doubted := linkInputs(s.list, waits, ids)
@@ -120,64 +122,6 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 	m.applyGitContext(gitContextOf(vertices, prefix))
 	m.describe(&b)
 	return b, s.warnings
-}
-
-// mergedIn tells of vertices that BuildKit found to be another one, and left as they
-// were: of the same instruction at the same place, under another digest, as where two
-// targets of a bake load one context. The other one is the step. Nothing in this build is
-// made of it; of the steps for two platforms, which may be called alike, each is used.
-func mergedIn(vertices []*vertex, prefix string) map[*vertex]*vertex {
-	const deepest = 100 // stages that are made of one another
-	const most = 20     // vertices that are called alike: real ones are two or three
-	named := make(map[string][]*vertex, len(vertices))
-	for _, v := range vertices {
-		name := v.nameFor(prefix)
-		named[name] = append(named[name], v)
-	}
-	platforms := false
-	if len(named) < len(vertices) {
-		for name := range named {
-			platforms = platforms || dockerfile.ParseName(name).Platform != ""
-		}
-	}
-	maps.DeleteFunc(named, func(name string, list []*vertex) bool {
-		return len(list) == 1 || len(list) > most || dockerfile.ParseName(name).Count == 0
-	})
-	if len(named) == 0 {
-		return nil
-	}
-	users := map[string][]*vertex{}
-	for _, v := range vertices {
-		for _, digest := range v.inputs {
-			users[digest] = append(users[digest], v)
-		}
-	}
-	same, taken := map[*vertex]*vertex{}, map[*vertex]bool{}
-	for range deepest {
-		before := len(same)
-		for _, list := range named {
-			for _, v := range list {
-				if same[v] != nil || taken[v] || !v.isIdle() || platforms && len(users[v.digest]) == 0 {
-					continue
-				}
-				for _, step := range list {
-					if step != v && same[step] == nil && !slices.ContainsFunc(users[step.digest], func(user *vertex) bool { return !taken[user] }) {
-						same[v], taken[step] = step, true
-						break
-					}
-				}
-			}
-		}
-		if len(same) == before {
-			break
-		}
-	}
-	return same
-}
-
-// isIdle tells whether nothing was executed for the vertex.
-func (v *vertex) isIdle() bool {
-	return v.err == "" && !v.running() && (v.neverStarted() || v.cached && !v.ran())
 }
 
 // saysMore tells whether v says more about why the build failed than w: errors

@@ -1,113 +1,98 @@
 package buildkit
 
-import "github.com/buildregress/buildregress/detect/dockerfile"
+import (
+	"slices"
 
-// A build that begins while another one makes the same on its builder is shown vertices of
-// both: the other's, which are executed, and its own of the same names, which find the
-// results and are cached. Each such pair is one step, that of the vertex that was executed:
-// it is what this build waited for.
+	"github.com/buildregress/buildregress/detect/dockerfile"
+)
 
-// twins are vertices of another build and their like in this one.
+// Of one instruction a build may be shown two vertices, of which one is executed and the
+// other finds its result, or both do: where another build makes the same on its builder at
+// the same time, and where BuildKit finds that what two targets of a bake need is the same,
+// as where they load one context. Each such pair is one step, that of the vertex that was
+// executed: it is what this build waited for, though nothing in it is made of that, but of
+// its twin.
+//
+// Traces tell neither of what was found nor of what it was made of: what two targets share
+// is found out there by what other bakes show, see bake.go.
+
+// twins are the vertices of a build that are not told, as another one stands for them.
 type twins struct {
-	other map[string]string // digests in the other build, by those in this one
-	own   map[string]string // the reverse
+	step map[*vertex]*vertex // what stands for a vertex
+	own  map[*vertex]*vertex // of what was executed for others, the vertex of this build
 }
 
-// twinsOf finds the pairs among the vertices of a build. What another build's vertices make
-// goes into no vertex of this one.
+// twinsOf finds the pairs among the vertices of a build: those of the same instruction at
+// the same place, of which one was left as it was. Of the steps for two platforms, which
+// may be called alike, each is used.
 func twinsOf(vertices []*vertex, prefix string) twins {
+	const deepest = 100 // stages that are made of one another
+	const most = 20     // vertices that are called alike: real ones are two or three
 	type like struct {
 		name   string
 		source bool // an ADD of an address is two vertices
 	}
 	likeOf := func(v *vertex) like { return like{v.nameFor(prefix), len(v.inputs) == 0} }
-	groups := map[like][]*vertex{}
-	consumers := map[string][]string{}
+	groups := make(map[like][]*vertex, len(vertices))
 	for _, v := range vertices {
-		if l := likeOf(v); dockerfile.ParseName(l.name).Count > 0 {
-			groups[l] = append(groups[l], v)
-		}
-		for _, in := range v.inputs {
-			consumers[in] = append(consumers[in], v.digest)
-		}
+		l := likeOf(v)
+		groups[l] = append(groups[l], v)
 	}
-	t := twins{map[string]string{}, map[string]string{}}
-	pair := func(other, own *vertex) {
-		t.other[own.digest], t.own[other.digest] = other.digest, own.digest
+	if len(groups) == len(vertices) {
+		return twins{}
 	}
-	found := func(v *vertex) bool { return v.cached && !v.ran() }
-	var unsure [][]*vertex // both were found
+	platforms := false
+	var several [][]*vertex
 	for _, v := range vertices {
-		group := groups[likeOf(v)]
-		switch {
-		case len(group) != 2 || v != group[0]:
-		case found(group[0]) && found(group[1]):
-			unsure = append(unsure, group)
-		case found(group[0]):
-			pair(group[1], group[0])
-		case found(group[1]):
-			pair(group[0], group[1])
+		l := likeOf(v)
+		list, name := groups[l], dockerfile.ParseName(l.name)
+		platforms = platforms || name.Platform != ""
+		if v == list[0] && len(list) > 1 && len(list) <= most && name.Count > 0 {
+			several = append(several, list)
 		}
 	}
-	if len(t.own) == 0 {
-		return t
-	}
-	intoOthers := func(v *vertex) bool {
-		for _, digest := range consumers[v.digest] {
-			if t.own[digest] == "" {
-				return false
-			}
+	users := map[string][]*vertex{}
+	for _, v := range vertices {
+		for _, digest := range v.inputs {
+			users[digest] = append(users[digest], v)
 		}
-		return true
 	}
-	const rounds = 64 // vertices are announced before what they are made of: few are enough
-	for round, changed := 0, true; changed && round < rounds; round++ {
-		changed = false
-		// What the other build found in the cache as well is told by what was made of it.
-		for _, group := range unsure {
-			if a, b := intoOthers(group[0]), intoOthers(group[1]); a != b && t.own[group[0].digest] == "" && t.own[group[1].digest] == "" {
-				if changed = true; a {
-					pair(group[0], group[1])
-				} else {
-					pair(group[1], group[0])
+	other, own := map[*vertex]*vertex{}, map[*vertex]*vertex{}
+	stands := func(v *vertex) bool { return own[v] != nil }
+	for range deepest {
+		before := len(other)
+		for _, list := range several {
+			for _, v := range list {
+				if other[v] != nil || stands(v) || !v.isIdle() || platforms && len(users[v.digest]) == 0 {
+					continue
+				}
+				for _, step := range list {
+					if step != v && other[step] == nil && !slices.ContainsFunc(users[step.digest], func(user *vertex) bool { return !stands(user) }) {
+						other[v], own[step] = step, v
+						break
+					}
 				}
 			}
 		}
-	}
-	for round, changed := 0, true; changed; round++ {
-		if changed = false; round == rounds {
-			return twins{}
+		if len(other) == before {
+			break
 		}
-		for _, v := range vertices {
-			if own := t.own[v.digest]; own != "" && !intoOthers(v) {
-				delete(t.own, v.digest)
-				delete(t.other, own)
-				changed = true
-			}
+	}
+	t := twins{map[*vertex]*vertex{}, map[*vertex]*vertex{}}
+	for v, step := range other {
+		if !step.isIdle() || own[step].neverStarted() {
+			t.step[v], t.own[step] = step, own[step]
+			continue
+		}
+		t.step[step] = own[step] // both were found
+		if v != own[step] {
+			t.step[v] = own[step]
 		}
 	}
 	return t
 }
 
-// without leaves out the vertices that have a twin.
-func (t twins) without(vertices []*vertex) []*vertex {
-	if len(t.own) == 0 {
-		return vertices
-	}
-	var rest []*vertex
-	for _, v := range vertices {
-		if t.own[v.digest] == "" && t.other[v.digest] == "" {
-			rest = append(rest, v)
-		}
-	}
-	return rest
-}
-
-// isTold tells whether the step of a vertex is that of its twin: of the two, the one that
-// was executed, and this build's own if both were cached.
-func (p *Progress) isTold(v *vertex, t twins) bool {
-	if other := p.vertices[t.other[v.digest]]; other != nil {
-		return !other.cached || other.ran()
-	}
-	return t.own[v.digest] != "" && v.cached && !v.ran()
+// isIdle tells whether nothing was executed for the vertex.
+func (v *vertex) isIdle() bool {
+	return v.err == "" && !v.running() && (v.neverStarted() || v.cached && !v.ran())
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
 // A build that began while another one made the same shows each step once, with the time
@@ -32,7 +33,9 @@ func TestBuiltForAnother(t *testing.T) {
 	vertex("d5fcc9000000", deps, true, 6.4, 6.4, "739f70000000")
 	vertex("abaf3e000000", copies, true, 6.4, 6.4, "739f70000000", "d5fcc9000000")
 	vertex("d3d1e7000000", "[app 2/2] RUN test", false, 6.4, 7.4, "abaf3e000000")
-	b, _ := p.Build(Metadata{})
+	// The provenance knows the vertices of this build alone.
+	at := dockerfile.Position{File: "Dockerfile", Line: 4}
+	b, _ := p.Build(Metadata{Instructions: map[string]Instruction{"sha256:d5fcc9000000": {Position: at}}})
 	byName := map[string]detect.Step{}
 	for _, s := range b.Steps {
 		if _, again := byName[s.Name]; again {
@@ -40,7 +43,7 @@ func TestBuiltForAnother(t *testing.T) {
 		}
 		byName[s.Name] = s
 	}
-	if s := byName[deps]; s.State != detect.Executed || s.Duration != 6200*time.Millisecond || s.ID != "aa62cb000000" || !slices.Equal(s.Inputs, []string{"739f70000000"}) {
+	if s := byName[deps]; s.State != detect.Executed || s.Duration != 6200*time.Millisecond || s.ID != "aa62cb000000" || !slices.Equal(s.Inputs, []string{"739f70000000"}) || s.Source != at {
 		t.Errorf("what the other build executed is %+v", s)
 	}
 	if s := byName[base]; s.State != detect.Cached || s.ID != "739f70000000" {
@@ -69,12 +72,17 @@ func TestOfOneName(t *testing.T) {
 	if err := p.Vertex(Vertex{Digest: digest(5), Name: "[c 1/1] ADD https://example.org/a /", Inputs: []string{digest(4)}, Cached: true, Started: moment(2), Completed: moment(2)}); err != nil {
 		t.Fatal(err)
 	}
+	// What was downloaded before is cached, and yet copied anew.
+	if err := p.Vertex(Vertex{Digest: digest(6), Name: "[d 1/1] ADD https://example.org/b /", Cached: true, Started: moment(2), Completed: moment(2)}); err != nil {
+		t.Fatal(err)
+	}
+	worked(t, &p, "[d 1/1] ADD https://example.org/b /", "", []string{digest(6)}, 3, 4)
 	b, _ := p.Build(Metadata{})
 	var states []string
 	for _, s := range b.Steps {
 		states = append(states, fmt.Sprint(s.State))
 	}
-	if len(b.Steps) != 5 {
+	if len(b.Steps) != 7 {
 		t.Errorf("%d steps: %v", len(b.Steps), states)
 	}
 }

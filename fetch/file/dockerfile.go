@@ -4,6 +4,7 @@ import (
 	"path"
 	"strings"
 
+	syntax "github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
@@ -15,25 +16,9 @@ type dockerfile struct {
 	escape string // character that continues a line
 }
 
-const maxDockerfileLines = 100_000
-
 func newDockerfile(info sourceInfo, folder string) dockerfile {
-	f := dockerfile{
-		name:   fetch.Clean(path.Join(folder, info.Filename), buildkit.MaxName),
-		lines:  strings.SplitN(string(info.Data), "\n", maxDockerfileLines),
-		escape: `\`,
-	}
-	// Directives stand before all else.
-	for _, line := range f.lines {
-		directive, isComment := strings.CutPrefix(strings.TrimSpace(line), "#")
-		key, value, isDirective := strings.Cut(directive, "=")
-		if !isComment || !isDirective {
-			break
-		}
-		if strings.EqualFold(strings.TrimSpace(key), "escape") && strings.TrimSpace(value) == "`" {
-			f.escape = "`"
-		}
-	}
+	f := dockerfile{name: fetch.Clean(path.Join(folder, info.Filename), buildkit.MaxName)}
+	f.lines, f.escape = syntax.Lines(string(info.Data))
 	return f
 }
 

@@ -6,7 +6,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/buildregress/buildregress/detect"
-	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
 // matches tells whether b is a build of what the other builds, the one to be judged.
@@ -24,7 +24,7 @@ func (s *Records) matches(b, judged *detect.Build) bool {
 		other, forked := strings.CutPrefix(judged.Pipeline, judged.Repository+" ")
 		return own && forked && what == other
 	}
-	return fetch.LooksAlike(b, judged)
+	return buildkit.LooksAlike(b, judged)
 }
 
 // ofOwnJob leaves out the records of other jobs, where names tell: where one is

@@ -174,18 +174,11 @@ func adviceOnPage(address string) string {
 		}
 		return "github://" + owner + "/" + name
 	}
+	base, named, _ := pageOf(u)
 	if u.Port() == "3200" {
-		return "tempo+" + u.Scheme + "://" + u.Host
+		return "tempo+" + u.Scheme + "://" + u.Host + base + named
 	}
-	base, id, isTrace := strings.Cut(u.Path, "/trace/")
-	if !isTrace {
-		base, _, _ = strings.Cut(u.Path, "/search")
-	}
-	advice := "Jaeger's address is jaeger+" + u.Scheme + "://" + u.Host + strings.TrimSuffix(base, "/")
-	if id, _, _ = strings.Cut(id, "/"); isTrace && id != "" {
-		advice += " with --trace-id " + id
-	}
-	return advice + "; Tempo's begins with tempo+" + u.Scheme + "://"
+	return "Jaeger's address is jaeger+" + u.Scheme + "://" + u.Host + base + named + "; Tempo's begins with tempo+" + u.Scheme + "://"
 }
 
 // Open opens what an address names: a server, a local builder, files at a path, or

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -144,15 +145,8 @@ func serverURL(address string) (*url.URL, error) {
 		u.User = nil
 		return nil, &AddressError{u.String() + ": a login is no part of the address, which is shown to people", "--user names the user, and BUILDREGRESS_PASSWORD or --password-file holds the password"}
 	}
-	if page := u.Path + "/"; strings.Contains(u.Scheme, "+") && (strings.Contains(page, "/trace/") || strings.Contains(page, "/search/")) {
-		kind, scheme, _ := strings.Cut(u.Scheme, "+")
-		base, id, _ := strings.Cut(strings.TrimSuffix(page, "/"), "/trace/")
-		base, _, _ = strings.Cut(base, "/search")
-		advice := "its address is " + kind + "+" + scheme + "://" + u.Host + base
-		if id, _, _ = strings.Cut(id, "/"); id != "" {
-			advice += " with --trace-id " + id
-		}
-		return nil, &AddressError{redact.Text(address) + " is a page of the server", redact.Text(advice)}
+	if base, named, isPage := pageOf(u); isPage && strings.Contains(u.Scheme, "+") {
+		return nil, &AddressError{redact.Text(address) + " is a page of the server", redact.Text("its address is " + u.Scheme + "://" + u.Host + base + named)}
 	}
 	if u.RawQuery != "" || u.Fragment != "" {
 		return nil, &AddressError{Problem: redact.Text(address) + ": an address without query and fragment is wanted"}
@@ -161,4 +155,21 @@ func serverURL(address string) (*url.URL, error) {
 		return nil, &AddressError{address + ": gRPC knows no path", "write it jaeger://HOST:PORT, or give the address of its HTTP API as jaeger+http://HOST:PORT/PATH"}
 	}
 	return u, nil
+}
+
+// page is what follows the path of a server in the address of one of its pages, or of a
+// request to it, with the id of a trace.
+var page = regexp.MustCompile(`/(?:trace|search|compare|dependencies|monitor|explore|api/(?:(?:v[23]/)?traces|v[23]/search|search|services))(?:/([0-9a-fA-F]{1,32}))?(?:/.*)?$`)
+
+// pageOf takes the address of a page apart: the path of the server, without a slash at its
+// end, and the flag that names the trace that is shown, "" for none.
+func pageOf(u *url.URL) (base, named string, isPage bool) {
+	at := page.FindStringSubmatchIndex(u.Path)
+	if at == nil {
+		return strings.TrimSuffix(u.Path, "/"), "", false
+	}
+	if at[2] >= 0 {
+		named = " with --trace-id " + u.Path[at[2]:at[3]]
+	}
+	return strings.TrimSuffix(u.Path[:at[0]], "/"), named, true
 }

@@ -54,15 +54,19 @@ func folderName(root, git string) string {
 	return fetch.Clean(name, 200)
 }
 
-// IsWithinCheckout tells whether a file is in the git checkout around dir.
-func IsWithinCheckout(dir, file string) bool {
+// PathInCheckout is the path, with slashes, that a file has in the git checkout around dir.
+// ok is false for one that is not in it.
+func PathInCheckout(dir, file string) (path string, ok bool) {
 	root, _, ok := gitDir(dir)
 	file, err := filepath.Abs(file)
 	if !ok || err != nil {
-		return false
+		return "", false
 	}
 	within, err := filepath.Rel(root, file)
-	return err == nil && filepath.IsLocal(within)
+	if err != nil || !filepath.IsLocal(within) {
+		return "", false
+	}
+	return filepath.ToSlash(within), true
 }
 
 // gitDir finds the working tree that dir is in, and the repository of that.

@@ -69,24 +69,24 @@ func TestCheckout(t *testing.T) {
 }
 
 // Only what is in the checkout is.
-func TestIsWithinCheckout(t *testing.T) {
+func TestPathInCheckout(t *testing.T) {
 	root := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(root, "shop", ".git"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(filepath.Join(root, "shop"))
-	for file, want := range map[string]bool{
-		".buildregress/history.db":                     true,
-		filepath.Join(root, "shop", "a", "history.db"): true,
-		"../history.db":                                false,
-		filepath.Join(root, "shop2", "history.db"):     false,
+	for file, want := range map[string]string{
+		".buildregress/history.db":                     ".buildregress/history.db",
+		filepath.Join(root, "shop", "a", "history.db"): "a/history.db",
+		"../history.db":                                "",
+		filepath.Join(root, "shop2", "history.db"):     "",
 	} {
-		if got := IsWithinCheckout(".", file); got != want {
-			t.Errorf("%s: %v", file, got)
+		if got, ok := PathInCheckout(".", file); got != want || ok != (want != "") {
+			t.Errorf("%s is %q, %v", file, got, ok)
 		}
 	}
 	t.Chdir(root)
-	if IsWithinCheckout(".", "history.db") {
+	if _, ok := PathInCheckout(".", "history.db"); ok {
 		t.Error("there is no checkout")
 	}
 }

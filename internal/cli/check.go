@@ -3,6 +3,9 @@ package cli
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"io"
+	"path/filepath"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
@@ -13,8 +16,13 @@ import (
 )
 
 func runCheck(ctx context.Context, p *Process, s *settings, args []string) (code int, err error) {
+	file, err := s.readDockerfile()
+	if err != nil {
+		return 0, err
+	}
 	return command.Check(ctx, p.env(s), &command.CheckOptions{
-		Source: sourceOf(args), Baseline: s.baseline, Store: s.store, Wanted: s.wanted(), Given: s.identity(),
+		Dockerfile: file,
+		Source:     sourceOf(args), Baseline: s.baseline, Store: s.store, Wanted: s.wanted(), Given: s.identity(),
 		Policy: s.judgement(), Lookback: s.lookback, FailOn: s.failOn, Record: s.record, UI: s.uiURL,
 		Output: command.OutputOptions{Format: s.format, Files: s.output, Explain: s.explain, Text: p.textOptions(s)},
 		Post:   command.PostOptions{Comment: s.comment, CheckRun: s.checkRun, Summary: s.summary, Annotations: s.annotated},
@@ -47,7 +55,33 @@ func checkFaults(_ *Process, s *settings, args []string) (faults []error) {
 		protectedFile{source.StorePath(s.store), "the store"},
 		protectedFile{cmp.Or(source.StorePath(s.baseline), s.baseline), "the baseline"},
 		protectedFile{cmp.Or(s.config, configPath), "the configuration"},
+		protectedFile{s.dockerfile, "the Dockerfile"},
 	))
+}
+
+// readDockerfile reads the Dockerfile that was given, nil for none.
+func (s *settings) readDockerfile() (*command.Dockerfile, error) {
+	const most = 1 << 20
+	if s.dockerfile == "" {
+		return nil, nil
+	}
+	f, err := fetch.OpenRegular(s.dockerfile)
+	if err != nil {
+		return nil, usagef("%s: %v", s.from[&s.dockerfile], err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && len(data) > most {
+		err = fmt.Errorf("%s: larger than %d KiB", s.dockerfile, most>>10)
+	}
+	if err != nil {
+		return nil, usagef("%s: %v", s.from[&s.dockerfile], err)
+	}
+	name, ok := ci.PathInCheckout(".", s.dockerfile)
+	if !ok {
+		name = filepath.ToSlash(filepath.Clean(s.dockerfile))
+	}
+	return command.NewDockerfile(name, string(data)), nil
 }
 
 // windowFault refuses a window that can never be full enough.

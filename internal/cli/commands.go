@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -63,6 +62,9 @@ func (c *subcommand) flag(name string) *option {
 // value) are not used.
 func dispatch(ctx context.Context, p *Process) (code int, err error) {
 	line := reorder(p.Args)
+	if line.args == nil && line.faults != nil {
+		return 0, errors.Join(line.faults...)
+	}
 	app := &cli.App{
 		Name:                      "buildregress",
 		HideHelp:                  true,
@@ -70,7 +72,7 @@ func dispatch(ctx context.Context, p *Process) (code int, err error) {
 		Writer:                    io.Discard,
 		ErrWriter:                 io.Discard,
 		ExitErrHandler:            func(*cli.Context, error) {},
-		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return misused(nil, err) },
+		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return misused(err) },
 		DisableSliceFlagSeparator: true, // values hold commas
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -84,10 +86,12 @@ func dispatch(ctx context.Context, p *Process) (code int, err error) {
 	}
 	for _, known := range commands() {
 		app.Commands = append(app.Commands, &cli.Command{
-			Name:         known.name,
-			HideHelp:     true,
-			Flags:        known.flags(),
-			OnUsageError: func(_ *cli.Context, err error, _ bool) error { return misused(&known, err) },
+			Name:     known.name,
+			HideHelp: true,
+			Flags:    known.flags(),
+			OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+				return errors.Join(append(line.faults, misused(err))...)
+			},
 			Action: func(c *cli.Context) error {
 				args := c.Args().Slice()
 				s, err := known.parse(p, flagsGiven(c, known.taker))
@@ -174,13 +178,8 @@ func commandNames() (names []string) {
 	return names
 }
 
-// misused turns what the flag parser says into our words.
-func misused(c *subcommand, err error) error {
-	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
-		return c.unknownFlag(name)
-	}
-	return usageError{message: err.Error()}
-}
+// misused tells what the flag parser says: flags that are not known are told before.
+func misused(err error) error { return usageError{message: err.Error()} }
 
 // unknownFlag says what was perhaps meant. c may be nil: no command was named.
 func (c *subcommand) unknownFlag(name string) error {

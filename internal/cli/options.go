@@ -16,6 +16,7 @@ import (
 // their defaults.
 type settings struct {
 	build, pipeline, branch, baseBranch, revision, runner string
+	dockerfile                                            string
 
 	store, baseline string
 	lookback        time.Duration

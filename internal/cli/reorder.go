@@ -4,7 +4,7 @@ import "strings"
 
 // A commandLine is what was typed, as the flag parser understands it.
 type commandLine struct {
-	args   []string // command, flags that are known and have what they need, "--", the rest
+	args   []string // command, flags that are known and have what they need, "--", the rest; nil if a flag stands for a command
 	faults []error
 	// isDoubtful is set where a flag is not known: what stands behind it may be its
 	// value, and is taken for an argument.
@@ -30,6 +30,9 @@ func reorder(args []string) (line commandLine) {
 		return commandLine{args: append([]string{"version"}, args...)}
 	}
 	known := commandNamed(name)
+	if flag, _, _ := strings.Cut(strings.TrimLeft(name, "-"), "="); name[:min(len(name), 1)] == "-" && flag != "" {
+		return commandLine{faults: []error{known.unknownFlag(flag)}}
+	}
 	line.args = []string{name}
 	rest := []string{"--"}
 	for len(args) > 0 {
@@ -47,7 +50,7 @@ func reorder(args []string) (line commandLine) {
 		if flag == "h" || flag == "help" {
 			return commandLine{args: []string{"help", name}}
 		}
-		if known == nil { // the parser tells
+		if known == nil { // which is what is told
 			line.args = append(line.args, arg)
 			continue
 		}

@@ -31,7 +31,10 @@ func TestReorder(t *testing.T) {
 		{"--help", "help"},
 		{"--help check", "help check"},
 		{"--version", "version"},
-		{"--nope check", "--nope -- check"},
+		{"--nope check", "unknown flag --nope"},
+		{"-v check", "unknown flag -v"},
+		{"--nope=3", "unknown flag --nope"},
+		{"-- check", "-- -- check"},
 	} {
 		line := reorder(strings.Fields(test.in))
 		got := strings.Join(line.args, " ")

@@ -68,6 +68,12 @@ var options = []option{
 		help:    "class of the machine that it ran on",
 		binding: text(func(s *settings) *string { return &s.runner }),
 	},
+	{
+		name: "dockerfile", value: "PATH", on: onCheck, section: theBuild,
+		help:    "its Dockerfile, for lines that SOURCE does not tell",
+		input:   "the Dockerfile, to name lines where the source knows none, as in logs and traces",
+		binding: text(func(s *settings) *string { return &s.dockerfile }),
+	},
 
 	{
 		name: "store", value: "sqlite:PATH", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest, section: theHistory,
@@ -185,10 +191,9 @@ var options = []option{
 	},
 	{
 		name: "explain", value: "STEP", on: onCheck, section: theReport,
-		help: "how the judgement on steps came about; STEP is a glob\n" +
-			"on \"[platform stage] INSTRUCTION text\" or the part\n" +
-			"behind \"]\", with * for any text",
-		input:   "glob of the steps whose judgement is explained in the log",
+		help: "how the judgement on a step came about: one as reports\n" +
+			"call it, a part of its name, or a glob, * for any text",
+		input:   "step whose judgement is explained in the log, as reports call it, a part of its name, or a glob",
 		binding: text(func(s *settings) *string { return &s.explain }),
 	},
 	{

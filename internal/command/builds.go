@@ -13,6 +13,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/github"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/ci"
@@ -116,7 +117,7 @@ func ofLastImage(targets []target, given bool) (kept []target, others int) {
 		}
 	}
 	for i := range targets {
-		if t := &targets[i]; !given && t.said != "" || fetch.OfOneImage(asSaid(t), last) {
+		if t := &targets[i]; !given && t.said != "" || buildkit.OfOneImage(asSaid(t), last) {
 			kept = append(kept, *t)
 		}
 	}

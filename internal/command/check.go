@@ -34,8 +34,10 @@ type CheckOptions struct {
 	FailOn   []string
 	Record   When
 	UI       string // where people see the builds, "" for what the source says
-	Output   OutputOptions
-	Post     PostOptions
+	// Dockerfile tells the lines of steps of which the source tells none; nil for no file.
+	Dockerfile *Dockerfile
+	Output     OutputOptions
+	Post       PostOptions
 }
 
 // cache is where what servers answer is kept: in the store, if anything is.
@@ -88,6 +90,9 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 			return 0, err
 		}
 		results = append(results, r...)
+	}
+	if o.Dockerfile != nil && !c.located {
+		env.Console.Warn(fmt.Sprintf("--dockerfile: no step was found in %s", redact.Text(o.Dockerfile.name)))
 	}
 	if c.old > 0 {
 		c.note(detect.KindNotRecorded, "not recorded: %s that ended more than a day ago; --record always records such", report.Count(c.old, "build"))
@@ -175,6 +180,7 @@ type checker struct {
 
 	old      int             // builds that were not recorded because they are
 	asked    map[string]bool // pipelines that were asked about
+	located  bool            // a step stands in the Dockerfile that was given
 	notes    []detect.Note
 	troubles []error // with what follows a verdict
 }
@@ -228,6 +234,9 @@ func (c *checker) judgeAgainst(b *detect.Build, t *target, history *detect.Histo
 	isOther = isOther || result.Reason.Kind == detect.KindOtherImage
 	t.alien = isOther && t.unnamed && b.Pipeline == defaultPipeline
 	addTraceLinks(&result, b, history, c.history.ui)
+	if d := c.options.Dockerfile; d != nil {
+		c.located = d.locate(b, &result) || c.located
+	}
 	return result
 }
 

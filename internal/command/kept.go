@@ -9,6 +9,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/buildx"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/fetch/store"
@@ -82,7 +83,7 @@ func (k *kept) history(ctx context.Context, b *target, q fetch.Query) (*detect.H
 // which is called by a name. Who asks to be compared with these builds may judge a log,
 // which says less.
 func (k *kept) isOf(b, own *detect.Build, name string) bool {
-	return fetch.OfOneImage(b, own) || k.store == nil && (b.Pipeline == name || own.Pipeline == "" && fetch.LooksAlike(b, own))
+	return buildkit.OfOneImage(b, own) || k.store == nil && (b.Pipeline == name || own.Pipeline == "" && buildkit.LooksAlike(b, own))
 }
 
 // read reads what the builder has. That it has nothing, or does not say it, is no error:

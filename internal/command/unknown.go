@@ -132,8 +132,10 @@ func (c *checker) withOlder(ctx context.Context, b *target, q fetch.Query, past 
 		return nil, err
 	}
 	for _, list := range []*[]detect.Build{&older.Base, &older.Sparse, &older.Other, &older.Branch} {
-		whole := list != &older.Sparse
-		*list = slices.DeleteFunc(*list, func(o detect.Build) bool { return !isAlike(&o, &b.Build, whole) })
+		*list = slices.DeleteFunc(*list, func(o detect.Build) bool {
+			o.Partial = o.Partial || list == &older.Sparse // which hold some steps of a build
+			return !buildkit.LooksAlike(&o, &b.Build)
+		})
 		for i := range *list {
 			(*list)[i].Pipeline = b.Pipeline
 		}
@@ -142,7 +144,7 @@ func (c *checker) withOlder(ctx context.Context, b *target, q fetch.Query, past 
 	if found == 0 {
 		return past, nil
 	}
-	if !ci.IsWithinCheckout(".", store.PathOf(c.history.name)) {
+	if _, ours := ci.PathInCheckout(".", store.PathOf(c.history.name)); !ours {
 		if len(past.Base) == 0 {
 			past.Notes = append(past.Notes, detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf(
 				"no build of pipeline `%s` is known; %d with most of its steps are of `%s`, as all were called that say no pipeline: if they are of this project, --pipeline %s goes on with them",
@@ -160,25 +162,9 @@ func (c *checker) withOlder(ctx context.Context, b *target, q fetch.Query, past 
 	return joined, nil
 }
 
-// isAlike tells whether an older build is of the image that b is of: of the same
-// Dockerfile, by its name, and with half of the work in common. Of a build that is not
-// whole only some steps are known.
-func isAlike(older, b *detect.Build, whole bool) bool {
-	if x, y := buildkit.DefinitionOf(older.Steps), buildkit.DefinitionOf(b.Steps); x != y && x != "" && y != "" {
-		return false
-	}
-	theirs, ours := workOf(older), workOf(b)
-	common := 0
-	for key := range theirs {
-		if ours[key] {
-			common++
-		}
-	}
-	return common > 0 && 2*common >= len(theirs) && (!whole || older.Partial || b.Partial || 2*common >= len(ours))
-}
-
 // isOfAnother tells whether a history is that of another project: what they run, several
-// steps each, has nothing in common.
+// steps each, has nothing in common. That is more than not to look alike, which the build
+// and the history of one image may have come to.
 func isOfAnother(b *detect.Build, h *detect.History) bool {
 	const several = 2
 	ours := workOf(b)

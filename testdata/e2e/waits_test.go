@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,7 +16,7 @@ import (
 )
 
 const (
-	networkBuilds = 10              // of main
+	networkBuilds = baseBuilds      // of main
 	slowBy        = 5 * time.Second // what is made slow
 )
 
@@ -349,5 +350,12 @@ func fetches(q *http.Request) bool {
 	}
 	body, _ := io.ReadAll(io.LimitReader(q.Body, 1<<20))
 	q.Body = io.NopCloser(bytes.NewReader(body))
+	if q.Header.Get("Content-Encoding") == "gzip" { // it names many objects that are there
+		packed, err := gzip.NewReader(bytes.NewReader(body))
+		if err != nil {
+			return false
+		}
+		body, _ = io.ReadAll(io.LimitReader(packed, 1<<20))
+	}
 	return bytes.Contains(body, []byte("command=fetch"))
 }

@@ -1,4 +1,4 @@
-package fetch
+package buildkit
 
 import (
 	"slices"
@@ -17,10 +17,13 @@ func OfOneImage(a, b *detect.Build) bool {
 
 // LooksAlike tells whether half the steps of two builds are the same, out of the same
 // Dockerfile as far as both say out of which. Loading a context and exporting an image is
-// part of every build: where there are instructions, they alone count.
+// part of every build: where there are instructions, they alone count. Of a build that is
+// not whole only some steps are known: they are to be half of its own.
 func LooksAlike(a, b *detect.Build) bool {
-	if one, other := dockerfileOf(a), dockerfileOf(b); one != "" && other != "" && one != other {
-		return false
+	for _, dockerfile := range []func(*detect.Build) string{sourceFile, func(b *detect.Build) string { return DefinitionOf(b.Steps) }} {
+		if one, other := dockerfile(a), dockerfile(b); one != "" && other != "" && one != other {
+			return false
+		}
 	}
 	all := !slices.ContainsFunc(a.Steps, isInstruction) || !slices.ContainsFunc(b.Steps, isInstruction)
 	keys, n := map[string]int{}, 0
@@ -41,15 +44,18 @@ func LooksAlike(a, b *detect.Build) bool {
 			shared++
 		}
 	}
+	if a.Partial || b.Partial {
+		return shared > 0 && 2*shared >= min(n, m)
+	}
 	return 2*shared >= max(n, m)
 }
 
 // isInstruction tells whether a step is one of a Dockerfile.
 func isInstruction(s detect.Step) bool { return s.Count > 0 }
 
-// dockerfileOf is the path of the Dockerfile that the first of a build's steps stands in
+// sourceFile is the path of the Dockerfile that the first of a build's steps stands in
 // whose place is known.
-func dockerfileOf(b *detect.Build) string {
+func sourceFile(b *detect.Build) string {
 	for i := range b.Steps {
 		if file := b.Steps[i].Source.File; file != "" {
 			return file

@@ -1,4 +1,4 @@
-package fetch
+package buildkit
 
 import (
 	"testing"
@@ -16,6 +16,11 @@ func TestOfOneImage(t *testing.T) {
 		}
 		return b
 	}
+	defined := func(name string, b *detect.Build) *detect.Build {
+		b.Steps = append(b.Steps, detect.Step{Name: "[internal] load build definition from " + name, Stage: internalStage})
+		return b
+	}
+	partial := func(b *detect.Build) *detect.Build { b.Partial = true; return b }
 	for _, test := range []struct {
 		name string
 		a, b *detect.Build
@@ -30,6 +35,9 @@ func TestOfOneImage(t *testing.T) {
 		{"one step, three times", build("", "", "x", "x", "x"), build("", "", "x", "y", "z", "z"), false},
 		{"two Dockerfiles", build("", "Dockerfile", "x"), build("", "b/Dockerfile", "x"), false},
 		{"one that does not say which", build("", "Dockerfile", "x"), build("", "", "x"), true},
+		{"two Dockerfiles of progress logs", defined("Dockerfile", build("", "", "x")), defined("b.Dockerfile", build("", "", "x")), false},
+		{"one that is not whole", partial(build("", "", "c")), build("", "", "a", "b", "c"), true},
+		{"another that is not whole", partial(build("", "", "d")), build("", "", "a", "b", "c"), false},
 		{"no instructions", build("", ""), build("", ""), true},
 	} {
 		if got := OfOneImage(test.a, test.b); got != test.want {
