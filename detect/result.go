@@ -131,13 +131,13 @@ const (
 
 // CacheInfo is what became of the cache.
 type CacheInfo struct {
-	Cached   int         `json:"cached"`   // steps of this build
-	Executed int         `json:"executed"` // steps of this build, but for waits
+	Cached   int `json:"cached"`   // steps of this build
+	Executed int `json:"executed"` // steps of this build, but for waits
 	// Untold is set where no source of this build or its baseline tells of a cache: that
 	// nothing was cached is not known then.
-	Untold bool `json:"untold,omitempty"`
-	Cold     bool        `json:"cold"`     // nothing that is usually cached was found in the cache; Losses then holds it all as one
-	Losses   []CacheLoss `json:"losses"`
+	Untold bool        `json:"untold,omitempty"`
+	Cold   bool        `json:"cold"` // nothing that is usually cached was found in the cache; Losses then holds it all as one
+	Losses []CacheLoss `json:"losses"`
 }
 
 // A CacheLoss is a chain of steps that ran and are usually cached.

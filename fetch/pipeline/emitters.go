@@ -42,6 +42,7 @@ type emitter struct {
 	waitInside bool           // the job's span includes it; else it lies before the span
 
 	shards     *regexp.Regexp // names of levels or jobs that it numbers: group 1 is the name, 2 the number, 3 how many if that is told
+	parallel   string         // name of spans that are shards where they are called alike
 	suffix     bool           // the second step of a name is called NAME-1
 	superseded []string       // attributes of what was run again
 	again      string         // attribute with the number of the attempt at a step
@@ -79,10 +80,10 @@ var emitters = []emitter{
 	{
 		name: "Buildkite", marks: []string{"buildkite."}, run: []string{"buildkite.build.number", "buildkite.pipeline.slug", "buildkite.pipeline"}, joins: true,
 		dropped:   []string{"buildkite.build.stage", "buildkite.step.group", "buildkite.step"},
-		droppedBy: "analytics.event",
-		name1st:   []string{"buildkite.step.key", "buildkite.job.label", "buildkite.step.label", "buildkite.job_label"},
-		result:    []string{"buildkite.job.state", "buildkite.build.state", "buildkite.step.state"},
-		waited:    "buildkite.job.wait_time_ms", waitUnit: time.Millisecond, waitInside: true,
+		droppedBy: "analytics.event", parallel: "buildkite.job",
+		name1st: []string{"buildkite.step.key", "buildkite.job.label", "buildkite.step.label", "buildkite.job_label"},
+		result:  []string{"buildkite.job.state", "buildkite.build.state", "buildkite.step.state"},
+		waited:  "buildkite.job.wait_time_ms", waitUnit: time.Millisecond, waitInside: true,
 		superseded: []string{"buildkite.job.retried_in_job_id"},
 		ends:       "Buildkite sends it when the build ends",
 	},
@@ -125,7 +126,8 @@ var emitters = []emitter{
 		queue: regexp.MustCompile(`^queue-`), waitInside: true, suffix: true, ends: receiverEnds,
 	},
 	{
-		name: "Dagger", marks: []string{"dagger.io/"}, joins: true,
+		// A digest alone is on spans that others make of Dagger's as well.
+		name: "Dagger", marks: []string{"dagger.io/dag.cached", "dagger.io/dag.inputs", "dagger.io/dag.output", "dagger.io/cache.", "dagger.io/ui.internal", "dagger.io/ui.encapsulate", "dagger.io/vcs."}, joins: true,
 		hidden: []string{"dagger.io/ui.internal", "dagger.io/ui.passthrough"},
 		cached: map[string][]string{"dagger.io/dag.cached": {"true"}, "dagger.io/cache.outcome": {"hit"}},
 	},

@@ -352,6 +352,9 @@ func (w *walk) grouped(work []*span) (groups [][]*span) {
 
 // shardOf is the name that a span shares with the other shards, "" if it is none.
 func (w *walk) shardOf(s *span) string {
+	if w.parallel != "" && s.Name == w.parallel {
+		return w.label(s, nil)
+	}
 	if w.shards == nil {
 		return ""
 	}
@@ -365,6 +368,9 @@ func (w *walk) shardOf(s *span) string {
 // areAllShards tells whether all that were numbered are there, where it is told how many
 // those are: else an author may have called them so.
 func (w *walk) areAllShards(all []*span) bool {
+	if w.shards == nil {
+		return true
+	}
 	seen := map[string]bool{}
 	for _, s := range all {
 		m := w.shards.FindStringSubmatch(w.trimmed(s.Name))
