@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -203,10 +204,8 @@ func (e *emitter) isMarked(values attribute.Values) bool {
 // isCached tells whether a step's work was spared.
 func (e *emitter) isCached(s *span) bool {
 	for key, list := range e.cached {
-		for _, value := range list {
-			if s.Own[key] == value {
-				return true
-			}
+		if slices.Contains(list, s.Own[key]) {
+			return true
 		}
 	}
 	return false

@@ -38,7 +38,7 @@ func sample(tb testing.TB, name string) []buildkit.Span {
 	return list
 }
 
-// golden compares what is read of a sample with what was: the run, its steps, what each
+// TestSamples compares what is read of a sample with what was: the run, its steps, what each
 // waited for.
 func TestSamples(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.json")
@@ -160,7 +160,7 @@ func TestNested(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var job, start = "", time.Time{}
+	job, start := "", time.Time{}
 	for _, s := range list {
 		if s.Name == "test (3.12)" {
 			job, start = s.ID, s.Start
@@ -218,9 +218,9 @@ func FuzzBuilds(f *testing.F) {
 		f.Add(data, true, "")
 		f.Add(data, false, "test*")
 	}
-	f.Fuzz(func(t *testing.T, data []byte, any bool, jobs string) {
+	f.Fuzz(func(t *testing.T, data []byte, all bool, jobs string) {
 		list, _ := spans.Decoder{}.OTLPJSON(t.Context(), data)
-		reader := pipeline.Reader{Options: pipeline.Options{Any: any, Jobs: jobs}}
+		reader := pipeline.Reader{Options: pipeline.Options{Any: all, Jobs: jobs}}
 		found, _ := reader.Builds(list)
 		for i := range found {
 			if err := buildtest.Check(&found[i]); err != nil {

@@ -20,8 +20,12 @@ func UsualRun(i int, start time.Time) Build {
 			"vcs.ref.head.revision": fmt.Sprintf("%040x", i), "vcs.repository.name": "shop", "cicd.pipeline.run.status": "success",
 		},
 		Steps: []Step{
-			{"Set up job", 2 * time.Second}, {"Run make compile", 60*time.Second + wiggle(1)}, {"Run make lint", 30*time.Second + wiggle(2)},
-			{"Run make test", 90*time.Second + wiggle(3)}, {"Run make docs", 40*time.Second + wiggle(4)}, {"Run make pack", 25*time.Second + wiggle(5)},
+			{"Set up job", 2 * time.Second},
+			{"Run make compile", 60*time.Second + wiggle(1)},
+			{"Run make lint", 30*time.Second + wiggle(2)},
+			{"Run make test", 90*time.Second + wiggle(3)},
+			{"Run make docs", 40*time.Second + wiggle(4)},
+			{"Run make pack", 25*time.Second + wiggle(5)},
 		},
 	}
 }
