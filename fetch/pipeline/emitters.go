@@ -36,11 +36,10 @@ type emitter struct {
 	message   bool     // the outcome is the status' message, before the attributes
 	worst     bool     // a run that says no outcome ended as the worst of its parts
 
-	queue      *regexp.Regexp // names of spans that wait for a machine
-	queueType  string         // value of cicd.pipeline.task.type of such spans
-	waited     string         // attribute with the time that a job waited
-	waitUnit   time.Duration  // that it is counted in
-	waitInside bool           // the job's span includes it; else it lies before the span
+	queue      func(*span) bool // whether a span is a wait for a machine; nil if none is
+	waited     string           // attribute with the time that a job waited
+	waitUnit   time.Duration    // that it is counted in
+	waitInside bool             // the job's span includes it; else it lies before the span
 
 	shards     *regexp.Regexp // names of levels or jobs that it numbers: group 1 is the name, 2 the number, 3 how many if that is told
 	parallel   string         // name of spans that are shards where they are called alike
@@ -75,8 +74,10 @@ var emitters = []emitter{
 		name: "Jenkins", marks: []string{"jenkins.pipeline.", "ci.pipeline."}, run: []string{"ci.pipeline.id"},
 		cut: []string{"BUILD ", "Stage: ", "Parallel branch: "}, dropped: []string{"Phase: Run", "Agent"},
 		result: []string{"ci.pipeline.run.result", "jenkins.pipeline.step.result"},
-		queue:  regexp.MustCompile(`^Agent Allocation$`),
-		ends:   "Jenkins sends it when the build ends",
+		queue: func(s *span) bool {
+			return s.Own["jenkins.pipeline.step.name"] == "agent.allocate" || s.Name == "Agent Allocation" && s.Own["jenkins.pipeline.step.type"] == "node"
+		},
+		ends: "Jenkins sends it when the build ends",
 	},
 	{
 		name: "Buildkite", marks: []string{"buildkite."}, run: []string{"buildkite.build.number", "buildkite.pipeline.slug", "buildkite.pipeline"}, joins: true,
@@ -106,7 +107,9 @@ var emitters = []emitter{
 	{
 		name: "otel-cicd-action", marks: []string{"github.job.", "github.run_attempt", "github.run_id"}, run: []string{"github.run_id"},
 		result: []string{"github.job.step.conclusion", "cicd.pipeline.task.run.result", "github.job.conclusion", "cicd.pipeline.result", "github.conclusion"},
-		queue:  regexp.MustCompile(`^Queued$`),
+		queue: func(s *span) bool {
+			return s.Name == "Queued" && s.Own["github.job.name"]+s.Own["github.job.step.name"] == ""
+		},
 	},
 	{
 		name: "GitLab", marks: []string{"pipeline.id", "pipeline.sha", "job.stage"}, run: []string{"pipeline.id"},
@@ -124,7 +127,10 @@ var emitters = []emitter{
 		name: "GitHub receiver", marks: []string{"cicd.pipeline.run.task.", "cicd.pipeline.worker.", "cicd.pipeline.run.queue.", "cicd.pipeline.run.sender.", "cicd.pipeline.run.status"},
 		run: []string{"cicd.pipeline.run.id"}, onResource: true,
 		result: []string{"cicd.pipeline.run.task.status", "cicd.pipeline.run.status"}, message: true,
-		queue: regexp.MustCompile(`^queue-`), waitInside: true, suffix: true, ends: receiverEnds,
+		queue: func(s *span) bool {
+			return s.Own["cicd.pipeline.run.queue.duration"] != "" || s.parent != nil && s.Name == "queue-"+s.parent.Name
+		},
+		waitInside: true, suffix: true, ends: receiverEnds,
 	},
 	{
 		// A digest alone is on spans that others make of Dagger's as well.
@@ -140,8 +146,9 @@ var emitters = []emitter{
 	{
 		name: "OpenTelemetry's conventions", marks: []string{"cicd.pipeline."}, run: []string{"cicd.pipeline.result", "cicd.pipeline.run.id", "cicd.pipeline.run.state"},
 		onResource: true, anybody: true, cut: []string{"RUN ", "BUILD ", "SYNC "},
-		result: []string{"cicd.pipeline.task.run.result", "cicd.pipeline.result"}, queueType: "queue",
-		ends: "it is sent when the run ends",
+		result: []string{"cicd.pipeline.task.run.result", "cicd.pipeline.result"},
+		queue:  func(s *span) bool { return s.Own["cicd.pipeline.task.type"] == "queue" },
+		ends:   "it is sent when the run ends",
 	},
 }
 
@@ -213,7 +220,7 @@ func (e *emitter) isCached(s *span) bool {
 
 // isQueue tells whether a span is the time that something waited for a machine.
 func (e *emitter) isQueue(s *span) bool {
-	return e.queue != nil && e.queue.MatchString(s.Name) || e.queueType != "" && s.Own["cicd.pipeline.task.type"] == e.queueType
+	return e.queue != nil && e.queue(s)
 }
 
 // waitedFor is how long a job waited for a machine, by its attributes.

@@ -246,8 +246,10 @@ func BenchmarkBuilds(b *testing.B) {
 func large(n int) (list []buildkit.Span) {
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	add := func(id int, parent, name string, own map[string]string, from, took int) string {
-		s := buildkit.Span{Trace: strings.Repeat("ab", 16), ID: fmt.Sprintf("%016x", id+1), Parent: parent, Name: name, Service: "ci",
-			Start: start.Add(time.Duration(from) * time.Second), End: start.Add(time.Duration(from+took) * time.Second)}
+		s := buildkit.Span{
+			Trace: strings.Repeat("ab", 16), ID: fmt.Sprintf("%016x", id+1), Parent: parent, Name: name, Service: "ci",
+			Start: start.Add(time.Duration(from) * time.Second), End: start.Add(time.Duration(from+took) * time.Second),
+		}
 		for key, value := range own {
 			s.Keep(key, value)
 		}
