@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"slices"
+
 	"github.com/buildregress/buildregress/fetch/attribute"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
@@ -12,11 +14,15 @@ type Root struct {
 	// they hold; "" where it says nothing.
 	PipelineKey, Pipeline string
 	BranchKey, Branch     string
+	// Whole tells that each span has its parent, but for the root itself, which may hang
+	// below that of what started it.
+	Whole bool
 }
 
 // RootOf is by what runs as that in a trace are found, nil if none is in it.
 func RootOf(id string, spans []buildkit.Span) *Root {
-	runs := newTree(id, spans).runs()
+	tree := newTree(id, spans)
+	runs := tree.runs()
 	if len(runs) == 0 {
 		return nil
 	}
@@ -28,7 +34,11 @@ func RootOf(id string, spans []buildkit.Span) *Root {
 		}
 		return "", ""
 	}
-	r := &Root{Service: runs[0].root.Service}
+	r := &Root{Service: runs[0].root.Service, Whole: true}
+	for _, top := range tree.tops {
+		isRoot := slices.ContainsFunc(runs, func(r *run) bool { return r.root == top })
+		r.Whole = r.Whole && (top.Parent == "" || isRoot)
+	}
 	if _, _, several := runs[0].multibranch(); !several { // else each branch has a name of its own
 		r.PipelineKey, r.Pipeline = of(attribute.Pipeline)
 	}

@@ -61,6 +61,25 @@ func TestRunsOfPipelines(t *testing.T) {
 	})
 }
 
+// A run that hangs below a span of another trace server's, as a build tool's in a job, has
+// ended once it is there.
+func TestRunBelowAnother(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		list := runs(1)
+		list[0].Below = true
+		j.Add(list...)
+		o := quick()
+		began := o.Now()
+		found, _, err := traces.New(s, o).Builds(t.Context(), fetch.Selector{TraceID: list[0].ID()})
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%d builds, error %v", len(found), err)
+		}
+		if waited := o.Now().Sub(began); waited > 10*time.Second {
+			t.Errorf("waited %s", waited)
+		}
+	})
+}
+
 // Jobs whose run has not come are no run, and that is told at once.
 func TestRootlessRun(t *testing.T) {
 	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {

@@ -48,7 +48,9 @@ func (s *Source) summarize(id string, spans []buildkit.Span, services []string) 
 	t.spans, t.state = trace.Spans(), trace.State()
 	t.builds, _ = s.reader.BuildsOf(trace, own)
 	if slices.ContainsFunc(t.builds, func(b detect.Build) bool { return !b.Partial }) {
-		t.root = pipeline.RootOf(id, own)
+		if t.root = pipeline.RootOf(id, own); t.root != nil && t.root.Whole && t.state == buildkit.Open {
+			t.state = buildkit.Ended
+		}
 	}
 	if len(t.builds) == 0 {
 		noBuild := pipeline.NoBuild(own)

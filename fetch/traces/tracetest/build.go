@@ -26,6 +26,7 @@ type Build struct {
 	// of one: with a job that the steps are of, of this service.
 	Run      string
 	Rootless bool // the run has not ended
+	Below    bool // it is below a span that is not there, and says its own result
 
 	Failed     bool
 	Running    bool // the command has not ended

@@ -78,7 +78,11 @@ func (b *Build) run() ptrace.Traces {
 	root := pcommon.SpanID{trace[0], trace[1], 3, 0, 0, 0, 0, 1}
 	if next++; !b.Rootless {
 		next--
-		add(resource(), pcommon.SpanID{}, b.Attributes["cicd.pipeline.name"], b.Start, end).SetKind(ptrace.SpanKindServer)
+		s := add(resource(), pcommon.SpanID{}, b.Attributes["cicd.pipeline.name"], b.Start, end)
+		if s.SetKind(ptrace.SpanKindServer); b.Below {
+			s.SetParentSpanID(pcommon.SpanID{7, 7, 7, 7, 7, 7, 7, 7})
+			s.Attributes().PutStr("cicd.pipeline.result", "success")
+		}
 	}
 	spans := resource("cicd.pipeline.run.id", "cicd.pipeline.run.status")
 	job := add(spans, root, "test (1.26)", b.Start, end).SpanID()
