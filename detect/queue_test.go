@@ -19,7 +19,7 @@ func withQueue(branch string, n int, rng *rand.Rand, queue time.Duration, slower
 		ran("make test", whole(time.Duration(slower*float64(noisy(rng, seconds(75), 0.04)))), "restore"),
 		ran("upload", whole(noisy(rng, seconds(4), 0.1)), "make test"),
 	)
-	b.Resolution = time.Second
+	b.Resolution, b.Trace = time.Second, b.ID
 	for i := range b.Steps {
 		s := &b.Steps[i]
 		s.Stage, s.Key = "test (1.26)", "[test (1.26)] "+s.Name

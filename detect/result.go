@@ -133,7 +133,7 @@ const (
 type CacheInfo struct {
 	Cached   int `json:"cached"`   // steps of this build
 	Executed int `json:"executed"` // steps of this build, but for waits
-	// Untold is set where no source of this build or its baseline tells of a cache: that
+	// Untold is set where the build's trace tells of no cache, nor does its baseline: that
 	// nothing was cached is not known then.
 	Untold bool        `json:"untold,omitempty"`
 	Cold   bool        `json:"cold"` // nothing that is usually cached was found in the cache; Losses then holds it all as one

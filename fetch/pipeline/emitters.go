@@ -19,6 +19,8 @@ type emitter struct {
 	marks []string
 	// run are attributes of which a root has one: a job that came without its run is none.
 	run []string
+	// ownRun are such attributes where they are the span's own.
+	ownRun []string
 	// runName is how a run's span is called, where no attribute tells a run.
 	runName *regexp.Regexp
 	// onResource tells that marks and run may stand on the resource; anybody, that programs
@@ -145,7 +147,7 @@ var emitters = []emitter{
 	},
 	{
 		name: "OpenTelemetry's conventions", marks: []string{"cicd.pipeline."}, run: []string{"cicd.pipeline.result", "cicd.pipeline.run.id", "cicd.pipeline.run.state"},
-		onResource: true, anybody: true, cut: []string{"RUN ", "BUILD ", "SYNC "},
+		ownRun: []string{"cicd.pipeline.name"}, onResource: true, anybody: true, cut: []string{"RUN ", "BUILD ", "SYNC "},
 		result: []string{"cicd.pipeline.task.run.result", "cicd.pipeline.result"},
 		queue:  func(s *span) bool { return s.Own["cicd.pipeline.task.type"] == "queue" },
 		ends:   "it is sent when the run ends",

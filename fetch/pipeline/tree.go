@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/attribute"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
@@ -179,6 +180,9 @@ func (e *emitter) isRun(root *span) bool {
 		return e.runName.MatchString(root.Name)
 	}
 	if len(e.run) == 0 {
+		return true
+	}
+	if !root.Request && attribute.First(e.ownRun, root.Own, nil) != "" {
 		return true
 	}
 	said := false
