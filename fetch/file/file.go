@@ -60,11 +60,7 @@ func Open(ctx context.Context, path string, o Options) (builds []detect.Build, w
 	return d.result(path)
 }
 
-// Read reads the builds in r. name stands for it in errors.
-func Read(ctx context.Context, name string, r io.Reader) (builds []detect.Build, warnings []error, err error) {
-	return read(newDecoder(ctx), name, r)
-}
-
+// read reads the builds in r. name stands for it in errors.
 func read(d *decoder, name string, r io.Reader) (builds []detect.Build, warnings []error, err error) {
 	if err := d.read(name, r, 0); err != nil {
 		return d.partial(err)
