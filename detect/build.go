@@ -144,7 +144,24 @@ func (s *Step) isWriting() bool {
 // for it.
 const StageWait = "wait"
 
-func (s *Step) isWait() bool { return s.Index == 0 && s.Count == 0 && s.Stage == StageWait }
+func (s *Step) isWait() bool {
+	return s.Index == 0 && s.Count == 0 && (s.Stage == StageWait || s.Stage == StageQueue)
+}
+
+// StageQueue is the stage of the time in which a job of a pipeline waited for a machine:
+// nobody's work, and no commit's fault.
+const StageQueue = "queue"
+
+func (s *Step) isQueue() bool { return s.Index == 0 && s.Count == 0 && s.Stage == StageQueue }
+
+// StageSetup is the stage of what went on in a job before its first step, of which its
+// source says no more: it is judged, and tells nothing of how fast the machine is.
+const StageSetup = "setup"
+
+// tellsOfMachine tells whether the time of a step is work, which a slow machine slows down.
+func (s *Step) tellsOfMachine() bool {
+	return !s.isWait() && (s.Stage != StageSetup || s.Index != 0 || s.Count != 0)
+}
 
 // isPart tells whether the step is a part of the one that waits for it.
 func (s *Step) isPart() bool {

@@ -35,6 +35,7 @@ func cacheOf(a *arranged, g *graph) (info CacheInfo, chains []lossChain) {
 			lost[i] = s.step.State == Executed
 		}
 	}
+	info.Untold = info.Cached == 0 && info.Executed > 0 && usual == 0 && a.branch[len(a.branch)-1].Trace != "" && a.tellsNoCache()
 	chains = chainsOf(g, lost)
 	all, edited := len(chains), false
 	for i := range chains {
@@ -196,4 +197,15 @@ func (a *arranged) countUnseen() {
 			a.known++
 		}
 	}
+}
+
+// tellsNoCache tells whether nothing here is known to come out of a cache or past it: no
+// step is of a Dockerfile, and none was ever cached.
+func (a *arranged) tellsNoCache() bool {
+	for i := range a.series {
+		if s := &a.series[i]; s.cached > 0 || s.step.Count > 0 || s.step.Stage == StageInternal || s.step.Stage == StageExport {
+			return false
+		}
+	}
+	return true
 }

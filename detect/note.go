@@ -37,6 +37,7 @@ const (
 	KindAccepted     Kind = "accepted"      // the policy says that a new level began
 	KindEqualSteps   Kind = "equal-steps"   // which of several equal ones it is cannot be told
 	KindOtherReader  Kind = "other-reader"  // an older version wrote its history, by another rule
+	KindWaiting      Kind = "waiting"       // it is the time in which a job waited for a machine
 	KindStepFailed   Kind = "step-failed"   //
 	KindInterrupted  Kind = "interrupted"   // the build ended before it did
 	KindNeverStarted Kind = "never-started" //

@@ -131,10 +131,13 @@ const (
 
 // CacheInfo is what became of the cache.
 type CacheInfo struct {
-	Cached   int         `json:"cached"`   // steps of this build
-	Executed int         `json:"executed"` // steps of this build, but for waits
-	Cold     bool        `json:"cold"`     // nothing that is usually cached was found in the cache; Losses then holds it all as one
-	Losses   []CacheLoss `json:"losses"`
+	Cached   int `json:"cached"`   // steps of this build
+	Executed int `json:"executed"` // steps of this build, but for waits
+	// Untold is set where the build's trace tells of no cache, nor does its baseline: that
+	// nothing was cached is not known then.
+	Untold bool        `json:"untold,omitempty"`
+	Cold   bool        `json:"cold"` // nothing that is usually cached was found in the cache; Losses then holds it all as one
+	Losses []CacheLoss `json:"losses"`
 }
 
 // A CacheLoss is a chain of steps that ran and are usually cached.
@@ -255,13 +258,14 @@ const (
 	StatusCached                   // it did not run
 	StatusNew                      // the baseline does not have it
 	StatusGone                     // the newest build of the baseline had it, this one has not
+	StatusWaiting                  // for a runner, longer than in any build of the window
 	StatusCacheLost                // it ran and is usually cached, and nothing before it did so
 	StatusSuspect                  // it looks slower, and this build does not prove it
 	StatusOverBudget               // it took longer than the policy allows
 	StatusSlower                   // than usual, with an error of at most SlowerP
 )
 
-var statusNames = []string{"unjudged", "same", "faster", "cached", "new", "gone", "cache-lost", "suspect", "over-budget", "slower"}
+var statusNames = []string{"unjudged", "same", "faster", "cached", "new", "gone", "waiting", "cache-lost", "suspect", "over-budget", "slower"}
 
 func (s Status) String() string                { return enumText(statusNames, int(s)) }
 func (s Status) MarshalText() ([]byte, error)  { return []byte(s.String()), nil }

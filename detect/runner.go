@@ -159,7 +159,7 @@ func logOf(d time.Duration) float64 { return math.Log(float64(d) + 1) }
 // longest returns the places of the series that tell of a machine.
 func longest(a *arranged, t Thresholds) (places []int) {
 	for i := range a.series {
-		if s := &a.series[i]; len(s.samples) >= t.MinHistory && !s.step.isWait() {
+		if s := &a.series[i]; len(s.samples) >= t.MinHistory && s.step.tellsOfMachine() {
 			places = append(places, i)
 		}
 	}

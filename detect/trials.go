@@ -58,6 +58,10 @@ func (set *trialSet) add(s *series, at, result int) {
 		unjudged(Note{KindIgnored, "ignored: " + policy.ignore})
 		return
 	}
+	if s.step.isQueue() {
+		step.setQueue(s, set.policy.Thresholds)
+		return
+	}
 	if s.ambiguous {
 		unjudged(Note{KindEqualSteps, "of several equal steps some came or went: which of them it is cannot be told"})
 		return

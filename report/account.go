@@ -17,7 +17,10 @@ func facts(r *detect.Result, n *names) []line {
 	if r.Build.Outcome == detect.OK && r.Verdict != detect.Unjudged {
 		lines = append(lines, runner(r.RunnerFactor))
 	}
-	if r.Cache.Cached+r.Cache.Executed > 0 {
+	switch {
+	case r.Cache.Untold:
+		lines = append(lines, lineOf("Cache: not told by this trace."))
+	case r.Cache.Cached+r.Cache.Executed > 0:
 		lines = append(lines, lineOf(fmt.Sprintf("Cache: %s cached, %d ran.", Count(r.Cache.Cached, "step"), r.Cache.Executed)))
 	}
 	return lines

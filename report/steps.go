@@ -142,6 +142,7 @@ var statusWords = map[detect.Status]string{
 	detect.StatusCached:     "cached",
 	detect.StatusNew:        "new",
 	detect.StatusGone:       "gone",
+	detect.StatusWaiting:    "waited longer",
 	detect.StatusCacheLost:  "cache lost",
 	detect.StatusSuspect:    "suspect",
 	detect.StatusOverBudget: "over budget",

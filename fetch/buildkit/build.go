@@ -290,7 +290,7 @@ func (m *Metadata) outcome(failed, brokeOff *vertex) (detect.Outcome, string) {
 func (m *Metadata) describe(b *detect.Build) {
 	apply(b, m.Resource)
 	if b.Repository == "" {
-		b.Repository = fetch.Clean(repository(m.Repository), MaxName)
+		b.Repository = fetch.Clean(Repository(m.Repository), MaxName)
 	}
 	if b.Revision == "" {
 		b.Revision = fetch.Clean(m.Revision, MaxName)

@@ -40,6 +40,21 @@ func ownServices(list []*node) map[string]bool {
 	return own
 }
 
+// Builders are the programs in spans that build, by their services: what they do is no
+// step of a pipeline, but inside of one.
+func Builders(spans []Span) map[string]bool {
+	own := map[string]bool{}
+	for _, name := range services {
+		own[name] = true
+	}
+	for i := range spans {
+		if s := &spans[i]; s.Service != "" && (s.Vertex != "" || s.Name == solveMethod) {
+			own[s.Service] = true
+		}
+	}
+	return own
+}
+
 // isForeign tells whether nothing in a trace is of BuildKit.
 func isForeign(list []*node) bool {
 	return !slices.ContainsFunc(list, func(n *node) bool {

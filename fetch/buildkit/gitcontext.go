@@ -43,7 +43,7 @@ func ParseGitContext(context string) (g GitContext, ok bool) {
 	default:
 		return g, false
 	}
-	if g.Repository = repository(address); g.Repository == "" {
+	if g.Repository = Repository(address); g.Repository == "" {
 		return g, false
 	}
 	ref, folder, _ := strings.Cut(fragment, ":")
@@ -72,7 +72,7 @@ const gitSource = "[internal] load git source "
 // context tells.
 func (m *Metadata) applyGitContext(context string) {
 	g, ok := ParseGitContext(context)
-	if !ok || m.Repository != "" && repository(m.Repository) != g.Repository {
+	if !ok || m.Repository != "" && Repository(m.Repository) != g.Repository {
 		return
 	}
 	m.Repository = cmp.Or(m.Repository, g.Repository)

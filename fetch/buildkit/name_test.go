@@ -212,8 +212,8 @@ func TestRepository(t *testing.T) {
 		"":                                         "",
 		"https://%zz":                              "",
 	} {
-		if got := repository(in); got != want {
-			t.Errorf("repository(%q) = %q, want %q", in, got, want)
+		if got := Repository(in); got != want {
+			t.Errorf("Repository(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/attribute"
 )
 
 // apply fills in what the resource attributes of OpenTelemetry's conventions
@@ -24,7 +25,7 @@ func apply(b *detect.Build, attributes map[string]string) {
 	set(&b.Pipeline, attributes["cicd.pipeline.name"])
 	set(&b.Branch, branch(attributes))
 	set(&b.Revision, attributes["vcs.ref.head.revision"])
-	set(&b.Repository, repository(attributes["vcs.repository.url.full"]), attributes["vcs.repository.name"])
+	set(&b.Repository, Repository(attributes["vcs.repository.url.full"]), attributes["vcs.repository.name"])
 	set(&b.URL, attributes["cicd.pipeline.run.url.full"])
 	set(&b.PullRequest, attributes["vcs.change.id"])
 }
@@ -36,9 +37,9 @@ func branch(attributes map[string]string) string {
 	return strings.TrimPrefix(attributes["vcs.ref.head.name"], "refs/heads/")
 }
 
-// repository writes the address of a repository without credentials, and in one
+// Repository writes the address of a repository without credentials, and in one
 // way: "git@host:owner/name.git" is "https://host/owner/name" too.
-func repository(address string) string {
+func Repository(address string) string {
 	address = strings.TrimSpace(address)
 	if !strings.Contains(address, "://") {
 		host, path, found := strings.Cut(address, ":")
@@ -87,11 +88,12 @@ type Resource struct {
 	attributes map[string]string
 	service    string
 	tags       map[string]string
+	shared     attribute.Values
 }
 
 // Wants tells whether an attribute matters.
 func (r *Resource) Wants(key string) bool {
-	return key == ServiceName || r.Extra[key] || IsUsed(key)
+	return key == ServiceName || r.Extra[key] || IsUsed(key) || attribute.IsKept(key)
 }
 
 // Set takes in an attribute that r wants.
@@ -99,6 +101,7 @@ func (r *Resource) Set(key, value string) {
 	if key == ServiceName {
 		r.service = value
 	}
+	r.shared.Keep(key, value)
 	if r.Extra[key] {
 		if r.tags == nil {
 			r.tags = map[string]string{}
@@ -115,7 +118,7 @@ func (r *Resource) Set(key, value string) {
 
 // Attach says that r made s. What was kept of r is shared by all of its spans.
 func (r *Resource) Attach(s *Span) {
-	s.Resource, s.Service = r.attributes, r.service
+	s.Resource, s.Service, s.Shared = r.attributes, r.service, r.shared
 	if s.Tags == nil {
 		s.Tags = r.tags
 		return

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/buildregress/buildregress/fetch/attribute"
 )
 
 // A Kind is the side of a call that a span shows, as OTLP counts them.
@@ -32,6 +34,9 @@ type Span struct {
 	Resource          map[string]string // those attributes that are used, see IsUsed
 	Service           string            // service.name of the resource
 	Tags              map[string]string // attributes, of the span or its resource, that a decoder was asked to keep
+	Own, Shared       attribute.Values  // what emitters of pipelines write, of the span itself and of its resource
+	Request           bool              // it is a call of another program, by its attributes
+	Scope             string            // the program's part that made it
 }
 
 // Set takes in an attribute. Decoders call it for each.
@@ -56,6 +61,12 @@ func (s *Span) Set(key, value string) {
 			s.Message = value
 		}
 	}
+}
+
+// Keep takes in an attribute as far as pipelines are read by it.
+func (s *Span) Keep(key, value string) {
+	s.Own.Keep(key, value)
+	s.Request = s.Request || attribute.IsRequest(key)
 }
 
 // codeNamed is the code of a gRPC call as far as it matters: whether it went well, was
@@ -100,7 +111,10 @@ func (s *Span) SetJaeger(key, value string) {
 		s.Message = value
 	case "rpc.grpc.status_code":
 		s.Code, _ = strconv.Atoi(value)
+	case "otel.scope.name", "otel.library.name":
+		s.Scope = value
 	default:
+		s.Keep(key, value)
 		s.Set(key, value)
 	}
 }

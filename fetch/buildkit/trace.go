@@ -59,6 +59,9 @@ func NewTrace(id string, spans []Span) *Trace {
 	return t
 }
 
+// ID is the trace's, 32 digits of hex.
+func (t *Trace) ID() string { return t.id }
+
 // Spans is how many spans the trace has, each once.
 func (t *Trace) Spans() int { return len(t.nodes) }
 

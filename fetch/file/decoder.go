@@ -12,20 +12,28 @@ import (
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/buildregress/buildregress/fetch/pipeline"
 )
 
 // A decoder gathers the builds of one file and of all that is packed in it, or
 // of all files in a folder.
 type decoder struct {
-	ctx      context.Context // for the life of one call, so that no loop outlives it
-	builds   []detect.Build
-	warnings []error
-	left     int64           // bytes of this file that may yet be unpacked
-	entries  int             // in the builds, see builds.Entries
-	logged   map[string]bool // builds that were read from logs
+	ctx       context.Context // for the life of one call, so that no loop outlives it
+	builds    []detect.Build
+	warnings  []error
+	pipelines pipeline.Options
+	left      int64           // bytes of this file that may yet be unpacked
+	entries   int             // in the builds, see builds.Entries
+	logged    map[string]bool // builds that were read from logs
 }
 
 func newDecoder(ctx context.Context) *decoder { return &decoder{ctx: ctx, left: MaxFile} }
+
+// with is the decoder that reads as the options say.
+func (d *decoder) with(o Options) *decoder {
+	d.pipelines = o.Pipelines
+	return d
+}
 
 // open reads the file at path.
 func (d *decoder) open(path string) error {

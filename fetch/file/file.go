@@ -14,6 +14,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/pipeline"
 )
 
 // What is read at most, besides what boundjson, buildkit, builds and spans say. Files
@@ -28,6 +29,8 @@ const (
 // Options say where to read from.
 type Options struct {
 	Stdin io.Reader // what the path "-" stands for
+	// Pipelines say how traces of CI pipelines are read.
+	Pipelines pipeline.Options
 }
 
 // Open reads the builds in a file, in standard input ("-"), or in all files of
@@ -41,9 +44,9 @@ func Open(ctx context.Context, path string, o Options) (builds []detect.Build, w
 		if o.Stdin == nil {
 			return nil, nil, errors.New("standard input: there is none")
 		}
-		return Read(ctx, "standard input", o.Stdin)
+		return read(newDecoder(ctx).with(o), "standard input", o.Stdin)
 	}
-	d := newDecoder(ctx)
+	d := newDecoder(ctx).with(o)
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -57,9 +60,8 @@ func Open(ctx context.Context, path string, o Options) (builds []detect.Build, w
 	return d.result(path)
 }
 
-// Read reads the builds in r. name stands for it in errors.
-func Read(ctx context.Context, name string, r io.Reader) (builds []detect.Build, warnings []error, err error) {
-	d := newDecoder(ctx)
+// read reads the builds in r. name stands for it in errors.
+func read(d *decoder, name string, r io.Reader) (builds []detect.Build, warnings []error, err error) {
 	if err := d.read(name, r, 0); err != nil {
 		return d.partial(err)
 	}

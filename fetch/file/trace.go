@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/pipeline"
 )
 
 // trace reads a trace file of one of the formats.
@@ -15,9 +16,10 @@ func (d *decoder) trace(name string, data []byte, decode func(context.Context, [
 	if err != nil {
 		d.warn(name, err)
 	}
-	builds, warnings := buildkit.Builds(spans)
+	reader := pipeline.Reader{Options: d.pipelines}
+	builds, warnings := reader.Builds(spans)
 	if len(builds) == 0 && len(spans) > 0 {
-		return buildkit.NoBuild(spans)
+		return pipeline.NoBuild(spans)
 	}
 	return d.add(name, builds, warnings)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/buildregress/buildregress/fetch/pipeline"
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/fetch/traces"
 )
@@ -47,10 +48,12 @@ type Options struct {
 	Lookback time.Duration
 	// Pipeline replaces what the builds of a server say, if it is not "".
 	Pipeline string
-	Revision string      // the commit that is checked out here, "" if that is not known
-	Cache    fetch.Cache // keeps what was fetched; nil for none
-	Traces   TracesOptions
-	GitHub   GitHubOptions
+	// Pipelines say how traces of CI pipelines are read.
+	Pipelines Pipelines
+	Revision  string      // the commit that is checked out here, "" if that is not known
+	Cache     fetch.Cache // keeps what was fetched; nil for none
+	Traces    TracesOptions
+	GitHub    GitHubOptions
 
 	// Debugf is told what is being done, Waiting what is being waited for ("" for
 	// nothing more), Missing once of what is not there yet, and for how long it is waited
@@ -191,7 +194,7 @@ func Open(address string, o Options) (Source, error) {
 	if known := schemeOf(address); known != nil {
 		return known.open(&o, address)
 	}
-	return Source{Source: files{address, o.Stdin}, Name: address}, nil
+	return Source{Source: files{address, file.Options{Stdin: o.Stdin, Pipelines: o.Pipelines}}, Name: address}, nil
 }
 
 // TraceHost is the host that TracesOptions go to for an address, "" if they go
@@ -207,16 +210,19 @@ func TraceHost(address string) string {
 	return u.Hostname()
 }
 
+// Pipelines say how traces of CI pipelines are read.
+type Pipelines = pipeline.Options
+
 // files are those at a path.
 type files struct {
-	path  string
-	stdin io.Reader
+	path    string
+	options file.Options
 }
 
 // Builds reads the builds at the path. All of them are wanted: who asks for one
 // names it by what the CI system and the checkout add as well.
 func (f files) Builds(ctx context.Context, _ fetch.Selector) ([]detect.Build, []error, error) {
-	builds, problems, err := file.Open(ctx, f.path, file.Options{Stdin: f.stdin})
+	builds, problems, err := file.Open(ctx, f.path, f.options)
 	if errors.Is(err, fs.ErrNotExist) && hostLike.MatchString(f.path) {
 		err = &hostError{err, adviceOnPage("http://" + f.path)}
 	}

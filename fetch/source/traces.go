@@ -108,7 +108,7 @@ func (o *Options) traceServer(server traces.Server, name, tenantHeader string, u
 	searches, _ := o.Cache.(fetch.SearchCache)
 	from := traces.New(server, traces.Options{
 		Name: name, Tenant: strings.Join(tenant, " "), Services: o.Traces.Services, Tags: o.Traces.Tags, AnyBranch: o.Traces.AnyBranch,
-		Own: o.Traces.Own, Newest: o.Traces.Newest, Lookback: o.Lookback, Pipeline: o.Pipeline,
+		Own: o.Traces.Own, Newest: o.Traces.Newest, Lookback: o.Lookback, Pipeline: o.Pipeline, Pipelines: o.Pipelines,
 		Normalize: fetch.Normalize, Cache: searches, Now: o.Now, Sleep: o.Sleep, Waiting: o.Waiting, Missing: o.Missing,
 	})
 	return Source{Source: from, Name: name, History: from, UI: ui}

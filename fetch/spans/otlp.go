@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/buildregress/buildregress/fetch/attribute"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
@@ -164,16 +165,30 @@ func (d Decoder) fromOTLP(traces ptrace.Traces, spans []buildkit.Span) []buildki
 		resource := buildkit.Resource{Extra: d.Extra}
 		for key, value := range rs.Resource().Attributes().All() {
 			if resource.Wants(key) {
-				resource.Set(key, value.AsString())
+				resource.Set(key, textOf(value))
 			}
 		}
 		for _, scope := range rs.ScopeSpans().All() {
 			for _, s := range scope.Spans().All() {
-				spans = append(spans, fromOTLPSpan(s, &resource))
+				span := fromOTLPSpan(s, &resource)
+				span.Scope = scope.Scope().Name()
+				spans = append(spans, span)
 			}
 		}
 	}
 	return spans
+}
+
+// textOf writes a value as text, a list of texts as one with commas.
+func textOf(v pcommon.Value) string {
+	if v.Type() != pcommon.ValueTypeSlice {
+		return v.AsString()
+	}
+	var list []string
+	for _, element := range v.Slice().All() {
+		list = append(list, element.AsString())
+	}
+	return strings.Join(list, ",")
 }
 
 func fromOTLPSpan(s ptrace.Span, resource *buildkit.Resource) buildkit.Span {
@@ -199,6 +214,9 @@ func fromOTLPSpan(s ptrace.Span, resource *buildkit.Resource) buildkit.Span {
 	for key, value := range s.Attributes().All() {
 		if resource.Extra[key] {
 			span.Tag(key, value.AsString())
+		}
+		if attribute.IsKept(key) || attribute.IsRequest(key) {
+			span.Keep(key, textOf(value))
 		}
 		switch {
 		case key == "rpc.grpc.status_code":

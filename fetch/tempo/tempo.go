@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -256,10 +257,18 @@ func traceQL(q traces.Question) string {
 		}) {
 			name = "." + strconv.Quote(key)
 		}
-		parts = append(parts, name+" = "+strconv.Quote(q.Tags[key]))
+		value := q.Tags[key]
+		is := name + " = " + strconv.Quote(value)
+		if isNumber.MatchString(value) { // which no text ever equals
+			is = "(" + is + " || " + name + " = " + value + ")"
+		}
+		parts = append(parts, is)
 	}
 	return "{ " + strings.Join(parts, " && ") + " }"
 }
+
+// isNumber knows the ids of runs that may have been written as numbers.
+var isNumber = regexp.MustCompile(`^(?:0|[1-9]\d{0,17})$`)
 
 // traceID is an id with the zeros that Tempo leaves out.
 func traceID(id string) string {

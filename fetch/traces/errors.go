@@ -50,6 +50,15 @@ const (
 	hintNotEnded = "a build that was killed, or whose client exports nothing, has no end; --build and --trace-id name another"
 )
 
+// hintOf is what an error on a trace without a build says is to be done.
+func hintOf(err error) string {
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return hintForeign + "; " + hinted.Hint()
+	}
+	return hintForeign
+}
+
 // WrapError says what an error of a server that was asked over HTTP means, and what
 // to do about it.
 func WrapError(server, doing string, err error) *ServerError {

@@ -51,7 +51,11 @@ func (g *Gatherer) Add(s buildkit.Span) error {
 
 // textOf is how many bytes of text a span holds that it does not share.
 func textOf(s *buildkit.Span) int {
-	return len(s.Name) + len(s.Message) + len(s.Vertex) + len(s.Method) + len(s.URL)
+	n := len(s.Name) + len(s.Message) + len(s.Vertex) + len(s.Method) + len(s.URL)
+	for key, value := range s.Own {
+		n += len(key) + len(value)
+	}
+	return n
 }
 
 // End hands on the last trace.

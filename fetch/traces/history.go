@@ -50,6 +50,8 @@ func (p *historySearch) noteEmpty() {
 	case p.comparable > 0 || len(p.source.Tags) > 0:
 	case !own:
 		p.source.note("no build in %s says %s=%s: --pipeline is what they say instead", p.source.Name, attributePipeline, fetch.Clean(p.pipeline, buildkit.MaxName))
+	case known.root != nil:
+		p.source.note("no run of `%s` before this one was found in %s, of service %s", fetch.Clean(p.query.Build.Pipeline, buildkit.MaxName), p.source.Name, fetch.Clean(known.root.Service, buildkit.MaxName))
 	case known.attributes[attributeBranch] == "" && !p.source.AnyBranch:
 		counts := ""
 		if b := p.query.Build; b.Branch == "" && b.PullRequest == "" {
@@ -82,6 +84,8 @@ type historySearch struct {
 	query        fetch.Query
 	services     []string
 	pipeline     string // as it is tagged, "" if it is not
+	pipelineKey  string // the attribute that says the pipeline
+	branchKey    string // and the branch
 	branchPrefix string // what stands in front of branches
 	memory       fetch.Memory
 	seen         map[string]bool // ids of builds in memory
@@ -92,13 +96,17 @@ type historySearch struct {
 }
 
 func (s *Source) searchFor(q fetch.Query) *historySearch {
-	p := &historySearch{source: s, query: q, services: s.Services, pipeline: q.Build.Pipeline, seen: map[string]bool{}, missing: map[string]int{}}
+	p := &historySearch{source: s, query: q, services: s.Services, pipelineKey: attributePipeline, branchKey: attributeBranch, pipeline: q.Build.Pipeline, seen: map[string]bool{}, missing: map[string]int{}}
 	if t := s.known[q.Build.ID]; t != nil {
 		p.pipeline = t.attributes[attributePipeline]
 		if t.service != "" {
 			p.services = []string{t.service}
 		}
-		if strings.HasPrefix(t.attributes[attributeBranch], "refs/heads/") {
+		said := t.attributes[attributeBranch]
+		if r := t.root; r != nil {
+			p.services, p.pipeline, p.pipelineKey, p.branchKey, said = []string{r.Service}, r.Pipeline, r.PipelineKey, r.BranchKey, r.Branch
+		}
+		if strings.HasPrefix(said, "refs/heads/") {
 			p.branchPrefix = "refs/heads/"
 		}
 	}
@@ -176,10 +184,10 @@ func (p *historySearch) tags(branch string) map[string]string {
 		tags = map[string]string{}
 	}
 	if p.pipeline != "" {
-		tags[attributePipeline] = p.pipeline
+		tags[p.pipelineKey] = p.pipeline
 	}
-	if branch != "" {
-		tags[attributeBranch] = p.branchPrefix + branch
+	if branch != "" && p.branchKey != "" {
+		tags[p.branchKey] = p.branchPrefix + branch
 	}
 	return tags
 }

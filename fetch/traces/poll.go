@@ -3,16 +3,22 @@ package traces
 import (
 	"cmp"
 	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/attribute"
 	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/pipeline"
 )
 
 // newestWithin is how old the newest build may be where none was named.
@@ -29,7 +35,17 @@ func (s *Source) poll(ctx context.Context, wants []fetch.Selector, tooEarly bool
 		case w.TraceID != "":
 			found, err = s.byID(ctx, w.TraceID)
 		case w.RunID != "":
-			found, err = s.byTag(ctx, attributeRun, w.RunID)
+			if s.named {
+				found, err = s.byComputed(ctx, w.RunID)
+			}
+			if early := found; err == nil && (len(early) == 0 || len(early[0].builds) == 0) {
+				if found, err = s.byTag(ctx, attributeRun, w.RunID); len(found) == 0 && err == nil && s.named {
+					found, err = s.byAliases(ctx, w.RunID)
+				}
+				if len(found) == 0 {
+					found = early
+				}
+			}
 			found = slices.DeleteFunc(found, func(t *summary) bool {
 				said := t.attributes[attributeRevision]
 				return w.Revision != "" && said != "" && said != w.Revision
@@ -80,6 +96,47 @@ func (s *Source) byID(ctx context.Context, id string) ([]*summary, error) {
 		return []*summary{&t}, nil
 	}
 	return nil, ErrNoTrace
+}
+
+// githubRun is the id of a run of GitHub's, and its attempt.
+var githubRun = regexp.MustCompile(`^(\d{9,18})(?:-(\d{1,3}))?$`)
+
+// byComputed asks for the traces whose ids receivers compute out of the id of a run of
+// GitHub's and its attempt, the first if none is said.
+func (s *Source) byComputed(ctx context.Context, run string) ([]*summary, error) {
+	m := githubRun.FindStringSubmatch(run)
+	if m == nil {
+		return nil, nil
+	}
+	attempt := cmp.Or(m[2], "1")
+	receivers, explorer := sha256.Sum256([]byte(m[1]+attempt+"t")), md5.Sum([]byte(m[1]+"-"+attempt))
+	for _, id := range []string{hex.EncodeToString(receivers[:16]), hex.EncodeToString(explorer[:])} {
+		found, err := s.byID(ctx, id)
+		if err != nil && !errors.Is(err, ErrNoTrace) || len(found) > 0 {
+			return found, err
+		}
+	}
+	return nil, nil
+}
+
+// byAliases finds the run of a pipeline by the other names under which emitters write its
+// id, and of the services that they have.
+func (s *Source) byAliases(ctx context.Context, run string) (found []*summary, err error) {
+	services := s.Services
+	if slices.Equal(services, DefaultServices) {
+		services = pipeline.Services
+	}
+	for _, key := range attribute.Aliases[attribute.RunID] {
+		tags := maps.Clone(s.Tags)
+		if tags == nil {
+			tags = map[string]string{}
+		}
+		tags[key] = run
+		if found, err = s.recentOf(ctx, services, tags, cmp.Or(s.Lookback, newestWithin), func(*summary) bool { return true }); err != nil || len(found) > 0 {
+			return found, err
+		}
+	}
+	return nil, nil
 }
 
 // byTag finds traces by an attribute, the newest first.
@@ -155,11 +212,16 @@ func (s *Source) waiting(text string) {
 
 // recent walks back from now until it has found some that are wanted.
 func (s *Source) recent(ctx context.Context, tags map[string]string, back time.Duration, wanted func(*summary) bool) ([]*summary, error) {
+	return s.recentOf(ctx, s.Services, tags, back, wanted)
+}
+
+// recentOf does so among the traces of some services.
+func (s *Source) recentOf(ctx context.Context, services []string, tags map[string]string, back time.Duration, wanted func(*summary) bool) ([]*summary, error) {
 	const most = 100        // traces of one run
 	const ahead = time.Hour // that another machine's clock may be
 	now := s.Now()
 	var found []*summary
-	for _, service := range s.Services {
+	for _, service := range services {
 		f := backfill{
 			source: s, question: Question{Service: service, Tags: tags, Limit: most},
 			newest: now.Add(ahead), oldest: now.Add(-back), initial: 2*ahead + time.Minute, uncached: true,

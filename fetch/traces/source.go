@@ -10,6 +10,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/pipeline"
 )
 
 // DefaultServices are the programs whose spans carry what a build says of itself.
@@ -32,6 +33,8 @@ type Options struct {
 	Lookback time.Duration
 	// Pipeline replaces what the builds of a history say, if it is not "".
 	Pipeline string
+	// Pipelines say how traces of CI pipelines are read.
+	Pipelines pipeline.Options
 	// Normalize writes what a build says of itself as it is compared and shown.
 	Normalize func(*detect.Build)
 	Cache     fetch.SearchCache // keeps what was found; nil if nothing does
@@ -52,7 +55,8 @@ type Source struct {
 	known   map[string]*summary // by the id of a build that was found in it
 	notes   []detect.Note
 	unsaved []fetch.Search // what was found and is yet to be kept
-	reader  buildkit.Reader
+	reader  pipeline.Reader
+	named   bool // somebody names the run that is to be judged
 }
 
 // New makes an origin of a server.
@@ -66,7 +70,7 @@ func New(server Server, o Options) *Source {
 	if o.Normalize == nil {
 		o.Normalize = func(*detect.Build) {}
 	}
-	return &Source{Options: o, server: server, known: map[string]*summary{}}
+	return &Source{Options: o, server: server, known: map[string]*summary{}, reader: pipeline.Reader{Options: o.Pipelines}}
 }
 
 // Builds finds the builds to be judged, and waits until they are whole.
@@ -85,6 +89,7 @@ func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, 
 			wants = []fetch.Selector{{}}
 		}
 	}
+	s.named = !implicit
 	found, problems, err := s.waitComplete(ctx, wants, implicit)
 	if err != nil {
 		return nil, nil, s.wrapError(err)
@@ -102,8 +107,8 @@ func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, 
 	}
 	if len(builds) == 0 {
 		advice := hintNoDaemon
-		if found[0].state == buildkit.Foreign {
-			advice = hintForeign
+		if found[0].state == buildkit.Foreign || found[0].rootless {
+			advice = hintOf(found[0].noBuild)
 		}
 		return nil, nil, &ServerError{s.Name, fmt.Errorf("trace %s: %w", found[0].id, found[0].noBuild), advice}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/pipeline"
 )
 
 // A summary is what is kept of a trace.
@@ -19,6 +20,8 @@ type summary struct {
 	attributes map[string]string // by the client's spans: the attributes that were kept
 	service    string            // of those
 	noBuild    error             // whose the spans are, if builds is empty
+	root       *pipeline.Root    // of a pipeline's run in it, nil if there is none
+	rootless   bool              // it has jobs of a pipeline's run, and not the run
 }
 
 // summarize makes a summary of the spans that one answer has of a trace.
@@ -43,9 +46,15 @@ func (s *Source) summarize(id string, spans []buildkit.Span, services []string) 
 	}
 	trace := buildkit.NewTrace(id, own)
 	t.spans, t.state = trace.Spans(), trace.State()
-	t.builds, _ = s.reader.BuildsOf(trace)
+	t.builds, _ = s.reader.BuildsOf(trace, own)
+	if slices.ContainsFunc(t.builds, func(b detect.Build) bool { return !b.Partial }) {
+		if t.root = pipeline.RootOf(id, own); t.root != nil && t.root.Whole && t.state == buildkit.Open {
+			t.state = buildkit.Ended
+		}
+	}
 	if len(t.builds) == 0 {
-		t.noBuild = buildkit.NoBuild(own)
+		noBuild := pipeline.NoBuild(own)
+		t.noBuild, t.rootless = noBuild, noBuild.Rootless
 	}
 	return t
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/buildregress/buildregress/fetch/attribute"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
@@ -55,6 +56,11 @@ const (
 // were asked for in addition. Servers keep them with the spans.
 func FilterAttributes(tags map[string]string) buildkit.AttributeSet {
 	extra := buildkit.AttributeSet{attributeRun: true, attributePipeline: true, attributeBranch: true, attributeRevision: true}
+	for _, fact := range []attribute.Fact{attribute.RunID, attribute.Pipeline, attribute.Branch, attribute.Revision} {
+		for _, key := range attribute.Aliases[fact] {
+			extra[key] = true
+		}
+	}
 	for key := range tags {
 		extra[key] = true
 	}

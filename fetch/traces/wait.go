@@ -116,6 +116,7 @@ func incomplete(found []*summary, changed map[string]change, now time.Time) *sum
 		}
 		still := now.Sub(last.at)
 		switch {
+		case t.rootless: // it may come in an hour, when the run ends
 		case t.state != buildkit.Open && now.Sub(t.end) > longAgo && t.end.Before(now),
 			t.state == buildkit.Whole && still >= stillWhole,
 			(t.state == buildkit.Ended || t.state == buildkit.Foreign) && still >= stillEnded:

@@ -14,6 +14,8 @@ import (
 func OwnBuild(e Env) (selectors []fetch.Selector, newest bool) {
 	if id := traceParent(e("TRACEPARENT")); id != "" {
 		selectors = append(selectors, fetch.Selector{TraceID: id})
+	} else if id := e("TRACE_ID"); traceIDs.MatchString(id) && strings.Trim(id, "0") != "" { // as Jenkins' plugin says it
+		selectors = append(selectors, fetch.Selector{TraceID: id})
 	}
 	said := resourceAttributes(e("OTEL_RESOURCE_ATTRIBUTES"))
 	ci := System(e)
@@ -33,6 +35,8 @@ func OwnBuild(e Env) (selectors []fetch.Selector, newest bool) {
 
 // traceParents is the form of a TRACEPARENT.
 var traceParents = regexp.MustCompile(`^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}`)
+
+var traceIDs = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // traceParent is the trace id in a TRACEPARENT, "" if there is none, see
 // https://www.w3.org/TR/trace-context/.

@@ -46,6 +46,8 @@ type settings struct {
 	caFile, certFile, keyFile string
 	serverName                string
 	anyBranch                 bool
+	anyTrace                  bool
+	jobs                      string
 	insecure                  bool
 	header                    http.Header
 	tenant, user              string

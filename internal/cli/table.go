@@ -150,9 +150,9 @@ var options = []option{
 	{
 		name: "fail-on", fallback: failures[0], on: onCheck, section: theJudgement, inFile: true, many: true,
 		help: "exit 1 on: regressed; unsure (or regressed);\n" +
-			"cache-lost; over-budget; never. Repeat it to name\n" +
-			"several, which replace the default",
-		input:   "what fails the step, one a line of regressed, unsure, cache-lost, over-budget; or never",
+			"cache-lost; over-budget; waiting; never. Repeat it to\n" +
+			"name several, which replace the default",
+		input:   "what fails the step, one a line of regressed, unsure, cache-lost, over-budget, waiting; or never",
 		binding: failOn(func(s *settings) *[]string { return &s.failOn }),
 	},
 	{
@@ -269,6 +269,17 @@ var options = []option{
 		help: "compare with builds that say no branch, where\n" +
 			"none on the server says one",
 		binding: toggle(func(s *settings) *bool { return &s.anyBranch }),
+	},
+	{
+		name: "trace-as", value: "pipeline", on: onCheck | onRecord, section: serverBuild,
+		help:    "read any trace as the run of a pipeline",
+		input:   "pipeline reads a trace that no known program made as the run of a pipeline",
+		binding: traceAs(func(s *settings) *bool { return &s.anyTrace }),
+	},
+	{
+		name: "job", value: "GLOB", on: onCheck | onRecord, section: serverBuild,
+		help:    "of a pipeline's run only these jobs",
+		binding: text(func(s *settings) *string { return &s.jobs }),
 	},
 	{
 		name: "ui-url", value: "URL", on: onCheck | onRecord, section: serverBuild,

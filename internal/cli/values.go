@@ -177,7 +177,7 @@ func parseDuration(text string) (time.Duration, error) {
 // failures are what a check can fail on, the default first.
 var failures = []string{
 	detect.Regressed.String(), detect.Unsure.String(),
-	detect.StatusCacheLost.String(), detect.StatusOverBudget.String(), string(command.Never),
+	detect.StatusCacheLost.String(), detect.StatusOverBudget.String(), detect.StatusWaiting.String(), string(command.Never),
 }
 
 func failOn(field func(*settings) *[]string) binding {
@@ -249,6 +249,16 @@ func outputs(field func(*settings) *[]command.OutputFile) binding {
 			files = append(files, command.OutputFile{Format: report.Format(format), Path: path})
 		}
 		return files, nil
+	})
+}
+
+// traceAs takes what a trace is read as.
+func traceAs(field func(*settings) *bool) binding {
+	return bind(field, func(g given) (bool, error) {
+		if v := g.value(); v != "pipeline" {
+			return false, usagef("%s: %q is not pipeline", g.from, v)
+		}
+		return true, nil
 	})
 }
 

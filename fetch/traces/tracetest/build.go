@@ -22,6 +22,12 @@ type Build struct {
 	Attributes map[string]string // resource attributes of the client
 	Steps      []Step            // one after the other
 
+	// Run makes it the run of a pipeline instead, as the collector's GitHub receiver tells
+	// of one: with a job that the steps are of, of this service.
+	Run      string
+	Rootless bool // the run has not ended
+	Below    bool // it is below a span that is not there, and says its own result
+
 	Failed     bool
 	Running    bool // the command has not ended
 	NoDaemon   bool // the daemon's side of the call lacks
@@ -100,6 +106,9 @@ func (b *Build) ID() string {
 
 // Spans is the trace.
 func (b *Build) Spans() ptrace.Traces {
+	if b.Run != "" {
+		return b.run()
+	}
 	t := ptrace.NewTraces()
 	client, daemon := t.ResourceSpans().AppendEmpty(), t.ResourceSpans().AppendEmpty()
 	client.Resource().Attributes().PutStr("service.name", "buildx")

@@ -1,6 +1,7 @@
 package tracetest
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/jaegertracing/jaeger-idl/model/v1"
 	"github.com/jaegertracing/jaeger-idl/proto-gen/api_v2"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -189,7 +191,7 @@ func newest(builds []Build, most int, f Faults) []Build {
 }
 
 func (b *Build) matches(service string, tags map[string]string, from, to time.Time) bool {
-	if b.Start.Before(from) || b.Start.After(to) || service != "buildx" {
+	if b.Start.Before(from) || b.Start.After(to) || service != cmp.Or(b.Run, "buildx") {
 		return false
 	}
 	for key, value := range tags {
@@ -230,6 +232,17 @@ func send(stream interface {
 	return nil
 }
 
+// keyValue is a tag of the type that the attribute has.
+func keyValue(key string, value pcommon.Value) model.KeyValue {
+	switch value.Type() {
+	case pcommon.ValueTypeInt:
+		return model.Int64(key, value.Int())
+	case pcommon.ValueTypeDouble:
+		return model.Float64(key, value.Double())
+	}
+	return model.String(key, value.Str())
+}
+
 func modelOf(t ptrace.Traces) (spans []model.Span) {
 	for _, rs := range t.ResourceSpans().All() {
 		process := &model.Process{}
@@ -238,7 +251,7 @@ func modelOf(t ptrace.Traces) (spans []model.Span) {
 				process.ServiceName = value.Str()
 				continue
 			}
-			process.Tags = append(process.Tags, model.String(key, value.Str()))
+			process.Tags = append(process.Tags, keyValue(key, value))
 		}
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {
@@ -257,7 +270,7 @@ func modelOf(t ptrace.Traces) (spans []model.Span) {
 					m.Tags = append(m.Tags, model.String("otel.status_code", "ERROR"), model.String("otel.status_description", s.Status().Message()))
 				}
 				for key, value := range s.Attributes().All() {
-					m.Tags = append(m.Tags, model.String(key, value.Str()))
+					m.Tags = append(m.Tags, keyValue(key, value))
 				}
 				spans = append(spans, m)
 			}
@@ -389,7 +402,7 @@ func v1(w http.ResponseWriter, builds []Build) {
 	type object map[string]any
 	tagsOf := func(list []model.KeyValue) (tags []tag) {
 		for _, t := range list {
-			tags = append(tags, tag{t.Key, "string", t.VStr})
+			tags = append(tags, tag{t.Key, strings.ToLower(t.VType.String()), t.Value()})
 		}
 		return tags
 	}
@@ -397,7 +410,7 @@ func v1(w http.ResponseWriter, builds []Build) {
 	for i := range builds {
 		processes, spans := object{}, []object{}
 		for _, s := range modelOf(builds[i].Spans()) {
-			process := "p" + s.Process.ServiceName
+			process := fmt.Sprintf("p%p", s.Process) // several may have one service
 			processes[process] = object{"serviceName": s.Process.ServiceName, "tags": tagsOf(s.Process.Tags)}
 			references := []object{}
 			for _, r := range s.References {

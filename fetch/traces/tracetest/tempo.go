@@ -52,6 +52,8 @@ func (s *Tempo) Header() http.Header {
 	return s.header
 }
 
+var number = regexp.MustCompile(`\.([a-z.]+) = ([0-9]+)`)
+
 var condition = regexp.MustCompile(`([a-z.]+) = "([^"]*)"`)
 
 func (s *Tempo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -81,11 +83,18 @@ func (s *Tempo) search(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	tags, service := map[string]string{}, ""
+	if numbers := number.FindAllStringSubmatch(q.Get("q"), -1); len(numbers) > 0 { // text never equals one
+		for _, m := range numbers {
+			tags[m[1]] = m[2]
+		}
+	}
 	for _, m := range condition.FindAllStringSubmatch(q.Get("q"), -1) {
 		if m[1] == "resource.service.name" {
 			service = m[2]
 		} else {
-			tags[strings.TrimPrefix(m[1], ".")] = m[2]
+			if key := strings.TrimPrefix(m[1], "."); tags[key] == "" {
+				tags[key] = m[2]
+			}
 		}
 	}
 	type hit struct {
