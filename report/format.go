@@ -20,6 +20,7 @@ var writers = []struct {
 	{"text", Text},
 	{"markdown", func(w io.Writer, r *detect.Report, _ TextOptions) error { return Markdown(w, r) }},
 	{"json", func(w io.Writer, r *detect.Report, _ TextOptions) error { return JSON(w, r) }},
+	{"junit", func(w io.Writer, r *detect.Report, _ TextOptions) error { return JUnit(w, r) }},
 }
 
 // Formats are the names of all formats, the usual one first.

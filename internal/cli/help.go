@@ -45,6 +45,8 @@ func helpOn(topic string) string {
 		return recordHelp()
 	case "backtest":
 		return backtestHelp()
+	case "report":
+		return reportHelp()
 	case "version":
 		return versionHelp
 	}
@@ -139,6 +141,7 @@ Usage:
   buildregress record [flags] SOURCE…   add builds to the history
   buildregress backtest [flags]         replay the history: what would have been
                                         flagged, and what could be detected
+  buildregress report [flags] RESULT    print a saved result again
   buildregress version                  print the version
   buildregress help [COMMAND]           print this, or the flags of a command
 
@@ -247,6 +250,22 @@ Examples:
   buildregress backtest --branch main records/
 
 Exit status: 0 done, whatever was found; 2 usage, 3 trouble.
+`
+}
+
+func reportHelp() string {
+	return `Usage: buildregress report [flags] RESULT
+
+Prints the result of a check again that --format json or --output json=PATH has
+saved, of this or an earlier version. RESULT is its file, or - for standard
+input. Nothing is judged again, and nothing posted.
+
+` + sectionHelp(onReport, theReport) + `
+Examples:
+  buildregress report result.json
+  buildregress report --format junit result.json >junit.xml
+
+Exit status: 0 done, whatever the result says; 2 usage, 3 trouble.
 `
 }
 

@@ -69,6 +69,7 @@ const (
 	onCheck taker = 1 << iota
 	onRecord
 	onBacktest
+	onReport
 )
 
 // An option is a flag, a variable of the environment, perhaps a key of the

@@ -162,9 +162,9 @@ var options = []option{
 	},
 
 	{
-		name: "format", fallback: report.Formats()[0], on: onCheck, section: theReport,
+		name: "format", fallback: report.Formats()[0], on: onCheck | onReport, section: theReport,
 		help:    "to standard output: " + strings.Join(report.Formats(), ", "),
-		input:   "of the report in the log, text, markdown or json",
+		input:   "of the report in the log, " + strings.Join(report.Formats(), ", "),
 		binding: choice(func(s *settings) *report.Format { return &s.format }, formats(report.Formats()...)...),
 	},
 	{
@@ -178,7 +178,7 @@ var options = []option{
 		binding: choice(func(s *settings) *report.Format { return &s.format }, formats("text", "json")...),
 	},
 	{
-		name: "output", value: "FORMAT=PATH", on: onCheck, section: theReport, many: true,
+		name: "output", value: "FORMAT=PATH", on: onCheck | onReport, section: theReport, many: true,
 		help:    "and to a file, in a folder that exists (repeatable)",
 		input:   "further reports, FORMAT=PATH, one a line",
 		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }),
@@ -192,7 +192,7 @@ var options = []option{
 		binding: text(func(s *settings) *string { return &s.explain }),
 	},
 	{
-		name: "color", fallback: "auto", on: onCheck | onBacktest, section: theReport,
+		name: "color", fallback: "auto", on: onCheck | onBacktest | onReport, section: theReport,
 		help:    "auto, always, never",
 		noInput: true,
 		binding: when(func(s *settings) *command.When { return &s.color }),
