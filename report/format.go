@@ -23,6 +23,22 @@ var writers = []struct {
 	{"junit", func(w io.Writer, r *detect.Report, _ TextOptions) error { return JUnit(w, r) }},
 }
 
+// WriteShown writes what one build shows.
+func (f Format) WriteShown(w io.Writer, d *detect.Description, o TextOptions) error {
+	switch f {
+	case "text":
+		return ShowText(w, d, o)
+	case "markdown":
+		return ShowMarkdown(w, d)
+	case "json":
+		return ShowJSON(w, d)
+	}
+	return unknownFormat(f, ShownFormats())
+}
+
+// ShownFormats are the names of the formats of one build, and of two.
+func ShownFormats() []string { return []string{"text", "markdown", "json"} }
+
 // Formats are the names of all formats, the usual one first.
 func Formats() (names []string) {
 	for _, f := range writers {
@@ -38,5 +54,9 @@ func (f Format) Write(w io.Writer, r *detect.Report, o TextOptions) error {
 			return known.write(w, r, o)
 		}
 	}
-	return fmt.Errorf("format %q is not one of %q", string(f), Formats())
+	return unknownFormat(f, Formats())
+}
+
+func unknownFormat(f Format, known []string) error {
+	return fmt.Errorf("format %q is not one of %q", string(f), known)
 }

@@ -31,6 +31,7 @@ func commands() []subcommand {
 		{"check", onCheck, runCheck, checkFaults},
 		{"record", onRecord, runRecord, recordFaults},
 		{"backtest", onBacktest, runBacktest, backtestFaults},
+		{"show", onShow, runShow, showFaults},
 		{"report", onReport, runReport, reportFaults},
 		{"version", 0, runVersion, versionFaults},
 		{"help", 0, runHelp, helpFaults},
@@ -163,6 +164,7 @@ and whether that is real or just a slow machine.
   buildregress check SOURCE     judge another one: a file, a folder, a server
   buildregress record SOURCE…   add builds to the history, and judge nothing
   buildregress backtest         replay the history
+  buildregress show SOURCE      one build: how long it took, and why
   buildregress report RESULT    print a saved result again
   buildregress help [COMMAND]   the flags and the sources
 

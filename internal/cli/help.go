@@ -45,6 +45,8 @@ func helpOn(topic string) string {
 		return recordHelp()
 	case "backtest":
 		return backtestHelp()
+	case "show":
+		return showHelp()
 	case "report":
 		return reportHelp()
 	case "version":
@@ -141,6 +143,7 @@ Usage:
   buildregress record [flags] SOURCE…   add builds to the history
   buildregress backtest [flags]         replay the history: what would have been
                                         flagged, and what could be detected
+  buildregress show [flags] [SOURCE]    one build: how long it took, and why
   buildregress report [flags] RESULT    print a saved result again
   buildregress version                  print the version
   buildregress help [COMMAND]           print this, or the flags of a command
@@ -250,6 +253,26 @@ Examples:
   buildregress backtest --branch main records/
 
 Exit status: 0 done, whatever was found; 2 usage, 3 trouble.
+`
+}
+
+func showHelp() string {
+	return `Usage: buildregress show [flags] [SOURCE]
+
+Shows one build and judges nothing: how long it took, which steps decided that
+(the critical path), when each ran, what it transferred, and why it failed. Of
+several builds in SOURCE it is the newest. SOURCE may also be a build in the
+store: its id, its revision or the first letters of that; ^1 is the build before
+the newest there. Without SOURCE it is the newest one of the local builder.
+
+` + flagsHelp(onShow, theBuild) + flagsHelp(onShow, theHistory) + `Flags on builds in servers of traces: buildregress help servers
+
+` + sectionHelp(onShow, theReport) + `
+Examples:
+  buildregress show new.dockerbuild
+  buildregress show 3f9c2ab --format markdown
+
+Exit status: 0 shown, 2 usage, 3 trouble.
 `
 }
 

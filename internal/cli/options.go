@@ -70,6 +70,9 @@ const (
 	onRecord
 	onBacktest
 	onReport
+	onShow
+
+	onAsking = onCheck | onRecord | onShow // those that may ask servers
 )
 
 // An option is a flag, a variable of the environment, perhaps a key of the

@@ -9,7 +9,7 @@ import (
 func runReport(_ context.Context, p *Process, s *settings, args []string) (code int, err error) {
 	return 0, command.Report(p.env(s), &command.ReportOptions{
 		Result: args[0], Stdin: p.Stdin,
-		Output: command.OutputOptions{Format: s.format, Files: s.output, Text: p.textOptions(s)},
+		Output: s.outputOptions(p),
 	})
 }
 

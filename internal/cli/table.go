@@ -34,13 +34,13 @@ var options = []option{
 	},
 
 	{
-		name: "build", value: "REF|TARGET", on: onCheck | onRecord, section: theBuild,
+		name: "build", value: "REF|TARGET", on: onCheck | onRecord | onShow, section: theBuild,
 		help:    "which of several builds in SOURCE",
 		input:   "which of several builds, by reference or target",
 		binding: text(func(s *settings) *string { return &s.build }),
 	},
 	{
-		name: "pipeline", value: "NAME", on: onCheck | onRecord, section: theBuild,
+		name: "pipeline", value: "NAME", on: onCheck | onRecord | onShow, section: theBuild,
 		help:    "builds of one pipeline are compared with each other",
 		input:   "name of what is built. Builds of one pipeline are compared with each other and share a comment",
 		binding: text(func(s *settings) *string { return &s.pipeline }),
@@ -70,7 +70,7 @@ var options = []option{
 	},
 
 	{
-		name: "store", value: "sqlite:PATH", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest, section: theHistory,
+		name: "store", value: "sqlite:PATH", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest | onShow, section: theHistory,
 		help:    "where it is kept (" + source.DefaultStore + ")",
 		input:   "where builds are kept, sqlite:PATH. Default a file that is cached from run to run",
 		binding: storeURL(func(s *settings) *string { return &s.store }),
@@ -103,7 +103,7 @@ var options = []option{
 		binding: baseline(func(s *settings) *string { return &s.baseline }),
 	},
 	{
-		name: "lookback", fallback: "30d", on: onCheck | onRecord | onBacktest, section: theHistory,
+		name: "lookback", fallback: "30d", on: onCheck | onRecord | onBacktest | onShow, section: theHistory,
 		help:    "how far back is searched",
 		input:   "how far back rare steps are searched",
 		binding: duration(func(s *settings) *time.Duration { return &s.lookback }),
@@ -178,10 +178,20 @@ var options = []option{
 		binding: choice(func(s *settings) *report.Format { return &s.format }, formats("text", "json")...),
 	},
 	{
+		name: "format", fallback: report.ShownFormats()[0], on: onShow, section: theReport,
+		help:    "to standard output: " + strings.Join(report.ShownFormats(), ", "),
+		binding: choice(func(s *settings) *report.Format { return &s.format }, formats(report.ShownFormats()...)...),
+	},
+	{
+		name: "output", value: "FORMAT=PATH", on: onShow, section: theReport, many: true,
+		help:    "and to a file, in a folder that exists (repeatable)",
+		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }, report.ShownFormats()...),
+	},
+	{
 		name: "output", value: "FORMAT=PATH", on: onCheck | onReport, section: theReport, many: true,
 		help:    "and to a file, in a folder that exists (repeatable)",
 		input:   "further reports, FORMAT=PATH, one a line",
-		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }),
+		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }, report.Formats()...),
 	},
 	{
 		name: "explain", value: "STEP", on: onCheck, section: theReport,
@@ -192,19 +202,19 @@ var options = []option{
 		binding: text(func(s *settings) *string { return &s.explain }),
 	},
 	{
-		name: "color", fallback: "auto", on: onCheck | onBacktest | onReport, section: theReport,
+		name: "color", fallback: "auto", on: onCheck | onBacktest | onReport | onShow, section: theReport,
 		help:    "auto, always, never",
 		noInput: true,
 		binding: when(func(s *settings) *command.When { return &s.color }),
 	},
 	{
-		name: "verbose", on: onCheck | onRecord | onBacktest, section: theReport, toggle: true,
+		name: "verbose", on: onCheck | onRecord | onBacktest | onShow, section: theReport, toggle: true,
 		help:    "say what is being done",
 		input:   "say what is being done. Default false",
 		binding: toggle(func(s *settings) *bool { return &s.verbose }),
 	},
 	{
-		name: "timeout", fallback: "2m", on: onCheck | onRecord | onBacktest, section: theReport,
+		name: "timeout", fallback: "2m", on: onCheck | onRecord | onBacktest | onShow, section: theReport,
 		help:    "give up after that; 0 is never",
 		input:   "give up after that",
 		binding: duration(func(s *settings) *time.Duration { return &s.timeout }),
@@ -237,24 +247,24 @@ var options = []option{
 	},
 
 	{
-		name: "trace-id", value: "ID", on: onCheck | onRecord, section: serverBuild,
+		name: "trace-id", value: "ID", on: onAsking, section: serverBuild,
 		help:    "the build's trace (default: that of TRACEPARENT)",
 		binding: traceID(func(s *settings) *string { return &s.traceID }),
 	},
 	{
-		name: "run-id", value: "ID", on: onCheck | onRecord, section: serverBuild,
+		name: "run-id", value: "ID", on: onAsking, section: serverBuild,
 		help: "the build of this CI run, its cicd.pipeline.run.id;\n" +
 			"else that of OTEL_RESOURCE_ATTRIBUTES, of the CI\n" +
 			"system's variables, or of its commit",
 		binding: text(func(s *settings) *string { return &s.runID }),
 	},
 	{
-		name: "service", value: "NAME", on: onCheck | onRecord, section: serverBuild, many: true,
+		name: "service", value: "NAME", on: onAsking, section: serverBuild, many: true,
 		help:    "whose spans say so (buildx, buildctl; repeatable)",
 		binding: list(func(s *settings) *[]string { return &s.services }),
 	},
 	{
-		name: "tag", value: "KEY=VALUE", on: onCheck | onRecord, section: serverBuild, many: true,
+		name: "tag", value: "KEY=VALUE", on: onAsking, section: serverBuild, many: true,
 		help: "the builds, those compared with too, have this\n" +
 			"attribute (repeatable)",
 		binding: tags(func(s *settings) *map[string]string { return &s.tags }),
@@ -266,67 +276,67 @@ var options = []option{
 		binding: toggle(func(s *settings) *bool { return &s.anyBranch }),
 	},
 	{
-		name: "ui-url", value: "URL", on: onCheck | onRecord, section: serverBuild,
+		name: "ui-url", value: "URL", on: onAsking, section: serverBuild,
 		help:    "Jaeger's pages, to link to; or a URL with {trace}",
 		binding: text(func(s *settings) *string { return &s.uiURL }),
 	},
 
 	{
-		name: "ca-file", value: "FILE", on: onCheck | onRecord, section: serverReach,
+		name: "ca-file", value: "FILE", on: onAsking, section: serverReach,
 		help:    "certificates to trust, PEM",
 		binding: text(func(s *settings) *string { return &s.caFile }),
 	},
 	{
-		name: "cert-file", value: "FILE", on: onCheck | onRecord, section: serverReach,
+		name: "cert-file", value: "FILE", on: onAsking, section: serverReach,
 		help:    "who we are, to servers that ask, with --key-file FILE",
 		binding: text(func(s *settings) *string { return &s.certFile }),
 	},
 	{
-		name: "key-file", value: "FILE", on: onCheck | onRecord, section: secrets,
+		name: "key-file", value: "FILE", on: onAsking, section: secrets,
 		help:    "the key of --cert-file",
 		binding: text(func(s *settings) *string { return &s.keyFile }),
 	},
 	{
-		name: "server-name", value: "NAME", on: onCheck | onRecord, section: serverReach,
+		name: "server-name", value: "NAME", on: onAsking, section: serverReach,
 		help:    "in the server's certificate, if it is not HOST",
 		binding: text(func(s *settings) *string { return &s.serverName }),
 	},
 	{
-		name: "insecure", on: onCheck | onRecord, section: serverReach, toggle: true,
+		name: "insecure", on: onAsking, section: serverReach, toggle: true,
 		help:    "do not look at the server's certificate",
 		binding: toggle(func(s *settings) *bool { return &s.insecure }),
 	},
 	{
-		name: "tenant", value: "NAME", on: onCheck | onRecord, section: serverReach,
+		name: "tenant", value: "NAME", on: onAsking, section: serverReach,
 		help:    "X-Tenant of Jaeger, X-Scope-OrgID of Tempo",
 		binding: text(func(s *settings) *string { return &s.tenant }),
 	},
 	{
-		name: "header", value: `"NAME: VALUE"`, on: onCheck | onRecord, section: serverReach, many: true,
+		name: "header", value: `"NAME: VALUE"`, on: onAsking, section: serverReach, many: true,
 		help:    "sent with each request (repeatable)",
 		binding: headers(func(s *settings) *http.Header { return &s.header }),
 	},
 	{
-		name: "user", value: "NAME", on: onCheck | onRecord, section: serverReach,
+		name: "user", value: "NAME", on: onAsking, section: serverReach,
 		help:    "with the password of --password-file FILE",
 		binding: text(func(s *settings) *string { return &s.user }),
 	},
 	{
-		name: "password-file", value: "FILE", on: onCheck | onRecord, section: secrets,
+		name: "password-file", value: "FILE", on: onAsking, section: secrets,
 		help:    "the password of --user",
 		binding: text(func(s *settings) *string { return &s.passwordFile }),
 	},
 	{
-		name: "token-file", value: "FILE", on: onCheck | onRecord, section: serverReach,
+		name: "token-file", value: "FILE", on: onAsking, section: serverReach,
 		help:    "with a bearer token",
 		binding: text(func(s *settings) *string { return &s.tokenFile }),
 	},
 	{
-		name: "password", on: onCheck | onRecord, section: secrets, secret: true,
+		name: "password", on: onAsking, section: secrets, secret: true,
 		binding: text(func(s *settings) *string { return &s.password }),
 	},
 	{
-		name: "token", on: onCheck | onRecord, section: secrets, secret: true,
+		name: "token", on: onAsking, section: secrets, secret: true,
 		binding: text(func(s *settings) *string { return &s.token }),
 	},
 }

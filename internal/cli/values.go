@@ -229,15 +229,15 @@ func baseline(field func(*settings) *string) binding {
 }
 
 // outputs takes files that reports are written to.
-func outputs(field func(*settings) *[]command.OutputFile) binding {
+func outputs(field func(*settings) *[]command.OutputFile, known ...string) binding {
 	return bind(field, func(g given) (files []command.OutputFile, err error) {
 		for _, v := range g.values {
 			format, path, ok := strings.Cut(v, "=")
 			switch {
 			case !ok || path == "":
 				return nil, usagef("%s: %q is not FORMAT=PATH", g.from, v)
-			case !slices.Contains(report.Formats(), format):
-				return nil, usagef("%s: format %q is not one of %s", g.from, format, strings.Join(report.Formats(), ", "))
+			case !slices.Contains(known, format):
+				return nil, usagef("%s: format %q is not one of %s", g.from, format, strings.Join(known, ", "))
 			case path == "-":
 				return nil, usageError{masked("%s: %q names no file", g.from, v), "--format says what goes to standard output"}
 			case slices.ContainsFunc(files, func(f command.OutputFile) bool { return command.IsSameFile(f.Path, path) }):
