@@ -36,6 +36,24 @@ func (f Format) WriteShown(w io.Writer, d *detect.Description, o TextOptions) er
 	return unknownFormat(f, ShownFormats())
 }
 
+// WriteHistory writes how pipelines behaved over their builds.
+func (f Format) WriteHistory(w io.Writer, h *detect.Courses, o HistoryOptions, to TextOptions) error {
+	switch f {
+	case "text":
+		return HistoryText(w, h, o, to)
+	case "markdown":
+		return HistoryMarkdown(w, h, o)
+	case "json":
+		return HistoryJSON(w, h)
+	case "csv":
+		return HistoryCSV(w, h)
+	}
+	return unknownFormat(f, HistoryFormats())
+}
+
+// HistoryFormats are the names of the formats of a history.
+func HistoryFormats() []string { return append(ShownFormats(), "csv") }
+
 // ShownFormats are the names of the formats of one build, and of two.
 func ShownFormats() []string { return []string{"text", "markdown", "json"} }
 

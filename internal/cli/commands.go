@@ -31,6 +31,7 @@ func commands() []subcommand {
 		{"check", onCheck, runCheck, checkFaults},
 		{"record", onRecord, runRecord, recordFaults},
 		{"backtest", onBacktest, runBacktest, backtestFaults},
+		{"history", onHistory, runHistory, historyFaults},
 		{"show", onShow, runShow, showFaults},
 		{"report", onReport, runReport, reportFaults},
 		{"version", 0, runVersion, versionFaults},
@@ -164,6 +165,7 @@ and whether that is real or just a slow machine.
   buildregress check SOURCE     judge another one: a file, a folder, a server
   buildregress record SOURCE…   add builds to the history, and judge nothing
   buildregress backtest         replay the history
+  buildregress history          which steps got slower or faster, and since when
   buildregress show SOURCE      one build: how long it took, and why
   buildregress report RESULT    print a saved result again
   buildregress help [COMMAND]   the flags and the sources

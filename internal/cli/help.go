@@ -45,6 +45,8 @@ func helpOn(topic string) string {
 		return recordHelp()
 	case "backtest":
 		return backtestHelp()
+	case "history":
+		return historyHelp()
 	case "show":
 		return showHelp()
 	case "report":
@@ -143,6 +145,9 @@ Usage:
   buildregress record [flags] SOURCE…   add builds to the history
   buildregress backtest [flags]         replay the history: what would have been
                                         flagged, and what could be detected
+  buildregress history [flags] [SOURCE…]
+                                        which steps got slower or faster, since
+                                        when, and what that cost or saved
   buildregress show [flags] [SOURCE]    one build: how long it took, and why
   buildregress report [flags] RESULT    print a saved result again
   buildregress version                  print the version
@@ -253,6 +258,30 @@ Examples:
   buildregress backtest --branch main records/
 
 Exit status: 0 done, whatever was found; 2 usage, 3 trouble.
+`
+}
+
+func historyHelp() string {
+	return `Usage: buildregress history [flags] [SOURCE…]
+
+Tells how a pipeline behaved over its builds: how long they and each of their
+steps usually take, since which revision, what it was before, and what each
+lasting change, to the slower or the faster, has cost or saved since.
+SOURCEs are files, folders or servers; without any, it is the store. Of several
+pipelines each gets a line, the worst first.
+
+` + sectionHelp(onHistory, theCourse) + `
+` + sectionHelp(onHistory, theHistory) + `Flags on builds in servers of traces: buildregress help servers
+
+What counts as a change:
+` + flagsHelp(onHistory, theJudgement) + `
+` + sectionHelp(onHistory, theReport) + `
+Examples:
+  buildregress history --since 90d
+  buildregress history --step '*npm ci*' --min-delta 100ms
+  buildregress history --format csv records/ >durations.csv
+
+Exit status: 0 told, 2 usage, 3 trouble.
 `
 }
 

@@ -36,6 +36,10 @@ type settings struct {
 	comment, checkRun  command.When
 	summary, annotated command.When
 
+	steps    string
+	since    command.Since
+	allSteps bool
+
 	builds int
 	inject float64
 
@@ -71,8 +75,9 @@ const (
 	onBacktest
 	onReport
 	onShow
+	onHistory
 
-	onAsking = onCheck | onRecord | onShow // those that may ask servers
+	onAsking = onCheck | onRecord | onShow | onHistory // those that may ask servers
 )
 
 // An option is a flag, a variable of the environment, perhaps a key of the
@@ -105,6 +110,7 @@ var (
 	theJudgement = &section{title: "The judgement"}
 	theReport    = &section{title: "The report"}
 	onGitHub     = &section{title: "On GitHub, each of them auto, always or never"}
+	theCourse    = &section{title: "What is told"}
 	theReplay    = &section{title: "The replay"}
 	serverBuild  = &section{title: "The build, and its history", noInput: true}
 	serverReach  = &section{title: "To reach a server", noInput: true}

@@ -34,6 +34,32 @@ var options = []option{
 	},
 
 	{
+		name: "step", value: "GLOB", on: onHistory, section: theCourse,
+		help:    "steps to tell of, as for --explain",
+		binding: text(func(s *settings) *string { return &s.steps }),
+	},
+	{
+		name: "branch", value: "NAME", on: onHistory, section: theCourse,
+		help:    "whose builds are told of (default: --base-branch)",
+		binding: text(func(s *settings) *string { return &s.branch }),
+	},
+	{
+		name: "runner", value: "NAME", on: onHistory, section: theCourse,
+		help:    "class of their machine (default: the newest one's)",
+		binding: text(func(s *settings) *string { return &s.runner }),
+	},
+	{
+		name: "since", value: "REV|DATE|90d", on: onHistory, section: theCourse,
+		help:    "leave out builds before a revision, a date, or so\nlong ago",
+		binding: since(func(s *settings) *command.Since { return &s.since }),
+	},
+	{
+		name: "all", on: onHistory, section: theCourse, toggle: true,
+		help:    "all steps, and of several pipelines all",
+		binding: toggle(func(s *settings) *bool { return &s.allSteps }),
+	},
+
+	{
 		name: "build", value: "REF|TARGET", on: onCheck | onRecord | onShow, section: theBuild,
 		help:    "which of several builds in SOURCE",
 		input:   "which of several builds, by reference or target",
@@ -70,13 +96,13 @@ var options = []option{
 	},
 
 	{
-		name: "store", value: "sqlite:PATH", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest | onShow, section: theHistory,
+		name: "store", value: "sqlite:PATH", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest | onShow | onHistory, section: theHistory,
 		help:    "where it is kept (" + source.DefaultStore + ")",
 		input:   "where builds are kept, sqlite:PATH. Default a file that is cached from run to run",
 		binding: storeURL(func(s *settings) *string { return &s.store }),
 	},
 	{
-		name: "pipeline", value: "NAME", on: onBacktest, section: theHistory,
+		name: "pipeline", value: "NAME", on: onBacktest | onHistory, section: theHistory,
 		help:    "of the store: only this one; of files: as for record",
 		binding: text(func(s *settings) *string { return &s.pipeline }),
 	},
@@ -91,7 +117,7 @@ var options = []option{
 		binding: text(func(s *settings) *string { return &s.runner }),
 	},
 	{
-		name: "base-branch", value: "NAME", on: onBacktest, section: theHistory,
+		name: "base-branch", value: "NAME", on: onBacktest | onHistory, section: theHistory,
 		help:    "whose builds are the baseline (as for check)",
 		binding: text(func(s *settings) *string { return &s.baseBranch }),
 	},
@@ -103,7 +129,7 @@ var options = []option{
 		binding: baseline(func(s *settings) *string { return &s.baseline }),
 	},
 	{
-		name: "lookback", fallback: "30d", on: onCheck | onRecord | onBacktest | onShow, section: theHistory,
+		name: "lookback", fallback: "30d", on: onCheck | onRecord | onBacktest | onShow | onHistory, section: theHistory,
 		help:    "how far back is searched",
 		input:   "how far back rare steps are searched",
 		binding: duration(func(s *settings) *time.Duration { return &s.lookback }),
@@ -131,12 +157,12 @@ var options = []option{
 		binding: share(func(s *settings) *float64 { return &s.thresholds.FDR }),
 	},
 	{
-		name: "min-slowdown", fallback: fmt.Sprintf("%g%%", 100*detect.DefaultThresholds.MinSlowdown), on: onCheck | onBacktest, section: theJudgement, inFile: true,
+		name: "min-slowdown", fallback: fmt.Sprintf("%g%%", 100*detect.DefaultThresholds.MinSlowdown), on: onCheck | onBacktest | onHistory, section: theJudgement, inFile: true,
 		help:    "smallest change that is reported, relative",
 		binding: percent(func(s *settings) *float64 { return &s.thresholds.MinSlowdown }),
 	},
 	{
-		name: "min-delta", fallback: detect.DefaultThresholds.MinDelta.D().String(), on: onCheck | onBacktest, section: theJudgement, inFile: true,
+		name: "min-delta", fallback: detect.DefaultThresholds.MinDelta.D().String(), on: onCheck | onBacktest | onHistory, section: theJudgement, inFile: true,
 		help:    "... and absolute",
 		input:   "smallest change that is reported, absolute",
 		binding: seconds(func(s *settings) *detect.Seconds { return &s.thresholds.MinDelta }),
@@ -155,7 +181,7 @@ var options = []option{
 		binding: failOn(func(s *settings) *[]string { return &s.failOn }),
 	},
 	{
-		name: "config", value: "PATH", on: onCheck | onBacktest, section: theJudgement,
+		name: "config", value: "PATH", on: onCheck | onBacktest | onHistory, section: theJudgement,
 		help:    "file with these (" + configPath + ", if it exists)",
 		input:   "file with settings. Default " + configPath + ", if it is there",
 		binding: text(func(s *settings) *string { return &s.config }),
@@ -183,6 +209,16 @@ var options = []option{
 		binding: choice(func(s *settings) *report.Format { return &s.format }, formats(report.ShownFormats()...)...),
 	},
 	{
+		name: "format", fallback: report.HistoryFormats()[0], on: onHistory, section: theReport,
+		help:    "to standard output: " + strings.Join(report.HistoryFormats(), ", "),
+		binding: choice(func(s *settings) *report.Format { return &s.format }, formats(report.HistoryFormats()...)...),
+	},
+	{
+		name: "output", value: "FORMAT=PATH", on: onHistory, section: theReport, many: true,
+		help:    "and to a file, in a folder that exists (repeatable)",
+		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }, report.HistoryFormats()...),
+	},
+	{
 		name: "output", value: "FORMAT=PATH", on: onShow, section: theReport, many: true,
 		help:    "and to a file, in a folder that exists (repeatable)",
 		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }, report.ShownFormats()...),
@@ -202,19 +238,19 @@ var options = []option{
 		binding: text(func(s *settings) *string { return &s.explain }),
 	},
 	{
-		name: "color", fallback: "auto", on: onCheck | onBacktest | onReport | onShow, section: theReport,
+		name: "color", fallback: "auto", on: onCheck | onBacktest | onReport | onShow | onHistory, section: theReport,
 		help:    "auto, always, never",
 		noInput: true,
 		binding: when(func(s *settings) *command.When { return &s.color }),
 	},
 	{
-		name: "verbose", on: onCheck | onRecord | onBacktest | onShow, section: theReport, toggle: true,
+		name: "verbose", on: onCheck | onRecord | onBacktest | onShow | onHistory, section: theReport, toggle: true,
 		help:    "say what is being done",
 		input:   "say what is being done. Default false",
 		binding: toggle(func(s *settings) *bool { return &s.verbose }),
 	},
 	{
-		name: "timeout", fallback: "2m", on: onCheck | onRecord | onBacktest | onShow, section: theReport,
+		name: "timeout", fallback: "2m", on: onCheck | onRecord | onBacktest | onShow | onHistory, section: theReport,
 		help:    "give up after that; 0 is never",
 		input:   "give up after that",
 		binding: duration(func(s *settings) *time.Duration { return &s.timeout }),

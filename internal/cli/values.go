@@ -252,6 +252,25 @@ func outputs(field func(*settings) *[]command.OutputFile, known ...string) bindi
 	})
 }
 
+// since takes a duration, a date or a revision.
+func since(field func(*settings) *command.Since) binding {
+	return bind(field, func(g given) (command.Since, error) {
+		text := g.value()
+		if d, err := parseDuration(text); err == nil {
+			return command.Since{Ago: d}, nil
+		}
+		for _, layout := range []string{time.DateOnly, time.RFC3339} {
+			if t, err := time.Parse(layout, text); err == nil {
+				return command.Since{Time: t}, nil
+			}
+		}
+		if len(text) < 4 || strings.ContainsAny(text, " \t") {
+			return command.Since{}, g.wrong(text, "a revision, a date such as 2026-01-31, or how long ago, such as 90d")
+		}
+		return command.Since{Revision: text}, nil
+	})
+}
+
 // traceID takes the id of a trace in hex, of which some tools leave out zeros in
 // front.
 func traceID(field func(*settings) *string) binding {
