@@ -21,6 +21,7 @@ var writers = []struct {
 	{"markdown", func(w io.Writer, r *detect.Report, _ TextOptions) error { return Markdown(w, r) }},
 	{"json", func(w io.Writer, r *detect.Report, _ TextOptions) error { return JSON(w, r) }},
 	{"junit", func(w io.Writer, r *detect.Report, _ TextOptions) error { return JUnit(w, r) }},
+	{"html", func(w io.Writer, r *detect.Report, _ TextOptions) error { return HTML(w, r) }},
 }
 
 // WriteShown writes what one build shows.
@@ -32,6 +33,8 @@ func (f Format) WriteShown(w io.Writer, d *detect.Description, o TextOptions) er
 		return ShowMarkdown(w, d)
 	case "json":
 		return ShowJSON(w, d)
+	case "html":
+		return ShowHTML(w, d)
 	}
 	return unknownFormat(f, ShownFormats())
 }
@@ -45,6 +48,8 @@ func (f Format) WriteHistory(w io.Writer, h *detect.Courses, o HistoryOptions, t
 		return HistoryMarkdown(w, h, o)
 	case "json":
 		return HistoryJSON(w, h)
+	case "html":
+		return HistoryHTML(w, h, o)
 	case "csv":
 		return HistoryCSV(w, h)
 	}
@@ -55,7 +60,7 @@ func (f Format) WriteHistory(w io.Writer, h *detect.Courses, o HistoryOptions, t
 func HistoryFormats() []string { return append(ShownFormats(), "csv") }
 
 // ShownFormats are the names of the formats of one build, and of two.
-func ShownFormats() []string { return []string{"text", "markdown", "json"} }
+func ShownFormats() []string { return []string{"text", "markdown", "json", "html"} }
 
 // Formats are the names of all formats, the usual one first.
 func Formats() (names []string) {
