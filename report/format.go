@@ -59,6 +59,21 @@ func (f Format) WriteHistory(w io.Writer, h *detect.Courses, o HistoryOptions, t
 // HistoryFormats are the names of the formats of a history.
 func HistoryFormats() []string { return append(ShownFormats(), "csv") }
 
+// WriteCompared writes two builds beside each other.
+func (f Format) WriteCompared(w io.Writer, c *detect.Comparison, o TextOptions) error {
+	switch f {
+	case "text":
+		return CompareText(w, c, o)
+	case "markdown":
+		return CompareMarkdown(w, c)
+	case "json":
+		return CompareJSON(w, c)
+	case "html":
+		return CompareHTML(w, c)
+	}
+	return unknownFormat(f, ShownFormats())
+}
+
 // ShownFormats are the names of the formats of one build, and of two.
 func ShownFormats() []string { return []string{"text", "markdown", "json", "html"} }
 

@@ -35,7 +35,7 @@ type courseView struct {
 	course   *detect.Course
 	pipeline string // clean
 	headline line
-	range_   line   // how many builds, of which branch, from when to when
+	period   line   // how many builds, of which branch, from when to when
 	wall     string // sparkline of the wall clock
 	slower   []line // lasting changes, newest first
 	faster   []line
@@ -95,11 +95,11 @@ func courseViewOf(c *detect.Course, o HistoryOptions) courseView {
 		v.headline = lineOf(v.headline, ": no lasting change")
 	}
 	first, last := c.Builds[0].Start, c.Builds[len(c.Builds)-1].Start
-	v.range_ = lineOf(code(c.Pipeline), " on ", code(cmp.Or(c.Branch, "any branch")), ": ", Count(len(c.Builds), "build"), ", "+day(first)+" to "+day(last))
+	v.period = lineOf(code(c.Pipeline), " on ", code(cmp.Or(c.Branch, "any branch")), ": ", Count(len(c.Builds), "build"), ", "+day(first)+" to "+day(last))
 	if c.Runner != "" {
-		v.range_ = lineOf(v.range_, ", on ", code(c.Runner))
+		v.period = lineOf(v.period, ", on ", code(c.Runner))
 	}
-	v.range_ = lineOf(v.range_, ".")
+	v.period = lineOf(v.period, ".")
 	v.wall = sparkline(&c.WallClock)
 	type told struct {
 		build int
@@ -281,8 +281,8 @@ func lowered(l line) line {
 
 func (t *textWriter) course(v *courseView) {
 	t.styled(bold, v.headline)
-	if len(v.range_) > 0 {
-		t.line(v.range_)
+	if len(v.period) > 0 {
+		t.line(v.period)
 	}
 	for _, list := range []struct {
 		title string
@@ -331,8 +331,8 @@ func HistoryMarkdown(w io.Writer, h *detect.Courses, o HistoryOptions) error {
 	for i := range v.pipelines {
 		p := &v.pipelines[i]
 		m.heading("### ", p.headline)
-		if len(p.range_) > 0 {
-			m.paragraph(inline(p.range_))
+		if len(p.period) > 0 {
+			m.paragraph(inline(p.period))
 		}
 		if len(p.slower) > 0 {
 			m.paragraph("**Slower**")

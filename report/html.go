@@ -279,8 +279,10 @@ func shownSection(v *shownView, total detect.Seconds) htmlSection {
 		s.Intro, s.Log = append(s.Intro, spansOf(f.reason)...), f.log
 	}
 	s.Intro = append(s.Intro, spansOf(v.sentences...)...)
-	t := htmlTable{Title: "When each step ran", Label: "When each step ran", Head: heads("Step|name", "Took|n", "Path|n", "0 to "+total.String()+"|bar"),
-		Notes: []string{"Path: the share of the build's time that the step decided, being on its critical path."}}
+	t := htmlTable{
+		Title: "When each step ran", Label: "When each step ran", Head: heads("Step|name", "Took|n", "Path|n", "0 to "+total.String()+"|bar"),
+		Notes: []string{"Path: the share of the build's time that the step decided, being on its critical path."},
+	}
 	for _, stage := range v.stages {
 		row := htmlRow{Stage: stage.name, Span: len(t.Head)}
 		if stage.cached > 0 {
@@ -332,7 +334,7 @@ func HistoryHTML(w io.Writer, h *detect.Courses, o HistoryOptions) error {
 }
 
 func courseSection(v *courseView) htmlSection {
-	s := htmlSection{Headline: spans(v.headline), Intro: spansOf(v.range_)}
+	s := htmlSection{Headline: spans(v.headline), Intro: spansOf(v.period)}
 	s.Lists = append(listOfLines("Slower", v.slower), listOfLines("Faster", v.faster)...)
 	s.Lists = append(s.Lists, listOfLines("", v.notes)...)
 	c := v.course
@@ -376,8 +378,10 @@ func courseSection(v *courseView) htmlSection {
 // buildsTable lists the newest builds, so that what the chart shows can be read and copied.
 func buildsTable(c *detect.Course) htmlTable {
 	const most = 500
-	t := htmlTable{Title: fmt.Sprintf("The builds, newest first (%d of %d)", min(most, len(c.Builds)), len(c.Builds)), Label: "Builds", Folded: true,
-		Head: heads("Started (UTC)|t", "Revision", "Took|n", "Ran|n", "Cached|n")}
+	t := htmlTable{
+		Title: fmt.Sprintf("The builds, newest first (%d of %d)", min(most, len(c.Builds)), len(c.Builds)), Label: "Builds", Folded: true,
+		Head: heads("Started (UTC)|t", "Revision", "Took|n", "Ran|n", "Cached|n"),
+	}
 	for i, b := range slices.Backward(c.Builds) {
 		if len(c.Builds)-i > most {
 			break

@@ -135,6 +135,7 @@ func TestOtherPagesAreInert(t *testing.T) {
 		if !strings.Contains(words, "RUN b: 12 s → 30 s (+18 s) since") && !strings.Contains(words, "12 s → 30 s (+18 s)") {
 			t.Errorf("the shift is not told: %s", words)
 		}
+		checkPage(t, text, render(t, func(w io.Writer) error { return CompareHTML(w, detect.Compare(&builds[0], &builds[39])) }))
 		failed := namedBuild(text, 0)
 		failed.Outcome, failed.Steps[1].State = detect.Failed, detect.StepFailed
 		for _, b := range []detect.Build{builds[0], failed, {}} {

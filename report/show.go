@@ -380,11 +380,15 @@ func ShowMarkdown(w io.Writer, d *detect.Description) error {
 
 // ShowJSON writes a description for machines.
 func ShowJSON(w io.Writer, d *detect.Description) error {
+	return encode(w, encodableDescription(d), "description")
+}
+
+func encodableDescription(d *detect.Description) *detect.Description {
 	c := *d
 	c.Build.Start, c.Build.Log = encodableTime(d.Build.Start), list(d.Build.Log)
 	c.Path, c.Steps, c.Notes = list(d.Path), list(d.Steps), list(d.Notes)
 	for i := range c.Steps {
 		c.Steps[i].BytesRate = finite(c.Steps[i].BytesRate, 0)
 	}
-	return encode(w, &c, "description")
+	return &c
 }

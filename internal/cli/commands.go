@@ -33,6 +33,7 @@ func commands() []subcommand {
 		{"backtest", onBacktest, runBacktest, backtestFaults},
 		{"history", onHistory, runHistory, historyFaults},
 		{"show", onShow, runShow, showFaults},
+		{"compare", onCompare, runCompare, compareFaults},
 		{"report", onReport, runReport, reportFaults},
 		{"version", 0, runVersion, versionFaults},
 		{"help", 0, runHelp, helpFaults},
@@ -167,6 +168,7 @@ and whether that is real or just a slow machine.
   buildregress backtest         replay the history
   buildregress history          which steps got slower or faster, and since when
   buildregress show SOURCE      one build: how long it took, and why
+  buildregress compare A B      two builds, step by step
   buildregress report RESULT    print a saved result again
   buildregress help [COMMAND]   the flags and the sources
 

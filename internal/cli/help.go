@@ -49,6 +49,8 @@ func helpOn(topic string) string {
 		return historyHelp()
 	case "show":
 		return showHelp()
+	case "compare":
+		return compareHelp()
 	case "report":
 		return reportHelp()
 	case "version":
@@ -149,6 +151,7 @@ Usage:
                                         which steps got slower or faster, since
                                         when, and what that cost or saved
   buildregress show [flags] [SOURCE]    one build: how long it took, and why
+  buildregress compare [flags] A B      two builds, step by step
   buildregress report [flags] RESULT    print a saved result again
   buildregress version                  print the version
   buildregress help [COMMAND]           print this, or the flags of a command
@@ -302,6 +305,27 @@ Examples:
   buildregress show 3f9c2ab --format markdown
 
 Exit status: 0 shown, 2 usage, 3 trouble.
+`
+}
+
+func compareHelp() string {
+	return `Usage: buildregress compare [flags] A B
+
+Shows two builds beside each other and judges nothing: what the difference of
+their durations consists of, what else is different, each step, and when the
+steps of both ran, on one axis. A and B are each a SOURCE, of which the newest
+build is taken, or a build in the store: its id, its revision or the first
+letters of that. A may also be ^1, the build before B on its branch, or usual:
+of the base branch's newest builds before B the one of the median duration.
+
+` + flagsHelp(onCompare, theBuild) + flagsHelp(onCompare, theHistory) + `Flags on builds in servers of traces: buildregress help servers
+
+` + sectionHelp(onCompare, theReport) + `
+Examples:
+  buildregress compare old.dockerbuild new.dockerbuild
+  buildregress compare usual buildx: --format html >difference.html
+
+Exit status: 0 compared, 2 usage, 3 trouble.
 `
 }
 

@@ -76,8 +76,9 @@ const (
 	onReport
 	onShow
 	onHistory
+	onCompare
 
-	onAsking = onCheck | onRecord | onShow | onHistory // those that may ask servers
+	onAsking = onCheck | onRecord | onShow | onHistory | onCompare // those that may ask servers
 )
 
 // An option is a flag, a variable of the environment, perhaps a key of the

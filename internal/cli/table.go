@@ -60,13 +60,13 @@ var options = []option{
 	},
 
 	{
-		name: "build", value: "REF|TARGET", on: onCheck | onRecord | onShow, section: theBuild,
+		name: "build", value: "REF|TARGET", on: onCheck | onRecord | onShow | onCompare, section: theBuild,
 		help:    "which of several builds in SOURCE",
 		input:   "which of several builds, by reference or target",
 		binding: text(func(s *settings) *string { return &s.build }),
 	},
 	{
-		name: "pipeline", value: "NAME", on: onCheck | onRecord | onShow, section: theBuild,
+		name: "pipeline", value: "NAME", on: onCheck | onRecord | onShow | onCompare, section: theBuild,
 		help:    "builds of one pipeline are compared with each other",
 		input:   "name of what is built. Builds of one pipeline are compared with each other and share a comment",
 		binding: text(func(s *settings) *string { return &s.pipeline }),
@@ -96,7 +96,7 @@ var options = []option{
 	},
 
 	{
-		name: "store", value: "sqlite:PATH", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest | onShow | onHistory, section: theHistory,
+		name: "store", value: "sqlite:PATH", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theHistory,
 		help:    "where it is kept (" + source.DefaultStore + ")",
 		input:   "where builds are kept, sqlite:PATH. Default a file that is cached from run to run",
 		binding: storeURL(func(s *settings) *string { return &s.store }),
@@ -129,7 +129,7 @@ var options = []option{
 		binding: baseline(func(s *settings) *string { return &s.baseline }),
 	},
 	{
-		name: "lookback", fallback: "30d", on: onCheck | onRecord | onBacktest | onShow | onHistory, section: theHistory,
+		name: "lookback", fallback: "30d", on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theHistory,
 		help:    "how far back is searched",
 		input:   "how far back rare steps are searched",
 		binding: duration(func(s *settings) *time.Duration { return &s.lookback }),
@@ -204,7 +204,7 @@ var options = []option{
 		binding: choice(func(s *settings) *report.Format { return &s.format }, formats("text", "json")...),
 	},
 	{
-		name: "format", fallback: report.ShownFormats()[0], on: onShow, section: theReport,
+		name: "format", fallback: report.ShownFormats()[0], on: onShow | onCompare, section: theReport,
 		help:    "to standard output: " + strings.Join(report.ShownFormats(), ", "),
 		binding: choice(func(s *settings) *report.Format { return &s.format }, formats(report.ShownFormats()...)...),
 	},
@@ -219,7 +219,7 @@ var options = []option{
 		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }, report.HistoryFormats()...),
 	},
 	{
-		name: "output", value: "FORMAT=PATH", on: onShow, section: theReport, many: true,
+		name: "output", value: "FORMAT=PATH", on: onShow | onCompare, section: theReport, many: true,
 		help:    "and to a file, in a folder that exists (repeatable)",
 		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }, report.ShownFormats()...),
 	},
@@ -238,19 +238,19 @@ var options = []option{
 		binding: text(func(s *settings) *string { return &s.explain }),
 	},
 	{
-		name: "color", fallback: "auto", on: onCheck | onBacktest | onReport | onShow | onHistory, section: theReport,
+		name: "color", fallback: "auto", on: onCheck | onBacktest | onReport | onShow | onCompare | onHistory, section: theReport,
 		help:    "auto, always, never",
 		noInput: true,
 		binding: when(func(s *settings) *command.When { return &s.color }),
 	},
 	{
-		name: "verbose", on: onCheck | onRecord | onBacktest | onShow | onHistory, section: theReport, toggle: true,
+		name: "verbose", on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theReport, toggle: true,
 		help:    "say what is being done",
 		input:   "say what is being done. Default false",
 		binding: toggle(func(s *settings) *bool { return &s.verbose }),
 	},
 	{
-		name: "timeout", fallback: "2m", on: onCheck | onRecord | onBacktest | onShow | onHistory, section: theReport,
+		name: "timeout", fallback: "2m", on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theReport,
 		help:    "give up after that; 0 is never",
 		input:   "give up after that",
 		binding: duration(func(s *settings) *time.Duration { return &s.timeout }),
