@@ -183,7 +183,7 @@ func (t *textWriter) grid(rows [][]string) {
 				if i == 0 {
 					text = t.paint(dim, text)
 				}
-				t.out.WriteString(text + "\n")
+				t.out.WriteString(strings.TrimRight(text, " ") + "\n")
 			}
 			return
 		}

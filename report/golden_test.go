@@ -67,6 +67,8 @@ func TestGolden(t *testing.T) {
 			}
 			golden(t, "markdown/"+f.name+".md", render(t, func(w io.Writer) error { return Markdown(w, f.report) }))
 
+			golden(t, "junit/"+f.name+".xml", render(t, func(w io.Writer) error { return JUnit(w, f.report) }))
+
 			document := render(t, func(w io.Writer) error { return JSON(w, f.report) })
 			if f.name != "200-steps" { // a third of a megabyte that shows nothing new
 				golden(t, "json/"+f.name+".json", document)

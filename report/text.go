@@ -70,14 +70,7 @@ func (t *textWriter) report(v view) {
 
 func (t *textWriter) result(v *resultView) {
 	t.styled(toneOf(v.verdict), v.headline)
-	if f := v.failure; f != nil {
-		if len(f.reason) > 0 {
-			t.out.WriteString(t.wrapped(f.reason, "", "", maxTextErrors))
-		}
-		for _, l := range f.log {
-			t.out.WriteString("  | " + l + "\n")
-		}
-	}
+	t.failure(v.failure)
 	for _, l := range v.findings {
 		t.bullet(l)
 	}

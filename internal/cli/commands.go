@@ -30,6 +30,10 @@ func commands() []subcommand {
 		{"check", onCheck, runCheck, checkFaults},
 		{"record", onRecord, runRecord, recordFaults},
 		{"backtest", onBacktest, runBacktest, backtestFaults},
+		{"history", onHistory, runHistory, historyFaults},
+		{"show", onShow, runShow, showFaults},
+		{"compare", onCompare, runCompare, compareFaults},
+		{"report", onReport, runReport, reportFaults},
 		{"version", 0, runVersion, versionFaults},
 		{"help", 0, runHelp, helpFaults},
 	}
@@ -166,6 +170,10 @@ and whether that is real or just a slow machine.
   buildregress check SOURCE     judge another one: a file, a folder, a server
   buildregress record SOURCE…   add builds to the history, and judge nothing
   buildregress backtest         replay the history
+  buildregress history          which steps got slower or faster, and since when
+  buildregress show SOURCE      one build: how long it took, and why
+  buildregress compare A B      two builds, step by step
+  buildregress report RESULT    print a saved result again
   buildregress help [COMMAND]   the flags and the sources
 
 `

@@ -45,6 +45,14 @@ func helpOn(topic string) string {
 		return recordHelp()
 	case "backtest":
 		return backtestHelp()
+	case "history":
+		return historyHelp()
+	case "show":
+		return showHelp()
+	case "compare":
+		return compareHelp()
+	case "report":
+		return reportHelp()
 	case "version":
 		return versionHelp
 	}
@@ -139,6 +147,12 @@ Usage:
   buildregress record [flags] SOURCE…   add builds to the history
   buildregress backtest [flags]         replay the history: what would have been
                                         flagged, and what could be detected
+  buildregress history [flags] [SOURCE…]
+                                        which steps got slower or faster, since
+                                        when, and what that cost or saved
+  buildregress show [flags] [SOURCE]    one build: how long it took, and why
+  buildregress compare [flags] A B      two builds, step by step
+  buildregress report [flags] RESULT    print a saved result again
   buildregress version                  print the version
   buildregress help [COMMAND]           print this, or the flags of a command
 
@@ -247,6 +261,87 @@ Examples:
   buildregress backtest --branch main records/
 
 Exit status: 0 done, whatever was found; 2 usage, 3 trouble.
+`
+}
+
+func historyHelp() string {
+	return `Usage: buildregress history [flags] [SOURCE…]
+
+Tells how a pipeline behaved over its builds: how long they and each of their
+steps usually take, since which revision, what it was before, and what each
+lasting change, to the slower or the faster, has cost or saved since.
+SOURCEs are files, folders or servers; without any, it is the store. Of several
+pipelines each gets a line, the worst first.
+
+` + sectionHelp(onHistory, theCourse) + `
+` + sectionHelp(onHistory, theHistory) + `Flags on builds in servers of traces: buildregress help servers
+
+What counts as a change:
+` + flagsHelp(onHistory, theJudgement) + `
+` + sectionHelp(onHistory, theReport) + `
+Examples:
+  buildregress history --since 90d
+  buildregress history --step '*npm ci*' --min-delta 100ms
+  buildregress history --format csv records/ >durations.csv
+
+Exit status: 0 told, 2 usage, 3 trouble.
+`
+}
+
+func showHelp() string {
+	return `Usage: buildregress show [flags] [SOURCE]
+
+Shows one build and judges nothing: how long it took, which steps decided that
+(the critical path), when each ran, what it transferred, and why it failed. Of
+several builds in SOURCE it is the newest. SOURCE may also be a build in the
+store: its id, its revision or the first letters of that; ^1 is the build before
+the newest there. Without SOURCE it is the newest one of the local builder.
+
+` + flagsHelp(onShow, theBuild) + flagsHelp(onShow, theHistory) + `Flags on builds in servers of traces: buildregress help servers
+
+` + sectionHelp(onShow, theReport) + `
+Examples:
+  buildregress show new.dockerbuild
+  buildregress show 3f9c2ab --format markdown
+
+Exit status: 0 shown, 2 usage, 3 trouble.
+`
+}
+
+func compareHelp() string {
+	return `Usage: buildregress compare [flags] A B
+
+Shows two builds beside each other and judges nothing: what the difference of
+their durations consists of, what else is different, each step, and when the
+steps of both ran, on one axis. A and B are each a SOURCE, of which the newest
+build is taken, or a build in the store: its id, its revision or the first
+letters of that. A may also be ^1, the build before B on its branch, or usual:
+of the base branch's newest builds before B the one of the median duration.
+
+` + flagsHelp(onCompare, theBuild) + flagsHelp(onCompare, theHistory) + `Flags on builds in servers of traces: buildregress help servers
+
+` + sectionHelp(onCompare, theReport) + `
+Examples:
+  buildregress compare old.dockerbuild new.dockerbuild
+  buildregress compare usual buildx: --format html >difference.html
+
+Exit status: 0 compared, 2 usage, 3 trouble.
+`
+}
+
+func reportHelp() string {
+	return `Usage: buildregress report [flags] RESULT
+
+Prints the result of a check again that --format json or --output json=PATH has
+saved, of this or an earlier version. RESULT is its file, or - for standard
+input. Nothing is judged again, and nothing posted.
+
+` + sectionHelp(onReport, theReport) + `
+Examples:
+  buildregress report result.json
+  buildregress report --format junit result.json >junit.xml
+
+Exit status: 0 done, whatever the result says; 2 usage, 3 trouble.
 `
 }
 

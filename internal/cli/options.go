@@ -37,6 +37,10 @@ type settings struct {
 	comment, checkRun  command.When
 	summary, annotated command.When
 
+	steps    string
+	since    command.Since
+	allSteps bool
+
 	builds int
 	inject float64
 
@@ -72,6 +76,12 @@ const (
 	onCheck taker = 1 << iota
 	onRecord
 	onBacktest
+	onReport
+	onShow
+	onHistory
+	onCompare
+
+	onAsking = onCheck | onRecord | onShow | onHistory | onCompare // those that may ask servers
 )
 
 // An option is a flag, a variable of the environment, perhaps a key of the
@@ -104,6 +114,7 @@ var (
 	theJudgement = &section{title: "The judgement"}
 	theReport    = &section{title: "The report"}
 	onGitHub     = &section{title: "On GitHub, each of them auto, always or never"}
+	theCourse    = &section{title: "What is told"}
 	theReplay    = &section{title: "The replay"}
 	serverBuild  = &section{title: "The build, and its history", noInput: true}
 	serverReach  = &section{title: "To reach a server", noInput: true}

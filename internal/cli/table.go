@@ -34,13 +34,39 @@ var options = []option{
 	},
 
 	{
-		name: "build", value: "REF|TARGET", on: onCheck | onRecord, section: theBuild,
+		name: "step", value: "GLOB", on: onHistory, section: theCourse,
+		help:    "steps to tell of, as for --explain",
+		binding: text(func(s *settings) *string { return &s.steps }),
+	},
+	{
+		name: "branch", value: "NAME", on: onHistory, section: theCourse,
+		help:    "whose builds are told of (default: --base-branch)",
+		binding: text(func(s *settings) *string { return &s.branch }),
+	},
+	{
+		name: "runner", value: "NAME", on: onHistory, section: theCourse,
+		help:    "class of their machine (default: the newest one's)",
+		binding: text(func(s *settings) *string { return &s.runner }),
+	},
+	{
+		name: "since", value: "REV|DATE|90d", on: onHistory, section: theCourse,
+		help:    "leave out builds before a revision, a date, or so\nlong ago",
+		binding: since(func(s *settings) *command.Since { return &s.since }),
+	},
+	{
+		name: "all", on: onHistory, section: theCourse, toggle: true,
+		help:    "all steps, and of several pipelines all",
+		binding: toggle(func(s *settings) *bool { return &s.allSteps }),
+	},
+
+	{
+		name: "build", value: "REF|TARGET", on: onCheck | onRecord | onShow | onCompare, section: theBuild,
 		help:    "which of several builds in SOURCE",
 		input:   "which of several builds, by reference or target",
 		binding: text(func(s *settings) *string { return &s.build }),
 	},
 	{
-		name: "pipeline", value: "NAME", on: onCheck | onRecord, section: theBuild,
+		name: "pipeline", value: "NAME", on: onCheck | onRecord | onShow | onCompare, section: theBuild,
 		help:    "builds of one pipeline are compared with each other",
 		input:   "name of what is built. Builds of one pipeline are compared with each other and share a comment",
 		binding: text(func(s *settings) *string { return &s.pipeline }),
@@ -76,13 +102,13 @@ var options = []option{
 	},
 
 	{
-		name: "store", value: "sqlite:PATH", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest, section: theHistory,
+		name: "store", value: "sqlite:PATH", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theHistory,
 		help:    "where it is kept (" + source.DefaultStore + ")",
 		input:   "where builds are kept, sqlite:PATH. Default a file that is cached from run to run",
 		binding: storeURL(func(s *settings) *string { return &s.store }),
 	},
 	{
-		name: "pipeline", value: "NAME", on: onBacktest, section: theHistory,
+		name: "pipeline", value: "NAME", on: onBacktest | onHistory, section: theHistory,
 		help:    "of the store: only this one; of files: as for record",
 		binding: text(func(s *settings) *string { return &s.pipeline }),
 	},
@@ -97,7 +123,7 @@ var options = []option{
 		binding: text(func(s *settings) *string { return &s.runner }),
 	},
 	{
-		name: "base-branch", value: "NAME", on: onBacktest, section: theHistory,
+		name: "base-branch", value: "NAME", on: onBacktest | onHistory, section: theHistory,
 		help:    "whose builds are the baseline (as for check)",
 		binding: text(func(s *settings) *string { return &s.baseBranch }),
 	},
@@ -109,7 +135,7 @@ var options = []option{
 		binding: baseline(func(s *settings) *string { return &s.baseline }),
 	},
 	{
-		name: "lookback", fallback: "30d", on: onCheck | onRecord | onBacktest, section: theHistory,
+		name: "lookback", fallback: "30d", on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theHistory,
 		help:    "how far back is searched",
 		input:   "how far back rare steps are searched",
 		binding: duration(func(s *settings) *time.Duration { return &s.lookback }),
@@ -137,12 +163,12 @@ var options = []option{
 		binding: share(func(s *settings) *float64 { return &s.thresholds.FDR }),
 	},
 	{
-		name: "min-slowdown", fallback: fmt.Sprintf("%g%%", 100*detect.DefaultThresholds.MinSlowdown), on: onCheck | onBacktest, section: theJudgement, inFile: true,
+		name: "min-slowdown", fallback: fmt.Sprintf("%g%%", 100*detect.DefaultThresholds.MinSlowdown), on: onCheck | onBacktest | onHistory, section: theJudgement, inFile: true,
 		help:    "smallest change that is reported, relative",
 		binding: percent(func(s *settings) *float64 { return &s.thresholds.MinSlowdown }),
 	},
 	{
-		name: "min-delta", fallback: detect.DefaultThresholds.MinDelta.D().String(), on: onCheck | onBacktest, section: theJudgement, inFile: true,
+		name: "min-delta", fallback: detect.DefaultThresholds.MinDelta.D().String(), on: onCheck | onBacktest | onHistory, section: theJudgement, inFile: true,
 		help:    "... and absolute",
 		input:   "smallest change that is reported, absolute",
 		binding: seconds(func(s *settings) *detect.Seconds { return &s.thresholds.MinDelta }),
@@ -161,16 +187,16 @@ var options = []option{
 		binding: failOn(func(s *settings) *[]string { return &s.failOn }),
 	},
 	{
-		name: "config", value: "PATH", on: onCheck | onBacktest, section: theJudgement,
+		name: "config", value: "PATH", on: onCheck | onBacktest | onHistory, section: theJudgement,
 		help:    "file with these (" + configPath + ", if it exists)",
 		input:   "file with settings. Default " + configPath + ", if it is there",
 		binding: text(func(s *settings) *string { return &s.config }),
 	},
 
 	{
-		name: "format", fallback: report.Formats()[0], on: onCheck, section: theReport,
+		name: "format", fallback: report.Formats()[0], on: onCheck | onReport, section: theReport,
 		help:    "to standard output: " + strings.Join(report.Formats(), ", "),
-		input:   "of the report in the log, text, markdown or json",
+		input:   "of the report in the log, " + strings.Join(report.Formats(), ", "),
 		binding: choice(func(s *settings) *report.Format { return &s.format }, formats(report.Formats()...)...),
 	},
 	{
@@ -184,10 +210,30 @@ var options = []option{
 		binding: choice(func(s *settings) *report.Format { return &s.format }, formats("text", "json")...),
 	},
 	{
-		name: "output", value: "FORMAT=PATH", on: onCheck, section: theReport, many: true,
+		name: "format", fallback: report.ShownFormats()[0], on: onShow | onCompare, section: theReport,
+		help:    "to standard output: " + strings.Join(report.ShownFormats(), ", "),
+		binding: choice(func(s *settings) *report.Format { return &s.format }, formats(report.ShownFormats()...)...),
+	},
+	{
+		name: "format", fallback: report.HistoryFormats()[0], on: onHistory, section: theReport,
+		help:    "to standard output: " + strings.Join(report.HistoryFormats(), ", "),
+		binding: choice(func(s *settings) *report.Format { return &s.format }, formats(report.HistoryFormats()...)...),
+	},
+	{
+		name: "output", value: "FORMAT=PATH", on: onHistory, section: theReport, many: true,
+		help:    "and to a file, in a folder that exists (repeatable)",
+		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }, report.HistoryFormats()...),
+	},
+	{
+		name: "output", value: "FORMAT=PATH", on: onShow | onCompare, section: theReport, many: true,
+		help:    "and to a file, in a folder that exists (repeatable)",
+		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }, report.ShownFormats()...),
+	},
+	{
+		name: "output", value: "FORMAT=PATH", on: onCheck | onReport, section: theReport, many: true,
 		help:    "and to a file, in a folder that exists (repeatable)",
 		input:   "further reports, FORMAT=PATH, one a line",
-		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }),
+		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }, report.Formats()...),
 	},
 	{
 		name: "explain", value: "STEP", on: onCheck, section: theReport,
@@ -197,19 +243,19 @@ var options = []option{
 		binding: text(func(s *settings) *string { return &s.explain }),
 	},
 	{
-		name: "color", fallback: "auto", on: onCheck | onBacktest, section: theReport,
+		name: "color", fallback: "auto", on: onCheck | onBacktest | onReport | onShow | onCompare | onHistory, section: theReport,
 		help:    "auto, always, never",
 		noInput: true,
 		binding: when(func(s *settings) *command.When { return &s.color }),
 	},
 	{
-		name: "verbose", on: onCheck | onRecord | onBacktest, section: theReport, toggle: true,
+		name: "verbose", on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theReport, toggle: true,
 		help:    "say what is being done",
 		input:   "say what is being done. Default false",
 		binding: toggle(func(s *settings) *bool { return &s.verbose }),
 	},
 	{
-		name: "timeout", fallback: "2m", on: onCheck | onRecord | onBacktest, section: theReport,
+		name: "timeout", fallback: "2m", on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theReport,
 		help:    "give up after that; 0 is never",
 		input:   "give up after that",
 		binding: duration(func(s *settings) *time.Duration { return &s.timeout }),
@@ -242,24 +288,24 @@ var options = []option{
 	},
 
 	{
-		name: "trace-id", value: "ID", on: onCheck | onRecord, section: serverBuild,
+		name: "trace-id", value: "ID", on: onAsking, section: serverBuild,
 		help:    "the build's trace (default: that of TRACEPARENT)",
 		binding: traceID(func(s *settings) *string { return &s.traceID }),
 	},
 	{
-		name: "run-id", value: "ID", on: onCheck | onRecord, section: serverBuild,
+		name: "run-id", value: "ID", on: onAsking, section: serverBuild,
 		help: "the build of this CI run, its cicd.pipeline.run.id;\n" +
 			"else that of OTEL_RESOURCE_ATTRIBUTES, of the CI\n" +
 			"system's variables, or of its commit",
 		binding: text(func(s *settings) *string { return &s.runID }),
 	},
 	{
-		name: "service", value: "NAME", on: onCheck | onRecord, section: serverBuild, many: true,
+		name: "service", value: "NAME", on: onAsking, section: serverBuild, many: true,
 		help:    "whose spans say so (buildx, buildctl; repeatable)",
 		binding: list(func(s *settings) *[]string { return &s.services }),
 	},
 	{
-		name: "tag", value: "KEY=VALUE", on: onCheck | onRecord, section: serverBuild, many: true,
+		name: "tag", value: "KEY=VALUE", on: onAsking, section: serverBuild, many: true,
 		help: "the builds, those compared with too, have this\n" +
 			"attribute (repeatable)",
 		binding: tags(func(s *settings) *map[string]string { return &s.tags }),
@@ -271,78 +317,78 @@ var options = []option{
 		binding: toggle(func(s *settings) *bool { return &s.anyBranch }),
 	},
 	{
-		name: "trace-as", value: "pipeline", on: onCheck | onRecord, section: serverBuild,
+		name: "trace-as", value: "pipeline", on: onAsking | onRecord, section: serverBuild,
 		help:    "read any trace as the run of a pipeline",
 		input:   "pipeline reads a trace that no known program made as the run of a pipeline",
 		binding: traceAs(func(s *settings) *bool { return &s.anyTrace }),
 	},
 	{
-		name: "job", value: "GLOB", on: onCheck | onRecord, section: serverBuild,
+		name: "job", value: "GLOB", on: onAsking | onRecord, section: serverBuild,
 		help:    "of a pipeline's run only these jobs",
 		binding: text(func(s *settings) *string { return &s.jobs }),
 	},
 	{
-		name: "ui-url", value: "URL", on: onCheck | onRecord, section: serverBuild,
+		name: "ui-url", value: "URL", on: onAsking, section: serverBuild,
 		help:    "Jaeger's pages, to link to; or a URL with {trace}",
 		binding: text(func(s *settings) *string { return &s.uiURL }),
 	},
 
 	{
-		name: "ca-file", value: "FILE", on: onCheck | onRecord, section: serverReach,
+		name: "ca-file", value: "FILE", on: onAsking, section: serverReach,
 		help:    "certificates to trust, PEM",
 		binding: text(func(s *settings) *string { return &s.caFile }),
 	},
 	{
-		name: "cert-file", value: "FILE", on: onCheck | onRecord, section: serverReach,
+		name: "cert-file", value: "FILE", on: onAsking, section: serverReach,
 		help:    "who we are, to servers that ask, with --key-file FILE",
 		binding: text(func(s *settings) *string { return &s.certFile }),
 	},
 	{
-		name: "key-file", value: "FILE", on: onCheck | onRecord, section: secrets,
+		name: "key-file", value: "FILE", on: onAsking, section: secrets,
 		help:    "the key of --cert-file",
 		binding: text(func(s *settings) *string { return &s.keyFile }),
 	},
 	{
-		name: "server-name", value: "NAME", on: onCheck | onRecord, section: serverReach,
+		name: "server-name", value: "NAME", on: onAsking, section: serverReach,
 		help:    "in the server's certificate, if it is not HOST",
 		binding: text(func(s *settings) *string { return &s.serverName }),
 	},
 	{
-		name: "insecure", on: onCheck | onRecord, section: serverReach, toggle: true,
+		name: "insecure", on: onAsking, section: serverReach, toggle: true,
 		help:    "do not look at the server's certificate",
 		binding: toggle(func(s *settings) *bool { return &s.insecure }),
 	},
 	{
-		name: "tenant", value: "NAME", on: onCheck | onRecord, section: serverReach,
+		name: "tenant", value: "NAME", on: onAsking, section: serverReach,
 		help:    "X-Tenant of Jaeger, X-Scope-OrgID of Tempo",
 		binding: text(func(s *settings) *string { return &s.tenant }),
 	},
 	{
-		name: "header", value: `"NAME: VALUE"`, on: onCheck | onRecord, section: serverReach, many: true,
+		name: "header", value: `"NAME: VALUE"`, on: onAsking, section: serverReach, many: true,
 		help:    "sent with each request (repeatable)",
 		binding: headers(func(s *settings) *http.Header { return &s.header }),
 	},
 	{
-		name: "user", value: "NAME", on: onCheck | onRecord, section: serverReach,
+		name: "user", value: "NAME", on: onAsking, section: serverReach,
 		help:    "with the password of --password-file FILE",
 		binding: text(func(s *settings) *string { return &s.user }),
 	},
 	{
-		name: "password-file", value: "FILE", on: onCheck | onRecord, section: secrets,
+		name: "password-file", value: "FILE", on: onAsking, section: secrets,
 		help:    "the password of --user",
 		binding: text(func(s *settings) *string { return &s.passwordFile }),
 	},
 	{
-		name: "token-file", value: "FILE", on: onCheck | onRecord, section: serverReach,
+		name: "token-file", value: "FILE", on: onAsking, section: serverReach,
 		help:    "with a bearer token",
 		binding: text(func(s *settings) *string { return &s.tokenFile }),
 	},
 	{
-		name: "password", on: onCheck | onRecord, section: secrets, secret: true,
+		name: "password", on: onAsking, section: secrets, secret: true,
 		binding: text(func(s *settings) *string { return &s.password }),
 	},
 	{
-		name: "token", on: onCheck | onRecord, section: secrets, secret: true,
+		name: "token", on: onAsking, section: secrets, secret: true,
 		binding: text(func(s *settings) *string { return &s.token }),
 	},
 }

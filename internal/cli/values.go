@@ -229,15 +229,15 @@ func baseline(field func(*settings) *string) binding {
 }
 
 // outputs takes files that reports are written to.
-func outputs(field func(*settings) *[]command.OutputFile) binding {
+func outputs(field func(*settings) *[]command.OutputFile, known ...string) binding {
 	return bind(field, func(g given) (files []command.OutputFile, err error) {
 		for _, v := range g.values {
 			format, path, ok := strings.Cut(v, "=")
 			switch {
 			case !ok || path == "":
 				return nil, usagef("%s: %q is not FORMAT=PATH", g.from, v)
-			case !slices.Contains(report.Formats(), format):
-				return nil, usagef("%s: format %q is not one of %s", g.from, format, strings.Join(report.Formats(), ", "))
+			case !slices.Contains(known, format):
+				return nil, usagef("%s: format %q is not one of %s", g.from, format, strings.Join(known, ", "))
 			case path == "-":
 				return nil, usageError{masked("%s: %q names no file", g.from, v), "--format says what goes to standard output"}
 			case slices.ContainsFunc(files, func(f command.OutputFile) bool { return command.IsSameFile(f.Path, path) }):
@@ -259,6 +259,25 @@ func traceAs(field func(*settings) *bool) binding {
 			return false, usagef("%s: %q is not pipeline", g.from, v)
 		}
 		return true, nil
+	})
+}
+
+// since takes a duration, a date or a revision.
+func since(field func(*settings) *command.Since) binding {
+	return bind(field, func(g given) (command.Since, error) {
+		text := g.value()
+		if d, err := parseDuration(text); err == nil {
+			return command.Since{Ago: d}, nil
+		}
+		for _, layout := range []string{time.DateOnly, time.RFC3339} {
+			if t, err := time.Parse(layout, text); err == nil {
+				return command.Since{Time: t}, nil
+			}
+		}
+		if len(text) < 4 || strings.ContainsAny(text, " \t") {
+			return command.Since{}, g.wrong(text, "a revision, a date such as 2026-01-31, or how long ago, such as 90d")
+		}
+		return command.Since{Revision: text}, nil
 	})
 }
 

@@ -50,13 +50,22 @@ func (e outputError) Hint() string { return "--output FORMAT=PATH names another 
 // write gives the report to all that it is for. What fails keeps nothing else from
 // being written.
 func (o *OutputOptions) write(w io.Writer, r *detect.Report) error {
-	errs := []error{o.Format.Write(w, r, o.Text)}
+	err := o.render(w, func(f report.Format, w io.Writer, to report.TextOptions) error { return f.Write(w, r, to) })
 	if o.Explain != "" {
-		errs = append(errs, report.Explain(w, r, o.Explain))
+		err = errors.Join(err, report.Explain(w, r, o.Explain))
 	}
+	return err
+}
+
+// A rendering writes one document in a format.
+type rendering func(f report.Format, w io.Writer, o report.TextOptions) error
+
+// render writes a document to all that it is for.
+func (o *OutputOptions) render(w io.Writer, write rendering) error {
+	errs := []error{write(o.Format, w, o.Text)}
 	for _, f := range o.Files {
 		var b bytes.Buffer
-		err := f.Format.Write(&b, r, report.TextOptions{})
+		err := write(f.Format, &b, report.TextOptions{})
 		if err == nil {
 			err = writeFile(f.Path, b.Bytes())
 		}
