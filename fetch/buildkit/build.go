@@ -55,6 +55,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 		}
 		known := len(s.list)
 		id := p.addStep(s, v, info, m.Instructions[v.digest].Position, began)
+		s.list[known].Facts, s.list[known].Usage = m.StepFacts[v.digest], m.usage(v.digest, &s.list[known])
 		if endings.doubtful(v, info.kind) {
 			s.doubt(known)
 		}
@@ -344,6 +345,8 @@ func (m *Metadata) outcome(failed, brokeOff *vertex) (detect.Outcome, string) {
 
 // describe fills in what the metadata say of where the build comes from.
 func (m *Metadata) describe(b *detect.Build) {
+	b.Facts, b.Machine = m.Facts, m.Machine
+	b.BoundFacts()
 	apply(b, m.Resource)
 	if b.Repository == "" {
 		b.Repository = fetch.Clean(repository(m.Repository), MaxName)
