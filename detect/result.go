@@ -31,7 +31,8 @@ type Result struct {
 	OverBudget   string         `json:"over_budget"` // in words, if the whole build took longer than it may
 	Build        BuildInfo      `json:"build"`
 	Baseline     BaselineInfo   `json:"baseline"`
-	RunnerFactor *RunnerFactor  `json:"runner_factor"` // nil where too few steps tell of it
+	RunnerFactor *RunnerFactor  `json:"runner_factor"`     // nil where too few steps tell of it
+	Machine      *MachineInfo   `json:"machine,omitempty"` // nil where nothing was measured of it
 	WallClock    WallClock      `json:"wall_clock"`
 	Cache        CacheInfo      `json:"cache"`
 	Counts       map[Status]int `json:"counts"`

@@ -129,6 +129,7 @@ var unproven = map[detect.Kind]string{
 	detect.KindSlowerP:     "it could still be chance",
 	detect.KindFDR:         "among so many steps one like it can be chance",
 	detect.KindOwnHistory:  "builds of other branches fill up the history, and prove nothing",
+	detect.KindCalmMachine: "the machine was overloaded",
 	detect.KindMatureLevel: "the level is too young to prove anything by",
 }
 
