@@ -83,6 +83,15 @@ const (
 	maxFacts = 7 << 10
 )
 
+// DropFacts makes b a build of which nothing is known but its times.
+func (b *Build) DropFacts() {
+	b.Facts, b.Machine = nil, nil
+	b.Steps = slices.Clone(b.Steps)
+	for i := range b.Steps {
+		b.Steps[i].Facts, b.Steps[i].Usage = nil, nil
+	}
+}
+
 // BoundFacts leaves out the facts of a build that are beyond the bounds: those of its
 // steps, the shortest first, as nobody asks why these took long.
 func (b *Build) BoundFacts() {

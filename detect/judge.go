@@ -210,7 +210,7 @@ func newStepResult(s *series, build *Build) StepResult {
 		r.Start = Seconds(max(-step.Duration, step.Start.Sub(build.Start)))
 	}
 	if s.was != nil {
-		r.Notes = append(r.Notes, editNote(s.was, step))
+		r.Notes, r.Was = append(r.Notes, editNote(s.was, step)), s.was.Name
 	}
 	return r
 }

@@ -81,6 +81,7 @@ func (e *explainer) step() {
 		}
 		e.row("history", "%s (executed times in builds of %s, newest first)", strings.Join(points, " "), branch)
 	}
+	e.explainCauses()
 	for _, note := range e.Notes {
 		e.row("note", "%s", note)
 	}

@@ -45,7 +45,7 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 	}
 	for i := range r.Cache.Losses {
 		loss := &r.Cache.Losses[i]
-		l := cacheLoss(loss, n)
+		l := lineOf(cacheLoss(loss, n), causesLine(loss.Causes))
 		if r.Cache.Cold {
 			l = coldCache(r, loss)
 		}
@@ -96,6 +96,7 @@ func slowerLine(s *detect.StepResult, n *names, onBase bool, revision string) li
 	for _, note := range s.Notes[:min(len(s.Notes), maxStepNotes)] {
 		l = lineOf(l, " ", sentence(capitalize(note.Text)))
 	}
+	l = lineOf(l, causesLine(s.Causes))
 	if onBase && s.Status == detect.StatusSlower {
 		l = lineOf(l, acceptance(s, n, cmp.Or(s.Evidence.Since, revision)))
 	}

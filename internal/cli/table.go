@@ -184,10 +184,15 @@ var options = []option{
 		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }),
 	},
 	{
+		name: "causes", fallback: "auto", on: onCheck, section: theReport,
+		help:    "tell why a step is slower: auto, never",
+		input:   "auto tells why a step is slower, where the records and the checkout tell; never does not, and keeps nothing that could",
+		binding: choice(func(s *settings) *command.When { return &s.causes }, command.Auto, command.Never),
+	},
+	{
 		name: "explain", value: "STEP", on: onCheck, section: theReport,
 		help: "how the judgement on steps came about; STEP is a glob\n" +
-			"on \"[platform stage] INSTRUCTION text\" or the part\n" +
-			"behind \"]\", with * for any text",
+			"on \"[platform stage] INSTRUCTION text\" or its end",
 		input:   "glob of the steps whose judgement is explained in the log",
 		binding: text(func(s *settings) *string { return &s.explain }),
 	},
