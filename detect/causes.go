@@ -456,7 +456,7 @@ func (e *explainer) instructions(d *differences, good *Build, was, now *Step, re
 			return (a == nil) != (b == nil) || a != nil && differs(a, b)
 		})
 	}
-	any := false
+	found := false
 	for _, s := range reached {
 		if s.Facts == nil || s.Facts.Op == "" {
 			continue // no instruction
@@ -467,11 +467,11 @@ func (e *explainer) instructions(d *differences, good *Build, was, now *Step, re
 		}
 		switch {
 		case old == nil:
-			any = true
+			found = true
 			d.add(Explanation{Kind: KindInstruction, Text: quoted(s.Name) + ", which it is made from, is new or was edited", After: s.Name}, often(s.Key))
 		case !differs(old, s):
 		case s == now:
-			any = true
+			found = true
 			text, a, b := "its instruction was edited", written(old), written(s)
 			if a == b {
 				text = "what is executed for it has changed, though it is written as before"
@@ -481,11 +481,11 @@ func (e *explainer) instructions(d *differences, good *Build, was, now *Step, re
 			}
 			d.add(Explanation{Kind: KindInstruction, Text: text, Before: a, After: b}, often(s.Key))
 		default:
-			any = true
+			found = true
 			d.add(Explanation{Kind: KindInstruction, Text: quoted(s.Name) + ", which it is made from, was edited", Before: written(old), After: written(s)}, often(s.Key))
 		}
 	}
-	if !any {
+	if !found {
 		d.rule(KindInstruction, "its instruction is the same, and so are those that it is made from")
 	}
 }
@@ -510,13 +510,13 @@ func (e *explainer) arguments(d *differences, good, bad *Build, reached []*Step)
 		}
 		return BuildArg{}
 	}
-	any := false
+	found := false
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		a, b := argument(good, name), argument(bad, name)
 		if a == b {
 			continue
 		}
-		any = true
+		found = true
 		text := "build argument " + quoted(name) + " changed"
 		if a.Value != "" && b.Value != "" {
 			text += " (" + a.Value + " → " + b.Value + ")"
@@ -526,14 +526,14 @@ func (e *explainer) arguments(d *differences, good, bad *Build, reached []*Step)
 		d.add(Explanation{Kind: KindArgument, Text: text, Before: a.Value, After: b.Value, Evidence: []string{name}},
 			e.often(func(x, y *Build) bool { return argument(x, name) != argument(y, name) }))
 	}
-	if !any {
+	if !found {
 		d.rule(KindArgument, "no build argument that reaches it has changed")
 	}
 }
 
 // images looks for images and others that are not what they were.
 func (e *explainer) images(d *differences, good, bad *Build, was, now *Step, reached []*Step) {
-	any := false
+	found := false
 	for _, s := range reached {
 		if s.Facts == nil || s.Facts.Image == "" {
 			continue
@@ -543,7 +543,7 @@ func (e *explainer) images(d *differences, good, bad *Build, was, now *Step, rea
 		if b == nil || a != nil && a.Digest == b.Digest {
 			continue
 		}
-		any = true
+		found = true
 		short, _, _ := strings.Cut(name, " ")
 		x := Explanation{Kind: KindBaseImage, After: b.Digest, Evidence: []string{name}, Text: quoted(short) + ", which it is made from, was not used before"}
 		if a != nil {
@@ -555,7 +555,7 @@ func (e *explainer) images(d *differences, good, bad *Build, was, now *Step, rea
 			return p != nil && q != nil && p.Digest != q.Digest
 		}))
 	}
-	if !any {
+	if !found {
 		d.rule(KindBaseImage, "the images that it is made from are the same")
 		if was.Facts != nil && now.Facts != nil && was.Facts.Env != "" && now.Facts.Env != "" && was.Facts.Env != now.Facts.Env {
 			d.add(Explanation{Kind: KindEnvironment, Text: "a variable of its environment changed"}, e.often(func(x, y *Build) bool {

@@ -109,8 +109,8 @@ func (r *Result) doubtOverloaded(a *arranged) {
 		return
 	}
 	busy := 0 // builds of the branch, in a row, whose machine was
-	for i := len(a.branch) - 1; i >= 0; i-- {
-		if info := machineOf(a.branch[i], a.base); info == nil || !info.Overloaded {
+	for _, b := range slices.Backward(a.branch) {
+		if info := machineOf(b, a.base); info == nil || !info.Overloaded {
 			break
 		}
 		busy++

@@ -376,13 +376,13 @@ func cachesOf(text string) (caches []string) {
 func exporterOf(exports []RecordedExport) string {
 	var words []string
 	for _, e := range exports[:min(len(exports), 4)] {
-		word := e.Type
+		word := []string{e.Type}
 		for _, option := range []string{"push", "compression", "compression-level", "force-compression", "oci-mediatypes", "unpack", "store"} {
 			if v, ok := e.Attrs[option]; ok {
-				word += " " + option + "=" + v
+				word = append(word, option+"="+v)
 			}
 		}
-		words = append(words, word)
+		words = append(words, strings.Join(word, " "))
 	}
 	return cleanFact(strings.Join(words, "; "))
 }
