@@ -62,6 +62,9 @@ func TestChangedFiles(t *testing.T) {
 	if files, known := ChangedFiles(t.Context(), os.Getenv, dir, after, after); !known || len(files) > 0 {
 		t.Errorf("between a commit and itself changed %q, %v", files, known)
 	}
+	if _, known := ChangedFiles(t.Context(), os.Getenv, dir, after, before); known {
+		t.Error("the older of two commits changed something")
+	}
 	for _, bad := range []string{"", "HEAD", "--output=x", before[:10], strings.Repeat("0", 40)} {
 		if _, known := ChangedFiles(t.Context(), os.Getenv, dir, bad, after); known {
 			t.Errorf("%q is a commit", bad)
@@ -69,6 +72,30 @@ func TestChangedFiles(t *testing.T) {
 	}
 	if _, known := ChangedFiles(t.Context(), os.Getenv, t.TempDir(), before, after); known {
 		t.Error("what is no checkout knows commits")
+	}
+}
+
+// What others changed meanwhile is no change of a pull request.
+func TestChangedFilesOfBranches(t *testing.T) {
+	dir, before, after := repository(t)
+	git := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgSign=false"}, args...)...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	git("checkout", "-q", "-b", "pull", before)
+	if err := os.WriteFile(filepath.Join(dir, "kept"), []byte("2"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	git("commit", "-qam", "pull")
+	head := git("rev-parse", "HEAD")
+	if files, known := ChangedFiles(t.Context(), os.Getenv, dir, after, head); !known || !slices.Equal(files, []string{"kept"}) {
+		t.Errorf("the pull request changed %q, %v", files, known)
 	}
 }
 
