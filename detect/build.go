@@ -42,7 +42,9 @@ type Build struct {
 	// Partial is set where the source shows only what ran and the first cache
 	// hits above it (a trace): a step that is absent from it may be cached.
 	Partial bool
-	Steps   []Step // in order of their start, then of their announcement
+	Facts   *Facts   // what it was made of; nil where it is not known
+	Machine *Machine // what was measured of its machine; nil where nothing was
+	Steps   []Step   // in order of their start, then of their announcement
 }
 
 // ReaderVersion counts the changes of how builds are read: of what is a step, what it is
@@ -114,6 +116,9 @@ type Step struct {
 	Start  time.Time
 	Bytes  int64 // moved by a transfer, 0 if unknown
 	Error  string
+
+	Facts *StepFacts // what it was told to do; nil where it is not known
+	Usage *Usage     // what it used of the machine; nil where nothing was measured
 }
 
 // Stages of the steps that are parts of another: what of fetching an image is moving its

@@ -89,6 +89,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 	gauge, loads := judgeSteps(a, filled > 0, &p, &r)
 	mood := gauge.newest()
 	r.RunnerFactor = gauge.factor(mood).readBy(gauge, mood, a)
+	r.doubtOverloaded(a)
 	r.markLosses(chains)
 	r.markPath(g, path, build)
 	for i, at := range loads {
@@ -109,6 +110,7 @@ func newResult(build *Build, base []Build, history *History, t Thresholds) Resul
 	r := Result{
 		Build:      infoOf(build),
 		Baseline:   BaselineInfo{Source: history.Source, Branch: history.BaseBranch, AnyBranch: history.AnyBranch, Builds: len(base), IDs: []string{}, Durations: []Seconds{}},
+		Machine:    machineOf(build, base),
 		Counts:     map[Status]int{},
 		Thresholds: t,
 		WallClock:  WallClock{Parts: []WallClockPart{}},
@@ -118,6 +120,7 @@ func newResult(build *Build, base []Build, history *History, t Thresholds) Resul
 		r.Baseline.IDs = append(r.Baseline.IDs, base[i].ID)
 		r.Baseline.Durations = append(r.Baseline.Durations, Seconds(base[i].Duration))
 	}
+	r.Notes = append(r.Notes, r.Machine.notes()...)
 	return r
 }
 
@@ -208,7 +211,7 @@ func newStepResult(s *series, build *Build) StepResult {
 		r.Start = Seconds(max(-step.Duration, step.Start.Sub(build.Start)))
 	}
 	if s.was != nil {
-		r.Notes = append(r.Notes, editNote(s.was, step))
+		r.Notes, r.Was = append(r.Notes, editNote(s.was, step)), s.was.Name
 	}
 	return r
 }

@@ -77,5 +77,8 @@ const (
 	KindNotRecorded   Kind = "not-recorded"   // in the store
 	KindBakeAsOne     Kind = "bake-as-one"    // which target needs which step is not known: the bake is judged as one build
 
+	KindMachineOverloaded Kind = "machine-overloaded" // something waited for a processor most of the time
+	KindOtherMachine      Kind = "other-machine"      // than the baseline's builds had
+
 	KindFailureIgnored Kind = "failure-ignored" // a step failed, and the build did not
 )

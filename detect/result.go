@@ -31,7 +31,8 @@ type Result struct {
 	OverBudget   string         `json:"over_budget"` // in words, if the whole build took longer than it may
 	Build        BuildInfo      `json:"build"`
 	Baseline     BaselineInfo   `json:"baseline"`
-	RunnerFactor *RunnerFactor  `json:"runner_factor"` // nil where too few steps tell of it
+	RunnerFactor *RunnerFactor  `json:"runner_factor"`     // nil where too few steps tell of it
+	Machine      *MachineInfo   `json:"machine,omitempty"` // nil where nothing was measured of it
 	WallClock    WallClock      `json:"wall_clock"`
 	Cache        CacheInfo      `json:"cache"`
 	Counts       map[Status]int `json:"counts"`
@@ -150,6 +151,8 @@ type CacheLoss struct {
 	Lasting  bool     `json:"lasting"`      // the build of this branch before had lost it too
 	Share    float64  `json:"share"`        // of the baseline builds that reached it, in how many it was cached
 	Reached  int      `json:"reached"`      // how many did
+	// Causes say why the first step ran, see Result.Explain.
+	Causes []Explanation `json:"causes,omitempty"`
 }
 
 // Finding tells whether the loss is one that somebody should look at.
@@ -192,6 +195,13 @@ type StepResult struct {
 	WallClockSeconds Seconds  `json:"wall_clock_seconds"`     // what the change cost the whole build
 	Slack            Seconds  `json:"slack_seconds"`          // how much longer it could take and cost nothing
 	WaitsFor         []int    `json:"waits_for,omitempty"`    // indices in Steps of those that it waited for, where the source tells
+
+	// Was is the name that it had before it was edited, "" if it was not.
+	Was string `json:"was,omitempty"`
+	// Causes say why it is slower, the surest first, and RuledOut what was looked at besides;
+	// see Result.Explain.
+	Causes   []Explanation `json:"causes,omitempty"`
+	RuledOut []Note        `json:"ruled_out,omitempty"`
 
 	Source dockerfile.Position `json:"source"`
 	Links  struct {

@@ -59,6 +59,35 @@ func fill(b, from *detect.Build) (filled bool) {
 	if b.Outcome == from.Outcome && len(b.Log) == 0 && len(from.Log) > 0 {
 		b.Log, filled = from.Log, true
 	}
+	return fillFacts(b, from) || filled
+}
+
+// fillFacts puts what from knows of what b was made of where b knows nothing of it.
+func fillFacts(b, from *detect.Build) (filled bool) {
+	if b.Facts == nil && from.Facts != nil {
+		b.Facts, filled = from.Facts, true
+	}
+	if b.Machine == nil && from.Machine != nil {
+		b.Machine, filled = from.Machine, true
+	}
+	more := make(map[string]*detect.Step, len(from.Steps))
+	for i := range from.Steps {
+		if s := &from.Steps[i]; s.ID != "" && (s.Facts != nil || s.Usage != nil) {
+			more[s.ID] = s
+		}
+	}
+	own := false
+	for i := range b.Steps {
+		known := &b.Steps[i]
+		s := more[known.ID]
+		if s == nil || s.Key != known.Key || known.Facts != nil || known.Usage != nil {
+			continue
+		}
+		if !own { // the steps are the caller's
+			b.Steps, own, filled = slices.Clone(b.Steps), true, true
+		}
+		b.Steps[i].Facts, b.Steps[i].Usage = s.Facts, s.Usage
+	}
 	return filled
 }
 

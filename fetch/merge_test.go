@@ -57,3 +57,23 @@ func TestMergeOfReaders(t *testing.T) {
 		t.Error("a part took the place of the whole")
 	}
 }
+
+// A recording that knows what a build was made of completes one that does not.
+func TestMergeFacts(t *testing.T) {
+	known := detect.Build{ID: "x", Reader: 1, Steps: []detect.Step{{Key: "a", ID: "1"}, {Key: "b", ID: "2"}}}
+	seen := detect.Build{
+		ID: "x", Reader: 1, Facts: &detect.Facts{Frontend: "f"}, Machine: &detect.Machine{CPUs: 2},
+		Steps: []detect.Step{{Key: "a", ID: "1", Facts: &detect.StepFacts{Op: "o"}}, {Key: "other", ID: "2", Facts: &detect.StepFacts{Op: "p"}}},
+	}
+	steps := known.Steps
+	merged, more := Merge(&known, &seen)
+	if !more || merged.Facts != seen.Facts || merged.Machine != seen.Machine || merged.Steps[0].Facts != seen.Steps[0].Facts {
+		t.Errorf("more: %v, %+v", more, merged)
+	}
+	if merged.Steps[1].Facts != nil || steps[0].Facts != nil {
+		t.Error("another step's facts were taken, or the known build was changed")
+	}
+	if _, again := Merge(&merged, &seen); again {
+		t.Error("the same again added something")
+	}
+}

@@ -83,6 +83,7 @@ func (e *explainer) step() {
 		}
 		e.row("history", "%s (executed times in builds of %s, newest first)", strings.Join(points, " "), branch)
 	}
+	e.explainCauses()
 	for _, note := range e.Notes {
 		e.row("note", "%s", note)
 	}
@@ -176,6 +177,7 @@ var missing = []struct {
 	{detect.KindSlowerP, "p is not low enough for slower"},
 	{detect.KindFDR, "q is not, with so many steps tested"},
 	{detect.KindOwnHistory, "builds of other branches fill the history up, and prove nothing"},
+	{detect.KindCalmMachine, "the machine was overloaded, and may be the reason"},
 	{detect.KindMatureLevel, "the level is too young to prove anything by"},
 }
 

@@ -50,7 +50,7 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 	}
 	for i := range r.Cache.Losses {
 		loss := &r.Cache.Losses[i]
-		l := cacheLoss(loss, n)
+		l := lineOf(cacheLoss(loss, n), causesLine(loss.Causes))
 		if r.Cache.Cold {
 			l = coldCache(r, loss)
 		}
@@ -101,6 +101,7 @@ func slowerLine(s *detect.StepResult, n *names, onBase bool, revision string) li
 	for _, note := range s.Notes[:min(len(s.Notes), maxStepNotes)] {
 		l = lineOf(l, " ", sentence(capitalize(note.Text)))
 	}
+	l = lineOf(l, causesLine(s.Causes))
 	if onBase && s.Status == detect.StatusSlower {
 		l = lineOf(l, acceptance(s, n, cmp.Or(s.Evidence.Since, revision)))
 	}
@@ -134,6 +135,7 @@ var unproven = map[detect.Kind]string{
 	detect.KindSlowerP:     "it could still be chance",
 	detect.KindFDR:         "among so many steps one like it can be chance",
 	detect.KindOwnHistory:  "builds of other branches fill up the history, and prove nothing",
+	detect.KindCalmMachine: "the machine was overloaded",
 	detect.KindMatureLevel: "the level is too young to prove anything by",
 }
 

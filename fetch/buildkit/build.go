@@ -57,6 +57,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 		}
 		before := len(s.list)
 		id := p.addStep(s, v, info, instruction.Position, began)
+		s.list[before].Facts, s.list[before].Usage = m.StepFacts[v.digest], m.usage(v.digest, &s.list[before])
 		if endings.doubtful(v, info.kind) {
 			s.doubt(before)
 		}
@@ -288,6 +289,8 @@ func (m *Metadata) outcome(failed, brokeOff *vertex) (detect.Outcome, string) {
 
 // describe fills in what the metadata say of where the build comes from.
 func (m *Metadata) describe(b *detect.Build) {
+	b.Facts, b.Machine = m.Facts, m.Machine
+	b.BoundFacts()
 	apply(b, m.Resource)
 	if b.Repository == "" {
 		b.Repository = fetch.Clean(Repository(m.Repository), MaxName)

@@ -11,6 +11,7 @@ package buildkit
 import (
 	"time"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
 )
 
@@ -55,6 +56,12 @@ type Metadata struct {
 	Resource    map[string]string // attributes of the client's spans
 
 	Instructions map[string]Instruction // by vertex digest
+
+	// What can explain how long it took, see AddFacts.
+	Facts     *detect.Facts
+	Machine   *detect.Machine
+	StepFacts map[string]*detect.StepFacts // by vertex digest
+	Usages    map[string]*detect.Usage     // by vertex digest
 }
 
 // An Instruction is where a vertex comes from.

@@ -55,6 +55,8 @@ type build struct {
 	Content    string          `json:"content,omitempty"`
 	Partial    bool            `json:"partial,omitempty"`
 	Reader     int             `json:"reader,omitempty"`
+	Facts      *detect.Facts   `json:"facts,omitempty"`
+	Machine    *detect.Machine `json:"machine,omitempty"`
 	Steps      []step          `json:"steps"`
 }
 
@@ -87,4 +89,6 @@ type step struct {
 	Rule     int                  `json:"rule,omitempty"`
 	Body     string               `json:"body,omitempty"`
 	Text     string               `json:"text,omitempty"`
+	Facts    *detect.StepFacts    `json:"facts,omitempty"`
+	Usage    *detect.Usage        `json:"usage,omitempty"`
 }

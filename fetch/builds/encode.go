@@ -61,7 +61,7 @@ func (e *Encoder) build(b *detect.Build) build {
 	out := build{
 		ID: b.ID, Pipeline: b.Pipeline, Image: b.Image, origin: origin(b.Origin), Start: given(b.Start), Duration: &duration,
 		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: detect.Seconds(b.Resolution),
-		TraceID: b.Trace, Target: b.Target, Content: b.Content, Partial: b.Partial, Reader: b.Reader, Steps: make([]step, len(b.Steps)),
+		TraceID: b.Trace, Target: b.Target, Content: b.Content, Partial: b.Partial, Reader: b.Reader, Facts: b.Facts, Machine: b.Machine, Steps: make([]step, len(b.Steps)),
 	}
 	for i := range b.Steps {
 		out.Steps[i] = e.step(&b.Steps[i])
@@ -74,7 +74,7 @@ func (e *Encoder) step(s *detect.Step) step {
 	duration := detect.Seconds(s.Duration)
 	out := step{
 		Name: s.Name, Duration: &duration, Start: given(s.Start), State: s.State, ID: s.ID, Key: &s.Key,
-		Inputs: s.Inputs, Bytes: s.Bytes, Error: s.Error, Rule: s.Rule, Body: s.Body, Text: s.Text,
+		Inputs: s.Inputs, Bytes: s.Bytes, Error: s.Error, Rule: s.Rule, Body: s.Body, Text: s.Text, Facts: s.Facts, Usage: s.Usage,
 	}
 	name := e.name(s.Name)
 	if s.Platform != name.Platform {

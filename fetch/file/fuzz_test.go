@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 )
@@ -156,13 +157,22 @@ func FuzzStatus(f *testing.F) {
 // FuzzProvenance fuzzes another.
 func FuzzProvenance(f *testing.F) {
 	f.Add([]byte(`{"buildConfig":{"digestMapping":{"sha256:a":"step0"}},"metadata":{"https://mobyproject.org/buildkit@v1#metadata":{"source":{"locations":{"step0":{"locations":[{"ranges":[{"start":{"line":1},"end":{"line":2}}]}]}},"infos":[{"filename":"Dockerfile","data":"UlVOIFwKIGVjaG8gJFgK"}]}}}}`))
+	f.Add(layerOf(f, "alpha/dockerbuild/044.dockerbuild", typeInToto))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var meta buildkit.Metadata
-		_ = readProvenance(data, &meta)
+		_ = readProvenance(data, &historyRecord{}, &meta)
 		for _, in := range meta.Instructions {
 			if in.Position.Line < 1 {
 				t.Errorf("line %d", in.Position.Line)
 			}
+		}
+		b := detect.Build{ID: "x", Facts: meta.Facts, Machine: meta.Machine}
+		for digest, facts := range meta.StepFacts {
+			b.Steps = append(b.Steps, detect.Step{Key: "k", Name: "RUN x", Facts: facts, Usage: meta.Usages[digest]})
+		}
+		b.BoundFacts()
+		if err := buildtest.Check(&b); err != nil {
+			t.Error(err)
 		}
 	})
 }

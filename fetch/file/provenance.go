@@ -2,6 +2,7 @@ package file
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
@@ -17,8 +18,11 @@ type provenance struct {
 	// v0.2
 	Invocation struct {
 		ConfigSource configSource `json:"configSource"`
+		Parameters   request      `json:"parameters"`
+		Environment  environment  `json:"environment"`
 	} `json:"invocation"`
-	BuildConfig buildConfig `json:"buildConfig"`
+	BuildConfig buildConfig         `json:"buildConfig"`
+	Materials   []buildkit.Material `json:"materials"`
 	Metadata    struct {
 		BuildKit sourceMetadata `json:"https://mobyproject.org/buildkit@v1#metadata"`
 	} `json:"metadata"`
@@ -26,10 +30,13 @@ type provenance struct {
 	BuildDefinition struct {
 		ExternalParameters struct {
 			ConfigSource configSource `json:"configSource"`
+			Request      request      `json:"request"`
 		} `json:"externalParameters"`
 		InternalParameters struct {
 			BuildConfig buildConfig `json:"buildConfig"`
+			environment
 		} `json:"internalParameters"`
+		Materials []buildkit.Material `json:"resolvedDependencies"`
 	} `json:"buildDefinition"`
 	RunDetails struct {
 		Metadata struct {
@@ -47,10 +54,27 @@ type configSource struct {
 
 type buildConfig struct {
 	DigestMapping map[string]string `json:"digestMapping"` // from vertex digest to step
+	Ops           []buildkit.Op     `json:"llbDefinition"`
+}
+
+// A request is what the client asked for.
+type request struct {
+	Frontend string `json:"frontend"` // "gateway.v0" for one that is an image
+	Args     struct {
+		Source string `json:"source"` // that image
+	} `json:"args"`
+}
+
+// name is the frontend that read the Dockerfile.
+func (r *request) name() string { return cmp.Or(r.Args.Source, r.Frontend) }
+
+type environment struct {
+	DockerfileVersion string `json:"dockerfileVersion"`
 }
 
 type sourceMetadata struct {
 	VCS    map[string]string `json:"vcs"`
+	Usage  []json.RawMessage `json:"sysUsage"`
 	Source struct {
 		Locations map[string]struct {
 			Locations []struct {
@@ -78,11 +102,11 @@ type sourceRange struct {
 
 // provenance fills in where each vertex comes from, and the repository where
 // the record does not say it.
-func (d *decoder) provenance(name string, l *layoutReader, m ocispec.Manifest, meta *buildkit.Metadata) {
+func (d *decoder) provenance(name string, l *layoutReader, m ocispec.Manifest, r *historyRecord, meta *buildkit.Metadata) {
 	blobs, err := l.layers(m, typeInToto) // of each platform; other attestations lack the fields
 	for _, blob := range blobs {
 		if err == nil {
-			err = readProvenance(blob, meta)
+			err = readProvenance(blob, r, meta)
 		}
 	}
 	if err != nil {
@@ -90,7 +114,7 @@ func (d *decoder) provenance(name string, l *layoutReader, m ocispec.Manifest, m
 	}
 }
 
-func readProvenance(blob []byte, meta *buildkit.Metadata) error {
+func readProvenance(blob []byte, r *historyRecord, meta *buildkit.Metadata) error {
 	var p provenance
 	if err := boundjson.Unmarshal(blob, &p); err != nil {
 		return err
@@ -103,6 +127,7 @@ func readProvenance(blob []byte, meta *buildkit.Metadata) error {
 	meta.Revision = cmp.Or(meta.Revision, source.VCS["revision"])
 	p.BuildDefinition.ExternalParameters.ConfigSource.apply(meta)
 	p.Invocation.ConfigSource.apply(meta)
+	meta.AddFacts(p.facts(), r.FrontendAttrs, r.Exporters)
 	var files []dockerfile
 	for _, info := range source.Source.Infos {
 		files = append(files, newDockerfile(info, path.Dir(meta.Dockerfile)))
@@ -125,6 +150,28 @@ func readProvenance(blob []byte, meta *buildkit.Metadata) error {
 		}
 	}
 	return nil
+}
+
+// facts are the parts of which the facts of a build are read, of either version.
+func (p *provenance) facts() *buildkit.FactSource {
+	v1 := &p.BuildDefinition
+	src := &buildkit.FactSource{
+		Ops: p.BuildConfig.Ops, Steps: p.BuildConfig.DigestMapping, Materials: p.Materials, Samples: p.Metadata.BuildKit.Usage,
+		Frontend: p.Invocation.Parameters.name(), Version: p.Invocation.Environment.DockerfileVersion,
+	}
+	source := &p.Metadata.BuildKit
+	if len(src.Steps) == 0 {
+		config := &v1.InternalParameters.BuildConfig
+		source = &p.RunDetails.Metadata.BuildKit
+		src = &buildkit.FactSource{
+			Ops: config.Ops, Steps: config.DigestMapping, Materials: v1.Materials, Samples: source.Usage,
+			Frontend: v1.ExternalParameters.Request.name(), Version: v1.InternalParameters.DockerfileVersion,
+		}
+	}
+	if len(source.Source.Infos) > 0 {
+		src.Text = source.Source.Infos[0].Data
+	}
+	return src
 }
 
 // apply fills in the commit of a context that was asked for by the name of a branch, or of

@@ -22,6 +22,7 @@ import (
 type historyRecord struct {
 	Ref           string
 	FrontendAttrs map[string]string
+	Exporters     []buildkit.RecordedExport
 	CreatedAt     recordTime
 	CompletedAt   recordTime
 	Error         *struct {
@@ -80,7 +81,7 @@ func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error
 	}
 	name = name + "/" + printable(r.Ref)
 	meta := r.metadata()
-	d.provenance(name, l, m, &meta)
+	d.provenance(name, l, m, &r, &meta)
 	d.failure(name, l, m, &r, &meta)
 	progress := d.status(name, l, m)
 	spans := d.recordSpans(name, l, m)

@@ -107,10 +107,14 @@ func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
 	if err != nil {
 		return err
 	}
+	facts, err := factsEntry(ctx, tx, b.Facts)
+	if err != nil {
+		return err
+	}
 	build, err := tx.id(ctx, `INSERT INTO builds (id, ref, trace, content, pipeline, line, revision, url, runner,
-		start, duration, resolution, outcome, error, log, partial, reader, target) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
+		start, duration, resolution, outcome, error, log, partial, reader, target, facts, machine) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
 		id, clean(b.ID), clean(b.Trace), clean(b.Content), pipeline, line, clean(b.Revision), clean(b.URL), clean(b.Runner),
-		instant(b.Start), int64(b.Duration), int64(b.Resolution), int(b.Outcome), clean(b.Error), list(b.Log), b.Partial, b.Reader, clean(b.Target))
+		instant(b.Start), int64(b.Duration), int64(b.Resolution), int(b.Outcome), clean(b.Error), list(b.Log), b.Partial, b.Reader, clean(b.Target), facts, measured(b.Machine))
 	if err != nil {
 		return err
 	}
@@ -118,7 +122,7 @@ func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
 }
 
 const insertStep = `INSERT INTO steps (build, ordinal, name, key, id, state, start, duration,
-	inputs, bytes, error, sample_line, sample_start, rule, body, text) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	inputs, bytes, error, sample_line, sample_start, rule, body, text, facts, usage) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Build) error {
 	for i := range b.Steps {
@@ -142,12 +146,16 @@ func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Buil
 				return err
 			}
 		}
+		facts, err := factsEntry(ctx, tx, s.Facts)
+		if err != nil {
+			return err
+		}
 		var sampleLine, sampleStart any
 		if s.State == detect.Executed && b.Outcome == detect.OK {
 			sampleLine, sampleStart = line, instant(b.Start)
 		}
 		if err := tx.exec(ctx, insertStep, build, i, name, key, clean(s.ID), int(s.State), instant(s.Start), int64(s.Duration),
-			list(s.Inputs), s.Bytes, clean(s.Error), sampleLine, sampleStart, s.Rule, clean(s.Body), text); err != nil {
+			list(s.Inputs), s.Bytes, clean(s.Error), sampleLine, sampleStart, s.Rule, clean(s.Body), text, facts, measured(s.Usage)); err != nil {
 			return err
 		}
 	}

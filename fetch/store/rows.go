@@ -60,9 +60,9 @@ func listOf(text string) (texts []string, err error) {
 }
 
 const buildColumns = `b.id, b.ref, b.trace, b.content, p.name, l.repository, b.revision, l.branch, l.pull_request,
-	b.url, b.runner, b.start, b.duration, b.resolution, b.outcome, b.error, b.log, b.partial, b.reader, b.target`
+	b.url, b.runner, b.start, b.duration, b.resolution, b.outcome, b.error, b.log, b.partial, b.reader, b.target, coalesce(f.facts, ''), b.machine`
 
-const buildTables = ` FROM builds b JOIN pipelines p ON p.id = b.pipeline JOIN lines l ON l.id = b.line `
+const buildTables = ` FROM builds b JOIN pipelines p ON p.id = b.pipeline JOIN lines l ON l.id = b.line LEFT JOIN facts f ON f.id = b.facts `
 
 // row is a build as the database has it, without its steps.
 type row struct {
@@ -81,16 +81,19 @@ func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([
 	for rows.Next() {
 		var r row
 		var start int64
-		var log string
+		var log, facts, machine string
 		b := &r.Build
 		if err := rows.Scan(&r.id, &b.ID, &b.Trace, &b.Content, &b.Pipeline, &b.Repository, &b.Revision, &b.Branch, &b.PullRequest,
-			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial, &b.Reader, &b.Target); err != nil {
+			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial, &b.Reader, &b.Target, &facts, &machine); err != nil {
 			return nil, damaged(err)
 		}
 		if b.Start, err = timeOf(start); err != nil {
 			return nil, damaged(err)
 		}
 		if b.Log, err = listOf(log); err != nil {
+			return nil, damaged(err)
+		}
+		if err := readBuildFacts(b, facts, machine); err != nil {
 			return nil, damaged(err)
 		}
 		if err := checkBuild(b); err != nil {
@@ -102,22 +105,25 @@ func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([
 }
 
 const stepColumns = `k.key, n.name, n.platform, n.stage, n.position, n.positions, n.source_file, n.source_line,
-	s.id, s.state, s.start, s.duration, s.inputs, s.bytes, s.error, s.rule, s.body, coalesce(t.text, '')`
+	s.id, s.state, s.start, s.duration, s.inputs, s.bytes, s.error, s.rule, s.body, coalesce(t.text, ''), coalesce(sf.facts, ''), s.usage`
 
-const stepTables = ` FROM steps s JOIN names n ON n.id = s.name JOIN keys k ON k.id = s.key LEFT JOIN texts t ON t.id = s.text `
+const stepTables = ` FROM steps s JOIN names n ON n.id = s.name JOIN keys k ON k.id = s.key LEFT JOIN texts t ON t.id = s.text LEFT JOIN facts sf ON sf.id = s.facts `
 
 // scanStep reads stepColumns, behind the columns that the caller put in front.
 func scanStep(rows *sql.Rows, front ...any) (s detect.Step, err error) {
 	var start int64
-	var inputs string
+	var inputs, facts, usage string
 	if err := rows.Scan(append(front, &s.Key, &s.Name, &s.Platform, &s.Stage, &s.Index, &s.Count, &s.Source.File, &s.Source.Line,
-		&s.ID, &s.State, &start, &s.Duration, &inputs, &s.Bytes, &s.Error, &s.Rule, &s.Body, &s.Text)...); err != nil {
+		&s.ID, &s.State, &start, &s.Duration, &inputs, &s.Bytes, &s.Error, &s.Rule, &s.Body, &s.Text, &facts, &usage)...); err != nil {
 		return s, damaged(err)
 	}
 	if s.Start, err = timeOf(start); err != nil {
 		return s, damaged(err)
 	}
 	if s.Inputs, err = listOf(inputs); err != nil {
+		return s, damaged(err)
+	}
+	if err := readStepFacts(&s, facts, usage); err != nil {
 		return s, damaged(err)
 	}
 	return s, damaged(checkStep(&s))

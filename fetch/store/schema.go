@@ -175,6 +175,17 @@ ALTER TABLE builds ADD COLUMN target TEXT NOT NULL DEFAULT '';
 -- What a step took is asked for by itself.
 DROP INDEX samples;
 CREATE INDEX samples ON steps (sample_line, key, sample_start, start, duration) WHERE sample_line IS NOT NULL;
+`, `
+-- What can explain how long builds and steps took, see detect.Facts: JSON, of which what
+-- most builds share stands in a row of its own. NULL and '' are not known.
+CREATE TABLE facts (
+	id    INTEGER PRIMARY KEY,
+	facts TEXT NOT NULL UNIQUE
+);
+ALTER TABLE builds ADD COLUMN facts   INTEGER REFERENCES facts;
+ALTER TABLE builds ADD COLUMN machine TEXT NOT NULL DEFAULT '';
+ALTER TABLE steps  ADD COLUMN facts   INTEGER REFERENCES facts;
+ALTER TABLE steps  ADD COLUMN usage   TEXT NOT NULL DEFAULT '';
 `}
 
 // inspect looks at the file without SQLite, which might repair it, and tells

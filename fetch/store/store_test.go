@@ -84,8 +84,13 @@ func TestNothingIsLost(t *testing.T) {
 			v.SetString(fmt.Sprintf("text %d \n'\"|ü", n))
 		case reflect.Int, reflect.Int64:
 			v.SetInt(int64(n)*1e9 + 1)
+		case reflect.Float64:
+			v.SetFloat(float64(n) / 1000)
 		case reflect.Bool:
 			v.SetBool(true)
+		case reflect.Pointer:
+			v.Set(reflect.New(v.Type().Elem()))
+			fill(v.Elem())
 		case reflect.Struct:
 			for _, field := range v.Fields() {
 				fill(field)

@@ -23,7 +23,7 @@ func runCheck(ctx context.Context, p *Process, s *settings, args []string) (code
 	return command.Check(ctx, p.env(s), &command.CheckOptions{
 		Dockerfile: file,
 		Source:     sourceOf(args), Baseline: s.baseline, Store: s.store, Wanted: s.wanted(), Given: s.identity(),
-		Policy: s.judgement(), Lookback: s.lookback, FailOn: s.failOn, Record: s.record, UI: s.uiURL,
+		Policy: s.judgement(), Lookback: s.lookback, FailOn: s.failOn, Record: s.record, Causes: s.causes, UI: s.uiURL,
 		Output: command.OutputOptions{Format: s.format, Files: s.output, Explain: s.explain, Text: p.textOptions(s)},
 		Post:   command.PostOptions{Comment: s.comment, CheckRun: s.checkRun, Summary: s.summary, Annotations: s.annotated},
 	})

@@ -20,7 +20,7 @@ type settings struct {
 
 	store, baseline string
 	lookback        time.Duration
-	record          command.When
+	record, causes  command.When
 
 	thresholds detect.Thresholds
 	policy     detect.Policy // what the configuration file says besides

@@ -236,9 +236,14 @@ var options = []option{
 		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }, report.Formats()...),
 	},
 	{
+		name: "causes", fallback: "auto", on: onCheck, section: theReport,
+		help:    "tell why a step is slower: auto, never",
+		input:   "auto tells why a step is slower, where the records and the checkout tell; never does not, and keeps nothing that could",
+		binding: choice(func(s *settings) *command.When { return &s.causes }, command.Auto, command.Never),
+	},
+	{
 		name: "explain", value: "STEP", on: onCheck, section: theReport,
-		help: "how the judgement on a step came about: one as reports\n" +
-			"call it, a part of its name, or a glob, * for any text",
+		help:    "how a step was judged: as reports call it, or a glob",
 		input:   "step whose judgement is explained in the log, as reports call it, a part of its name, or a glob",
 		binding: text(func(s *settings) *string { return &s.explain }),
 	},

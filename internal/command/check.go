@@ -33,6 +33,7 @@ type CheckOptions struct {
 	Lookback time.Duration
 	FailOn   []string
 	Record   When
+	Causes   When   // whether why is asked; never keeps what could tell out of the history, too
 	UI       string // where people see the builds, "" for what the source says
 	// Dockerfile tells the lines of steps of which the source tells none; nil for no file.
 	Dockerfile *Dockerfile
@@ -65,6 +66,11 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	targets, notes, err := readTargets(ctx, env, names, from, o.Wanted, o.Given.Pipeline)
 	if err != nil {
 		return 0, err
+	}
+	if o.Causes == Never {
+		for i := range targets {
+			targets[i].DropFacts()
+		}
 	}
 	completeAll(targets, names, env.Now)
 	history, warnings, err := openHistory(ctx, env, o, from, st, byContext(targets))
@@ -178,7 +184,8 @@ type checker struct {
 	kept   *kept // nil where it is no history
 	served bool  // the builds come from a server that keeps them: no store has to
 
-	old      int             // builds that were not recorded because they are
+	old      int // builds that were not recorded because they are
+	changed  changes
 	asked    map[string]bool // pipelines that were asked about
 	located  bool            // a step stands in the Dockerfile that was given
 	notes    []detect.Note
@@ -206,7 +213,7 @@ func (c *checker) judge(ctx context.Context, group []*target) (results []detect.
 	}
 	for i := range judged {
 		if asked(i) {
-			result := c.judgeAgainst(&judged[i].Build, group[i], judged[i].History)
+			result := c.judgeAgainst(ctx, &judged[i].Build, group[i], judged[i].History)
 			if len(judged) < len(group) {
 				for _, t := range group {
 					result.Build.Targets = append(result.Build.Targets, t.Pipeline)
@@ -223,13 +230,18 @@ func (c *checker) judge(ctx context.Context, group []*target) (results []detect.
 
 // judgeAgainst judges a build, which is that of t or the bake that t is of, against its
 // history, unless that is another image's.
-func (c *checker) judgeAgainst(b *detect.Build, t *target, history *detect.History) detect.Result {
+func (c *checker) judgeAgainst(ctx context.Context, b *detect.Build, t *target, history *detect.History) detect.Result {
 	isOther := t.unnamed && isOfAnother(b, history)
 	if isOther {
 		history = &detect.History{Source: history.Source, BaseBranch: history.BaseBranch, Notes: []detect.Note{{Kind: detect.KindHistory, Text: fmt.Sprintf(
 			"nothing says the pipeline of the build, and the history holds another image as `%s`: --pipeline tells them apart", b.Pipeline)}}}
 	}
 	result := detect.Judge(b, history, c.options.Policy)
+	if c.options.Causes != Never {
+		result.Explain(b, history, func(before, after string) ([]string, bool) {
+			return c.changed.between(ctx, c.env.Variables, before, after)
+		})
+	}
 	// Of one checkout it is the same image, made anew; nobody knows whose `default` is.
 	isOther = isOther || result.Reason.Kind == detect.KindOtherImage
 	t.alien = isOther && t.unnamed && b.Pipeline == defaultPipeline

@@ -4,6 +4,7 @@ package buildtest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -81,6 +82,18 @@ func checkFields(b *detect.Build) error {
 		}
 		text("step", s.Body, s.Text, s.ID, s.Key, s.Name, s.Platform, s.Stage, s.Source.File, s.Error)
 		text("input", s.Inputs...)
+	}
+	if b.Machine != nil && !b.Machine.Plausible() {
+		bad("machine %+v", b.Machine)
+	}
+	for i := range b.Steps {
+		if u := b.Steps[i].Usage; u != nil && !u.Plausible() {
+			bad("step %d: usage %+v", i, u)
+		}
+	}
+	const most = 8 << 10
+	if facts, err := json.Marshal(b.Facts); err != nil || len(facts) > most {
+		bad("%d bytes of facts: %v", len(facts), err)
 	}
 	return errors.Join(wrong...)
 }

@@ -1,0 +1,578 @@
+package buildkit
+
+import (
+	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// A record's provenance says what each vertex was told to do, from what the build was made,
+// and what was measured meanwhile. The types here are its parts, in the form that both
+// versions of SLSA share; what is not used is not decoded.
+
+// An Op is a vertex as it was executed.
+type Op struct {
+	ID string `json:"id"` // "step4"
+	Op struct {
+		Op struct {
+			Exec   *execOp   `json:"exec"`
+			File   *fileOp   `json:"file"`
+			Source *sourceOp `json:"source"`
+		} `json:"Op"`
+		Platform *struct{ OS, Architecture, Variant string } `json:"platform"`
+	} `json:"op"`
+	Inputs []string `json:"inputs"` // "step3:0"
+	Usage  *struct {
+		Samples []json.RawMessage `json:"samples"` // of which the last has the sums
+	} `json:"resourceUsage"`
+}
+
+type execOp struct {
+	Meta struct {
+		Args []string `json:"args"`
+		Env  []string `json:"env"`
+		Cwd  string   `json:"cwd"`
+		User string   `json:"user"`
+	} `json:"meta"`
+	Mounts   []mount         `json:"mounts"`
+	Network  json.RawMessage `json:"network"` // a number or its name
+	Security json.RawMessage `json:"security"`
+}
+
+type mount struct {
+	Input    int             `json:"input"`
+	Selector string          `json:"selector"`
+	Dest     string          `json:"dest"`
+	Readonly bool            `json:"readonly"`
+	Type     json.RawMessage `json:"mountType"` // a number or its name; none is a bind mount
+	Cache    *struct {
+		ID string `json:"ID"`
+	} `json:"cacheOpt"`
+}
+
+// isBind tells whether the mount shows files of an input.
+func (m *mount) isBind() bool {
+	kind := strings.Trim(string(m.Type), `"`)
+	return kind == "" || kind == "0" || kind == "BIND" || kind == "null"
+}
+
+type fileOp struct {
+	Actions []struct {
+		SecondaryInput *int `json:"secondaryInput"`
+		Action         struct {
+			Copy *struct {
+				Src   string          `json:"src"`
+				Dest  string          `json:"dest"`
+				Mode  int             `json:"mode"`
+				Owner json.RawMessage `json:"owner"`
+			} `json:"copy"`
+			Mkfile json.RawMessage `json:"mkfile"`
+			Mkdir  json.RawMessage `json:"mkdir"`
+			Rm     json.RawMessage `json:"rm"`
+		} `json:"Action"`
+	} `json:"actions"`
+}
+
+type sourceOp struct {
+	Identifier string `json:"identifier"` // "docker-image://docker.io/library/alpine:3@sha256:…"
+}
+
+// A Material is something that the build took from elsewhere.
+type Material struct {
+	URI    string            `json:"uri"`
+	Digest map[string]string `json:"digest"`
+}
+
+// FactSource is what a record holds of facts.
+type FactSource struct {
+	Ops       []Op
+	Steps     map[string]string // ids of ops by vertex digest
+	Materials []Material
+	Samples   []json.RawMessage // of the whole machine, oldest first
+	Frontend  string            // as asked for: "docker/dockerfile:1", or "dockerfile.v0"
+	Version   string            // of the frontend that is built in
+	Text      []byte            // of the Dockerfile
+}
+
+// A RecordedExport is how a record says that the result was written.
+type RecordedExport struct {
+	Type  string
+	Attrs map[string]string
+}
+
+// maxOps bounds the vertices that facts are read of.
+const maxOps = 2000
+
+// AddFacts puts what src knows into the metadata of the build, whose attributes are those
+// that its frontend was given. A second platform's adds its own steps.
+func (m *Metadata) AddFacts(src *FactSource, attrs map[string]string, exports []RecordedExport) {
+	if len(src.Ops)+len(src.Steps)+len(src.Samples) == 0 {
+		return // an attestation of another kind
+	}
+	f := &facts{meta: m, context: attrs["context"], args: map[string]bool{}}
+	first := m.Facts == nil
+	if first {
+		m.Facts = &detect.Facts{Context: cleanFact(m.Context)}
+		m.Facts.Args = buildArgs(attrs)
+		m.Facts.CacheIn = cachesOf(attrs["cache-imports"])
+		m.Facts.Exporter = exporterOf(exports)
+		m.Facts.Frontend = frontendOf(src)
+		if len(src.Text) > 0 {
+			m.Facts.Text = digestOf(src.Text)
+		}
+		m.Machine = machineOf(src.Samples)
+	}
+	for name := range attrs {
+		if arg, ok := strings.CutPrefix(name, "build-arg:"); ok {
+			f.args[arg] = true
+		}
+	}
+	f.read(src)
+}
+
+// usage is what the step of a vertex used. That of an earlier build says nothing of this.
+func (m *Metadata) usage(digest string, s *detect.Step) *detect.Usage {
+	if s.State != detect.Executed {
+		return nil
+	}
+	return m.Usages[digest]
+}
+
+// facts reads the ops of one provenance.
+type facts struct {
+	meta    *Metadata
+	context string          // as given, if that is an address
+	args    map[string]bool // names of build arguments
+	sources map[string]string
+}
+
+func (f *facts) read(src *FactSource) {
+	ops := src.Ops[:min(len(src.Ops), maxOps)]
+	f.sources = map[string]string{}
+	for i := range ops {
+		if s := ops[i].Op.Op.Source; s != nil {
+			f.sources[ops[i].ID] = s.Identifier
+		}
+	}
+	if f.meta.StepFacts == nil {
+		f.meta.StepFacts, f.meta.Usages = map[string]*detect.StepFacts{}, map[string]*detect.Usage{}
+	}
+	digests := make(map[string][]string, len(src.Steps))
+	for digest, step := range src.Steps {
+		digests[step] = append(digests[step], digest)
+	}
+	for i := range ops {
+		op := &ops[i]
+		facts, usage := f.step(op), usageOf(op)
+		for _, digest := range digests[op.ID] {
+			if facts != nil {
+				f.meta.StepFacts[digest] = facts
+			}
+			if usage != nil {
+				f.meta.Usages[digest] = usage
+			}
+		}
+	}
+	for _, material := range src.Materials {
+		if !strings.HasPrefix(material.URI, "pkg:") && material.URI != f.context {
+			f.addSource(material.URI, anyDigest(material.Digest))
+		}
+	}
+	slices.SortFunc(f.meta.Facts.Sources, func(a, b detect.Artifact) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// addSource keeps where something came from, once.
+func (f *facts) addSource(name, digest string) {
+	list := &f.meta.Facts.Sources
+	name = cleanFact(name)
+	known := slices.ContainsFunc(*list, func(a detect.Artifact) bool { return a.Name == name })
+	if digest != "" && !known && len(*list) < detect.MaxArtifacts {
+		*list = append(*list, detect.Artifact{Name: name, Digest: shortDigest(digest)})
+	}
+}
+
+// step is what one op was told to do, nil for one that is none of people's.
+func (f *facts) step(op *Op) *detect.StepFacts {
+	h := sha256.New()
+	say := func(parts ...string) {
+		for _, part := range parts {
+			h.Write([]byte(part))
+			h.Write([]byte{0})
+		}
+	}
+	out := &detect.StepFacts{}
+	switch kind := &op.Op.Op; {
+	case kind.Exec != nil:
+		exec := kind.Exec
+		say("exec", exec.Meta.Cwd, exec.Meta.User, enumName(exec.Network), enumName(exec.Security))
+		say(exec.Meta.Args...)
+		for i := range exec.Mounts {
+			m := &exec.Mounts[i]
+			say("mount", m.Selector, m.Dest, enumName(m.Type))
+			if m.Cache != nil {
+				say("cache", m.Cache.ID)
+			}
+			if m.isBind() {
+				f.reads(out, op, m.Input, m.Selector)
+			}
+		}
+		out.Env, out.Args = f.environment(exec.Meta.Env)
+	case kind.File != nil:
+		say("file")
+		for _, action := range kind.File.Actions {
+			a := &action.Action
+			say(canonical(a.Mkfile), canonical(a.Mkdir), canonical(a.Rm))
+			if a.Copy == nil {
+				continue
+			}
+			say("copy", a.Copy.Src, a.Copy.Dest, canonical(a.Copy.Owner))
+			if action.SecondaryInput != nil {
+				f.reads(out, op, *action.SecondaryInput, a.Copy.Src)
+			} else {
+				f.reads(out, op, 0, a.Copy.Src)
+			}
+		}
+	case kind.Source != nil:
+		image, ok := strings.CutPrefix(kind.Source.Identifier, "docker-image://")
+		if !ok {
+			return nil
+		}
+		name, digest, _ := strings.Cut(image, "@")
+		if p := op.Op.Platform; p != nil {
+			name += " " + path.Join(p.OS, p.Architecture, p.Variant)
+		}
+		f.addSource(name, digest)
+		out.Image = cleanFact(name)
+		return out
+	default:
+		return nil
+	}
+	out.Op = short(h.Sum(nil))
+	return out
+}
+
+// reads adds what an op reads of the context, if its input at that index is one.
+func (f *facts) reads(to *detect.StepFacts, op *Op, input int, selector string) {
+	if input < 0 || input >= len(op.Inputs) {
+		return
+	}
+	id, _, _ := strings.Cut(op.Inputs[input], ":")
+	from := f.sources[id]
+	name, local := strings.CutPrefix(from, "local://")
+	if !local && !f.isContext(from) {
+		return
+	}
+	selector = path.Join("/", selector)
+	if local && name != "context" {
+		selector = name + ":" + selector
+	}
+	selector = cleanFact(selector)
+	switch {
+	case slices.Contains(to.Reads, selector):
+	case len(to.Reads) < detect.MaxReads:
+		to.Reads = append(to.Reads, selector)
+	default:
+		to.Reads = []string{"/"} // more than are kept apart
+	}
+}
+
+// isContext tells whether a source is the repository that was given as the context.
+func (f *facts) isContext(identifier string) bool {
+	address := func(text string) string {
+		_, text, _ = strings.Cut(text, "://")
+		text, _, _ = strings.Cut(text, "#")
+		return strings.TrimSuffix(text, ".git")
+	}
+	return f.context != "" && identifier != "" && address(f.context) == address(identifier) && address(identifier) != ""
+}
+
+// environment is a hash of what stands in an environment, and which build arguments do.
+func (f *facts) environment(env []string) (hash string, args []string) {
+	h := sha256.New()
+	for _, e := range env {
+		name, _, _ := strings.Cut(e, "=")
+		if f.args[name] {
+			if len(args) < detect.MaxArgs {
+				args = append(args, cleanFact(name))
+			}
+			continue
+		}
+		h.Write([]byte(e))
+		h.Write([]byte{0})
+	}
+	return short(h.Sum(nil))[:8], args
+}
+
+// buildArgs are the arguments that were given.
+func buildArgs(attrs map[string]string) (args []detect.BuildArg) {
+	for key, value := range attrs {
+		name, ok := strings.CutPrefix(key, "build-arg:")
+		if !ok || name == "" || name == "SOURCE_DATE_EPOCH" {
+			continue
+		}
+		arg := detect.BuildArg{Name: cleanFact(name)}
+		if !isSecret(name, value) {
+			arg.Hash = keyedHash(name, value)
+			if saysNothing(value) {
+				arg.Value = value
+			}
+		}
+		args = append(args, arg)
+	}
+	slices.SortFunc(args, func(a, b detect.BuildArg) int { return cmp.Compare(a.Name, b.Name) })
+	return args[:min(len(args), detect.MaxArgs)]
+}
+
+// isSecret tells whether the name of an argument says that its value is, or the value does.
+func isSecret(name, value string) bool {
+	const sample = "4f9d1c7b2e8a6d3f"
+	return redact.Text(name+"="+sample) != name+"="+sample || redact.Text(value) != value || redact.Text(name+"="+value) != name+"="+value
+}
+
+// keyedHash tells values of one name apart. It is too short to tell a guessed one for sure.
+func keyedHash(name, value string) string {
+	h := hmac.New(sha256.New, []byte("build-arg:"+name))
+	h.Write([]byte(value))
+	return hex.EncodeToString(h.Sum(nil))[:8]
+}
+
+// saysNothing tells whether a value may be shown: a switch, a version, or one of the usual
+// names of a kind of build.
+func saysNothing(value string) bool {
+	switch strings.ToLower(value) {
+	case "true", "false", "on", "off", "yes", "no", "0", "1", "dev", "development", "prod", "production",
+		"debug", "release", "test", "testing", "staging", "ci", "amd64", "arm64", "linux":
+		return true
+	}
+	return len(value) <= 12 && strings.Contains(value, ".") && strings.Trim(value, "v0123456789.") == ""
+}
+
+// cachesOf are the caches that a build was to read, out of the JSON that a record has.
+func cachesOf(text string) (caches []string) {
+	var list []struct {
+		Type  string
+		Attrs map[string]string
+	}
+	if text == "" || json.Unmarshal([]byte(text), &list) != nil {
+		return nil
+	}
+	for _, c := range list[:min(len(list), 4)] {
+		caches = append(caches, cleanFact(strings.TrimSpace(c.Type+" "+cmp.Or(c.Attrs["ref"], c.Attrs["scope"], c.Attrs["src"]))))
+	}
+	return caches
+}
+
+// exporterOf is how the results are written, without their names.
+func exporterOf(exports []RecordedExport) string {
+	var words []string
+	for _, e := range exports[:min(len(exports), 4)] {
+		word := []string{e.Type}
+		for _, option := range []string{"push", "compression", "compression-level", "force-compression", "oci-mediatypes", "unpack", "store"} {
+			if v, ok := e.Attrs[option]; ok {
+				word = append(word, option+"="+v)
+			}
+		}
+		words = append(words, strings.Join(word, " "))
+	}
+	return cleanFact(strings.Join(words, "; "))
+}
+
+// frontendOf is the frontend with what says its version.
+func frontendOf(src *FactSource) string {
+	name, tag, _ := strings.Cut(src.Frontend, ":")
+	for _, material := range src.Materials {
+		if tag != "" && material.URI == "pkg:docker/"+name+"@"+tag {
+			return cleanFact(src.Frontend + " " + shortDigest(anyDigest(material.Digest)))
+		}
+	}
+	return cleanFact(strings.TrimSpace(src.Frontend + " " + src.Version))
+}
+
+func anyDigest(digests map[string]string) string {
+	for _, algorithm := range []string{"sha256", "sha1", "gitCommit", "sha512"} {
+		if d := digests[algorithm]; d != "" {
+			return algorithm + ":" + d
+		}
+	}
+	return ""
+}
+
+func shortDigest(digest string) string { return digest[:min(len(digest), detect.MaxDigest)] }
+
+func cleanFact(text string) string { return fetch.Clean(text, detect.MaxFact) }
+
+func digestOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return short(sum[:])
+}
+
+// short is what is kept of a hash: enough to tell texts apart that are compared.
+func short(sum []byte) string { return hex.EncodeToString(sum)[:12] }
+
+// enumName is an enumeration that is a number or a name, "" for its first value.
+func enumName(raw json.RawMessage) string {
+	text := strings.Trim(string(raw), `"`)
+	if text == "0" || text == "null" || text == "UNSET" || text == "BIND" || text == "SANDBOX" {
+		return ""
+	}
+	return text
+}
+
+// canonical is an object as any builder would write it, "" for none: in order, and without
+// what goes without saying.
+func canonical(raw json.RawMessage) string {
+	var object map[string]any
+	if len(raw) == 0 || json.Unmarshal(raw, &object) != nil {
+		return ""
+	}
+	for name, value := range object {
+		if value == nil || value == false || value == 0.0 || value == "" {
+			delete(object, name)
+		}
+	}
+	text, _ := json.Marshal(object) // what was decoded
+	return string(text)
+}
+
+// A pressure is how long something waited, in microseconds since the machine or the step
+// began.
+type pressure struct {
+	Some *struct {
+		Total float64 `json:"total"`
+	} `json:"some"`
+}
+
+type systemSample struct {
+	Timestamp time.Time          `json:"timestamp"`
+	CPU       map[string]float64 `json:"cpuStat"` // seconds, of all processors together
+	Memory    *struct {
+		Total     int64 `json:"total"` // kB
+		Available int64 `json:"available"`
+	} `json:"memoryStat"`
+	CPUPressure    *pressure `json:"cpuPressure"`
+	IOPressure     *pressure `json:"ioPressure"`
+	MemoryPressure *pressure `json:"memoryPressure"`
+}
+
+// machineOf is what the samples of a machine say, nil if that is nothing. One sample says
+// how much memory it has, two say what happened between them.
+func machineOf(samples []json.RawMessage) *detect.Machine {
+	if len(samples) == 0 {
+		return nil
+	}
+	var first, last systemSample
+	if json.Unmarshal(samples[0], &first) != nil || json.Unmarshal(samples[len(samples)-1], &last) != nil {
+		return nil
+	}
+	m := &detect.Machine{}
+	if last.Memory != nil {
+		m.Memory, m.Available = last.Memory.Total<<10, last.Memory.Available<<10
+	}
+	window := last.Timestamp.Sub(first.Timestamp)
+	if len(samples) > 1 && window > 0 && window < MaxDuration {
+		m.Window = detect.Seconds(window)
+		total := 0.0
+		for name, seconds := range last.CPU {
+			if !strings.HasPrefix(name, "guest") { // counted in user already
+				total += seconds - first.CPU[name]
+			}
+		}
+		if total > 0 {
+			m.CPUs = rounded(total / window.Seconds())
+			m.Steal = share((last.CPU["steal"] - first.CPU["steal"]) / total)
+		}
+		m.CPUWait = waited(first.CPUPressure, last.CPUPressure, window)
+		m.IOWait = waited(first.IOPressure, last.IOPressure, window)
+		m.MemoryWait = waited(first.MemoryPressure, last.MemoryPressure, window)
+	}
+	if !m.Plausible() || *m == (detect.Machine{}) {
+		return nil
+	}
+	return m
+}
+
+func waited(first, last *pressure, window time.Duration) *float64 {
+	if first == nil || last == nil || first.Some == nil || last.Some == nil {
+		return nil
+	}
+	part := share((last.Some.Total - first.Some.Total) / 1e6 / window.Seconds())
+	return &part
+}
+
+// share is a part of 1. What was read a moment later may be a little more than all.
+func share(x float64) float64 { return rounded(min(max(x, 0), 1)) }
+
+// rounded has three digits behind the point: no measurement has more.
+func rounded(x float64) float64 { return float64(int64(x*1000+0.5)) / 1000 }
+
+// usageOf is what a step used, nil where that was not measured.
+func usageOf(op *Op) *detect.Usage {
+	if op.Usage == nil || len(op.Usage.Samples) == 0 {
+		return nil
+	}
+	var last struct {
+		CPU *struct {
+			UsageNanos     *int64    `json:"usageNanos"`
+			ThrottledNanos *int64    `json:"throttledNanos"`
+			Pressure       *pressure `json:"pressure"`
+		} `json:"cpuStat"`
+		Memory *struct {
+			Peak      int64     `json:"peak"`
+			SwapBytes int64     `json:"swapBytes"`
+			OOMKills  int64     `json:"oomKillEvents"`
+			Pressure  *pressure `json:"pressure"`
+		} `json:"memoryStat"`
+		IO *struct {
+			ReadBytes  int64     `json:"readBytes"`
+			WriteBytes int64     `json:"writeBytes"`
+			Pressure   *pressure `json:"pressure"`
+		} `json:"ioStat"`
+	}
+	if json.Unmarshal(op.Usage.Samples[len(op.Usage.Samples)-1], &last) != nil {
+		return nil
+	}
+	u := &detect.Usage{}
+	if c := last.CPU; c != nil {
+		u.CPU, u.Throttled, u.CPUWait = nanos(c.UsageNanos), nanos(c.ThrottledNanos), c.Pressure.seconds()
+		if u.Throttled != nil && *u.Throttled == 0 {
+			u.Throttled = nil
+		}
+	}
+	if m := last.Memory; m != nil {
+		u.MemoryPeak, u.Swap, u.OOMKills, u.MemoryWait = m.Peak, m.SwapBytes, m.OOMKills, m.Pressure.seconds()
+	}
+	if io := last.IO; io != nil {
+		u.Read, u.Written, u.IOWait = io.ReadBytes, io.WriteBytes, io.Pressure.seconds()
+	}
+	if !u.Plausible() || *u == (detect.Usage{}) {
+		return nil
+	}
+	return u
+}
+
+func (p *pressure) seconds() *detect.Seconds {
+	if p == nil || p.Some == nil || p.Some.Total > 1e12 || p.Some.Total < 0 {
+		return nil
+	}
+	s := detect.Seconds((time.Duration(p.Some.Total) * time.Microsecond).Round(time.Millisecond))
+	return &s
+}
+
+// nanos is a time to the millisecond.
+func nanos(n *int64) *detect.Seconds {
+	if n == nil {
+		return nil
+	}
+	s := detect.Seconds(time.Duration(*n).Round(time.Millisecond))
+	return &s
+}

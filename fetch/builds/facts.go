@@ -1,0 +1,50 @@
+package builds
+
+import (
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// cleanFacts are the facts of a build that anybody may have written, within the bounds.
+func cleanFacts(f *detect.Facts) *detect.Facts {
+	if f == nil {
+		return nil
+	}
+	f.Sources = f.Sources[:min(len(f.Sources), detect.MaxArtifacts)]
+	f.Args = f.Args[:min(len(f.Args), detect.MaxArgs)]
+	f.CacheIn = f.CacheIn[:min(len(f.CacheIn), detect.MaxArgs)]
+	for i := range f.Sources {
+		cleanAll(&f.Sources[i].Name, &f.Sources[i].Digest)
+	}
+	for i := range f.Args {
+		cleanAll(&f.Args[i].Name, &f.Args[i].Value, &f.Args[i].Hash)
+	}
+	cleanList(f.CacheIn)
+	cleanAll(&f.Frontend, &f.Exporter, &f.Context, &f.Text)
+	return f
+}
+
+// cleanStepFacts are those of a step.
+func cleanStepFacts(f *detect.StepFacts) *detect.StepFacts {
+	if f == nil {
+		return nil
+	}
+	f.Args = f.Args[:min(len(f.Args), detect.MaxArgs)]
+	f.Reads = f.Reads[:min(len(f.Reads), detect.MaxReads)]
+	cleanList(f.Args)
+	cleanList(f.Reads)
+	cleanAll(&f.Op, &f.Env, &f.Image)
+	return f
+}
+
+func cleanAll(texts ...*string) {
+	for _, text := range texts {
+		*text = fetch.Clean(*text, detect.MaxFact)
+	}
+}
+
+func cleanList(list []string) {
+	for i := range list {
+		list[i] = fetch.Clean(list[i], detect.MaxFact)
+	}
+}
