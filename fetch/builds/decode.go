@@ -123,15 +123,24 @@ func (b *build) build() (detect.Build, error) {
 	if len(out.Log) == 0 { // "log":[] says no more than no log
 		out.Log = nil
 	}
-	// A key that goes over several lines shows in none of them alone.
-	if log := strings.Join(out.Log, "\n"); redact.Text(log) != log {
-		out.Log = strings.Split(redact.Text(log), "\n")
-	}
-	for i := range out.Log {
-		out.Log[i] = fetch.Clean(out.Log[i], MaxName)
-	}
+	out.Log = cleanLog(out.Log)
 	out.ID = b.id(&out)
 	return out, nil
+}
+
+// cleanLog makes lines of a log fit to be shown. They are masked together: a key that goes
+// over several of them shows in none alone.
+func cleanLog(lines []string) []string {
+	for i, line := range lines {
+		lines[i] = fetch.Cut(line, 4*MaxName) // masking costs what is long
+	}
+	if log := strings.Join(lines, "\n"); redact.Text(log) != log {
+		lines = strings.Split(redact.Text(log), "\n")
+	}
+	for i := range lines {
+		lines[i] = fetch.Clean(lines[i], MaxName)
+	}
+	return lines
 }
 
 // totalDuration is the time from the first start of a step to the last end, where the

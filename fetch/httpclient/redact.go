@@ -14,7 +14,7 @@ const leastSecret = 8
 func (o *Options) Redact(text string) string {
 	for _, values := range o.Header {
 		for _, value := range values {
-			for _, secret := range parts(value) {
+			for _, secret := range Parts(value) {
 				if len(secret) >= leastSecret {
 					text = strings.ReplaceAll(text, secret, "*****")
 				}
@@ -24,8 +24,8 @@ func (o *Options) Redact(text string) string {
 	return text
 }
 
-// parts are a header's value, and the credentials in it, the longest first.
-func parts(value string) []string {
+// Parts are a header's value, and the credentials in it, the longest first.
+func Parts(value string) []string {
 	list := []string{value}
 	scheme, credentials, ok := strings.Cut(value, " ")
 	if !ok {

@@ -31,6 +31,7 @@ type settings struct {
 	output             []command.OutputFile
 	explain            string
 	color              command.When
+	maskEnv            []string
 	verbose            bool
 	timeout            time.Duration
 	comment, checkRun  command.When

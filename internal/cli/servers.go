@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/ci"
@@ -104,7 +105,9 @@ func (s *settings) authorization() (string, error) {
 	case s.user != "" && password == "":
 		return "", usageError{"--user is given without a password", "BUILDREGRESS_PASSWORD or --password-file holds it"}
 	case password != "":
-		return "Basic " + base64.StdEncoding.EncodeToString([]byte(s.user+":"+password)), nil
+		login := base64.StdEncoding.EncodeToString([]byte(s.user + ":" + password))
+		redact.Own(login)
+		return "Basic " + login, nil
 	}
 	return "", nil
 }
@@ -126,7 +129,9 @@ func (s *settings) secret(fromEnvironment string, file *string) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", s.from[file], err)
 	}
-	return strings.TrimSpace(string(data)), nil
+	value := strings.TrimSpace(string(data))
+	redact.Own(value)
+	return value, nil
 }
 
 // refuseSharedSecrets refuses secrets where a source and a baseline are two servers of

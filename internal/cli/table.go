@@ -53,8 +53,7 @@ var options = []option{
 	{
 		name: "base-branch", value: "NAME", on: onCheck, section: theBuild,
 		help: "whose builds are the baseline (default: the pull\n" +
-			"request's target, else the default branch that the CI\n" +
-			"system or the checkout's origin tells, else main)",
+			"request's target, else the default branch, else main)",
 		input:   "whose builds are the baseline. Default the pull request's target, else the default branch",
 		binding: text(func(s *settings) *string { return &s.baseBranch }),
 	},
@@ -196,6 +195,12 @@ var options = []option{
 		help:    "auto, always, never",
 		noInput: true,
 		binding: when(func(s *settings) *command.When { return &s.color }),
+	},
+	{
+		name: "mask-env", value: "NAME", on: onCheck | onRecord | onBacktest, section: theReport, many: true,
+		help:    "cut its value out of all that is written (repeatable)",
+		input:   "variables of the environment whose values are cut out of all that is written, one a line",
+		binding: list(func(s *settings) *[]string { return &s.maskEnv }),
 	},
 	{
 		name: "verbose", on: onCheck | onRecord | onBacktest, section: theReport, toggle: true,
