@@ -78,7 +78,7 @@ func record(ctx context.Context, tx *txn, b *detect.Build) (before *detect.Build
 		return nil, insert(ctx, tx, nil, &own)
 	}
 	k := &recorded[0]
-	if k.Steps, err = stepsOf(ctx, tx, k.id); err != nil {
+	if err := k.readSteps(ctx, tx); err != nil {
 		return nil, err
 	}
 	merged, more := fetch.Merge(&k.Build, b)
@@ -108,9 +108,9 @@ func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
 		return err
 	}
 	build, err := tx.id(ctx, `INSERT INTO builds (id, ref, trace, content, pipeline, line, revision, url, runner,
-		start, duration, resolution, outcome, error, log, partial, reader, target) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
+		start, duration, resolution, outcome, error, log, partial, reader, target, step_count, sum) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
 		id, clean(b.ID), clean(b.Trace), clean(b.Content), pipeline, line, clean(b.Revision), clean(b.URL), clean(b.Runner),
-		instant(b.Start), int64(b.Duration), int64(b.Resolution), int(b.Outcome), clean(b.Error), list(b.Log), b.Partial, b.Reader, clean(b.Target))
+		instant(b.Start), int64(b.Duration), int64(b.Resolution), int(b.Outcome), clean(b.Error), list(b.Log), b.Partial, b.Reader, clean(b.Target), len(b.Steps), sumOfBuild(b, len(b.Steps)))
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
 }
 
 const insertStep = `INSERT INTO steps (build, ordinal, name, key, id, state, start, duration,
-	inputs, bytes, error, sample_line, sample_start, rule, body, text) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	inputs, bytes, error, sample_line, sample_start, rule, body, text, sum) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Build) error {
 	for i := range b.Steps {
@@ -147,7 +147,7 @@ func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Buil
 			sampleLine, sampleStart = line, instant(b.Start)
 		}
 		if err := tx.exec(ctx, insertStep, build, i, name, key, clean(s.ID), int(s.State), instant(s.Start), int64(s.Duration),
-			list(s.Inputs), s.Bytes, clean(s.Error), sampleLine, sampleStart, s.Rule, clean(s.Body), text); err != nil {
+			list(s.Inputs), s.Bytes, clean(s.Error), sampleLine, sampleStart, s.Rule, clean(s.Body), text, sumOfStep(build, i, s)); err != nil {
 			return err
 		}
 	}

@@ -171,6 +171,11 @@ ALTER TABLE steps ADD COLUMN text INTEGER REFERENCES texts;
 `, `
 -- Of a bake, whose steps may stand in the builds of its other targets.
 ALTER TABLE builds ADD COLUMN target TEXT NOT NULL DEFAULT '';
+`, `
+-- Checksums, see sum.go, 0 for none, and how many steps a build has, -1 if unknown.
+ALTER TABLE builds ADD COLUMN step_count INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE builds ADD COLUMN sum        INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE steps  ADD COLUMN sum        INTEGER NOT NULL DEFAULT 0;
 `}
 
 // inspect looks at the file without SQLite, which might repair it, and tells
