@@ -31,6 +31,9 @@ type Source struct {
 	// Kept is the SOURCE of all builds that are kept, for a while, where those of this one
 	// are: the records of a builder. It is "" where there is none.
 	Kept string
+	// Large has the builds of Source as well, where they are too many to be read at once;
+	// nil where they are not.
+	Large *file.Large
 	// Mixed is set where its builds may be of any image: nobody has chosen them.
 	Mixed bool
 }
@@ -198,7 +201,7 @@ func Open(address string, o Options) (Source, error) {
 	if known := schemeOf(address); known != nil {
 		return known.open(&o, address)
 	}
-	return Source{Source: files{address, o.Stdin}, Name: address}, nil
+	return Source{Source: files{address, o.Stdin}, Name: address, Large: file.OpenLarge(address)}, nil
 }
 
 // TraceHost is the host that TracesOptions go to for an address, "" if they go

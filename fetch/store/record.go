@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
@@ -11,35 +12,50 @@ import (
 
 // A Summary is what became of builds that were recorded.
 type Summary struct {
+	Read    int     // builds that are in the store now, those that were in it included
 	Added   int     // builds that the store did not hold before
 	Clashes []error // *fetch.Clash with those that it holds
 }
 
-// Record puts the builds into the store, each in a transaction of its own. A
-// build that it holds already is completed by what the new recording knows more,
-// see fetch.Merge.
+// batch is how many builds are put into the store in one transaction: each costs a wait
+// for the disk, and keeps others from writing while it lasts.
+const batch = 200
+
+// Record puts the builds into the store. A build that it holds already is completed by
+// what the new recording knows more, see fetch.Merge. With an error, the summary is of
+// those that are in: the first of them, up to a multiple of some hundreds.
 func (s *Store) Record(ctx context.Context, builds []detect.Build) (sum Summary, err error) {
 	if s.db == nil {
 		if err := s.create(ctx); err != nil {
 			return sum, err
 		}
 	}
-	for i := range builds {
-		b := &builds[i]
-		var known *detect.Build
+	for part := range slices.Chunk(builds, batch) {
+		var done Summary
 		err := s.transact(ctx, nil, func(tx *txn) (err error) {
-			known, err = record(ctx, tx, b)
+			done, err = recordAll(ctx, tx, part)
 			return err
 		})
-		switch {
-		case err != nil:
+		if err != nil {
 			return sum, err
-		case known == nil:
+		}
+		sum.Read += len(part)
+		sum.Added += done.Added
+		sum.Clashes = append(sum.Clashes, done.Clashes...)
+	}
+	return sum, nil
+}
+
+func recordAll(ctx context.Context, tx *txn, builds []detect.Build) (sum Summary, err error) {
+	for i := range builds {
+		known, err := record(ctx, tx, &builds[i])
+		if err != nil {
+			return sum, err
+		}
+		if known == nil {
 			sum.Added++
-		default:
-			if clash := fetch.ClashOf(known, b); clash != nil {
-				sum.Clashes = append(sum.Clashes, clash)
-			}
+		} else if clash := fetch.ClashOf(known, &builds[i]); clash != nil {
+			sum.Clashes = append(sum.Clashes, clash)
 		}
 	}
 	return sum, nil
