@@ -12,11 +12,25 @@ var nameHints = []string{"pass", "pwd", "pw", "pswd", "secret", "token", "key", 
 // "name":"value", Name: value, --name value, ENV NAME value. lower is text in
 // lower case.
 func redactNamed(text, lower string) string {
-	if !slices.ContainsFunc(nameHints, func(hint string) bool { return strings.Contains(lower, hint) }) {
-		return text
-	}
 	var out strings.Builder
 	done := 0 // what of text is in out
+	eachNamed(text, lower, func(from, to int) {
+		out.WriteString(text[done:from])
+		out.WriteString(masked)
+		done = to
+	})
+	if done == 0 {
+		return text
+	}
+	out.WriteString(text[done:])
+	return out.String()
+}
+
+// eachNamed finds what redactNamed masks.
+func eachNamed(text, lower string, found func(from, to int)) {
+	if !slices.ContainsFunc(nameHints, func(hint string) bool { return strings.Contains(lower, hint) }) {
+		return
+	}
 	verb := ""
 	for at := 0; at < len(text); {
 		if !isNameByte(text[at]) {
@@ -29,13 +43,10 @@ func redactNamed(text, lower string) string {
 		}
 		verb, at = text[n.start:n.end], n.end
 		if from, to := n.value(); to > from {
-			out.WriteString(text[done:from])
-			out.WriteString(masked)
-			done, at = to, to
+			found(from, to)
+			at = to
 		}
 	}
-	out.WriteString(text[done:])
-	return out.String()
 }
 
 // isNameByte tells what names are made of, the dashes of flags included.

@@ -131,6 +131,10 @@ func Exact(text string) string {
 	if c == nil {
 		return text
 	}
+	return c.cut(text)
+}
+
+func (c *cutter) cut(text string) string {
 	text = c.inside.Replace(text)
 	if c.words != nil && c.words.MatchString(text) {
 		// Twice: what stands between two of them belongs to both.

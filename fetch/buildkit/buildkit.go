@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/redact"
 )
 
 // What one build may hold. Real builds stay far below: a build for eight
@@ -55,6 +56,7 @@ type Metadata struct {
 	Resource    map[string]string // attributes of the client's spans
 
 	Instructions map[string]Instruction // by vertex digest
+	Arguments    redact.Arguments       // of the Dockerfile, those that are secret
 }
 
 // An Instruction is where a vertex comes from.
