@@ -13,8 +13,8 @@ import (
 
 // What Stream hands over at once.
 const (
-	streamedBuilds  = 500
-	streamedEntries = 40_000 // see Entries
+	streamedBuilds  = 200
+	streamedEntries = 10_000 // see Entries
 )
 
 // Stream reads the builds in r as Decode does, however many they are, and hands them over

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/url"
 	"regexp"
 	"strings"
@@ -215,6 +216,17 @@ func TraceHost(address string) string {
 		return ""
 	}
 	return u.Hostname()
+}
+
+// PlaintextHost is the host that TracesOptions go to in clear for an address, "" if they
+// are encrypted, stay on this machine, or go nowhere.
+func PlaintextHost(address string) string {
+	host := TraceHost(address)
+	scheme, _, _ := strings.Cut(address, "://")
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() || scheme == "jaegers" || strings.HasSuffix(scheme, "+https") {
+		return ""
+	}
+	return host
 }
 
 // files are those at a path.

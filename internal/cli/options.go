@@ -51,6 +51,7 @@ type settings struct {
 	tenant, user              string
 	password, passwordFile    string
 	token, tokenFile          string
+	allowPlaintext            bool
 
 	// servers says how a server of traces is reached. Files that hold secrets are read
 	// once, as they may be pipes.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/buildregress/buildregress/detect/redact"
@@ -44,13 +45,35 @@ func (p *Process) opener(s *settings) func(address string, cache fetch.Cache) (s
 func (s *settings) addressFaults(addresses ...string) (faults []error) {
 	isServer := false
 	for _, address := range addresses {
-		faults = append(faults, source.Check(address))
+		faults = append(faults, source.Check(address), s.refusePlaintext(address))
 		isServer = isServer || source.TraceHost(address) != ""
 	}
 	if isServer {
 		faults = append(faults, s.connectionFaults()...)
 	}
 	return faults
+}
+
+// refusePlaintext refuses secrets that everybody on the way to a server could read.
+func (s *settings) refusePlaintext(address string) error {
+	host := source.PlaintextHost(address)
+	if host == "" || s.allowPlaintext {
+		return nil
+	}
+	for _, field := range []any{&s.token, &s.tokenFile, &s.password, &s.passwordFile} {
+		if said := s.from[field]; said != "" {
+			return usageError{
+				masked("%s: it would travel in clear to %s", said, host),
+				"with TLS the address begins with jaegers://, jaeger+https:// or tempo+https://; in a network that nobody else is in, --allow-plaintext-token sends it anyway",
+			}
+		}
+	}
+	for name := range s.header {
+		if slices.Contains(secretHeaders, strings.ToLower(name)) {
+			return usageError{masked("%s: the header %s would travel in clear to %s", s.from[&s.header], name, host), "with TLS the address begins with jaegers://, jaeger+https:// or tempo+https://; in a network that nobody else is in, --allow-plaintext-token sends it anyway"}
+		}
+	}
+	return nil
 }
 
 // connectionFaults are what is wrong with what is said of servers, as far as it shows

@@ -327,6 +327,11 @@ var options = []option{
 		binding: text(func(s *settings) *string { return &s.tokenFile }),
 	},
 	{
+		name: "allow-plaintext-token", on: onCheck | onRecord, section: serverReach, toggle: true,
+		help:    "send secrets without TLS, not only to this machine",
+		binding: toggle(func(s *settings) *bool { return &s.allowPlaintext }),
+	},
+	{
 		name: "password", on: onCheck | onRecord, section: secrets, secret: true,
 		binding: text(func(s *settings) *string { return &s.password }),
 	},
