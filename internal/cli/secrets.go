@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect/redact"
-	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/internal/ci"
 )
 
@@ -54,7 +53,7 @@ func (p *Process) hideGiven(s *settings) {
 // setting.
 func hideHeader(value string) {
 	const least = 8
-	for _, part := range httpclient.Parts(strings.TrimSpace(value)) {
+	for _, part := range redact.HeaderParts(strings.TrimSpace(value)) {
 		if len(part) >= least {
 			redact.Own(part)
 		}
