@@ -34,13 +34,17 @@ var programs = map[string]program{
 	"mongo":      {secret: "p"},
 	"mongodump":  {secret: "p"},
 	"add-source": {secret: "p"}, // of NuGet
+	"nuget":      {secret: "p"},
+	"zip":        {secret: "P"}, "unzip": {secret: "P"},
+	"7z": {glued: "p"}, "7za": {glued: "p"}, "7zr": {glued: "p"},
+	"useradd": {secret: "p"}, "usermod": {secret: "p"},
 }
 
 // commandHints are texts of which one stands in whatever redactCommands looks at, in
 // lower case.
 var commandHints = []string{
 	"curl", "http", "login", "sshpass", "twine", "mysql", "mariadb", "redis-cli", "smbclient", "ldap", "sqlcmd",
-	"ipmitool", "mongo", "add-source", " set ", `"set"`, "http-basic", "config",
+	"ipmitool", "mongo", "add-source", " set ", `"set"`, "http-basic", "config", "nuget", "zip", "7z", "useradd", "usermod", "setx", "setenv",
 }
 
 // A reader goes through the words of commands.
@@ -151,7 +155,11 @@ func (r *reader) assigns(bare string) bool {
 		return false
 	case strings.HasPrefix(r.before[1], "http-basic.") || strings.HasPrefix(r.before[1], "bitbucket-oauth."):
 		return true
-	case strings.HasPrefix(name, "gitlab-token.") || strings.HasPrefix(name, "github-oauth.") || strings.HasPrefix(name, "bearer."):
+	case (r.before[1] == "vault" || r.before[1] == "cargo") && name == "login", name == "setapikey":
+		return true
+	case r.before[0] == "bundle" && r.before[1] == "config" && strings.Contains(bare, ":") && !strings.Contains(bare, "://"):
+		return true
+	case strings.HasPrefix(name, "pypi-token."), strings.HasPrefix(name, "gitlab-token.") || strings.HasPrefix(name, "github-oauth.") || strings.HasPrefix(name, "bearer."):
 		return true
 	case r.before[1] == "set" || r.before[1] == "config" || r.before[1] == "setenv" || r.before[1] == "setx":
 		secret, ends := isSecretName(name[strings.LastIndexAny(name, ":/.")+1:])

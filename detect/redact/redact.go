@@ -96,6 +96,21 @@ var ambiguous = []secret{
 		"${1}" + masked,
 	},
 	{
+		[]string{"--password-stdin"},
+		regexp.MustCompile(`(\b(?:echo|printf)\s+(?:-n\s+)?["']?)[^\s"'|$;&]+(["']?\s*\|[^|;&\n]*--password-stdin)`),
+		"${1}" + masked + "${2}",
+	},
+	{
+		[]string{"chpasswd"},
+		regexp.MustCompile(`(\b[\w.-]+:)[^\s"'|$]+(["']?\s*\|\s*(?:sudo\s+)?chpasswd)`),
+		"${1}" + masked + "${2}",
+	},
+	{
+		[]string{"htpasswd"},
+		regexp.MustCompile(`(\bhtpasswd\s+-\w*b\w*\s+\S+\s+\S+\s+["']?)[^\s"'$;&|-][^\s"'$;&|]*`),
+		"${1}" + masked,
+	},
+	{
 		[]string{"machine"}, // a .netrc
 		regexp.MustCompile(`(\bmachine(?:\s|\\[nrt])+[^\s\\]+(?:\s|\\[nrt])+(?:(?:login|user|account)(?:\s|\\[nrt])+[^\s\\]+(?:\s|\\[nrt])+){1,3}password(?:\s|\\[nrt])+["']?)[^\s"'\\$]+`),
 		"${1}" + masked,
