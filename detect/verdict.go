@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -40,11 +41,26 @@ func (r *Result) conclude(g *gauge, overBudget bool, t Thresholds) {
 	case slowRunners(g) >= 3:
 		r.Verdict = Unsure
 		r.Reason = Note{KindSlowRunnerAgain, "the runner was slower than usual in three consecutive builds of this branch"}
+	case judged == 0 && r.Cache.Executed > 0 && r.ignored() == r.Cache.Executed:
+		r.Reason = Note{KindIgnored, "all steps that ran are ignored"}
+		if n := len(r.Steps); n == r.Cache.Executed {
+			r.Reason.Text = fmt.Sprintf("all %d steps are ignored", n)
+		}
 	case judged == 0 && r.Cache.Executed > 0:
 		r.Reason = Note{KindNothingJudged, "no step that ran has enough history"}
 	default:
 		r.Verdict = Pass
 	}
+}
+
+// ignored counts the steps that ran and that the policy asks to ignore.
+func (r *Result) ignored() (n int) {
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.State == Executed && s.Reason.Kind == KindIgnored {
+			n++
+		}
+	}
+	return n
 }
 
 // disputed tells whether the machine looks much slower than usual by most steps,

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
 )
 
@@ -16,6 +17,18 @@ func Clean(text string, limit int) string {
 	// left over, too short to be recognised; the first cut bounds its cost.
 	text = Cut(strings.ToValidUTF8(text, "\uFFFD"), 4*limit)
 	return Cut(redact.Text(text), limit)
+}
+
+// Hide cuts values of secret arguments out of all texts of b.
+func Hide(b *detect.Build, secret *redact.Arguments) {
+	secret.Cut(append(b.Origin.Texts(), &b.Error, &b.Pipeline, &b.Image)...)
+	for i := range b.Log {
+		secret.Cut(&b.Log[i])
+	}
+	for i := range b.Steps {
+		s := &b.Steps[i]
+		secret.Cut(&s.Key, &s.Name, &s.Stage, &s.Body, &s.Text, &s.Error)
+	}
 }
 
 // Cut shortens text to limit bytes, the mark at its end included, never inside a

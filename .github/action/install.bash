@@ -83,8 +83,11 @@ if [[ -n $version ]]; then
 	name=buildregress_${os}_$arch$suffix
 	status=$(download "$name" "$binary.download")
 	if [[ $status == 200 ]]; then
-		[[ $(download checksums.txt "$folder/checksums.txt") == 200 ]] || fail "the release $version of $repository has no checksums.txt: its $name is not used"
-		wanted=$(awk -v name="$name" '{ sub(/^\*/, "", $2) } $2 == name { print $1 }' "$folder/checksums.txt")
+		status=$(download checksums.txt "$folder/checksums.txt")
+		[[ $status != 404 ]] || fail "the release $version of $repository has no checksums.txt: its $name is not used"
+	fi
+	if [[ $status == 200 ]]; then
+		wanted=$(tr -d '\r' <"$folder/checksums.txt" | awk -v name="$name" '{ sub(/^\*/, "", $2) } $2 == name { print tolower($1) }')
 		[[ $wanted =~ ^[0-9a-f]{64}$ ]] || fail "checksums.txt of the release $version of $repository does not name $name once: it is not used"
 		found=$(sha256 "$binary.download")
 		[[ $found == "$wanted" ]] || fail "$name of the release $version of $repository has the checksum $found, and should have $wanted: it is not used"

@@ -13,7 +13,11 @@ var (
 		"apikey", "accesskey", "secretkey", "privatekey", "accountkey",
 	}
 	// secretLasts do so as last words only: PASS_MAX_DAYS is none.
-	secretLasts = []string{"pass", "pwd", "auth", "authorization"}
+	secretLasts = []string{
+		"pass", "pwd", "pw", "pswd", "passcode", "auth", "authorization", "creds", "cred",
+		"storepass", "keypass", "srcstorepass", "srckeypass", "deststorepass", "destkeypass", "dbpass", "userpass",
+		"rootpass", "adminpass", "extraheader",
+	}
 	// keyKinds make a secret of a key. Other keys are public, or of a cache.
 	keyKinds = []string{
 		"api", "access", "secret", "private", "encryption", "encrypt", "account", "signing", "auth", "ssh",
@@ -24,6 +28,9 @@ var (
 	openLasts  = []string{
 		"file", "path", "url", "uri", "id", "name", "type", "dir", "length", "ttl", "endpoint", "host", "issuer",
 		"store", "helper", "size", "min", "max", "policy", "enabled", "required", "days", "version", "provider",
+		"expiry", "expires", "expiration", "timeout", "duration", "lifetime", "age", "manager", "mode", "format", "method",
+		"count", "limit", "scope", "scopes", "realm", "audience", "header", "prefix", "suffix", "region", "backend",
+		"server", "port", "user", "username", "regex", "pattern", "algorithm", "alg", "strategy", "driver", "engine",
 	}
 )
 
@@ -44,7 +51,7 @@ func isSecretName(name string) (secret, ends bool) {
 	}
 	for i, word := range words {
 		hasEnd := slices.ContainsFunc(secretEnds, func(end string) bool { return strings.HasSuffix(word, end) })
-		isLast := slices.Contains(secretLasts, word) || word == "key" && i > 0 && slices.Contains(keyKinds, words[i-1])
+		isLast := slices.Contains(secretLasts, word) || word == "pat" && (len(words) > 1 || name == "PAT" || name[0] == '-') || word == "key" && i > 0 && slices.Contains(keyKinds, words[i-1])
 		secret = secret || hasEnd || isLast && i == last
 		ends = hasEnd || isLast
 	}
@@ -75,11 +82,12 @@ func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
 
 // isHarmless tells values that only refer to a secret, or are none.
 func isHarmless(value string) bool {
+	return refers(value) || slices.Contains(plainValues, strings.ToLower(value)) || isSmall(value) || strings.Trim(value, "*") == ""
+}
+
+// refers tells by its beginning whether text only refers to a secret.
+func refers(value string) bool {
 	if strings.IndexByte("${[(<`%", value[0]) >= 0 {
-		return true
-	}
-	switch strings.ToLower(value) {
-	case "true", "false", "yes", "no", "none", "null", "nil", "required", "optional", "on", "off", "0", "1":
 		return true
 	}
 	for _, place := range []string{
@@ -91,4 +99,27 @@ func isHarmless(value string) bool {
 		}
 	}
 	return false
+}
+
+// plainValues are settings, and words of sentences about secrets.
+var plainValues = strings.Fields(`
+	true false yes no none null nil required optional on off enabled disabled always never auto default
+	basic bearer digest ntlm negotiate kerberos oauth oauth2 oidc saml ldap mtls tls iam jwt token plain anonymous
+	aws gcp azure vault github gitlab env file stdin keyring prompt inherit registry
+	ok okay passed failed failure success invalid expired missing incorrect wrong denied empty unset set not is was are of in
+	for from to and or unexpected expected unauthorized forbidden unknown rejected revoked changed hidden redacted masked
+`)
+
+// isSmall tells values too small for a secret: counts, and how long something takes.
+func isSmall(value string) bool {
+	const most = 3
+	digits := prefixLen(value, "0123456789")
+	switch unit := value[digits:]; {
+	case digits == 0:
+		return false
+	case unit == "":
+		return digits <= most
+	default:
+		return slices.Contains([]string{"ns", "us", "ms", "s", "m", "h", "d", "w", "%", "k", "kb", "mb", "gb"}, strings.ToLower(unit))
+	}
 }

@@ -6,17 +6,31 @@ import (
 )
 
 // nameHints are in every name that isSecretName accepts.
-var nameHints = []string{"pass", "pwd", "secret", "token", "key", "auth", "credential"}
+var nameHints = []string{"pass", "pwd", "pw", "pswd", "secret", "token", "key", "auth", "cred", "pat", "header"}
 
 // redactNamed masks values whose name says that they are secret: NAME=value,
 // "name":"value", Name: value, --name value, ENV NAME value. lower is text in
 // lower case.
 func redactNamed(text, lower string) string {
-	if !slices.ContainsFunc(nameHints, func(hint string) bool { return strings.Contains(lower, hint) }) {
-		return text
-	}
 	var out strings.Builder
 	done := 0 // what of text is in out
+	eachNamed(text, lower, func(from, to int) {
+		out.WriteString(text[done:from])
+		out.WriteString(masked)
+		done = to
+	})
+	if done == 0 {
+		return text
+	}
+	out.WriteString(text[done:])
+	return out.String()
+}
+
+// eachNamed finds what redactNamed masks.
+func eachNamed(text, lower string, found func(from, to int)) {
+	if !slices.ContainsFunc(nameHints, func(hint string) bool { return strings.Contains(lower, hint) }) {
+		return
+	}
 	verb := ""
 	for at := 0; at < len(text); {
 		if !isNameByte(text[at]) {
@@ -29,13 +43,10 @@ func redactNamed(text, lower string) string {
 		}
 		verb, at = text[n.start:n.end], n.end
 		if from, to := n.value(); to > from {
-			out.WriteString(text[done:from])
-			out.WriteString(masked)
-			done, at = to, to
+			found(from, to)
+			at = to
 		}
 	}
-	out.WriteString(text[done:])
-	return out.String()
 }
 
 // isNameByte tells what names are made of, the dashes of flags included.
@@ -68,6 +79,10 @@ func (n *naming) value() (from, to int) {
 	if strings.HasSuffix(strings.ToLower(name), "authorization") {
 		from += schemeLen(n.text[from:])
 	}
+	// Before it is looked for an end, which may be far away.
+	if rest := strings.TrimLeft(n.text[from:min(len(n.text), from+8)], `\"'`); rest == "" || refers(rest) {
+		return 0, 0
+	}
 	quote, length := valueLen(n.text[from:])
 	from += quote
 	if toEnd && quote == 0 {
@@ -96,6 +111,8 @@ func (n *naming) assigned() int {
 		switch {
 		case n.start > 0 && n.text[n.start-1] == '/', isTag(n.text[after:]):
 			return -1 // a path, or an image
+		case n.text[n.start:n.end] == "PASS" && strings.HasPrefix(n.text[after:], " "):
+			return -1 // a test
 		case strings.HasPrefix(n.text[after:], "-"), strings.HasPrefix(n.text[after:], "="):
 			after++ // ${NAME:-value}
 		}
@@ -105,7 +122,16 @@ func (n *naming) assigned() int {
 
 // separate is where the value begins that stands after the name, -1 if none can.
 func (n *naming) separate(flag bool) int {
-	at := n.end + prefixLen(n.text[n.end:], " \t")
+	at := n.end
+	for gap := 1; gap > 0 && at < len(n.text); at += gap {
+		gap = prefixLen(n.text[at:], " \t")
+		if gap == 0 && strings.HasPrefix(n.text[at:], "\\\n") {
+			gap = 2 // the line goes on
+		}
+	}
+	if flag {
+		at += listGap(n.text[at:])
+	}
 	if at == n.end || at == len(n.text) {
 		return -1
 	}
@@ -113,6 +139,25 @@ func (n *naming) separate(flag bool) int {
 	switch {
 	case !flag && n.verb != "ENV" && n.verb != "export", flag && n.text[at] == '-', n.verb == "export" && !startsWord:
 		return -1
+	}
+	return at
+}
+
+// listGap is how much of text leads from a member of a list to the quote of the next, as
+// in ["--password","value"]; 0 if it is no such list.
+func listGap(text string) int {
+	at := prefixLen(text, `\"'`)
+	if at == 0 {
+		return 0
+	}
+	at += prefixLen(text[at:], " \t")
+	if at == len(text) || text[at] != ',' {
+		return 0
+	}
+	at++
+	at += prefixLen(text[at:], " \t\n")
+	if at == len(text) || strings.IndexByte(`\"'`, text[at]) < 0 || strings.HasPrefix(strings.TrimLeft(text[at:min(len(text), at+4)], `\"'`), "-") {
+		return 0
 	}
 	return at
 }
@@ -130,7 +175,8 @@ func isTag(text string) bool {
 // schemeLen is how much of a header's value says only what sort the rest is.
 func schemeLen(text string) int {
 	quote := prefixLen(text, `\"'`)
-	word, _, found := strings.Cut(text[quote:], " ")
+	const longest = len("negotiate ")
+	word, _, found := strings.Cut(text[quote:min(len(text), quote+longest)], " ")
 	if !found || !slices.Contains([]string{"bearer", "basic", "token", "digest", "apikey", "negotiate"}, strings.ToLower(word)) {
 		return 0
 	}
@@ -138,15 +184,14 @@ func schemeLen(text string) int {
 }
 
 // valueLen is where in text a value begins and how long it is: up to the closing
-// quote, if it has one in the line, else one word.
+// quote, if it has one in the line and not too far away, else one word.
 func valueLen(text string) (quote, length int) {
 	for _, open := range []string{`\"`, `"`, `'`} {
 		inner, quoted := strings.CutPrefix(text, open)
 		if !quoted {
 			continue
 		}
-		line, _, _ := strings.Cut(inner, "\n")
-		if end := closing(line, open); end >= 0 {
+		if end := closing(inner, open); end >= 0 {
 			return len(open), end
 		}
 		quote, text = len(open), inner
@@ -159,17 +204,18 @@ func valueLen(text string) (quote, length int) {
 	return quote, len(strings.TrimRight(text[:length], `\`))
 }
 
-// closing is where the quote closes that was opened before text, -1 if nowhere.
+// longestQuoted bounds how far a closing quote is looked for: texts may hold very many
+// that are never closed.
+const longestQuoted = 4 << 10
+
+// closing is where the quote closes that was opened before text, -1 if nowhere near in
+// the line.
 func closing(text, quote string) int {
-	for from := 0; ; {
-		at := strings.Index(text[from:], quote)
-		if at < 0 {
-			return -1
-		}
-		at += from
-		if quote != `"` || at == 0 || text[at-1] != '\\' {
+	text = text[:min(len(text), longestQuoted)]
+	for at := 0; at < len(text) && text[at] != '\n'; at++ {
+		if strings.HasPrefix(text[at:], quote) && (quote != `"` || at == 0 || text[at-1] != '\\') {
 			return at
 		}
-		from = at + 1
 	}
+	return -1
 }

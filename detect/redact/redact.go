@@ -22,52 +22,62 @@ type secret struct {
 }
 
 var secrets = []secret{
-	// Tokens that are known by their own form.
+	// Tokens that a prefix alone does not tell, see tokenForms for the others.
 	{
-		[]string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "npm_", "dckr_pat_", "hf_"},
-		regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{20,}|npm_[A-Za-z0-9]{20,}|dckr_pat_[\w-]{16,}|hf_[A-Za-z0-9]{16,})`),
+		[]string{"eyj"},
+		regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*`),
 		masked,
 	},
 	{
-		[]string{"glpat-", "glptt-", "glcbt-", "glrt-", "gldt-", "gloas-", "glft-", "xox", "pypi-", "sk-"},
-		regexp.MustCompile(`\b(?:gl(?:pat|ptt|cbt|rt|dt|oas|ft)-[\w-]{16,}|xox[abeoprs]-[\w-]{10,}|pypi-[\w-]{16,}|sk-[\w-]{20,})`),
+		[]string{"q~"}, // Microsoft Entra ID
+		regexp.MustCompile(`\b[\w~.]{3}\dQ~[\w~.-]{30,}`),
 		masked,
 	},
 	{
-		[]string{"aiza", "ya29.", "hvs.", "eyj"},
-		regexp.MustCompile(`\b(?:AIza[\w-]{30,}|ya29\.[\w.-]{16,}|hvs\.[\w-]{16,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)`),
+		[]string{":aa"}, // Telegram
+		regexp.MustCompile(`\b\d{7,12}:AA[\w-]{30,}`),
 		masked,
 	},
 	{
-		[]string{"akia", "asia", "agpa", "aroa", "aida"},
-		regexp.MustCompile(`\b(?:AKIA|ASIA|AGPA|AROA|AIDA)[A-Z0-9]{12,}\b`),
+		[]string{".atlasv1."}, // Terraform Cloud
+		regexp.MustCompile(`\b\w{10,20}\.atlasv1\.[\w=-]{30,}`),
 		masked,
 	},
 	{
-		[]string{"private key-----"},
-		regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`),
+		[]string{"azdo"}, // Azure DevOps
+		regexp.MustCompile(`\b[A-Za-z0-9]{60,90}AZDO[A-Za-z0-9]{4}\b`),
+		masked,
+	},
+	{
+		[]string{"-us"}, // Mailchimp
+		regexp.MustCompile(`\b[0-9a-f]{32}-us\d{1,2}\b`),
+		masked,
+	},
+	{
+		[]string{"private key"},
+		regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|$)`),
 		masked,
 	},
 	{
 		// What is left of a key whose begin was cut off.
-		[]string{"private key-----"},
-		regexp.MustCompile(`(?:[A-Za-z0-9+/=]{16,}\s+)+-----END [A-Z ]*PRIVATE KEY-----`),
-		masked,
-	},
-	{
-		[]string{"sk_", "rk_", "sg."},
-		regexp.MustCompile(`\b(?:[sr]k_(?:live|test)_[A-Za-z0-9]{8,}|SG\.[\w-]{8,}\.[\w-]{8,})`),
+		[]string{"private key"},
+		regexp.MustCompile(`(?:[A-Za-z0-9+/=]{16,}\s+)+(?:=[A-Za-z0-9+/]{4}\s+)?-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----`),
 		masked,
 	},
 	// Addresses that are a credential.
 	{
-		[]string{"hooks.slack.com/", "/api/webhooks/"},
-		regexp.MustCompile(`(hooks\.slack\.com/\w+/|discord(?:app)?\.com/api/webhooks/)[^\s"'<>]+`),
+		[]string{"hooks.slack.com/", "/api/webhooks/", "webhook.office.com/"},
+		regexp.MustCompile(`(hooks\.slack\.com/\w+/|discord(?:app)?\.com/api/webhooks/|webhook\.office\.com/\w+/)[^\s"'<>]+`),
 		"${1}" + masked,
 	},
 	{
 		[]string{"sig=", "signature="},
 		regexp.MustCompile(`(?i)([?&](?:sig|(?:[\w-]+-)?signature)=)[^\s"'&#<>$]+`),
+		"${1}" + masked,
+	},
+	{
+		[]string{"?key=", "&key="},
+		regexp.MustCompile(`([?&]key=)(?:\d[^\s"'&#<>$]{7,}|[^\s"'&#<>$]{3,60}\d[^\s"'&#<>$]{4,}|[^\s"'&#<>$]{7,60}\d[^\s"'&#<>$]*)`),
 		"${1}" + masked,
 	},
 }
@@ -76,40 +86,55 @@ var secrets = []secret{
 // authentication": only in foreign text are they secrets.
 var ambiguous = []secret{
 	{
-		[]string{"bearer", "basic"},
-		regexp.MustCompile(`(?i)(\b(?:bearer|basic)\s+)[A-Za-z0-9+/_.~=-]{12,}`),
-		"${1}" + masked,
-	},
-	// Flags of programs that take a password by one letter.
-	{
-		[]string{"login", "sshpass", "twine"},
-		regexp.MustCompile(`(\b(?:(?:login|twine)\s(?:[^|;&\n]*?\s)?-p(?:\s+|=)|sshpass\s+-p\s*))(?:"[^"$\n][^"\n]*"|'[^'\n]+'|[^\s"'$|;&-][^\s"'|;&]*)`),
+		[]string{"bearer"}, // a token, which has digits
+		regexp.MustCompile(`(?i)(\bbearer\s+)[A-Za-z+/_.~=-]{0,60}\d[A-Za-z0-9+/_.~=-]{8,}`),
 		"${1}" + masked,
 	},
 	{
-		[]string{"mysql", "mariadb"},
-		regexp.MustCompile(`(\b(?:mysql|mariadb)[\w-]*\b[^|;&\n]*?\s-p)[^\s"'$|;&][^\s"'|;&]*`),
+		[]string{"basic"}, // base64, which has digits or more capitals than words have
+		regexp.MustCompile(`(?i:(\bbasic\s+))(?:[A-Za-z+/]{0,60}\d[A-Za-z0-9+/]{8,}={0,2}|[A-Za-z0-9+/]{8,}={1,2}|[A-Za-z+/]{0,60}[a-z][A-Z][A-Za-z0-9+/]{10,})`),
 		"${1}" + masked,
 	},
 	{
-		[]string{"curl"},
-		regexp.MustCompile(`(\bcurl\b[^|;&\n]*?\s(?:-u|-U|--user|--proxy-user)(?:\s+|=)?["']?)[^\s"'$:|;&]*:[^\s"'$|;&][^\s"'|;&]*`),
+		[]string{"--password-stdin"},
+		regexp.MustCompile(`(\b(?:echo|printf)\s+(?:-n\s+)?["']?)[^\s"'|$;&]+(["']?\s*\|[^|;&\n]*--password-stdin)`),
+		"${1}" + masked + "${2}",
+	},
+	{
+		[]string{"chpasswd"},
+		regexp.MustCompile(`(\b[\w.-]+:)[^\s"'|$]+(["']?\s*\|\s*(?:sudo\s+)?chpasswd)`),
+		"${1}" + masked + "${2}",
+	},
+	{
+		[]string{"htpasswd"},
+		regexp.MustCompile(`(\bhtpasswd\s+-\w*b\w*\s+\S+\s+\S+\s+["']?)[^\s"'$;&|-][^\s"'$;&|]*`),
+		"${1}" + masked,
+	},
+	{
+		[]string{"machine"}, // a .netrc
+		regexp.MustCompile(`(\bmachine(?:\s|\\[nrt])+[^\s\\]+(?:\s|\\[nrt])+(?:(?:login|user|account)(?:\s|\\[nrt])+[^\s\\]+(?:\s|\\[nrt])+){1,3}password(?:\s|\\[nrt])+["']?)[^\s"'\\$]+`),
 		"${1}" + masked,
 	},
 }
 
 // Text replaces whatever in text looks like a credential by asterisks. It is
 // applied to all that a build's author controls before it is stored or shown.
-// It cannot know every form: a secret without any is not recognised.
+// It cannot know every form: a secret without any is not recognised. What Own was told
+// is cut out whatever its form.
 func Text(text string) string {
+	text = redactForms(Exact(text))
 	lower := strings.ToLower(text)
-	return redactNamed(redactShapes(redactShapes(text, lower, secrets), lower, ambiguous), lower)
+	text = redactShapes(redactShapes(text, lower, secrets), lower, ambiguous)
+	return redactNamed(redactCommands(text, lower), lower)
 }
 
 // Shapes replaces only what is a credential by its own form alone, such as a token or
-// the login in an address. No sentence of ours holds one: it may be applied to a whole
-// message, in which foreign text has passed Text before.
-func Shapes(text string) string { return redactShapes(text, strings.ToLower(text), secrets) }
+// the login in an address, and what Own was told. No sentence of ours holds one: it may be
+// applied to a whole message, in which foreign text has passed Text before.
+func Shapes(text string) string {
+	text = redactForms(Exact(text))
+	return redactShapes(text, strings.ToLower(text), secrets)
+}
 
 // redactShapes masks secrets of known shapes, and the logins in addresses. lower is text
 // in lower case.
@@ -148,6 +173,9 @@ func redactUserinfo(address string) string {
 		}
 		return scheme + "://" + masked + "@"
 	case '@':
+		if strings.HasSuffix(scheme, "ssh") {
+			return address // "git", whose key is elsewhere
+		}
 		return scheme + "://" + masked + rest[end:] // a user alone
 	}
 	return address

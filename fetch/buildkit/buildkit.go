@@ -13,6 +13,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/redact"
 )
 
 // What one build may hold. Real builds stay far below: a build for eight
@@ -56,6 +57,7 @@ type Metadata struct {
 	Resource    map[string]string // attributes of the client's spans
 
 	Instructions map[string]Instruction // by vertex digest
+	Arguments    redact.Arguments       // of the Dockerfile, those that are secret
 
 	// What can explain how long it took, see AddFacts.
 	Facts     *detect.Facts

@@ -19,10 +19,33 @@ import (
 // wrong is a *fetch.DecodeError that tells its number; the builds of all other
 // lines are returned with the errors joined.
 func Decode(r io.Reader, name string) ([]detect.Build, error) {
-	lines := newLines(r)
 	var list []detect.Build
-	var bad []error
 	entries := 0
+	err := scan(r, name, func(b detect.Build) error {
+		entries += Entries(&b)
+		if len(list) == MaxBuilds || entries > MaxEntries {
+			return errTooMany
+		}
+		list = append(list, b)
+		return nil
+	})
+	if len(list) == 0 && err == nil {
+		return nil, fmt.Errorf("%s: %w", redact.Text(name), fetch.ErrNoBuilds)
+	}
+	return list, err
+}
+
+// scan hands each build in r over, and returns the errors with lines joined. An error of
+// take ends it.
+func scan(r io.Reader, name string, take func(detect.Build) error) error {
+	lines := newLines(r)
+	var bad []error
+	wrong := func(err error) {
+		const most = 100
+		if len(bad) < most {
+			bad = append(bad, &fetch.DecodeError{Name: name, Offset: -1, Err: fmt.Errorf("line %d: %w", lines.n, err)})
+		}
+	}
 	for {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
@@ -32,27 +55,19 @@ func Decode(r io.Reader, name string) ([]detect.Build, error) {
 		if err == nil {
 			b, err = decodeLine(line)
 		}
-		if err == nil {
-			entries += Entries(&b)
-			if len(list) == MaxBuilds || entries > MaxEntries {
-				bad = append(bad, &fetch.DecodeError{Name: name, Offset: -1, Err: fmt.Errorf("line %d: %w", lines.n, errTooMany)})
+		if err != nil {
+			wrong(err)
+			if lines.broken {
 				break
 			}
-			list = append(list, b)
 			continue
 		}
-		const most = 100
-		if len(bad) < most {
-			bad = append(bad, &fetch.DecodeError{Name: name, Offset: -1, Err: fmt.Errorf("line %d: %w", lines.n, err)})
-		}
-		if lines.broken {
+		if err := take(b); err != nil {
+			wrong(err)
 			break
 		}
 	}
-	if len(list) == 0 && len(bad) == 0 {
-		return nil, fmt.Errorf("%s: %w", redact.Text(name), fetch.ErrNoBuilds)
-	}
-	return list, errors.Join(bad...)
+	return errors.Join(bad...)
 }
 
 var errTooMany = fmt.Errorf("more than %d builds, or %d steps, inputs and lines of log in them; the rest is left out", MaxBuilds, MaxEntries)
@@ -123,19 +138,28 @@ func (b *build) build() (detect.Build, error) {
 	if len(out.Log) == 0 { // "log":[] says no more than no log
 		out.Log = nil
 	}
-	// A key that goes over several lines shows in none of them alone.
-	if log := strings.Join(out.Log, "\n"); redact.Text(log) != log {
-		out.Log = strings.Split(redact.Text(log), "\n")
-	}
-	for i := range out.Log {
-		out.Log[i] = fetch.Clean(out.Log[i], MaxName)
-	}
+	out.Log = cleanLog(out.Log)
 	out.ID = b.id(&out)
 	if out.Facts, out.Machine = cleanFacts(b.Facts), b.Machine; b.Machine != nil && !b.Machine.Plausible() {
 		return out, errors.New("machine has a share that is none, or a number that is less than none")
 	}
 	out.BoundFacts()
 	return out, nil
+}
+
+// cleanLog makes lines of a log fit to be shown. They are masked together: a key that goes
+// over several of them shows in none alone.
+func cleanLog(lines []string) []string {
+	for i, line := range lines {
+		lines[i] = fetch.Cut(line, 4*MaxName) // masking costs what is long
+	}
+	if log := strings.Join(lines, "\n"); redact.Text(log) != log {
+		lines = strings.Split(redact.Text(log), "\n")
+	}
+	for i := range lines {
+		lines[i] = fetch.Clean(lines[i], MaxName)
+	}
+	return lines
 }
 
 // totalDuration is the time from the first start of a step to the last end, where the

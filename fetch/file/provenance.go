@@ -131,6 +131,8 @@ func readProvenance(blob []byte, r *historyRecord, meta *buildkit.Metadata) erro
 	var files []dockerfile
 	for _, info := range source.Source.Infos {
 		files = append(files, newDockerfile(info, path.Dir(meta.Dockerfile)))
+		const enough = 256 << 10
+		meta.Arguments.AddText(string(info.Data[:min(len(info.Data), enough)]))
 	}
 	if meta.Instructions == nil {
 		meta.Instructions = make(map[string]buildkit.Instruction, len(steps))

@@ -87,6 +87,9 @@ func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error
 	spans := d.recordSpans(name, l, m)
 	if progress.Empty() && len(spans) > 0 {
 		builds, warnings := fromTrace(meta, spans)
+		for i := range builds {
+			fetch.Hide(&builds[i], &meta.Arguments)
+		}
 		return d.add(name, builds, warnings)
 	}
 	meta.Trace, meta.Resource = traceOf(progress, spans)
@@ -94,6 +97,7 @@ func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error
 		meta.BakeTarget = r.LocalState.Target
 	}
 	b, warnings := progress.Build(meta)
+	fetch.Hide(&b, &meta.Arguments)
 	return d.add(name, []detect.Build{b}, warnings)
 }
 
@@ -118,6 +122,11 @@ func (r *historyRecord) metadata() buildkit.Metadata {
 		meta.Revision = cmp.Or(meta.Revision, g.Revision)
 		meta.Branch, meta.PullRequest = g.Branch, g.PullRequest
 		meta.Dockerfile, meta.Context = path.Join(g.Folder, filename), g.Folder
+	}
+	for name, value := range r.FrontendAttrs {
+		if name, ok := strings.CutPrefix(name, "build-arg:"); ok {
+			meta.Arguments.Add(name, value)
+		}
 	}
 	if r.Error != nil {
 		meta.Ended = true

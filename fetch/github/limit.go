@@ -64,11 +64,12 @@ func (p retryPolicy) limit(resp *http.Response) (wait time.Duration, limited boo
 	default:
 		return 0, false
 	}
-	if wait, told := httpclient.RetryAfter(resp.Header, p.now()); told {
-		return wait, true
+	wait, told := httpclient.RetryAfter(resp.Header, p.now())
+	if resp.StatusCode == http.StatusServiceUnavailable { // a limit only if it is to be waited for
+		return wait, wait > 0
 	}
-	if resp.StatusCode == http.StatusServiceUnavailable {
-		return 0, false
+	if told {
+		return wait, true
 	}
 	if resp.Header.Get("X-RateLimit-Remaining") == "0" {
 		if reset, err := strconv.ParseInt(resp.Header.Get("X-RateLimit-Reset"), 10, 64); err == nil {

@@ -63,3 +63,17 @@ func TestLimits(t *testing.T) {
 		t.Error("a refusal is taken for a limit")
 	}
 }
+
+// A 503 that asks for no wait is a server's trouble, and no limit that is used up.
+func TestUnavailableIsNoLimit(t *testing.T) {
+	for _, header := range []http.Header{{}, {"Retry-After": {"0"}}} {
+		resp := &http.Response{StatusCode: http.StatusServiceUnavailable, Header: header, Request: &http.Request{Method: "GET"}}
+		p := retryPolicy{func() time.Time { return time.Unix(0, 0) }}
+		if _, limited := p.limit(resp); limited {
+			t.Errorf("%v is a limit", header)
+		}
+		if again, err := p.retry(t.Context(), resp, nil); err != nil || !again {
+			t.Errorf("%v is not asked again: %v", header, err)
+		}
+	}
+}

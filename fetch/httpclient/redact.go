@@ -1,8 +1,9 @@
 package httpclient
 
 import (
-	"encoding/base64"
 	"strings"
+
+	"github.com/buildregress/buildregress/detect/redact"
 )
 
 // leastSecret is how long a header's value is at least that is cut out of what a
@@ -14,7 +15,7 @@ const leastSecret = 8
 func (o *Options) Redact(text string) string {
 	for _, values := range o.Header {
 		for _, value := range values {
-			for _, secret := range parts(value) {
+			for _, secret := range redact.HeaderParts(value) {
 				if len(secret) >= leastSecret {
 					text = strings.ReplaceAll(text, secret, "*****")
 				}
@@ -22,19 +23,4 @@ func (o *Options) Redact(text string) string {
 		}
 	}
 	return text
-}
-
-// parts are a header's value, and the credentials in it, the longest first.
-func parts(value string) []string {
-	list := []string{value}
-	scheme, credentials, ok := strings.Cut(value, " ")
-	if !ok {
-		return list
-	}
-	list = append(list, credentials)
-	if plain, err := base64.StdEncoding.DecodeString(credentials); err == nil && strings.EqualFold(scheme, "basic") {
-		_, password, _ := strings.Cut(string(plain), ":")
-		list = append(list, string(plain), password)
-	}
-	return list
 }

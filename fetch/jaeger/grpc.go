@@ -161,11 +161,13 @@ func (g *GRPC) wrapError(ctx context.Context, doing string, err error) error {
 	text := g.options.Redact(s.Message())
 	t.Err = fmt.Errorf("%s: %s", doing, withoutStatus(text))
 	switch s.Code() {
-	case codes.Canceled, codes.DeadlineExceeded:
+	case codes.DeadlineExceeded:
 		// The server may notice first that our time is over.
 		if _, limited := ctx.Deadline(); limited {
 			return context.DeadlineExceeded
 		}
+	case codes.Canceled: // and not by us, as our time is not over
+		t.Err, t.Advice = fmt.Errorf("%s: the server broke the answer off: %s", doing, withoutStatus(text)), "try again; what stands between may have a time limit of its own"
 	case codes.Unavailable:
 		g.unavailable(t)
 	case codes.Unauthenticated:

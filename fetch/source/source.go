@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/url"
 	"regexp"
 	"strings"
@@ -32,6 +33,9 @@ type Source struct {
 	// Kept is the SOURCE of all builds that are kept, for a while, where those of this one
 	// are: the records of a builder. It is "" where there is none.
 	Kept string
+	// Large has the builds of Source as well, where they are too many to be read at once;
+	// nil where they are not.
+	Large *file.Large
 	// Mixed is set where its builds may be of any image: nobody has chosen them.
 	Mixed bool
 }
@@ -194,7 +198,7 @@ func Open(address string, o Options) (Source, error) {
 	if known := schemeOf(address); known != nil {
 		return known.open(&o, address)
 	}
-	return Source{Source: files{address, file.Options{Stdin: o.Stdin, Pipelines: o.Pipelines}}, Name: address}, nil
+	return Source{Source: files{address, file.Options{Stdin: o.Stdin, Pipelines: o.Pipelines}}, Name: address, Large: file.OpenLarge(address)}, nil
 }
 
 // TraceHost is the host that TracesOptions go to for an address, "" if they go
@@ -212,6 +216,17 @@ func TraceHost(address string) string {
 
 // Pipelines say how traces of CI pipelines are read.
 type Pipelines = pipeline.Options
+
+// PlaintextHost is the host that TracesOptions go to in clear for an address, "" if they
+// are encrypted, stay on this machine, or go nowhere.
+func PlaintextHost(address string) string {
+	host := TraceHost(address)
+	scheme, _, _ := strings.Cut(address, "://")
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() || scheme == "jaegers" || strings.HasSuffix(scheme, "+https") {
+		return ""
+	}
+	return host
+}
 
 // files are those at a path.
 type files struct {

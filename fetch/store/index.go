@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -139,32 +140,35 @@ func (*index) RunnerOf(c candidate) string { return c.runner }
 func (*index) StartedBefore(c candidate, t time.Time) bool { return c.start < instant(t) }
 
 func (x *index) Read(candidates []candidate) ([]detect.Build, error) {
-	builds, err := x.ReadBare(candidates)
-	if err != nil {
-		return nil, err
-	}
-	for i := range builds {
-		if builds[i].Steps, err = stepsOf(x.ctx, x.tx, candidates[i].id); err != nil {
-			return nil, err
-		}
-	}
-	return builds, nil
+	return x.read(candidates, (*row).readSteps)
 }
 
-func (x *index) ReadBare(candidates []candidate) (out []detect.Build, err error) {
+func (x *index) ReadBare(candidates []candidate) ([]detect.Build, error) {
+	return x.read(candidates, func(*row, context.Context, *txn) error { return nil })
+}
+
+// read reads the builds of candidates, in their order, and what more does to each.
+func (x *index) read(candidates []candidate, more func(*row, context.Context, *txn) error) (out []detect.Build, err error) {
 	for _, c := range candidates {
 		found, err := queryBuilds(x.ctx, x.tx, "WHERE b.id = ?", c.id)
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range found {
-			out = append(out, f.Build)
+		if len(found) != 1 { // an index knows it, and the table does not
+			return nil, damaged(fmt.Errorf("build %s is not there", c.ref))
 		}
+		if b := &found[0]; clean(b.ID) != c.ref || instant(b.Start) != c.start || clean(b.Runner) != c.runner {
+			return nil, damaged(fmt.Errorf("build %s is another one than its index says", c.ref))
+		}
+		if err := more(&found[0], x.ctx, x.tx); err != nil {
+			return nil, err
+		}
+		out = append(out, found[0].Build)
 	}
 	return out, nil
 }
 
-const samplesOfStep = "SELECT s.build, s.ordinal, s.sample_start, " + stepColumns + stepTables + `
+const samplesOfStep = "SELECT s.sample_start, " + stepColumns + stepTables + `
 	WHERE s.sample_line = ? AND s.key = (SELECT id FROM keys WHERE key = ?)
 	AND s.sample_start BETWEEN ? AND ? ORDER BY s.sample_start DESC`
 
@@ -197,23 +201,23 @@ func (x *index) samplesOf(branch int64, key string, n int, of []candidate, index
 		return nil, err
 	}
 	defer rows.Close()
-	var build, start, last int64
-	var order int
+	var start, last int64
+	var at place
 	builds := map[int64]bool{}
 	var told detect.Executions
 	for rows.Next() {
-		step, err := scanStep(rows, &build, &order, &start)
+		step, err := scanStep(rows, &at, &start)
 		if err != nil {
 			return nil, err
 		}
 		if len(builds) >= n && start < last {
 			break
 		}
-		if i, wanted := indexes[build]; wanted {
+		if i, wanted := indexes[at.build]; wanted {
 			if !told.Repeat(&step) {
-				builds[build], last = true, start
+				builds[at.build], last = true, start
 			}
-			out = append(out, fetch.Sample{Build: i, Step: &step, Order: order})
+			out = append(out, fetch.Sample{Build: i, Step: &step, Order: at.ordinal})
 		}
 	}
 	return out, rows.Err()

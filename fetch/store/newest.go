@@ -19,7 +19,7 @@ func (s *Store) Newest(ctx context.Context, pipeline string, limit int) (out []d
 			return err
 		}
 		for i := range found {
-			if found[i].Steps, err = stepsOf(ctx, tx, found[i].id); err != nil {
+			if err := found[i].readSteps(ctx, tx); err != nil {
 				return err
 			}
 			out = append(out, found[i].Build)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
@@ -11,35 +12,50 @@ import (
 
 // A Summary is what became of builds that were recorded.
 type Summary struct {
+	Read    int     // builds that are in the store now, those that were in it included
 	Added   int     // builds that the store did not hold before
 	Clashes []error // *fetch.Clash with those that it holds
 }
 
-// Record puts the builds into the store, each in a transaction of its own. A
-// build that it holds already is completed by what the new recording knows more,
-// see fetch.Merge.
+// batch is how many builds are put into the store in one transaction: each costs a wait
+// for the disk, and keeps others from writing while it lasts.
+const batch = 200
+
+// Record puts the builds into the store. A build that it holds already is completed by
+// what the new recording knows more, see fetch.Merge. With an error, the summary is of
+// those that are in: the first of them, up to a multiple of some hundreds.
 func (s *Store) Record(ctx context.Context, builds []detect.Build) (sum Summary, err error) {
 	if s.db == nil {
 		if err := s.create(ctx); err != nil {
 			return sum, err
 		}
 	}
-	for i := range builds {
-		b := &builds[i]
-		var known *detect.Build
+	for part := range slices.Chunk(builds, batch) {
+		var done Summary
 		err := s.transact(ctx, nil, func(tx *txn) (err error) {
-			known, err = record(ctx, tx, b)
+			done, err = recordAll(ctx, tx, part)
 			return err
 		})
-		switch {
-		case err != nil:
+		if err != nil {
 			return sum, err
-		case known == nil:
+		}
+		sum.Read += len(part)
+		sum.Added += done.Added
+		sum.Clashes = append(sum.Clashes, done.Clashes...)
+	}
+	return sum, nil
+}
+
+func recordAll(ctx context.Context, tx *txn, builds []detect.Build) (sum Summary, err error) {
+	for i := range builds {
+		known, err := record(ctx, tx, &builds[i])
+		if err != nil {
+			return sum, err
+		}
+		if known == nil {
 			sum.Added++
-		default:
-			if clash := fetch.ClashOf(known, b); clash != nil {
-				sum.Clashes = append(sum.Clashes, clash)
-			}
+		} else if clash := fetch.ClashOf(known, &builds[i]); clash != nil {
+			sum.Clashes = append(sum.Clashes, clash)
 		}
 	}
 	return sum, nil
@@ -78,7 +94,7 @@ func record(ctx context.Context, tx *txn, b *detect.Build) (before *detect.Build
 		return nil, insert(ctx, tx, nil, &own)
 	}
 	k := &recorded[0]
-	if k.Steps, err = stepsOf(ctx, tx, k.id); err != nil {
+	if err := k.readSteps(ctx, tx); err != nil {
 		return nil, err
 	}
 	merged, more := fetch.Merge(&k.Build, b)
@@ -112,9 +128,9 @@ func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
 		return err
 	}
 	build, err := tx.id(ctx, `INSERT INTO builds (id, ref, trace, content, pipeline, line, revision, url, runner,
-		start, duration, resolution, outcome, error, log, partial, reader, target, facts, machine) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
+		start, duration, resolution, outcome, error, log, partial, reader, target, facts, machine, step_count, sum) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
 		id, clean(b.ID), clean(b.Trace), clean(b.Content), pipeline, line, clean(b.Revision), clean(b.URL), clean(b.Runner),
-		instant(b.Start), int64(b.Duration), int64(b.Resolution), int(b.Outcome), clean(b.Error), list(b.Log), b.Partial, b.Reader, clean(b.Target), facts, measured(b.Machine))
+		instant(b.Start), int64(b.Duration), int64(b.Resolution), int(b.Outcome), clean(b.Error), list(b.Log), b.Partial, b.Reader, clean(b.Target), facts, measured(b.Machine), len(b.Steps), sumOfBuild(b, len(b.Steps)))
 	if err != nil {
 		return err
 	}
@@ -122,7 +138,7 @@ func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
 }
 
 const insertStep = `INSERT INTO steps (build, ordinal, name, key, id, state, start, duration,
-	inputs, bytes, error, sample_line, sample_start, rule, body, text, facts, usage) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	inputs, bytes, error, sample_line, sample_start, rule, body, text, facts, usage, sum) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Build) error {
 	for i := range b.Steps {
@@ -155,7 +171,7 @@ func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Buil
 			sampleLine, sampleStart = line, instant(b.Start)
 		}
 		if err := tx.exec(ctx, insertStep, build, i, name, key, clean(s.ID), int(s.State), instant(s.Start), int64(s.Duration),
-			list(s.Inputs), s.Bytes, clean(s.Error), sampleLine, sampleStart, s.Rule, clean(s.Body), text, facts, measured(s.Usage)); err != nil {
+			list(s.Inputs), s.Bytes, clean(s.Error), sampleLine, sampleStart, s.Rule, clean(s.Body), text, facts, measured(s.Usage), sumOfStep(build, i, s)); err != nil {
 			return err
 		}
 	}

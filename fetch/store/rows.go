@@ -60,13 +60,15 @@ func listOf(text string) (texts []string, err error) {
 }
 
 const buildColumns = `b.id, b.ref, b.trace, b.content, p.name, l.repository, b.revision, l.branch, l.pull_request,
-	b.url, b.runner, b.start, b.duration, b.resolution, b.outcome, b.error, b.log, b.partial, b.reader, b.target, coalesce(f.facts, ''), b.machine`
+	b.url, b.runner, b.start, b.duration, b.resolution, b.outcome, b.error, b.log, b.partial, b.reader, b.target, CASE WHEN b.facts IS NULL THEN '' ELSE f.facts END, b.machine, b.step_count, b.sum`
 
-const buildTables = ` FROM builds b JOIN pipelines p ON p.id = b.pipeline JOIN lines l ON l.id = b.line LEFT JOIN facts f ON f.id = b.facts `
+// What is referred to and not there makes a column NULL, which is told, and no row less.
+const buildTables = ` FROM builds b LEFT JOIN pipelines p ON p.id = b.pipeline LEFT JOIN lines l ON l.id = b.line LEFT JOIN facts f ON f.id = b.facts `
 
 // row is a build as the database has it, without its steps.
 type row struct {
-	id int64
+	id    int64
+	steps int // how many there are, -1 if unknown
 	detect.Build
 }
 
@@ -80,11 +82,11 @@ func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([
 	var out []row
 	for rows.Next() {
 		var r row
-		var start int64
+		var start, stored int64
 		var log, facts, machine string
 		b := &r.Build
 		if err := rows.Scan(&r.id, &b.ID, &b.Trace, &b.Content, &b.Pipeline, &b.Repository, &b.Revision, &b.Branch, &b.PullRequest,
-			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial, &b.Reader, &b.Target, &facts, &machine); err != nil {
+			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial, &b.Reader, &b.Target, &facts, &machine, &r.steps, &stored); err != nil {
 			return nil, damaged(err)
 		}
 		if b.Start, err = timeOf(start); err != nil {
@@ -99,21 +101,31 @@ func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([
 		if err := checkBuild(b); err != nil {
 			return nil, damaged(err)
 		}
+		if err := checkSum(stored, sumOfBuild(b, r.steps), "build "+b.ID); err != nil {
+			return nil, err
+		}
 		out = append(out, r)
 	}
 	return out, rows.Err()
 }
 
-const stepColumns = `k.key, n.name, n.platform, n.stage, n.position, n.positions, n.source_file, n.source_line,
-	s.id, s.state, s.start, s.duration, s.inputs, s.bytes, s.error, s.rule, s.body, coalesce(t.text, ''), coalesce(sf.facts, ''), s.usage`
+const stepColumns = `s.build, s.ordinal, s.sum, k.key, n.name, n.platform, n.stage, n.position, n.positions, n.source_file, n.source_line,
+	s.id, s.state, s.start, s.duration, s.inputs, s.bytes, s.error, s.rule, s.body, CASE WHEN s.text IS NULL THEN '' ELSE t.text END,
+	CASE WHEN s.facts IS NULL THEN '' ELSE sf.facts END, s.usage`
 
-const stepTables = ` FROM steps s JOIN names n ON n.id = s.name JOIN keys k ON k.id = s.key LEFT JOIN texts t ON t.id = s.text LEFT JOIN facts sf ON sf.id = s.facts `
+const stepTables = ` FROM steps s LEFT JOIN names n ON n.id = s.name LEFT JOIN keys k ON k.id = s.key LEFT JOIN texts t ON t.id = s.text LEFT JOIN facts sf ON sf.id = s.facts `
+
+// A place is where a step stands: in which build, and as which of its steps.
+type place struct {
+	build   int64
+	ordinal int
+}
 
 // scanStep reads stepColumns, behind the columns that the caller put in front.
-func scanStep(rows *sql.Rows, front ...any) (s detect.Step, err error) {
-	var start int64
+func scanStep(rows *sql.Rows, at *place, front ...any) (s detect.Step, err error) {
+	var start, stored int64
 	var inputs, facts, usage string
-	if err := rows.Scan(append(front, &s.Key, &s.Name, &s.Platform, &s.Stage, &s.Index, &s.Count, &s.Source.File, &s.Source.Line,
+	if err := rows.Scan(append(front, &at.build, &at.ordinal, &stored, &s.Key, &s.Name, &s.Platform, &s.Stage, &s.Index, &s.Count, &s.Source.File, &s.Source.Line,
 		&s.ID, &s.State, &start, &s.Duration, &inputs, &s.Bytes, &s.Error, &s.Rule, &s.Body, &s.Text, &facts, &usage)...); err != nil {
 		return s, damaged(err)
 	}
@@ -126,10 +138,21 @@ func scanStep(rows *sql.Rows, front ...any) (s detect.Step, err error) {
 	if err := readStepFacts(&s, facts, usage); err != nil {
 		return s, damaged(err)
 	}
-	return s, damaged(checkStep(&s))
+	if err := checkStep(&s); err != nil {
+		return s, damaged(err)
+	}
+	return s, checkSum(stored, sumOfStep(at.build, at.ordinal, &s), "step "+s.Key)
 }
 
-// stepsOf reads the steps of a build.
+// readSteps reads the steps of a build.
+func (r *row) readSteps(ctx context.Context, tx *txn) (err error) {
+	r.Steps, err = stepsOf(ctx, tx, r.id)
+	if err == nil && r.steps >= 0 && len(r.Steps) != r.steps {
+		err = damaged(fmt.Errorf("build %s: %d of its %d steps are there", r.ID, len(r.Steps), r.steps))
+	}
+	return err
+}
+
 func stepsOf(ctx context.Context, tx *txn, build int64) ([]detect.Step, error) {
 	rows, err := tx.query(ctx, "SELECT "+stepColumns+stepTables+"WHERE s.build = ? ORDER BY s.ordinal", build)
 	if err != nil {
@@ -138,7 +161,8 @@ func stepsOf(ctx context.Context, tx *txn, build int64) ([]detect.Step, error) {
 	defer rows.Close()
 	var out []detect.Step
 	for rows.Next() {
-		s, err := scanStep(rows)
+		var at place
+		s, err := scanStep(rows, &at)
 		if err != nil {
 			return nil, err
 		}

@@ -186,6 +186,11 @@ ALTER TABLE builds ADD COLUMN facts   INTEGER REFERENCES facts;
 ALTER TABLE builds ADD COLUMN machine TEXT NOT NULL DEFAULT '';
 ALTER TABLE steps  ADD COLUMN facts   INTEGER REFERENCES facts;
 ALTER TABLE steps  ADD COLUMN usage   TEXT NOT NULL DEFAULT '';
+`, `
+-- Checksums, see sum.go, 0 for none, and how many steps a build has, -1 if unknown.
+ALTER TABLE builds ADD COLUMN step_count INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE builds ADD COLUMN sum        INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE steps  ADD COLUMN sum        INTEGER NOT NULL DEFAULT 0;
 `}
 
 // inspect looks at the file without SQLite, which might repair it, and tells

@@ -162,7 +162,7 @@ func (s *Store) transact(ctx context.Context, o *sql.TxOptions, f func(*txn) err
 		return s.wrap(err)
 	}
 	defer tx.Rollback() // without effect after Commit
-	if err := f(&txn{tx, map[string]*sql.Stmt{}}); err != nil {
+	if err := f(&txn{tx, map[string]*sql.Stmt{}, map[string]int64{}}); err != nil {
 		return s.wrap(err)
 	}
 	return s.wrap(tx.Commit())

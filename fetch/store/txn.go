@@ -10,6 +10,9 @@ import (
 type txn struct {
 	tx       *sql.Tx
 	prepared map[string]*sql.Stmt
+	// entries are the ids of rows of dictionaries that were asked for: builds of one
+	// transaction mostly have the same steps.
+	entries map[string]int64
 }
 
 func (t *txn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {

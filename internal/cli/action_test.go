@@ -184,6 +184,9 @@ func bash(t *testing.T, script string, vars map[string]string) (log string, outp
 	return string(printed), outputs, code
 }
 
+// refused is the content of a file that is not given out.
+const refused = "come again later"
+
 // releases is a server with the repository acme/tool, whose release v1.2.3 is of the
 // commit that it returns, as the tag v1 is; v1.3.0 is of the next.
 func releases(t *testing.T, files map[string]string) (address, commit, next string) {
@@ -216,6 +219,9 @@ func releases(t *testing.T, files map[string]string) (address, commit, next stri
 		if !ok {
 			http.NotFound(w, r)
 			return
+		}
+		if content == refused {
+			w.WriteHeader(http.StatusForbidden)
 		}
 		fmt.Fprint(w, content)
 	})
@@ -267,6 +273,14 @@ func TestActionInstalls(t *testing.T) {
 		{
 			name: "no checksums", os: "Linux", arch: "X64", ref: "v1.2.3", code: 1, says: "has no checksums.txt",
 			files: binaries,
+		},
+		{
+			name: "no checksums now", os: "Linux", arch: "X64", ref: "v1.2.3", want: source, says: "could not be downloaded",
+			files: with(map[string]string{"checksums.txt": refused}),
+		},
+		{
+			name: "checksums as Windows writes them", os: "Linux", arch: "X64", ref: "v1.2.3", want: "buildregress_linux_amd64",
+			files: with(map[string]string{"checksums.txt": strings.ToUpper(sum(binaries["buildregress_linux_amd64"])) + " *buildregress_linux_amd64\r\n"}),
 		},
 		{
 			name: "not among the checksums", os: "Linux", arch: "X64", ref: "v1.2.3", code: 1, says: "does not name buildregress_linux_amd64 once",

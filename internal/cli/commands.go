@@ -99,6 +99,7 @@ func dispatch(ctx context.Context, p *Process) (code int, err error) {
 			Action: func(c *cli.Context) error {
 				args := c.Args().Slice()
 				s, err := known.parse(p, flagsGiven(c, known.taker))
+				p.hideGiven(s)
 				faults := append(line.faults, err)
 				if !line.isDoubtful {
 					faults = append(faults, known.check(p, s, args)...)

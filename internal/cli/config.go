@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/glob"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -54,7 +57,13 @@ func readConfigFile(path string) ([]byte, error) {
 	if optional {
 		path = configPath
 	}
+	if path == os.DevNull {
+		return nil, nil
+	}
 	f, err := fetch.OpenRegular(path)
+	if err == nil && leadsElsewhere(path) {
+		err = fmt.Errorf("%s: a link that leads out of its folder, which is not followed", path)
+	}
 	if optional && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -70,6 +79,18 @@ func readConfigFile(path string) ([]byte, error) {
 		return nil, usagef("%s: larger than %d KiB", path, maxConfig>>10)
 	}
 	return data, nil
+}
+
+// leadsElsewhere tells of a link to a file outside of its folder: a pull request can make
+// one to any file of the machine, of which errors would tell.
+func leadsElsewhere(path string) bool {
+	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+	file, errFile := filepath.EvalSymlinks(path)
+	if err != nil || errFile != nil {
+		return true
+	}
+	within, err := filepath.Rel(folder, file)
+	return err != nil || !filepath.IsLocal(within)
 }
 
 // parseConfig reads a configuration file: what it says about options, and the
@@ -170,7 +191,7 @@ func parseRule(path, from string, entry *yaml.Node) (detect.Rule, error) {
 		case "step":
 			rule.Step = glob.Pattern(text)
 		case "ignore":
-			rule.Ignore = text
+			rule.Ignore = redact.Text(text)
 		case "min-slowdown":
 			rule.MinSlowdown, err = parsePercent(given{[]string{text}, at + ": " + name})
 			return err
@@ -205,7 +226,7 @@ func parseAcceptance(path, from string, entry *yaml.Node) (detect.Acceptance, er
 				return usagef("%s: since: %q is no revision: 7 to 64 hexadecimal digits", at, text)
 			}
 		case "why":
-			a.Why = text
+			a.Why = redact.Text(text)
 		default:
 			return usageError{masked("%s: unknown key %q", at, name), "an acceptance has step, since and why"}
 		}

@@ -54,7 +54,7 @@ func TestNoFalseFaults(t *testing.T) {
 		{"check --base-lin tempo+http://u:p@h " + build, []string{"unknown flag --base-lin"}},
 		{"check --window x --min-history 60 " + build, []string{`--window: "x" is not`}},
 		{"check --cert-file a --user u --baseline jaeger://g jaeger://h", []string{"--cert-file and --key-file go together", "--user is given without a password", "it would go to both"}},
-		{"record --token-file " + filepath.Join("no", "such") + " --user u jaeger://h", []string{"give only one"}},
+		{"record --token-file " + filepath.Join("no", "such") + " --user u jaegers://h", []string{"give only one"}},
 	} {
 		var errs bytes.Buffer
 		code := Run(t.Context(), Process{

@@ -58,7 +58,7 @@ func TestReadmeShowsTheComment(t *testing.T) {
 	var out, errs bytes.Buffer
 	code := Run(t.Context(), Process{
 		Args: []string{
-			"check", record + "/044.dockerbuild", "--branch", "slow-tests", "--baseline", record, "--store", "sqlite:" + filepath.Join(w.dir, "history.db"),
+			"check", record + "/044.dockerbuild", "--baseline", record, "--store", "sqlite:" + filepath.Join(w.dir, "history.db"),
 			"--branch", "naps", "--pipeline", githubtest.Repository, "--min-delta", "30ms", "--min-slowdown", "10%",
 		},
 		Getenv: func(name string) string { return w.vars[name] }, Stdin: strings.NewReader(""), Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs},

@@ -32,6 +32,7 @@ type settings struct {
 	output             []command.OutputFile
 	explain            string
 	color              command.When
+	maskEnv            []string
 	verbose            bool
 	timeout            time.Duration
 	comment, checkRun  command.When
@@ -57,6 +58,7 @@ type settings struct {
 	tenant, user              string
 	password, passwordFile    string
 	token, tokenFile          string
+	allowPlaintext            bool
 
 	// servers says how a server of traces is reached. Files that hold secrets are read
 	// once, as they may be pipes.

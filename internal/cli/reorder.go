@@ -35,6 +35,7 @@ func reorder(args []string) (line commandLine) {
 	}
 	line.args = []string{name}
 	rest := []string{"--"}
+	seen := map[string]bool{}
 	for len(args) > 0 {
 		arg := args[0]
 		args = args[1:]
@@ -55,6 +56,10 @@ func reorder(args []string) (line commandLine) {
 			continue
 		}
 		o := known.flag(flag)
+		if o != nil && !o.many && seen[flag] {
+			line.faults = append(line.faults, usagef("--%s is given a second time", flag))
+		}
+		seen[flag] = true
 		switch {
 		case o == nil:
 			line.faults = append(line.faults, known.unknownFlag(flag))

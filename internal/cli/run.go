@@ -47,6 +47,7 @@ func Run(ctx context.Context, p Process) int {
 		p.Sleep = fetch.Sleep
 	}
 	p.console = &console.Console{Output: p.Stderr}
+	p.hideVariables()
 	p.github = sync.OnceValues(p.connectGitHub)
 	if p.Environ == nil {
 		p.Environ = func() []string { return nil }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/ci"
@@ -44,13 +46,35 @@ func (p *Process) opener(s *settings) func(address string, cache fetch.Cache) (s
 func (s *settings) addressFaults(addresses ...string) (faults []error) {
 	isServer := false
 	for _, address := range addresses {
-		faults = append(faults, source.Check(address))
+		faults = append(faults, source.Check(address), s.refusePlaintext(address))
 		isServer = isServer || source.TraceHost(address) != ""
 	}
 	if isServer {
 		faults = append(faults, s.connectionFaults()...)
 	}
 	return faults
+}
+
+// refusePlaintext refuses secrets that everybody on the way to a server could read.
+func (s *settings) refusePlaintext(address string) error {
+	host := source.PlaintextHost(address)
+	if host == "" || s.allowPlaintext {
+		return nil
+	}
+	for _, field := range []any{&s.token, &s.tokenFile, &s.password, &s.passwordFile} {
+		if said := s.from[field]; said != "" {
+			return usageError{
+				masked("%s: it would travel in clear to %s", said, host),
+				"with TLS the address begins with jaegers://, jaeger+https:// or tempo+https://; in a network that nobody else is in, --allow-plaintext-token sends it anyway",
+			}
+		}
+	}
+	for name := range s.header {
+		if slices.Contains(secretHeaders, strings.ToLower(name)) {
+			return usageError{masked("%s: the header %s would travel in clear to %s", s.from[&s.header], name, host), "with TLS the address begins with jaegers://, jaeger+https:// or tempo+https://; in a network that nobody else is in, --allow-plaintext-token sends it anyway"}
+		}
+	}
+	return nil
 }
 
 // connectionFaults are what is wrong with what is said of servers, as far as it shows
@@ -105,7 +129,9 @@ func (s *settings) authorization() (string, error) {
 	case s.user != "" && password == "":
 		return "", usageError{"--user is given without a password", "BUILDREGRESS_PASSWORD or --password-file holds it"}
 	case password != "":
-		return "Basic " + base64.StdEncoding.EncodeToString([]byte(s.user+":"+password)), nil
+		login := base64.StdEncoding.EncodeToString([]byte(s.user + ":" + password))
+		redact.Own(login)
+		return "Basic " + login, nil
 	}
 	return "", nil
 }
@@ -127,7 +153,9 @@ func (s *settings) secret(fromEnvironment string, file *string) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", s.from[file], err)
 	}
-	return strings.TrimSpace(string(data)), nil
+	value := strings.TrimSpace(string(data))
+	redact.Own(value)
+	return value, nil
 }
 
 // refuseSharedSecrets refuses secrets where a source and a baseline are two servers of

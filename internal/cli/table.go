@@ -79,8 +79,7 @@ var options = []option{
 	{
 		name: "base-branch", value: "NAME", on: onCheck, section: theBuild,
 		help: "whose builds are the baseline (default: the pull\n" +
-			"request's target, else the default branch that the CI\n" +
-			"system or the checkout's origin tells, else main)",
+			"request's target, else the default branch, else main)",
 		input:   "whose builds are the baseline. Default the pull request's target, else the default branch",
 		binding: text(func(s *settings) *string { return &s.baseBranch }),
 	},
@@ -254,6 +253,12 @@ var options = []option{
 		binding: when(func(s *settings) *command.When { return &s.color }),
 	},
 	{
+		name: "mask-env", value: "NAME", on: onCheck | onRecord | onBacktest | onReport | onShow | onCompare | onHistory, section: theReport, many: true,
+		help:    "cut its value out of all that is written (repeatable)",
+		input:   "variables of the environment whose values are cut out of all that is written, one a line",
+		binding: list(func(s *settings) *[]string { return &s.maskEnv }),
+	},
+	{
 		name: "verbose", on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theReport, toggle: true,
 		help:    "say what is being done",
 		input:   "say what is being done. Default false",
@@ -387,6 +392,11 @@ var options = []option{
 		name: "token-file", value: "FILE", on: onAsking, section: serverReach,
 		help:    "with a bearer token",
 		binding: text(func(s *settings) *string { return &s.tokenFile }),
+	},
+	{
+		name: "allow-plaintext-token", on: onAsking, section: serverReach, toggle: true,
+		help:    "send secrets without TLS, not only to this machine",
+		binding: toggle(func(s *settings) *bool { return &s.allowPlaintext }),
 	},
 	{
 		name: "password", on: onAsking, section: secrets, secret: true,

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds"
@@ -28,64 +30,166 @@ type RecordOptions struct {
 // Record puts the builds of sources into the store, or prints them. A source that
 // cannot be read does not keep the others from it.
 func Record(ctx context.Context, env *Env, o *RecordOptions) error {
-	names := newResolver(ctx, env, o.Given)
 	o.Wanted.All = !o.Wanted.IsNamed()
-	var all []target
+	r := recorder{env: env, o: o, names: newResolver(ctx, env, o.Given)}
+	var sources []source.Source
 	var troubles []error
 	for _, address := range o.Sources {
-		var targets []target
 		from, err := env.Open(address, nil)
 		if errors.As(err, new(*source.AddressError)) {
 			return err
 		}
-		if err == nil {
-			targets, _, err = readTargets(ctx, env, names, from, o.Wanted, o.Given.Pipeline)
-			targets = slices.DeleteFunc(targets, func(t target) bool { return t.unasked })
+		if err != nil {
+			troubles = append(troubles, err)
+			continue
 		}
+		sources = append(sources, from)
+	}
+	// Sources that are read at once stand beside each other: of all of them, the CI system
+	// speaks of the newest.
+	var all []target
+	for _, from := range sources {
+		if from.Large != nil {
+			continue
+		}
+		targets, _, err := readTargets(ctx, env, r.names, from, o.Wanted, o.Given.Pipeline)
 		if err != nil {
 			troubles = append(troubles, err)
 		}
-		all = append(all, targets...)
+		all = append(all, slices.DeleteFunc(targets, func(t target) bool { return t.unasked })...)
 	}
-	var err error
-	if o.Print {
-		for i := range all {
-			names.Resolve(&all[i].Build)
+	if err := r.take(ctx, all); err != nil {
+		troubles = append(troubles, err)
+	}
+	for _, from := range sources {
+		if from.Large == nil {
+			continue
 		}
-		err = builds.Encode(env.Stdout, buildsOf(all))
-	} else if len(all) > 0 {
-		completeAll(all, names, env.Now)
-		err = put(ctx, env, o, buildsOf(all))
+		if err := r.takeLarge(ctx, from); err != nil {
+			troubles = append(troubles, err)
+		}
 	}
-	return errors.Join(append(troubles, err)...)
+	return errors.Join(append(troubles, r.end())...)
 }
 
-// put records the builds and says how many of them are new.
-func put(ctx context.Context, env *Env, o *RecordOptions, list []detect.Build) error {
-	nowhere := 0
-	for i := range list {
-		if list[i].Branch == "" && list[i].PullRequest == "" {
-			nowhere++
+// A recorder takes builds for the store, or prints them.
+type recorder struct {
+	env     *Env
+	o       *RecordOptions
+	names   *ci.Resolver
+	store   *store.Store // nil until there are builds for it
+	sum     store.Summary
+	nowhere int // builds of which nothing says a branch
+}
+
+// takeLarge takes the builds of a source that are too many to be read at once. While some
+// are stored, the next are read.
+func (r *recorder) takeLarge(ctx context.Context, from source.Source) error {
+	survey, err := from.Large.Look(ctx)
+	if err != nil {
+		return err
+	}
+	r.names.Observe([]detect.Build{{Origin: detect.Origin{}, Start: survey.Newest}})
+	bar := r.env.Console.Progress("recording builds", survey.Builds)
+	defer bar.Done()
+	parts := make(chan []detect.Build)
+	var problems error
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		defer close(parts)
+		problems, err = from.Large.Stream(ctx, func(list []detect.Build) error {
+			select {
+			case parts <- list:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		return err
+	})
+	group.Go(func() error {
+		for list := range parts {
+			var targets []target
+			for i := range list {
+				b := &list[i]
+				if r.isWanted(b) {
+					targets = append(targets, target{Build: *b, unstarted: b.Start.IsZero(), said: saidPipeline(b)})
+				}
+			}
+			if err := r.take(ctx, targets); err != nil {
+				return err
+			}
+			bar.Add(len(list))
+		}
+		return nil
+	})
+	err = group.Wait()
+	if problems != nil {
+		for _, p := range summarize([]error{problems}, "more files could not be read") {
+			r.env.Console.Warn(p.Text)
 		}
 	}
-	if nowhere > 0 {
-		env.Console.Warn(fmt.Sprintf("nothing says the branch of %s: counted as builds of the base branch (--branch says another)", report.Count(nowhere, "build")))
+	return err
+}
+
+// isWanted tells whether a build is one that was asked for.
+func (r *recorder) isWanted(b *detect.Build) bool {
+	w := &r.o.Wanted
+	return (w.Ref == "" || isBuild(b, w.Ref)) && (w.TraceID == "" || b.Trace == w.TraceID)
+}
+
+// take completes builds, and stores or prints them.
+func (r *recorder) take(ctx context.Context, targets []target) error {
+	if len(targets) == 0 {
+		return nil
 	}
-	st, err := store.Open(ctx, o.Store)
-	if err != nil {
-		return err
+	if r.o.Print {
+		for i := range targets {
+			r.names.Resolve(&targets[i].Build)
+		}
+		return builds.Encode(r.env.Stdout, buildsOf(targets))
 	}
-	defer st.Close()
-	if err := askForPipeline(ctx, env, st, o.Given.Pipeline); err != nil {
-		return err
+	completeAll(targets, r.names, r.env.Now)
+	list := buildsOf(targets)
+	for i := range list {
+		if list[i].Branch == "" && list[i].PullRequest == "" {
+			r.nowhere++
+		}
 	}
-	sum, err := st.Record(ctx, list)
+	if r.store == nil {
+		st, err := store.Open(ctx, r.o.Store)
+		if err != nil {
+			return err
+		}
+		r.store = st
+		if err := askForPipeline(ctx, r.env, st, r.o.Given.Pipeline); err != nil {
+			return err
+		}
+	}
+	sum, err := r.store.Record(ctx, list)
+	r.sum.Read += sum.Read
+	r.sum.Added += sum.Added
 	for _, clash := range sum.Clashes {
-		env.Console.Warn(clash.Error())
+		r.env.Console.Warn(clash.Error())
 	}
-	if err != nil {
-		return err
+	if err != nil && r.sum.Read > 0 {
+		r.env.Console.Warn(fmt.Sprintf("stopped: %s of them are in %s, and the same command goes on with the rest", report.Count(r.sum.Read, "build"), r.o.Store))
 	}
-	_, err = fmt.Fprintf(env.Stdout, "%s read, %d new in %s\n", report.Count(len(list), "build"), sum.Added, console.Printable(o.Store))
+	return err
+}
+
+// end closes the store, and says how many builds are in it and how many are new.
+func (r *recorder) end() error {
+	if r.nowhere > 0 {
+		r.env.Console.Warn(fmt.Sprintf("nothing says the branch of %s: counted as builds of the base branch (--branch says another)", report.Count(r.nowhere, "build")))
+	}
+	if r.store == nil {
+		return nil
+	}
+	err := r.store.Close()
+	if r.sum.Read > 0 {
+		_, printed := fmt.Fprintf(r.env.Stdout, "%s read, %d new in %s\n", report.Count(r.sum.Read, "build"), r.sum.Added, console.Printable(r.o.Store))
+		err = errors.Join(err, printed)
+	}
 	return err
 }

@@ -1,0 +1,45 @@
+package redact
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// FuzzMaskTime repeats text until it is long: what one byte costs may not grow with it.
+func FuzzMaskTime(f *testing.F) {
+	for _, text := range []string{
+		"password='abc' ", `password="`, `password=\"x `, "token:", "curl -u a:b ", "docker login -p ", "a&&", "x;", "http://a:b@", "@",
+		"bearer a1", "?key=", "machine a login b ", "-----BEGIN PRIVATE KEY-----", "sk-", "key-0", "config set ", `["--password",`, "--password \\\n",
+		"AAAAAAAAAAAAAAAAA\n", "=password", "Authorization: ", "password", "${PASSWORD:-", "basic ", "mysql ",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		const short, long = 64 << 10, 256 << 10
+		if text == "" || len(text) > 1<<10 {
+			t.Skip()
+		}
+		cost := func(size int) time.Duration {
+			whole := strings.Repeat(text, size/len(text)+1)
+			begin := clock()
+			Text(whole)
+			return clock() - begin
+		}
+		// Four times as long; quadratic would be 16 times the time. What the machine does
+		// besides can hold one of them up, not always the same.
+		const attempts = 10
+		var a, b time.Duration
+		for range attempts {
+			if a, b = cost(short), cost(long); b < 9*a {
+				return
+			}
+		}
+		t.Errorf("%q: %v for %d bytes, %v for %d", text, a, short, b, long)
+	})
+}
+
+// clock is the time since some moment.
+func clock() time.Duration { return time.Since(began) }
+
+var began = time.Now()

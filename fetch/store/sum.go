@@ -1,0 +1,61 @@
+package store
+
+import (
+	"fmt"
+	"hash/crc32"
+	"strconv"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// A sum is a checksum of what a row says together with the rows that it refers to. It
+// tells a bit that a disk flipped, and a reference that leads elsewhere, both of which
+// SQLite takes for values like any other.
+type sum struct{ buffer []byte }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func (s *sum) text(texts ...string) {
+	for _, t := range texts {
+		t = clean(t)
+		s.number(int64(len(t)))
+		s.buffer = append(s.buffer, t...)
+	}
+}
+
+func (s *sum) number(numbers ...int64) {
+	for _, n := range numbers {
+		s.buffer = append(strconv.AppendInt(s.buffer, n, 36), ' ')
+	}
+}
+
+// value is never 0, which stands for none.
+func (s *sum) value() int64 { return int64(crc32.Checksum(s.buffer, castagnoli)) + 1 }
+
+// sumOfBuild is that of a build's row, its steps left out but for their number.
+func sumOfBuild(b *detect.Build, steps int) int64 {
+	var s sum
+	s.text(b.ID, b.Trace, b.Content, b.Pipeline, b.Repository, b.Revision, b.Branch, b.PullRequest, b.URL, b.Runner, b.Error, list(b.Log), b.Target)
+	s.number(instant(b.Start), int64(b.Duration), int64(b.Resolution), int64(b.Outcome), int64(b.Reader), int64(steps))
+	if b.Partial {
+		s.number(1)
+	}
+	return s.value()
+}
+
+// sumOfStep is that of a step's row. The build is a row's number.
+func sumOfStep(build int64, ordinal int, step *detect.Step) int64 {
+	var s sum
+	s.text(step.Key, step.Name, step.Platform, step.Stage, step.Source.File, step.ID, list(step.Inputs), step.Error, step.Body, step.Text)
+	s.number(build, int64(ordinal), int64(step.Index), int64(step.Count), int64(step.Source.Line), int64(step.State),
+		instant(step.Start), int64(step.Duration), step.Bytes, int64(step.Rule))
+	return s.value()
+}
+
+// checkSum compares a sum with the stored one, 0 where an earlier version stored none.
+func checkSum(stored, computed int64, what string) error {
+	if stored == 0 || stored == computed {
+		return nil
+	}
+	return fmt.Errorf("%w: the checksum of %s is another one", ErrDamaged, what)
+}
