@@ -43,8 +43,8 @@ func TestWaitedForIsAStep(t *testing.T) {
 		name, _ := filepath.Rel(buildtest.Recordings, path)
 		list := open(t, name)
 		for _, b := range list {
-			if len(list) > 1 {
-				continue
+			if b.Target != "" && b.Partial {
+				continue // steps of it stand in the builds of the bake's other targets until it is judged
 			}
 			if free := uncovered(&b); b.Outcome == detect.OK && free > max(least, b.Duration/share) {
 				t.Errorf("%s: %v of %v of build %s is no step on the critical path", name, free, b.Duration, b.ID)
