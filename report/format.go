@@ -7,94 +7,100 @@ import (
 	"github.com/buildregress/buildregress/detect"
 )
 
-// The one table of formats: a new one is a row in it.
+// The tables of formats, one for each thing that is written: a new format is a row in them.
 
 // A Format is a form in which a report is written.
 type Format string
 
-// writers has each format with what writes it; Formats names them.
-var writers = []struct {
+// A table has each format of a T with what writes it, the usual one first. Only text has
+// options.
+type table[T any] []struct {
 	format Format
-	write  func(io.Writer, *detect.Report, TextOptions) error
-}{
-	{"text", Text},
-	{"markdown", func(w io.Writer, r *detect.Report, _ TextOptions) error { return Markdown(w, r) }},
-	{"json", func(w io.Writer, r *detect.Report, _ TextOptions) error { return JSON(w, r) }},
-	{"junit", func(w io.Writer, r *detect.Report, _ TextOptions) error { return JUnit(w, r) }},
-	{"html", func(w io.Writer, r *detect.Report, _ TextOptions) error { return HTML(w, r) }},
+	write  func(io.Writer, T, TextOptions) error
 }
 
-// WriteShown writes what one build shows.
-func (f Format) WriteShown(w io.Writer, d *detect.Description, o TextOptions) error {
-	switch f {
-	case "text":
-		return ShowText(w, d, o)
-	case "markdown":
-		return ShowMarkdown(w, d)
-	case "json":
-		return ShowJSON(w, d)
-	case "html":
-		return ShowHTML(w, d)
-	}
-	return unknownFormat(f, ShownFormats())
-}
-
-// WriteHistory writes how pipelines behaved over their builds.
-func (f Format) WriteHistory(w io.Writer, h *detect.Courses, o HistoryOptions, to TextOptions) error {
-	switch f {
-	case "text":
-		return HistoryText(w, h, o, to)
-	case "markdown":
-		return HistoryMarkdown(w, h, o)
-	case "json":
-		return HistoryJSON(w, h)
-	case "html":
-		return HistoryHTML(w, h, o)
-	case "csv":
-		return HistoryCSV(w, h)
-	}
-	return unknownFormat(f, HistoryFormats())
-}
-
-// HistoryFormats are the names of the formats of a history.
-func HistoryFormats() []string { return append(ShownFormats(), "csv") }
-
-// WriteCompared writes two builds beside each other.
-func (f Format) WriteCompared(w io.Writer, c *detect.Comparison, o TextOptions) error {
-	switch f {
-	case "text":
-		return CompareText(w, c, o)
-	case "markdown":
-		return CompareMarkdown(w, c)
-	case "json":
-		return CompareJSON(w, c)
-	case "html":
-		return CompareHTML(w, c)
-	}
-	return unknownFormat(f, ShownFormats())
-}
-
-// ShownFormats are the names of the formats of one build, and of two.
-func ShownFormats() []string { return []string{"text", "markdown", "json", "html"} }
-
-// Formats are the names of all formats, the usual one first.
-func Formats() (names []string) {
-	for _, f := range writers {
+func (t table[T]) names() (names []string) {
+	for _, f := range t {
 		names = append(names, string(f.format))
 	}
 	return names
 }
 
-// Write writes a report. Only text has options.
-func (f Format) Write(w io.Writer, r *detect.Report, o TextOptions) error {
-	for _, known := range writers {
+func (t table[T]) writeAs(f Format, w io.Writer, value T, o TextOptions) error {
+	for _, known := range t {
 		if known.format == f {
-			return known.write(w, r, o)
+			return known.write(w, value, o)
 		}
 	}
-	return unknownFormat(f, Formats())
+	return fmt.Errorf("format %q is not one of %q", string(f), t.names())
 }
 
-func unknownFormat(f Format, known []string) error {
-	return fmt.Errorf("format %q is not one of %q", string(f), known)
+// bare is what writes without options.
+func bare[T any](write func(io.Writer, T) error) func(io.Writer, T, TextOptions) error {
+	return func(w io.Writer, value T, _ TextOptions) error { return write(w, value) }
+}
+
+var reports = table[*detect.Report]{
+	{"text", Text},
+	{"markdown", bare(Markdown)},
+	{"json", bare(JSON)},
+	{"junit", bare(JUnit)},
+	{"html", bare(HTML)},
+}
+
+var shown = table[*detect.Description]{
+	{"text", ShowText},
+	{"markdown", bare(ShowMarkdown)},
+	{"json", bare(ShowJSON)},
+	{"html", bare(ShowHTML)},
+}
+
+var compared = table[*detect.Comparison]{
+	{"text", CompareText},
+	{"markdown", bare(CompareMarkdown)},
+	{"json", bare(CompareJSON)},
+	{"html", bare(CompareHTML)},
+}
+
+// told are the courses of pipelines, and what is told of them.
+type told struct {
+	*detect.Courses
+	options HistoryOptions
+}
+
+var histories = table[told]{
+	{"text", func(w io.Writer, h told, o TextOptions) error { return HistoryText(w, h.Courses, h.options, o) }},
+	{"markdown", bare(func(w io.Writer, h told) error { return HistoryMarkdown(w, h.Courses, h.options) })},
+	{"json", bare(func(w io.Writer, h told) error { return HistoryJSON(w, h.Courses) })},
+	{"html", bare(func(w io.Writer, h told) error { return HistoryHTML(w, h.Courses, h.options) })},
+	{"csv", bare(func(w io.Writer, h told) error { return HistoryCSV(w, h.Courses) })},
+}
+
+// Formats are the names of the formats of a report, the usual one first.
+func Formats() []string { return reports.names() }
+
+// ShownFormats are those of one build that is shown, and of two beside each other.
+func ShownFormats() []string { return shown.names() }
+
+// HistoryFormats are those of a history.
+func HistoryFormats() []string { return histories.names() }
+
+// Write writes a report.
+func (f Format) Write(w io.Writer, r *detect.Report, o TextOptions) error {
+	return reports.writeAs(f, w, r, o)
+}
+
+// WriteShown writes what one build shows.
+func (f Format) WriteShown(w io.Writer, d *detect.Description, o TextOptions) error {
+	return shown.writeAs(f, w, d, o)
+}
+
+// WriteCompared writes two builds beside each other.
+func (f Format) WriteCompared(w io.Writer, c *detect.Comparison, o TextOptions) error {
+	return compared.writeAs(f, w, c, o)
+}
+
+// WriteHistory writes how pipelines behaved over their builds.
+func (f Format) WriteHistory(w io.Writer, h *detect.Courses, o HistoryOptions, to TextOptions) error {
+	return histories.writeAs(f, w, told{h, o}, to)
 }

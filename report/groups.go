@@ -80,6 +80,21 @@ func (g *group) cost(r *detect.Result) (sum detect.Seconds) {
 	return sum
 }
 
+// causes are those that stand under the finding: of a step its own, of several those that
+// all of them have.
+func (g *group) causes(r *detect.Result) []detect.Explanation {
+	first := r.Steps[g.steps[0]].Causes
+	for _, i := range g.steps[1:] {
+		if own := r.Steps[i].Causes; len(own) == 0 || len(first) == 0 || own[0].Text != first[0].Text {
+			return nil
+		}
+	}
+	if len(g.steps) > 1 {
+		return first[:min(len(first), 1)]
+	}
+	return first
+}
+
 // groupLine tells of the steps of a group together.
 func groupLine(r *detect.Result, g *group, n *names) line {
 	first := &r.Steps[g.steps[0]]
@@ -120,6 +135,7 @@ func groupLine(r *detect.Result, g *group, n *names) line {
 		l = lineOf(l, fmt.Sprintf(" and %d more", more))
 	}
 	l = lineOf(l, ".")
+	l = lineOf(l, causesLine(g.causes(r)))
 	if builds > 1 {
 		l = lineOf(l, fmt.Sprintf(" Seen in up to %d builds of this branch.", builds))
 	}

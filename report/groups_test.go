@@ -75,3 +75,27 @@ func TestPassIsNoCleanBill(t *testing.T) {
 		}
 	}
 }
+
+// What a machine did stands under the findings that it explains, or else by itself.
+func TestMachineIsToldOnce(t *testing.T) {
+	overloaded := detect.Explanation{Kind: detect.KindMachineOverloaded, Certainty: detect.Is, Text: "the machine was overloaded"}
+	for _, keys := range [][]string{{"[a] RUN one"}, {"[a] RUN make", "[b] RUN make", "[c] RUN make"}} {
+		for _, explained := range []bool{true, false} {
+			r := slowedResult(keys...)
+			r.Notes = []detect.Note{{Kind: detect.KindMachineOverloaded, Text: overloaded.Text}}
+			for i := range r.Steps {
+				if explained {
+					r.Steps[i].Causes = []detect.Explanation{overloaded}
+				}
+			}
+			v := viewOfResult(r)
+			n := 0
+			for _, l := range append(v.findings, v.notices...) {
+				n += strings.Count(strings.ToLower(inline(l)), overloaded.Text)
+			}
+			if n != 1 {
+				t.Errorf("%q, explained by it: %t: told %d times", keys, explained, n)
+			}
+		}
+	}
+}

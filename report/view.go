@@ -101,9 +101,26 @@ func viewOfResult(r *detect.Result) resultView {
 		baseline: baseline(r),
 	}
 	v.findings, v.notices = findings(r, n)
-	v.notices = append(v.notices, noteLines(r.Notes)...)
+	v.notices = append(v.notices, noteLines(untoldNotes(r))...)
 	v.rows, v.total, v.waterfall = rows(r, n)
 	return v
+}
+
+// untoldNotes are the notes on a build but for what stands under a finding already, as its
+// cause.
+func untoldNotes(r *detect.Result) (notes []detect.Note) {
+	told := map[detect.Kind]bool{}
+	for _, g := range groupsOf(r) {
+		if causes := g.causes(r); len(causes) > 0 {
+			told[causes[0].Kind] = true
+		}
+	}
+	for _, n := range r.Notes {
+		if n.Kind != detect.KindMachineOverloaded || !told[n.Kind] {
+			notes = append(notes, n)
+		}
+	}
+	return notes
 }
 
 func noteLines(notes []detect.Note) []line {

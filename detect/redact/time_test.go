@@ -17,9 +17,10 @@ func FuzzMaskTime(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		const short, long = 64 << 10, 256 << 10
-		if text == "" || len(text) > 1<<10 {
-			t.Skip()
+		if text == "" {
+			return // there is nothing to repeat
 		}
+		text = text[:min(len(text), 1<<10)]
 		cost := func(size int) time.Duration {
 			whole := strings.Repeat(text, size/len(text)+1)
 			begin := clock()
@@ -40,6 +41,8 @@ func FuzzMaskTime(f *testing.F) {
 }
 
 // clock is the time since some moment.
+//
+// clock: two readings of a monotonic clock are compared with two others: no date is in them.
 func clock() time.Duration { return time.Since(began) }
 
 var began = time.Now()
