@@ -26,7 +26,8 @@ type Course struct {
 	Runner     string        `json:"runner"` // class of the machines that all ran on, "" for any
 	Builds     []CourseBuild `json:"builds"` // successful ones, oldest first
 	WallClock  Track         `json:"wall_clock"`
-	Steps      []StepCourse  `json:"steps"` // by share, then as the newest build has them
+	Steps      []StepCourse  `json:"steps"`  // by share, then as the newest build has them
+	Advice     []Advice      `json:"advice"` // where it would pay to work, at most three; see Advise
 	Thresholds Thresholds    `json:"thresholds"`
 	Notes      []Note        `json:"notes"`
 }
@@ -116,7 +117,7 @@ const wholeShare = 3
 // not changed.
 func Follow(builds []Build, t Thresholds) *Course {
 	t = t.orDefaults()
-	c := &Course{Builds: []CourseBuild{}, Steps: []StepCourse{}, Thresholds: t, Notes: []Note{}}
+	c := &Course{Builds: []CourseBuild{}, Steps: []StepCourse{}, Advice: []Advice{}, Thresholds: t, Notes: []Note{}}
 	newest := slices.Clone(builds)
 	slices.SortStableFunc(newest, func(a, b Build) int { return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID)) })
 	if len(newest) == 0 {
@@ -210,7 +211,8 @@ func (c *Course) addBuild(b *Build) {
 // pathOf is what each step of a build adds to its critical path.
 func pathOf(b *Build) []Seconds {
 	parts := make([]Seconds, len(b.Steps))
-	for _, p := range Describe(b).Path {
+	g := newGraph(b)
+	for _, p := range g.pathParts(g.criticalPath(), b) {
 		if p.Step >= 0 {
 			parts[p.Step] += p.Seconds
 		}

@@ -18,9 +18,10 @@ type Description struct {
 	Executed      int       `json:"executed"` // steps, but for waits
 	// Path is the critical path in order of time. Its parts sum to the build's duration,
 	// unless the source does not say when steps began: then it is empty.
-	Path  []PathPart      `json:"critical_path"`
-	Steps []DescribedStep `json:"steps"` // as the build has them
-	Notes []Note          `json:"notes"`
+	Path   []PathPart      `json:"critical_path"`
+	Steps  []DescribedStep `json:"steps"`            // as the build has them
+	Advice []Advice        `json:"advice,omitempty"` // where it would have paid; see AdviseOne
+	Notes  []Note          `json:"notes"`
 }
 
 // A PathPart is what one step, or the time before it, adds to the critical path.
@@ -28,6 +29,9 @@ type PathPart struct {
 	Step    int     `json:"step"` // index in Steps; -1 for what is between steps, or behind the last
 	Seconds Seconds `json:"seconds"`
 	Share   float64 `json:"share"` // of the build's duration, in [0,1]
+	// Saves is by how much the build would be shorter if the step took no time, which is
+	// less than Seconds where other steps ran beside it; absent of parts of less than 1 %.
+	Saves Seconds `json:"saves_seconds,omitempty"`
 }
 
 // A DescribedStep is a step of a build.
@@ -101,29 +105,47 @@ func Describe(build *Build) *Description {
 	for _, i := range path {
 		d.Steps[i].Critical, d.Steps[i].Slack = true, 0
 	}
-	d.follow(g, path)
+	if parts := g.pathParts(path, build); len(parts) > 0 {
+		d.Path = parts
+	}
+	d.saves(&ran)
 	return d
 }
 
-// follow lays the critical path out in time.
-func (d *Description) follow(g *graph, path []int) {
-	path = slices.DeleteFunc(slices.Clone(path), func(i int) bool { return g.steps[i].isPart() })
-	if len(path) == 0 || d.Build.Duration <= 0 {
-		return
+// saves tells of the large parts of the path what they were worth if they took no time.
+func (d *Description) saves(build *Build) {
+	const least = 0.01 // of the build's duration
+	s := scheduleOf(build)
+	for i := range d.Path {
+		if p := &d.Path[i]; s != nil && p.Step >= 0 && p.Share >= least {
+			p.Saves = Seconds(s.without(p.Step))
+		}
 	}
-	slices.SortStableFunc(path, func(a, b int) int {
-		return cmp.Or(cmp.Compare(d.Steps[a].Start, d.Steps[b].Start), cmp.Compare(a, b))
-	})
+}
+
+// pathParts lays a critical path of the build out in time. The parts sum to its duration;
+// there are none if it has none, or no path.
+func (g *graph) pathParts(path []int, build *Build) (parts []PathPart) {
+	path = slices.DeleteFunc(slices.Clone(path), func(i int) bool { return g.steps[i].isPart() })
+	whole := Seconds(max(build.Duration, 0))
+	if len(path) == 0 || whole == 0 {
+		return nil
+	}
+	start := func(i int) Seconds {
+		return Seconds(max(-g.steps[i].Duration, g.steps[i].Start.Sub(build.Start)))
+	}
+	slices.SortStableFunc(path, func(a, b int) int { return cmp.Or(cmp.Compare(start(a), start(b)), cmp.Compare(a, b)) })
 	at := Seconds(0)
 	add := func(step int, until Seconds) {
-		if until = min(until, d.Build.Duration); until > at {
-			d.Path = append(d.Path, PathPart{step, until - at, float64(until-at) / float64(d.Build.Duration)})
+		if until = min(until, whole); until > at {
+			parts = append(parts, PathPart{Step: step, Seconds: until - at, Share: float64(until-at) / float64(whole)})
 			at = until
 		}
 	}
 	for _, i := range path {
-		add(-1, d.Steps[i].Start)
-		add(i, d.Steps[i].Start+d.Steps[i].Duration)
+		add(-1, start(i))
+		add(i, start(i)+Seconds(max(g.steps[i].Duration, 0)))
 	}
-	add(-1, d.Build.Duration)
+	add(-1, whole)
+	return parts
 }

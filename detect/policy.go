@@ -21,6 +21,8 @@ type Policy struct {
 	Max    Seconds // hard budget of the whole build, 0 for none
 	Rules  []Rule  // of several that match a step, a later one overrides an earlier one
 	Accept []Acceptance
+	// Dismiss says which advice is not wanted.
+	Dismiss []Dismissal
 }
 
 // A Rule is what is asked of the steps that it matches.

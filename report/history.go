@@ -39,6 +39,7 @@ type courseView struct {
 	wall     string // sparkline of the wall clock
 	slower   []line // lasting changes, newest first
 	faster   []line
+	advice   []line // where it would pay to work
 	steps    []courseRow
 	left     int // steps that are not shown
 	notes    []line
@@ -125,6 +126,11 @@ func courseViewOf(c *detect.Course, o HistoryOptions) courseView {
 		}
 		v.steps = append(v.steps, courseRowOf(c, s, n[s]))
 	}
+	called := map[string]string{}
+	for s, name := range n {
+		called[s.Key] = name
+	}
+	v.advice = adviceLines(c.Advice, false, func(key, name string) string { return cmp.Or(called[key], instruction(name), key) })
 	slices.SortStableFunc(all, func(a, b told) int { return cmp.Or(cmp.Compare(b.build, a.build), cmp.Compare(b.cost, a.cost)) })
 	for _, t := range all {
 		if t.slow {
@@ -288,7 +294,7 @@ func (t *textWriter) course(v *courseView) {
 		title string
 		lines []line
 		tone  style
-	}{{"Slower", v.slower, red}, {"Faster", v.faster, green}} {
+	}{{"Slower", v.slower, red}, {"Faster", v.faster, green}, {adviceTitle, v.advice, bold}} {
 		if len(list.lines) > 0 {
 			t.out.WriteString("\n" + t.paint(list.tone, list.title) + "\n")
 			for _, l := range list.lines {
@@ -342,6 +348,10 @@ func HistoryMarkdown(w io.Writer, h *detect.Courses, o HistoryOptions) error {
 			m.paragraph("**Faster**")
 			m.list(p.faster)
 		}
+		if len(p.advice) > 0 {
+			m.paragraph("**" + adviceTitle + "**")
+			m.list(p.advice)
+		}
 		if len(p.steps) > 0 {
 			m.WriteString("| Step | Trend | Now | Share of the wall clock | Cached | Change |\n|:--|:--|--:|--:|--:|:--|\n")
 			m.printf("| the whole build | %s | %s | | | |\n", p.wall, unbroken(p.course.WallClock.Now().String()))
@@ -367,6 +377,7 @@ func HistoryJSON(w io.Writer, h *detect.Courses) error {
 	for i := range c.Results {
 		r := &c.Results[i]
 		r.Builds, r.Steps, r.Notes = list(r.Builds), list(r.Steps), list(r.Notes)
+		r.Advice = encodableAdvice(r.Advice)
 		r.WallClock = encodableTrack(r.WallClock)
 		for k := range r.Builds {
 			r.Builds[k].Start = encodableTime(r.Builds[k].Start)

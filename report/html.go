@@ -315,7 +315,7 @@ func shownSection(v *shownView, total detect.Seconds) htmlSection {
 		}
 		s.Tables = append(s.Tables, moved)
 	}
-	s.Lists = listOfLines("", v.notes)
+	s.Lists = append(listOfLines(adviceTitle, v.advice), listOfLines("", v.notes)...)
 	s.Outro = spansOf(v.about)
 	return s
 }
@@ -336,6 +336,7 @@ func HistoryHTML(w io.Writer, h *detect.Courses, o HistoryOptions) error {
 func courseSection(v *courseView) htmlSection {
 	s := htmlSection{Headline: spans(v.headline), Intro: spansOf(v.period)}
 	s.Lists = append(listOfLines("Slower", v.slower), listOfLines("Faster", v.faster)...)
+	s.Lists = append(s.Lists, listOfLines(adviceTitle, v.advice)...)
 	s.Lists = append(s.Lists, listOfLines("", v.notes)...)
 	c := v.course
 	if chart := trackChart(c, &c.WallClock, "chart"); chart != nil {

@@ -24,6 +24,7 @@ type shownView struct {
 	total     detect.Seconds // length of the time axis
 	timed     bool           // the source knows when steps began
 	transfers []transfer
+	advice    []line // where it would have paid
 	notes     []line
 	about     line
 }
@@ -70,6 +71,7 @@ func shownViewOf(d *detect.Description) shownView {
 	}
 	v.headline = lineOf(v.headline, ": ", Count(d.Executed, "step"), fmt.Sprintf(" ran, %d cached", d.Cached))
 	v.sentences = pathSentences(d, n)
+	v.advice = adviceLines(d.Advice, true, func(_, name string) string { return n.ofName(name) })
 	share := map[int]float64{}
 	for _, p := range d.Path {
 		share[p.Step] += p.Share
@@ -151,6 +153,9 @@ func pathSentences(d *detect.Description, n *names) (lines []line) {
 			term := lineOf(percent(p.Share)+" ", "in ", code(n.ofName(s.Name)), " (", p.Seconds.String())
 			if s.Duration-p.Seconds > d.Build.Duration/100 { // part of it ran beside another step
 				term = lineOf(term, " of its ", s.Duration.String())
+			}
+			if p.Share >= most*least && 2*p.Saves < p.Seconds {
+				term = lineOf(term, "; without it "+p.Saves.String()+" less, as others ran beside it")
 			}
 			terms = append(terms, lineOf(term, ")"))
 		default:
@@ -238,6 +243,12 @@ func ShowText(w io.Writer, d *detect.Description, o TextOptions) error {
 	t.failure(v.failure)
 	for _, l := range v.sentences {
 		t.line(l)
+	}
+	if len(v.advice) > 0 {
+		t.out.WriteString("\n" + t.paint(bold, adviceTitle) + "\n")
+		for _, l := range v.advice {
+			t.bullet(l)
+		}
 	}
 	t.waterfall(&v)
 	if len(v.transfers) > 0 {
@@ -360,6 +371,10 @@ func ShowMarkdown(w io.Writer, d *detect.Description) error {
 		}
 	}
 	m.lines(v.sentences...)
+	if len(v.advice) > 0 {
+		m.paragraph("**" + adviceTitle + "**")
+		m.list(v.advice)
+	}
 	var b strings.Builder
 	out := bufio.NewWriter(&b)
 	(&textWriter{out: out, TextOptions: TextOptions{Width: 100}}).waterfall(&v)
@@ -387,6 +402,7 @@ func encodableDescription(d *detect.Description) *detect.Description {
 	c := *d
 	c.Build.Start, c.Build.Log = encodableTime(d.Build.Start), list(d.Build.Log)
 	c.Path, c.Steps, c.Notes = list(d.Path), list(d.Steps), list(d.Notes)
+	c.Advice = encodableAdvice(d.Advice)
 	for i := range c.Steps {
 		c.Steps[i].BytesRate = finite(c.Steps[i].BytesRate, 0)
 	}

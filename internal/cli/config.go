@@ -28,7 +28,7 @@ const configPath = ".buildregress.yaml"
 const maxConfig = 64 << 10
 
 // policyKeys are what can be said nowhere else.
-var policyKeys = []string{"max", "steps", "accept"}
+var policyKeys = []string{"max", "steps", "accept", "dismiss"}
 
 // configKeys are the options that may stand in the file.
 func configKeys() (names []string) {
@@ -131,6 +131,12 @@ func parseConfig(path string, data []byte) (said map[string]given, policy detect
 			return eachEntry(path, at, value, func(from string, entry *yaml.Node) error {
 				acceptance, err := parseAcceptance(path, from, entry)
 				policy.Accept = append(policy.Accept, acceptance)
+				return err
+			})
+		case name == "dismiss":
+			return eachEntry(path, at, value, func(from string, entry *yaml.Node) error {
+				dismissal, err := parseDismissal(path, from, entry)
+				policy.Dismiss = append(policy.Dismiss, dismissal)
 				return err
 			})
 		}
@@ -236,6 +242,34 @@ func parseAcceptance(path, from string, entry *yaml.Node) (detect.Acceptance, er
 		err = usageError{from + ": an acceptance says step, since which revision, and why", ""}
 	}
 	return a, err
+}
+
+// parseDismissal reads an entry of "dismiss".
+func parseDismissal(path, from string, entry *yaml.Node) (detect.Dismissal, error) {
+	d := detect.Dismissal{From: from}
+	err := eachKey(path, entry, func(at, name string, value *yaml.Node) error {
+		text, err := plainValue(at, name, value)
+		if err != nil {
+			return err
+		}
+		switch name {
+		case "step":
+			d.Step = glob.Pattern(text)
+		case "kind":
+			if d.Kind = detect.AdviceKind(text); !slices.Contains(detect.AdviceKinds, d.Kind) {
+				return usagef("%s: kind: %.40q is not one of %q", at, text, detect.AdviceKinds)
+			}
+		case "why":
+			d.Why = redact.Text(text)
+		default:
+			return usageError{masked("%s: unknown key %q", at, name), "a dismissal has step, kind and why"}
+		}
+		return nil
+	})
+	if err == nil && (d.Step == "" || d.Why == "") {
+		err = usageError{from + ": a dismissal says of which step, and why", "write \"- step: GLOB\" and \"why: …\", and \"kind: …\" for one kind of advice alone"}
+	}
+	return d, err
 }
 
 var revision = regexp.MustCompile(`^[0-9a-f]{7,64}$`)

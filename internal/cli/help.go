@@ -269,14 +269,15 @@ func historyHelp() string {
 
 Tells how a pipeline behaved over its builds: how long they and each of their
 steps usually take, since which revision, what it was before, and what each
-lasting change, to the slower or the faster, has cost or saved since.
+lasting change, to the slower or the faster, has cost or saved since; and where
+it would pay to work.
 SOURCEs are files, folders or servers; without any, it is the store. Of several
 pipelines each gets a line, the worst first.
 
 ` + sectionHelp(onHistory, theCourse) + `
 ` + sectionHelp(onHistory, theHistory) + `Flags on builds in servers of traces: buildregress help servers
 
-What counts as a change:
+What counts as a change, and as worth to be saved:
 ` + flagsHelp(onHistory, theJudgement) + `
 ` + sectionHelp(onHistory, theReport) + `
 Examples:
@@ -292,13 +293,16 @@ func showHelp() string {
 	return `Usage: buildregress show [flags] [SOURCE]
 
 Shows one build and judges nothing: how long it took, which steps decided that
-(the critical path), when each ran, what it transferred, and why it failed. Of
+(the critical path), where time could be saved, when each ran, what it
+transferred, and why it failed. Of
 several builds in SOURCE it is the newest. SOURCE may also be a build in the
 store: its id, its revision or the first letters of that; ^1 is the build before
 the newest there. Without SOURCE it is the newest one of the local builder.
 
 ` + flagsHelp(onShow, theBuild) + flagsHelp(onShow, theHistory) + `Flags on builds in servers of traces: buildregress help servers
 
+What is worth to be saved:
+` + flagsHelp(onShow, theJudgement) + `
 ` + sectionHelp(onShow, theReport) + `
 Examples:
   buildregress show new.dockerbuild

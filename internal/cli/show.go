@@ -8,7 +8,7 @@ import (
 
 func runShow(ctx context.Context, p *Process, s *settings, args []string) (code int, err error) {
 	return 0, command.Show(ctx, p.env(s), &command.ShowOptions{
-		Source: sourceOf(args), Store: s.store, Wanted: s.wanted(), Given: s.identity(), Output: s.outputOptions(p),
+		Source: sourceOf(args), Store: s.store, Wanted: s.wanted(), Given: s.identity(), Policy: s.judgement(), Output: s.outputOptions(p),
 	})
 }
 

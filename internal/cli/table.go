@@ -173,6 +173,11 @@ var options = []option{
 		binding: seconds(func(s *settings) *detect.Seconds { return &s.thresholds.MinDelta }),
 	},
 	{
+		name: "min-delta", fallback: detect.DefaultThresholds.MinDelta.D().String(), on: onShow, section: theJudgement, inFile: true,
+		help:    "least time to be saved that is told",
+		binding: seconds(func(s *settings) *detect.Seconds { return &s.thresholds.MinDelta }),
+	},
+	{
 		name: "fail-on", fallback: failures[0], on: onCheck, section: theJudgement, inFile: true, many: true,
 		help: "exit 1 on: regressed; unsure (or regressed);\n" +
 			"cache-lost; over-budget; waiting; never. Repeat it to\n" +
@@ -186,7 +191,7 @@ var options = []option{
 		binding: failOn(func(s *settings) *[]string { return &s.failOn }),
 	},
 	{
-		name: "config", value: "PATH", on: onCheck | onBacktest | onHistory, section: theJudgement,
+		name: "config", value: "PATH", on: onCheck | onBacktest | onHistory | onShow, section: theJudgement,
 		help:    "file with these (" + configPath + ", if it exists)",
 		input:   "file with settings. Default " + configPath + ", if it is there",
 		binding: text(func(s *settings) *string { return &s.config }),

@@ -108,6 +108,7 @@ func (o *HistoryOptions) follow(builds []detect.Build, names *ci.Resolver, now t
 	kept = o.Since.keep(kept, now)
 	kept, runner, otherRunners := onRunner(kept, o.Runner, o.Policy.MinHistory)
 	c := detect.Follow(kept, o.Policy.Thresholds)
+	c.Advise(kept, o.Policy)
 	c.Pipeline, c.Runner, c.Branch = builds[0].Pipeline, runner, base
 	if o.Branch != "" {
 		c.Branch = o.Branch

@@ -22,6 +22,7 @@ type ShowOptions struct {
 	Store  string
 	Wanted fetch.Selector
 	Given  ci.Identity
+	Policy detect.Policy // which advice is wanted
 	Output OutputOptions
 }
 
@@ -37,6 +38,7 @@ func Show(ctx context.Context, env *Env, o *ShowOptions) error {
 		return err
 	}
 	d := detect.Describe(b)
+	d.Advice = detect.AdviseOne(b, o.Policy)
 	d.Notes = append(d.Notes, distinct(f.notes)...)
 	return o.Output.render(env.Stdout, func(format report.Format, w io.Writer, to report.TextOptions) error {
 		return format.WriteShown(w, d, to)

@@ -1,0 +1,177 @@
+package detect
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// What a build would have taken without a step is told by replaying its schedule: each step
+// begins as long after the last of those that it waited for as it did, and takes as long as
+// it took. The share of the critical path does not tell that: what ran beside it remains.
+
+// A schedule is one build whose steps are laid out in time, to be replayed. Times are after
+// the first start. A part of another step is within that one's time.
+type schedule struct {
+	*graph
+	from   time.Time
+	order  []int   // of the steps that took time, as they began
+	byEnd  []int   // the same, as they ended
+	waits  [][]int // by step: those of order that it waited for, and that had ended
+	behind []bool  // of each step: it began with the end of what ended last before it, too
+}
+
+// scheduleOf lays out a build; nil if its source does not say when steps began.
+func scheduleOf(b *Build) *schedule {
+	s := &schedule{graph: newGraph(b)}
+	if !s.timed {
+		return nil
+	}
+	counts := make([]bool, len(b.Steps))
+	for i := range b.Steps {
+		step := &b.Steps[i]
+		if step.isPart() || step.Start.IsZero() || !(step.State == Executed && step.Duration > 0 || step.State == Cached && step.Duration > s.tolerance) {
+			continue
+		}
+		counts[i] = true
+		s.order = append(s.order, i)
+		if s.from.IsZero() || step.Start.Before(s.from) {
+			s.from = step.Start
+		}
+	}
+	if len(s.order) == 0 {
+		return nil
+	}
+	s.byEnd = slices.Clone(s.order)
+	slices.SortStableFunc(s.order, func(x, y int) int { return cmp.Or(s.steps[x].Start.Compare(s.steps[y].Start), cmp.Compare(x, y)) })
+	slices.SortStableFunc(s.byEnd, func(x, y int) int { return cmp.Or(s.end(x).Compare(s.end(y)), cmp.Compare(x, y)) })
+	s.waits, s.behind = make([][]int, len(b.Steps)), make([]bool, len(b.Steps))
+	const gap = 100 * time.Millisecond // as in lastInput
+	place := make([]int, len(b.Steps))
+	for n, i := range s.order {
+		place[i] = n
+	}
+	for n, i := range s.order {
+		start := s.steps[i].Start
+		var last time.Time
+		s.ancestors(i, func(at int) bool {
+			if !counts[at] {
+				return true // it took no time: what it waited for counts
+			}
+			if place[at] < n && !s.end(at).After(start.Add(s.tolerance)) {
+				s.waits[i] = append(s.waits[i], at)
+				if s.end(at).After(last) {
+					last = s.end(at)
+				}
+			}
+			return false
+		})
+		// Something unknown came between: it may have been whatever ended last.
+		s.behind[i] = len(s.waits[i]) == 0 || start.Sub(last) > max(gap, s.tolerance)
+	}
+	return s
+}
+
+// A what is what is different in a replay.
+type what struct {
+	free   map[int]bool // steps that take no time
+	beside map[int]int  // a step begins when another one does, for which it had waited
+}
+
+// A replayed is a schedule that was replayed.
+type replayed struct {
+	saved time.Duration // by how much earlier the last step ended, 0 or more
+	last  int           // the step that ended last
+	by    []int         // of each step, the one that decided when it began, -1 for none
+}
+
+// replay replays a schedule. Each step begins no later than it did.
+func (s *schedule) replay(w what) replayed {
+	r := replayed{last: -1, by: make([]int, len(s.steps))}
+	ends := make([]time.Duration, len(s.steps))
+	done := make([]bool, len(s.steps))
+	at := func(t time.Time) time.Duration { return t.Sub(s.from) }
+	ended, before, latest := 0, -1, time.Duration(0) // the last of those that had ended
+	var whole, now time.Duration
+	for _, i := range s.order {
+		start := at(s.steps[i].Start)
+		for ended < len(s.byEnd) && done[s.byEnd[ended]] && at(s.end(s.byEnd[ended])) <= start+s.tolerance {
+			e := s.byEnd[ended]
+			if latest = max(latest, at(s.end(e))); before < 0 || ends[e] > ends[before] {
+				before = e
+			}
+			ended++
+		}
+		begins, by := time.Duration(0), -1
+		after := func(waits []int, skip int) {
+			var was time.Duration
+			last := -1
+			for _, p := range waits {
+				was = max(was, at(s.end(p)))
+				if p != skip && (last < 0 || ends[p] > ends[last]) {
+					last = p
+				}
+			}
+			if last >= 0 && ends[last]+start-was > begins {
+				begins, by = ends[last]+start-was, last
+			}
+		}
+		other, isBeside := w.beside[i]
+		switch {
+		case isBeside:
+			begins, by = max(ends[other]-s.took(other, w), 0), other
+			after(s.waits[i], other)
+		default:
+			after(s.waits[i], -1)
+			if s.behind[i] {
+				if before < 0 {
+					begins, by = start, -1
+				} else if b := ends[before] + start - latest; b > begins {
+					begins, by = b, before
+				}
+			}
+		}
+		// What waits for a step still waits for the one that this had waited for.
+		for _, p := range s.waits[i] {
+			if q, ok := w.beside[p]; ok && ends[q] > begins {
+				begins, by = ends[q], q
+			}
+		}
+		begins = min(begins, start)
+		ends[i], r.by[i], done[i] = begins+s.took(i, w), by, true
+		if whole = max(whole, at(s.end(i))); r.last < 0 || ends[i] > now {
+			now, r.last = ends[i], i
+		}
+	}
+	r.saved = max(whole-now, 0)
+	return r
+}
+
+func (s *schedule) took(i int, w what) time.Duration {
+	if w.free[i] {
+		return 0
+	}
+	return max(s.steps[i].Duration, 0)
+}
+
+// without is what the build would have been shorter if these steps had taken no time.
+func (s *schedule) without(steps ...int) time.Duration {
+	free := map[int]bool{}
+	for _, i := range steps {
+		free[i] = true
+	}
+	return s.replay(what{free: free}).saved
+}
+
+// remaining is the longest step that decides when the build ends if those that are free take
+// no time, -1 if there is none.
+func (s *schedule) remaining(free map[int]bool) int {
+	r := s.replay(what{free: free})
+	longest := -1
+	for i, n := r.last, 0; i >= 0 && n <= len(s.order); i, n = r.by[i], n+1 {
+		if !free[i] && !s.steps[i].isWait() && (longest < 0 || s.steps[i].Duration > s.steps[longest].Duration) {
+			longest = i
+		}
+	}
+	return longest
+}
