@@ -476,7 +476,7 @@ func (a *adviser) inSeries() (all []Advice) {
 					saved[of] = make([]time.Duration, len(a.builds))
 					order = append(order, of)
 				}
-				saved[of][i] = b.replay(what{beside: map[int]int{k: p}}).saved
+				saved[of][i] = b.abreast(p, k)
 			}
 		}
 	}

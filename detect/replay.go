@@ -119,7 +119,7 @@ func (s *schedule) replay(w what) replayed {
 		other, isBeside := w.beside[i]
 		switch {
 		case isBeside:
-			begins, by = max(ends[other]-s.took(other, w), 0), other
+			begins, by = ends[other]-s.took(other, w)+max(start-at(s.end(other)), 0), other
 			after(s.waits[i], other)
 		default:
 			after(s.waits[i], -1)
@@ -161,6 +161,14 @@ func (s *schedule) without(steps ...int) time.Duration {
 		free[i] = true
 	}
 	return s.replay(what{free: free}).saved
+}
+
+// abreast is what the build would have been shorter if the second step, which waited for the
+// first, had begun with it: no more than the shorter of them took, as what lay between them
+// may remain.
+func (s *schedule) abreast(first, second int) time.Duration {
+	saved := s.replay(what{beside: map[int]int{second: first}}).saved
+	return max(min(saved, s.steps[first].Duration, s.steps[second].Duration), 0)
 }
 
 // remaining is the longest step that decides when the build ends if those that are free take

@@ -140,6 +140,10 @@ func (o *HistoryOptions) follow(builds []detect.Build, names *ci.Resolver, now t
 			asked = append(asked, c.Steps[at])
 		}
 		c.Steps = asked
+		isAsked := func(key string) bool {
+			return slices.ContainsFunc(asked, func(s detect.StepCourse) bool { return s.Key == key })
+		}
+		c.Advice = slices.DeleteFunc(c.Advice, func(x detect.Advice) bool { return !slices.ContainsFunc(x.Steps, isAsked) })
 	}
 	return c
 }

@@ -1,0 +1,177 @@
+package detect
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// A step on the critical path beside which another one ran is worth only what it is longer.
+func TestWithout(t *testing.T) {
+	b := newBuild("main", 1,
+		ran("[a 1/1] RUN a", 10*time.Second),
+		ran("[b 1/1] RUN b", 8*time.Second),
+		ran("[c 1/1] RUN c", 7*time.Second),
+		ran("[stage-3 1/2] COPY --from=a / /", time.Second, "[a 1/1] RUN a", "[b 1/1] RUN b", "[c 1/1] RUN c"),
+		ran("[stage-3 2/2] RUN d", 3*time.Second, "[stage-3 1/2] COPY --from=a / /"),
+	)
+	s := scheduleOf(&b)
+	for _, c := range []struct {
+		free []int
+		want time.Duration
+	}{
+		{nil, 0},
+		{[]int{0}, 2 * time.Second},
+		{[]int{1}, 0},
+		{[]int{0, 1}, 3 * time.Second},
+		{[]int{0, 1, 2}, 10 * time.Second},
+		{[]int{4}, 3 * time.Second},
+		{[]int{0, 4}, 5 * time.Second},
+	} {
+		if got := s.without(c.free...); got != c.want {
+			t.Errorf("without %v: %s, want %s", c.free, got, c.want)
+		}
+	}
+	// It waits for the second one no longer, and what follows waits for both.
+	if got := s.abreast(3, 4); got != time.Second {
+		t.Errorf("beside: %s", got)
+	}
+}
+
+// randomBuild is a build of some steps, each of which waits for some before it, for a while.
+func randomBuild(r *rand.Rand, n int) Build {
+	b := Build{ID: fmt.Sprint(n), Start: epoch.Add(time.Duration(n) * time.Hour), Origin: Origin{Branch: "main"}}
+	for i := range 2 + r.IntN(12) {
+		s := Step{Key: fmt.Sprintf("[s%d] RUN %d", i%3, i), ID: fmt.Sprint(i), Stage: fmt.Sprint("s", i%3), Index: i/3 + 1, Count: 5, Duration: time.Duration(r.IntN(5000)) * time.Millisecond}
+		s.Name = s.Key
+		if r.IntN(5) == 0 {
+			s.State, s.Duration = Cached, time.Duration(r.IntN(2))*time.Duration(r.IntN(300))*time.Millisecond
+		}
+		begin := b.Start
+		for range r.IntN(4) {
+			if i == 0 {
+				break
+			}
+			in := &b.Steps[r.IntN(i)]
+			s.Inputs = append(s.Inputs, in.ID)
+			if end := in.Start.Add(in.Duration); end.After(begin) {
+				begin = end
+			}
+		}
+		s.Start = begin.Add(time.Duration(r.IntN(3)*r.IntN(200)) * time.Millisecond)
+		b.Steps = append(b.Steps, s)
+		b.Duration = max(b.Duration, s.Start.Add(s.Duration).Sub(b.Start))
+	}
+	return b
+}
+
+// Whatever the schedule: without a change nothing is saved; more without more steps; never
+// more than these took, nor the build.
+func TestReplayBounds(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for n := range 3000 {
+		b := randomBuild(r, n)
+		s := scheduleOf(&b)
+		if s == nil {
+			continue
+		}
+		var free []int
+		var took, before time.Duration
+		if got := s.without(); got != 0 {
+			t.Fatalf("build %d: %s saved by nothing: %+v", n, got, b.Steps)
+		}
+		for _, i := range r.Perm(len(b.Steps)) {
+			free, took = append(free, i), took+b.Steps[i].Duration
+			saved := s.without(free...)
+			if saved < before || saved > took || saved > b.Duration {
+				t.Fatalf("build %d without %v: %s after %s, of %s: %+v", n, free, saved, before, took, b.Steps)
+			}
+			before = saved
+		}
+		for _, k := range s.order {
+			for _, p := range s.waits[k] {
+				if saved := s.abreast(p, k); saved < 0 || saved > min(b.Steps[k].Duration, b.Steps[p].Duration) {
+					t.Fatalf("build %d: %d beside %d saves %s: %+v", n, k, p, saved, b.Steps)
+				}
+			}
+		}
+	}
+}
+
+// Advice promises no more than the replay gives, and no build is the only reason for it.
+func TestAdvicePromises(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	told := map[AdviceKind]int{}
+	for n := range 400 {
+		var builds []Build
+		shape := randomBuild(r, 0)
+		for i := range minReplayed + r.IntN(20) {
+			b := shape
+			b.ID, b.Start = fmt.Sprint(i), epoch.Add(time.Duration(i)*24*time.Hour)
+			b.Steps = nil
+			late := time.Duration(0)
+			for _, s := range shape.Steps { // as the first one, but slower or faster as a whole
+				s.Start = s.Start.Add(b.Start.Sub(shape.Start) + late)
+				b.Steps = append(b.Steps, s)
+			}
+			builds = append(builds, b)
+		}
+		p := Policy{Thresholds: DefaultThresholds}
+		c := Follow(builds, p.Thresholds)
+		c.Advise(builds, p)
+		if len(c.Advice) > maxAdvice {
+			t.Fatalf("build %d: %d are told", n, len(c.Advice))
+		}
+		for _, x := range c.Advice {
+			told[x.Kind]++
+			least := max(p.MinDelta.D(), time.Duration(minAdviceShare*float64(shape.Duration)))
+			if x.Saves.D() < least || x.PerWeek < 6*x.Saves || x.PerWeek > 8*x.Saves {
+				t.Errorf("build %d: %+v", n, x)
+			}
+			if x.Kind == AdviceSeries || x.Kind == AdviceMisses {
+				continue
+			}
+			var steps []int
+			for i := range shape.Steps {
+				for _, key := range x.Steps {
+					if shape.Steps[i].Key == key {
+						steps = append(steps, i)
+					}
+				}
+			}
+			if most := scheduleOf(&shape).without(steps...); x.Saves.D() > most {
+				t.Errorf("build %d: %s promised, and the replay gives %s: %+v", n, x.Saves, most, x)
+			}
+		}
+	}
+	if told[AdviceStep] == 0 || told[AdviceTogether] == 0 {
+		t.Errorf("told: %v", told)
+	}
+}
+
+// What is saved in few builds, or in the newer ones alone, is not told; nor of few builds.
+func TestAdviceHolds(t *testing.T) {
+	p := Policy{Thresholds: DefaultThresholds}
+	for _, c := range []struct {
+		name   string
+		builds int
+		took   func(i int) time.Duration
+		told   int
+	}{
+		{"each build", 20, func(int) time.Duration { return 10 * time.Second }, 1},
+		{"too few builds", minReplayed - 1, func(int) time.Duration { return 10 * time.Second }, 0},
+		{"one slow build", 20, func(i int) time.Duration { return time.Duration(1+i/19*300) * 100 * time.Millisecond }, 0},
+		{"less than a second", 20, func(int) time.Duration { return 900 * time.Millisecond }, 0},
+	} {
+		var builds []Build
+		for i := range c.builds {
+			b := newBuild("main", i, ran("[a 1/1] RUN a", c.took(i)))
+			builds = append(builds, b)
+		}
+		course := Follow(builds, p.Thresholds)
+		if course.Advise(builds, p); len(course.Advice) != c.told {
+			t.Errorf("%s: %+v", c.name, course.Advice)
+		}
+	}
+}
