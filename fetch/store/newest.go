@@ -18,11 +18,12 @@ func (s *Store) Newest(ctx context.Context, pipeline string, limit int) (out []d
 		if err != nil {
 			return err
 		}
+		if err := readManySteps(ctx, tx, found); err != nil {
+			return err
+		}
+		out = make([]detect.Build, len(found))
 		for i := range found {
-			if err := found[i].readSteps(ctx, tx); err != nil {
-				return err
-			}
-			out = append(out, found[i].Build)
+			out[i] = found[i].Build
 		}
 		return nil
 	})

@@ -146,11 +146,18 @@ func scanStep(rows *sql.Rows, at *place, front ...any) (s detect.Step, err error
 
 // readSteps reads the steps of a build.
 func (r *row) readSteps(ctx context.Context, tx *txn) (err error) {
-	r.Steps, err = stepsOf(ctx, tx, r.id)
-	if err == nil && r.steps >= 0 && len(r.Steps) != r.steps {
-		err = damaged(fmt.Errorf("build %s: %d of its %d steps are there", r.ID, len(r.Steps), r.steps))
+	if r.Steps, err = stepsOf(ctx, tx, r.id); err != nil {
+		return err
 	}
-	return err
+	return r.checkSteps()
+}
+
+// checkSteps tells whether all steps of a build were read.
+func (r *row) checkSteps() error {
+	if r.steps >= 0 && len(r.Steps) != r.steps {
+		return damaged(fmt.Errorf("build %s: %d of its %d steps are there", r.ID, len(r.Steps), r.steps))
+	}
+	return nil
 }
 
 func stepsOf(ctx context.Context, tx *txn, build int64) ([]detect.Step, error) {

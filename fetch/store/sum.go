@@ -45,7 +45,7 @@ func sumOfBuild(b *detect.Build, steps int) int64 {
 
 // sumOfStep is that of a step's row. The build is a row's number.
 func sumOfStep(build int64, ordinal int, step *detect.Step) int64 {
-	var s sum
+	s := sum{make([]byte, 0, 512)}
 	s.text(step.Key, step.Name, step.Platform, step.Stage, step.Source.File, step.ID, list(step.Inputs), step.Error, step.Body, step.Text)
 	s.number(build, int64(ordinal), int64(step.Index), int64(step.Count), int64(step.Source.Line), int64(step.State),
 		instant(step.Start), int64(step.Duration), step.Bytes, int64(step.Rule))

@@ -1,0 +1,204 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// Steps of many builds are read by few queries, and what they share is read, and held,
+// once: nearly all builds of a pipeline have the same steps.
+
+// atOnce is how many builds' steps one query reads.
+const atOnce = 200
+
+var manySteps = `SELECT s.build, s.ordinal, s.sum, s.name, s.key, s.text, s.facts, s.id, s.state, s.start, s.duration, s.inputs, s.bytes, s.error, s.rule, s.body, s.usage
+	FROM steps s WHERE s.build IN (?` + strings.Repeat(", ?", atOnce-1) + `) ORDER BY s.build, s.ordinal`
+
+// A manyReader has what was read of what steps refer to, by its id.
+type manyReader struct {
+	tx     *txn
+	names  map[int64]detect.Step
+	keys   map[int64]string
+	texts  map[int64]string
+	facts  map[int64]*detect.StepFacts
+	words  map[string]string
+	inputs map[string][]string
+}
+
+// readManySteps reads the steps of builds.
+func readManySteps(ctx context.Context, tx *txn, builds []row) error {
+	r := &manyReader{tx, map[int64]detect.Step{}, map[int64]string{}, map[int64]string{}, map[int64]*detect.StepFacts{}, map[string]string{}, map[string][]string{}}
+	for len(builds) > 0 {
+		n := min(atOnce, len(builds))
+		if err := r.read(ctx, builds[:n]); err != nil {
+			return err
+		}
+		builds = builds[n:]
+	}
+	return nil
+}
+
+// A bareStep is a step, and what it refers to.
+type bareStep struct {
+	place
+	stored      int64
+	name, key   int64
+	text, facts sql.NullInt64
+	usage       string
+	detect.Step
+}
+
+func (r *manyReader) read(ctx context.Context, builds []row) error {
+	of := map[int64]*row{}
+	args := make([]any, atOnce)
+	for i := range args {
+		args[i] = builds[min(i, len(builds)-1)].id
+	}
+	for i := range builds {
+		of[builds[i].id] = &builds[i]
+	}
+	bare, err := r.bareSteps(ctx, args)
+	if err != nil {
+		return err
+	}
+	// On some databases a connection answers one query at a time.
+	for i := range bare {
+		at := &bare[i]
+		s, err := r.whole(ctx, at)
+		if err != nil {
+			return err
+		}
+		b := of[at.build]
+		if b.Steps == nil {
+			b.Steps = make([]detect.Step, 0, max(b.steps, 1))
+		}
+		b.Steps = append(b.Steps, s)
+	}
+	for i := range builds {
+		if err := builds[i].checkSteps(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *manyReader) bareSteps(ctx context.Context, args []any) (out []bareStep, err error) {
+	rows, err := r.tx.query(ctx, manySteps, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var start int64
+	var b bareStep
+	var id, inputs, body sql.RawBytes
+	for rows.Next() {
+		b.Step = detect.Step{}
+		if err := rows.Scan(&b.build, &b.ordinal, &b.stored, &b.name, &b.key, &b.text, &b.facts, &id, &b.State, &start, &b.Duration, &inputs, &b.Bytes, &b.Error, &b.Rule, &body, &b.usage); err != nil {
+			return nil, damaged(err)
+		}
+		if b.Start, err = timeOf(start); err != nil {
+			return nil, damaged(err)
+		}
+		b.ID, b.Body = r.word(id), r.word(body)
+		known, ok := r.inputs[string(inputs)]
+		if !ok {
+			if known, err = listOf(string(inputs)); err != nil {
+				return nil, damaged(err)
+			}
+			for i := range known {
+				known[i] = r.word([]byte(known[i]))
+			}
+			r.inputs[string(inputs)] = known
+		}
+		b.Inputs = known[:len(known):len(known)]
+		out = append(out, b)
+	}
+	return out, rows.Err()
+}
+
+// word is a text that others hold as well.
+func (r *manyReader) word(text []byte) string {
+	if w, ok := r.words[string(text)]; ok {
+		return w
+	}
+	w := string(text)
+	r.words[w] = w
+	return w
+}
+
+// whole is a step with what it refers to.
+func (r *manyReader) whole(ctx context.Context, b *bareStep) (s detect.Step, err error) {
+	name, ok := r.names[b.name]
+	if !ok {
+		err := r.one(ctx, "SELECT name, platform, stage, position, positions, source_file, source_line FROM names WHERE id = ?", b.name,
+			&name.Name, &name.Platform, &name.Stage, &name.Index, &name.Count, &name.Source.File, &name.Source.Line)
+		if err != nil {
+			return s, err
+		}
+		r.names[b.name] = name
+	}
+	s = b.Step
+	s.Name, s.Platform, s.Stage, s.Index, s.Count, s.Source = name.Name, name.Platform, name.Stage, name.Index, name.Count, name.Source
+	if s.Key, err = r.textOf(ctx, r.keys, "SELECT key FROM keys WHERE id = ?", b.key); err != nil {
+		return s, err
+	}
+	if b.text.Valid {
+		if s.Text, err = r.textOf(ctx, r.texts, "SELECT text FROM texts WHERE id = ?", b.text.Int64); err != nil {
+			return s, err
+		}
+	}
+	facts, known := r.facts[b.facts.Int64]
+	text := ""
+	if b.facts.Valid && !known {
+		if err := r.one(ctx, "SELECT facts FROM facts WHERE id = ?", b.facts.Int64, &text); err != nil {
+			return s, err
+		}
+	}
+	if err := readStepFacts(&s, text, b.usage); err != nil {
+		return s, damaged(err)
+	}
+	if b.facts.Valid && !known {
+		facts = s.Facts
+		r.facts[b.facts.Int64] = facts
+	}
+	s.Facts = facts
+	if err := checkStep(&s); err != nil {
+		return s, damaged(err)
+	}
+	return s, checkSum(b.stored, sumOfStep(b.build, b.ordinal, &s), "step "+s.Key)
+}
+
+func (r *manyReader) textOf(ctx context.Context, known map[int64]string, query string, id int64) (string, error) {
+	if text, ok := known[id]; ok {
+		return text, nil
+	}
+	var text string
+	err := r.one(ctx, query, id, &text)
+	if err == nil {
+		known[id] = text
+	}
+	return text, err
+}
+
+// one reads the row of an id, which is there unless the database is damaged.
+func (r *manyReader) one(ctx context.Context, query string, id int64, to ...any) error {
+	rows, err := r.tx.query(ctx, query, id)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		return damaged(fmt.Errorf("a step refers to row %d, which is not there", id))
+	}
+	if err := rows.Scan(to...); err != nil {
+		return damaged(err)
+	}
+	return rows.Close()
+}
