@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -206,19 +207,26 @@ func CompareJSON(w io.Writer, c *detect.Comparison) error {
 // CompareHTML writes two builds as a page.
 func CompareHTML(w io.Writer, c *detect.Comparison) error {
 	v := comparedViewOf(c)
-	s := htmlSection{Headline: spans(v.headline), Intro: spansOf(v.account, v.caveat), Lists: append(listOfLines("What else is different", v.changes), listOfLines("", v.notes)...)}
+	which := []line{lineOf("Here: ", lowered(v.b.about)), lineOf("There: ", lowered(v.a.about))}
+	s := htmlSection{Headline: spans(v.headline), Intro: spansOf(append(which, v.account, v.caveat)...), Lists: append(listOfLines("What else is different", v.changes), listOfLines("", v.notes)...)}
 	t := htmlTable{Title: "Steps that differ", Label: "Steps that differ", Head: heads("Step|name", "Here|n", "There|n", "Longer by|n", "On the critical path|n", "|v")}
 	for _, r := range v.rows {
 		t.Rows = append(t.Rows, htmlRow{Cells: []htmlCell{
 			{Text: r.name, Class: "name", Code: true}, {Text: r.b, Class: "n"}, {Text: r.a, Class: "n"}, {Text: r.delta, Class: "n"}, {Text: r.path, Class: "n"}, {Text: r.what, Class: "v"},
 		}})
 	}
+	if !slices.ContainsFunc(v.rows, func(r comparedRow) bool { return r.what != "" }) {
+		t.Head = t.Head[:len(t.Head)-1]
+		for i := range t.Rows {
+			t.Rows[i].Cells = t.Rows[i].Cells[:len(t.Head)]
+		}
+	}
 	if len(t.Rows) > 0 {
 		s.Tables = append(s.Tables, t)
 	}
 	here, there := shownSection(&v.b, v.total), shownSection(&v.a, v.total)
-	here.Headline = append(spans(lineOf("Here: ")), here.Headline...)
-	there.Headline = append(spans(lineOf("There: ")), there.Headline...)
+	here.Headline, here.Outro = spans(lineOf("Here: ", lowered(v.b.headline))), nil
+	there.Headline, there.Outro = spans(lineOf("There: ", lowered(v.a.headline))), nil
 	p := htmlPage{Title: "Two builds: " + plain(v.headline, maxTextErrors), Sections: []htmlSection{s, here, there}}
 	return p.write(w)
 }

@@ -72,6 +72,7 @@ type htmlRow struct {
 
 type htmlCell struct {
 	Text, Class string
+	Label       string // what its column is, said where the heads are not shown
 	Code        bool
 	Chart       *htmlChart
 }
@@ -96,6 +97,7 @@ func (p *htmlPage) write(w io.Writer) error {
 	// The hash is that of the very bytes between the tags.
 	sum := sha256.Sum256([]byte(pageStyle))
 	p.Style = template.CSS(pageStyle)
+	p.label()
 	p.StyleHash = template.HTMLAttr("sha256-" + base64.StdEncoding.EncodeToString(sum[:]))
 	var b strings.Builder
 	if err := page.ExecuteTemplate(&b, "page", p); err != nil {
@@ -103,6 +105,21 @@ func (p *htmlPage) write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// label says of each number in a table what it is: a phone has no room for the heads.
+func (p *htmlPage) label() {
+	for i := range p.Sections {
+		for _, t := range p.Sections[i].Tables {
+			for _, row := range t.Rows {
+				for k := range row.Cells {
+					if c := &row.Cells[k]; k < len(t.Head) && c.Chart == nil && !c.Code && c.Text != "" {
+						c.Label = t.Head[k].Text
+					}
+				}
+			}
+		}
+	}
 }
 
 func spans(l line) (out []htmlSpan) {
@@ -281,7 +298,7 @@ func shownSection(v *shownView, total detect.Seconds) htmlSection {
 	s.Intro = append(s.Intro, spansOf(v.sentences...)...)
 	t := htmlTable{
 		Title: "When each step ran", Label: "When each step ran", Head: heads("Step|name", "Took|n", "Path|n", "0 to "+total.String()+"|bar"),
-		Notes: []string{"Path: the share of the build's time that the step decided, being on its critical path."},
+		Notes: []string{"Path: the share of the build's time that the step decided, being on its critical path. Bars: when it ran, from 0 to " + total.String() + "."},
 	}
 	for _, stage := range v.stages {
 		row := htmlRow{Stage: stage.name, Span: len(t.Head)}

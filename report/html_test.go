@@ -24,7 +24,7 @@ var hostileTexts = []string{
 var allowed = map[string]string{
 	"html": "lang", "head": "", "title": "", "style": "", "body": "", "main": "", "section": "", "meta": "charset http-equiv content name",
 	"h1": "class", "h2": "", "p": "class", "code": "", "pre": "tabindex", "ul": "", "li": "", "div": "class tabindex role aria-label",
-	"table": "", "thead": "", "tbody": "", "tr": "class", "th": "scope class colspan", "td": "class", "span": "class", "details": "", "summary": "",
+	"table": "", "thead": "", "tbody": "", "tr": "class", "th": "scope class colspan", "td": "class data-label", "span": "class", "details": "", "summary": "",
 	"a":   "href rel",
 	"svg": "class viewBox preserveAspectRatio role aria-label", "rect": "class x y width height fill fill-opacity",
 	"polyline": "class points fill stroke stroke-width vector-effect",
