@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
@@ -12,11 +11,8 @@ import (
 // reads depends on the window, not on how much the store holds.
 func (s *Store) History(ctx context.Context, q fetch.Query) (h *detect.History, err error) {
 	h = &detect.History{BaseBranch: q.BaseBranch}
-	if s.db == nil {
-		return h, nil
-	}
 	// One read-only transaction, so that all lists tell of one moment.
-	return h, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+	return h, s.read(ctx, func(tx *txn) error {
 		x, err := newIndex(ctx, tx, q)
 		if err == nil && x != nil {
 			h, err = fetch.FindHistory(x, q)
@@ -28,10 +24,7 @@ func (s *Store) History(ctx context.Context, q fetch.Query) (h *detect.History, 
 // Pipelines are those of which the store holds builds, the most built first.
 // It looks at all of them.
 func (s *Store) Pipelines(ctx context.Context) (out []fetch.Pipeline, err error) {
-	if s.db == nil {
-		return nil, nil
-	}
-	err = s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+	err = s.read(ctx, func(tx *txn) error {
 		rows, err := tx.query(ctx, `SELECT p.name, COUNT(*) AS builds FROM pipelines p JOIN builds b ON b.pipeline = p.id
 			GROUP BY p.id ORDER BY builds DESC, p.name`)
 		if err != nil {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 
@@ -25,14 +24,9 @@ const batch = 200
 // what the new recording knows more, see fetch.Merge. With an error, the summary is of
 // those that are in: the first of them, up to a multiple of some hundreds.
 func (s *Store) Record(ctx context.Context, builds []detect.Build) (sum Summary, err error) {
-	if s.db == nil {
-		if err := s.create(ctx); err != nil {
-			return sum, err
-		}
-	}
 	for part := range slices.Chunk(builds, batch) {
 		var done Summary
-		err := s.transact(ctx, nil, func(tx *txn) (err error) {
+		err := s.write(ctx, func(tx *txn) (err error) {
 			done, err = recordAll(ctx, tx, part)
 			return err
 		})
@@ -64,10 +58,7 @@ func recordAll(ctx context.Context, tx *txn, builds []detect.Build) (sum Summary
 // Holds tells of each of the builds whether the store holds a recording of it.
 func (s *Store) Holds(ctx context.Context, list []detect.Build) ([]bool, error) {
 	held := make([]bool, len(list))
-	if s.db == nil {
-		return held, nil
-	}
-	return held, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+	return held, s.read(ctx, func(tx *txn) error {
 		for i := range list {
 			recorded, err := recordings(ctx, tx, &list[i])
 			if err != nil {
@@ -91,7 +82,7 @@ func record(ctx context.Context, tx *txn, b *detect.Build) (before *detect.Build
 		if own.ID, err = idFor(ctx, tx, b); err != nil {
 			return nil, err
 		}
-		return nil, insert(ctx, tx, nil, &own)
+		return nil, insert(ctx, tx, &own)
 	}
 	k := &recorded[0]
 	if err := k.readSteps(ctx, tx); err != nil {
@@ -106,11 +97,11 @@ func record(ctx context.Context, tx *txn, b *detect.Build) (before *detect.Build
 			return nil, err
 		}
 	}
-	return &k.Build, insert(ctx, tx, k.id, &merged)
+	return &k.Build, insert(ctx, tx, &merged)
 }
 
-// insert adds b under the given id, or under a new one if that is nil.
-func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
+// insert adds b.
+func insert(ctx context.Context, tx *txn, b *detect.Build) error {
 	if err := checkBuild(b); err != nil {
 		return err
 	}
@@ -127,9 +118,9 @@ func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
 	if err != nil {
 		return err
 	}
-	build, err := tx.id(ctx, `INSERT INTO builds (id, ref, trace, content, pipeline, line, revision, url, runner,
-		start, duration, resolution, outcome, error, log, partial, reader, target, facts, machine, step_count, sum) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
-		id, clean(b.ID), clean(b.Trace), clean(b.Content), pipeline, line, clean(b.Revision), clean(b.URL), clean(b.Runner),
+	build, err := tx.id(ctx, `INSERT INTO builds (ref, trace, content, pipeline, line, revision, url, runner,
+		start, duration, resolution, outcome, error, log, partial, reader, target, facts, machine, step_count, sum) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
+		clean(b.ID), clean(b.Trace), clean(b.Content), pipeline, line, clean(b.Revision), clean(b.URL), clean(b.Runner),
 		instant(b.Start), int64(b.Duration), int64(b.Resolution), int(b.Outcome), clean(b.Error), list(b.Log), b.Partial, b.Reader, clean(b.Target), facts, measured(b.Machine), len(b.Steps), sumOfBuild(b, len(b.Steps)))
 	if err != nil {
 		return err

@@ -101,9 +101,9 @@ var options = []option{
 	},
 
 	{
-		name: "store", value: "sqlite:PATH", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theHistory,
-		help:    "where it is kept (" + source.DefaultStore + ")",
-		input:   "where builds are kept, sqlite:PATH. Default a file that is cached from run to run",
+		name: "store", value: "ADDRESS", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theHistory,
+		help:    "sqlite:PATH (" + source.StorePath(source.DefaultStore) + ") or postgres://",
+		input:   "where builds are kept, sqlite:PATH or postgres://HOST/DATABASE (PGPASSWORD has the password). Default a file that is cached from run to run",
 		binding: storeURL(func(s *settings) *string { return &s.store }),
 	},
 	{

@@ -42,7 +42,7 @@ func Backtest(ctx context.Context, env *Env, o *BacktestOptions) error {
 	var notes []detect.Note
 	var err error
 	if len(o.Sources) == 0 {
-		list, err = readStored(ctx, o)
+		list, err = readStored(ctx, env, o)
 	} else {
 		list, notes, err = readSources(ctx, env, names, o.Sources, o.Given.Pipeline)
 	}
@@ -74,8 +74,8 @@ func writeBacktest(w io.Writer, b *backtest.Report, o *BacktestOptions) error {
 
 // readStored reads what is to be replayed out of the store, and the builds before
 // that as far as one of these may be judged by them.
-func readStored(ctx context.Context, o *BacktestOptions) (list []detect.Build, err error) {
-	st, err := store.Open(ctx, o.Store)
+func readStored(ctx context.Context, env *Env, o *BacktestOptions) (list []detect.Build, err error) {
+	st, err := env.openStore(ctx, o.Store, store.ReadOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -98,17 +98,17 @@ func readStored(ctx context.Context, o *BacktestOptions) (list []detect.Build, e
 	}
 	switch {
 	case len(known) == 0:
-		return nil, emptyStoreError{o.Store}
+		return nil, emptyStoreError{st.Name()}
 	case len(list) == 0:
-		return nil, fmt.Errorf("%s: no build of pipeline `%s` in it, but of%s", o.Store, redact.Text(o.Given.Pipeline), listed(known))
+		return nil, fmt.Errorf("%s: no build of pipeline `%s` in it, but of%s", st.Name(), redact.Text(o.Given.Pipeline), listed(known))
 	}
 	return list, nil
 }
 
 // An emptyStoreError tells that there is nothing to replay yet.
-type emptyStoreError struct{ url string }
+type emptyStoreError struct{ name string }
 
-func (e emptyStoreError) Error() string { return e.url + ": holds no build yet" }
+func (e emptyStoreError) Error() string { return e.name + ": holds no build yet" }
 
 // Hint says where builds come from.
 func (e emptyStoreError) Hint() string {

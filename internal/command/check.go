@@ -49,12 +49,20 @@ func (o *CheckOptions) cache(st *store.Store) fetch.Cache {
 	return st
 }
 
+// access is what is done with the store.
+func (o *CheckOptions) access() store.Access {
+	if o.Record == Never {
+		return store.ReadOnly
+	}
+	return store.Write
+}
+
 // Check judges the builds of a source, reports, and records them. It returns the exit
 // code that the report names, which is decided before anything is posted: an error goes
 // before it.
 func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error) {
 	names := newResolver(ctx, env, o.Given)
-	st, err := store.Open(ctx, o.Store)
+	st, err := env.openStore(ctx, o.Store, o.access())
 	if err != nil {
 		return 0, err
 	}
@@ -152,13 +160,16 @@ func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Sou
 	ui := cmp.Or(traces.UI(o.UI), from.UI)
 	switch {
 	case o.Baseline == "" && from.History == nil:
-		return history{st, o.Store, ui, from.Kept}, nil, nil
+		return history{st, st.Name(), ui, from.Kept}, nil, nil
 	case o.Baseline == "":
 		return history{from.History, from.Name, ui, ""}, nil, nil
 	case store.Is(o.Baseline):
 		// It stays open until the process ends, and is only read.
-		other, err := store.Open(ctx, o.Baseline)
-		return history{other, o.Baseline, ui, ""}, nil, err
+		other, err := env.openStore(ctx, o.Baseline, store.ReadOnly)
+		if err != nil {
+			return history{}, nil, err
+		}
+		return history{other, other.Name(), ui, ""}, nil, nil
 	}
 	baseline, err := env.Open(o.Baseline, o.cache(st))
 	if err != nil || baseline.History != nil {

@@ -157,7 +157,7 @@ func (r *recorder) take(ctx context.Context, targets []target) error {
 		}
 	}
 	if r.store == nil {
-		st, err := store.Open(ctx, r.o.Store)
+		st, err := r.env.openStore(ctx, r.o.Store, store.Write)
 		if err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func (r *recorder) take(ctx context.Context, targets []target) error {
 		r.env.Console.Warn(clash.Error())
 	}
 	if err != nil && r.sum.Read > 0 {
-		r.env.Console.Warn(fmt.Sprintf("stopped: %s of them are in %s, and the same command goes on with the rest", report.Count(r.sum.Read, "build"), r.o.Store))
+		r.env.Console.Warn(fmt.Sprintf("stopped: %s of them are in %s, and the same command goes on with the rest", report.Count(r.sum.Read, "build"), r.store.Name()))
 	}
 	return err
 }
@@ -188,7 +188,7 @@ func (r *recorder) end() error {
 	}
 	err := r.store.Close()
 	if r.sum.Read > 0 {
-		_, printed := fmt.Fprintf(r.env.Stdout, "%s read, %d new in %s\n", report.Count(r.sum.Read, "build"), r.sum.Added, console.Printable(r.o.Store))
+		_, printed := fmt.Fprintf(r.env.Stdout, "%s read, %d new in %s\n", report.Count(r.sum.Read, "build"), r.sum.Added, console.Printable(r.store.Name()))
 		err = errors.Join(err, printed)
 	}
 	return err
