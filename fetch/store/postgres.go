@@ -74,6 +74,9 @@ func newPostgres(address string) (database, error) {
 	}
 	p.schema = cmp.Or(p.config.RuntimeParams["search_path"], postgresSchema)
 	delete(p.config.RuntimeParams, "search_path")
+	if p.schema != postgresSchema {
+		p.shown += "?search_path=" + p.schema
+	}
 	if p.config.RuntimeParams["application_name"] == "" {
 		p.config.RuntimeParams["application_name"] = "buildregress"
 	}

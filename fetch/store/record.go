@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
@@ -105,12 +106,11 @@ func insert(ctx context.Context, tx *txn, b *detect.Build) error {
 	if err := checkBuild(b); err != nil {
 		return err
 	}
-	pipeline, err := entry(ctx, tx, "pipelines", []string{"name"}, clean(b.Pipeline))
+	pipeline, err := pipelinesTable.entry(ctx, tx, clean(b.Pipeline))
 	if err != nil {
 		return err
 	}
-	line, err := entry(ctx, tx, "lines", []string{"pipeline", "branch", "pull_request", "repository"},
-		pipeline, clean(b.Branch), clean(b.PullRequest), clean(b.Repository))
+	line, err := linesTable.entry(ctx, tx, pipeline, clean(b.Branch), clean(b.PullRequest), clean(b.Repository))
 	if err != nil {
 		return err
 	}
@@ -128,28 +128,28 @@ func insert(ctx context.Context, tx *txn, b *detect.Build) error {
 	return insertSteps(ctx, tx, build, line, b)
 }
 
-const insertStep = `INSERT INTO steps (build, ordinal, name, key, id, state, start, duration,
-	inputs, bytes, error, sample_line, sample_start, rule, body, text, facts, usage, sum) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
-
+// insertSteps adds the steps of b.
 func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Build) error {
+	if err := learnSteps(ctx, tx, b); err != nil {
+		return err
+	}
+	rows := make([]any, 0, len(b.Steps)*len(stepRow))
 	for i := range b.Steps {
 		s := &b.Steps[i]
 		if err := checkStep(s); err != nil {
 			return fmt.Errorf("build %s: %w", b.ID, err)
 		}
-		key, err := entry(ctx, tx, "keys", []string{"key"}, clean(s.Key))
+		key, err := keysTable.entry(ctx, tx, clean(s.Key))
 		if err != nil {
 			return err
 		}
-		name, err := entry(ctx, tx, "names",
-			[]string{"key", "name", "platform", "stage", "position", "positions", "source_file", "source_line"},
-			key, clean(s.Name), clean(s.Platform), clean(s.Stage), s.Index, s.Count, clean(s.Source.File), s.Source.Line)
+		name, err := namesTable.entry(ctx, tx, nameOf(key, s)...)
 		if err != nil {
 			return err
 		}
 		var text any
 		if s.Text != "" {
-			if text, err = entry(ctx, tx, "texts", []string{"text"}, clean(s.Text)); err != nil {
+			if text, err = textsTable.entry(ctx, tx, clean(s.Text)); err != nil {
 				return err
 			}
 		}
@@ -161,10 +161,57 @@ func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Buil
 		if s.State == detect.Executed && b.Outcome == detect.OK {
 			sampleLine, sampleStart = line, instant(b.Start)
 		}
-		if err := tx.exec(ctx, insertStep, build, i, name, key, clean(s.ID), int(s.State), instant(s.Start), int64(s.Duration),
-			list(s.Inputs), s.Bytes, clean(s.Error), sampleLine, sampleStart, s.Rule, clean(s.Body), text, facts, measured(s.Usage), sumOfStep(build, i, s)); err != nil {
-			return err
+		rows = append(rows, build, i, name, key, clean(s.ID), int(s.State), instant(s.Start), int64(s.Duration),
+			list(s.Inputs), s.Bytes, clean(s.Error), sampleLine, sampleStart, s.Rule, clean(s.Body), text, facts, measured(s.Usage), sumOfStep(build, i, s))
+	}
+	// Of few sizes, so that few statements are prepared.
+	for _, n := range []int{32, 8, 1} {
+		for size := n * len(stepRow); len(rows) >= size; rows = rows[size:] {
+			if err := tx.exec(ctx, "INSERT INTO steps ("+strings.Join(stepRow, ", ")+") VALUES "+placeholders(n, len(stepRow)), rows[:size]...); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// stepRow are the columns of a step.
+var stepRow = []string{
+	"build", "ordinal", "name", "key", "id", "state", "start", "duration",
+	"inputs", "bytes", "error", "sample_line", "sample_start", "rule", "body", "text", "facts", "usage", "sum",
+}
+
+// nameOf is the row of names of a step.
+func nameOf(key int64, s *detect.Step) []any {
+	return []any{key, clean(s.Name), clean(s.Platform), clean(s.Stage), s.Index, s.Count, clean(s.Source.File), s.Source.Line}
+}
+
+// learnSteps looks up what the steps of b share with others.
+func learnSteps(ctx context.Context, tx *txn, b *detect.Build) error {
+	var keys, names, texts, facts [][]any
+	for i := range b.Steps {
+		s := &b.Steps[i]
+		keys = append(keys, []any{clean(s.Key)})
+		if s.Text != "" {
+			texts = append(texts, []any{clean(s.Text)})
+		}
+		if s.Facts != nil {
+			facts = append(facts, []any{measured(s.Facts)})
+		}
+	}
+	if err := keysTable.learn(ctx, tx, keys); err != nil {
+		return err
+	}
+	for i := range b.Steps {
+		if id := tx.entries[keysTable.known(keys[i])]; id != absent {
+			names = append(names, nameOf(id, &b.Steps[i]))
+		}
+	}
+	if err := namesTable.learn(ctx, tx, names); err != nil {
+		return err
+	}
+	if err := textsTable.learn(ctx, tx, texts); err != nil {
+		return err
+	}
+	return factsTable.learn(ctx, tx, facts)
 }
