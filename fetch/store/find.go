@@ -36,7 +36,7 @@ func (s *Store) Before(ctx context.Context, b *detect.Build, limit int) ([]detec
 func (s *Store) find(ctx context.Context, pipeline string, limit int, condition string, args ...any) (out []detect.Build, err error) {
 	pipeline = clean(pipeline)
 	err = s.read(ctx, func(tx *txn) error {
-		found, err := queryBuilds(ctx, tx, "WHERE (? = '' OR p.name = ?) AND ("+condition+") ORDER BY b.start DESC, b.ref DESC LIMIT ?",
+		found, err := queryBuilds(ctx, tx, "WHERE b.kept <> 1 AND (? = '' OR p.name = ?) AND ("+condition+") ORDER BY b.start DESC, b.ref DESC LIMIT ?",
 			append(append([]any{pipeline, pipeline}, args...), limit)...)
 		if err != nil {
 			return err

@@ -25,7 +25,7 @@ func (s *Store) History(ctx context.Context, q fetch.Query) (h *detect.History, 
 // It looks at all of them.
 func (s *Store) Pipelines(ctx context.Context) (out []fetch.Pipeline, err error) {
 	err = s.read(ctx, func(tx *txn) error {
-		rows, err := tx.query(ctx, `SELECT p.name, COUNT(*) AS builds FROM pipelines p JOIN builds b ON b.pipeline = p.id
+		rows, err := tx.query(ctx, `SELECT p.name, COUNT(*) AS builds FROM pipelines p JOIN builds b ON b.pipeline = p.id WHERE b.kept <> 1
 			GROUP BY p.id ORDER BY builds DESC, p.name`)
 		if err != nil {
 			return err

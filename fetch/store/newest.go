@@ -10,7 +10,7 @@ import (
 // many, newest first. It reads all their steps.
 func (s *Store) Newest(ctx context.Context, pipeline string, limit int) (out []detect.Build, err error) {
 	err = s.read(ctx, func(tx *txn) error {
-		found, err := queryBuilds(ctx, tx, "WHERE p.name = ? ORDER BY b.start DESC, b.ref DESC LIMIT ?", clean(pipeline), limit)
+		found, err := queryBuilds(ctx, tx, "WHERE p.name = ? AND b.kept <> 1 ORDER BY b.start DESC, b.ref DESC LIMIT ?", clean(pipeline), limit)
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,8 @@ package store
 // as well.
 //
 // Text is compared by its bytes, as everywhere here. What authors write may be longer than
-// a B-tree takes: it is found by its hash.
+// a B-tree takes: it is found by its hash. What most rows refer to is not referred to by
+// foreign keys, which would cost as much as the rows; reading them tells, see sum.go.
 var postgresMigrations = []string{`
 CREATE TABLE schema_version (version INTEGER NOT NULL);
 INSERT INTO schema_version VALUES (0);
@@ -69,22 +70,24 @@ CREATE TABLE builds (
 	partial    BOOLEAN NOT NULL,
 	reader     BIGINT NOT NULL,
 	target     TEXT COLLATE "C" NOT NULL,
-	facts      BIGINT REFERENCES facts,
+	facts      BIGINT, -- of facts
 	machine    TEXT COLLATE "C" NOT NULL,
 	step_count INTEGER NOT NULL,
 	sum        BIGINT NOT NULL,
+	kept       INTEGER NOT NULL DEFAULT 0,
 	UNIQUE (pipeline, ref)
 );
-CREATE INDEX builds_of_pipeline ON builds (pipeline, outcome, start, ref) INCLUDE (line, runner);
-CREATE INDEX builds_of_line ON builds (line, outcome, start, ref) INCLUDE (runner);
+CREATE INDEX builds_of_pipeline ON builds (pipeline, outcome, start, ref) INCLUDE (line, runner, kept);
+CREATE INDEX builds_of_line ON builds (line, outcome, start, ref) INCLUDE (runner, kept);
+CREATE INDEX builds_whole ON builds (pipeline, start) WHERE kept = 0;
 CREATE INDEX builds_of_content ON builds (content, start);
 CREATE INDEX builds_of_trace ON builds (trace, content);
 
 CREATE TABLE steps (
 	build        BIGINT NOT NULL REFERENCES builds,
 	ordinal      INTEGER NOT NULL,
-	name         BIGINT NOT NULL REFERENCES names,
-	key          BIGINT NOT NULL REFERENCES keys,
+	name         BIGINT NOT NULL, -- of names
+	key          BIGINT NOT NULL, -- of keys
 	id           TEXT COLLATE "C" NOT NULL,
 	state        INTEGER NOT NULL,
 	start        BIGINT NOT NULL,
@@ -96,8 +99,8 @@ CREATE TABLE steps (
 	sample_start BIGINT,
 	rule         BIGINT NOT NULL,
 	body         TEXT COLLATE "C" NOT NULL,
-	text         BIGINT REFERENCES texts,
-	facts        BIGINT REFERENCES facts,
+	text         BIGINT, -- of texts
+	facts        BIGINT, -- of facts
 	usage        TEXT COLLATE "C" NOT NULL,
 	sum          BIGINT NOT NULL,
 	PRIMARY KEY (build, ordinal)

@@ -86,6 +86,9 @@ func record(ctx context.Context, tx *txn, b *detect.Build) (before *detect.Build
 		return nil, insert(ctx, tx, &own)
 	}
 	k := &recorded[0]
+	if k.kept == tail { // what was left of it is no build to be completed
+		return &k.Build, nil
+	}
 	if err := k.readSteps(ctx, tx); err != nil {
 		return nil, err
 	}
@@ -93,10 +96,8 @@ func record(ctx context.Context, tx *txn, b *detect.Build) (before *detect.Build
 	if !more {
 		return &k.Build, nil
 	}
-	for _, table := range []string{"DELETE FROM steps WHERE build = ?", "DELETE FROM builds WHERE id = ?"} {
-		if err := tx.exec(ctx, table, k.id); err != nil {
-			return nil, err
-		}
+	if err := remove(ctx, tx, k.id); err != nil {
+		return nil, err
 	}
 	return &k.Build, insert(ctx, tx, &merged)
 }

@@ -177,4 +177,10 @@ ALTER TABLE steps  ADD COLUMN usage   TEXT NOT NULL DEFAULT '';
 ALTER TABLE builds ADD COLUMN step_count INTEGER NOT NULL DEFAULT -1;
 ALTER TABLE builds ADD COLUMN sum        INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE steps  ADD COLUMN sum        INTEGER NOT NULL DEFAULT 0;
+`, `
+-- What is left of old builds, see prune.go.
+ALTER TABLE builds ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
+DROP INDEX builds_of_line;
+CREATE INDEX builds_of_line ON builds (line, outcome, start, ref, runner, kept);
+CREATE INDEX builds_whole ON builds (pipeline, start) WHERE kept = 0;
 `}
