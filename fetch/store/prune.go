@@ -58,11 +58,15 @@ type Pruned struct {
 	Milestones int // that stay whole
 }
 
-func (p *Pruned) add(more Pruned) {
+// Add adds what became of more.
+func (p *Pruned) Add(more Pruned) {
 	p.Dropped += more.Dropped
 	p.Thinned += more.Thinned
 	p.Milestones += more.Milestones
 }
+
+// Any tells whether anything was done.
+func (p *Pruned) Any() bool { return *p != Pruned{} }
 
 // Prune thins old builds to what the judgement and the history need of them: no build is
 // judged otherwise after that, as long as what began earlier is older than its lookback.
@@ -83,10 +87,11 @@ func (s *Store) Prune(ctx context.Context, r Retention) (done Pruned, err error)
 	}
 	for _, name := range names {
 		p := pruner{s: s, retention: &r, name: clean(name)}
-		if err := p.run(ctx); err != nil {
+		err := p.run(ctx)
+		done.Add(p.done)
+		if err != nil {
 			return done, err
 		}
-		done.add(p.done)
 	}
 	return done, nil
 }
@@ -399,7 +404,7 @@ func (p *pruner) thin(ctx context.Context, list []oldBuild, milestones map[int64
 		if err != nil {
 			return err
 		}
-		p.done.add(done)
+		p.done.Add(done)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ type settings struct {
 	dockerfile                                            string
 
 	store, baseline string
-	lookback        time.Duration
+	lookback, keep  time.Duration
 	record, causes  command.When
 
 	thresholds detect.Thresholds
@@ -82,6 +82,7 @@ const (
 	onShow
 	onHistory
 	onCompare
+	onPrune
 
 	onAsking = onCheck | onRecord | onShow | onHistory | onCompare // those that may ask servers
 )

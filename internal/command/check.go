@@ -31,6 +31,7 @@ type CheckOptions struct {
 	Given    ci.Identity
 	Policy   detect.Policy
 	Lookback time.Duration
+	Keep     time.Duration // older builds of the store are thinned, 0 for none
 	FailOn   []string
 	Record   When
 	Causes   When   // whether why is asked; never keeps what could tell out of the history, too
@@ -110,6 +111,9 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	}
 	if c.old > 0 {
 		c.note(detect.KindNotRecorded, "not recorded: %s that ended more than a day ago; --record always records such", report.Count(c.old, "build"))
+	}
+	if err := keepStore(ctx, env, st, names, o.Keep, c.recorded); err != nil {
+		env.Console.WarnOf(err) // the next one will do it
 	}
 	report := detect.NewReport(results, o.FailOn, distinct(c.notes))
 	failing := report.ExitCode == ExitVerdict
@@ -195,7 +199,8 @@ type checker struct {
 	kept   *kept // nil where it is no history
 	served bool  // the builds come from a server that keeps them: no store has to
 
-	old      int // builds that were not recorded because they are
+	old      int      // builds that were not recorded because they are
+	recorded []string // pipelines of builds that were
 	changed  changes
 	asked    map[string]bool // pipelines that were asked about
 	located  bool            // a step stands in the Dockerfile that was given
@@ -357,6 +362,8 @@ func (c *checker) record(ctx context.Context, b *target) bool {
 	if err != nil {
 		c.troubles = append(c.troubles, err)
 		c.note(detect.KindNotRecorded, "not recorded: %s", console.Printable(err.Error()))
+	} else {
+		c.recorded = append(c.recorded, b.Pipeline)
 	}
 	return err == nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,7 +23,8 @@ import (
 type RecordOptions struct {
 	Sources []string
 	Store   string
-	Print   bool // the builds, instead of putting them into the store
+	Keep    time.Duration // older builds of the store are thinned, 0 for none
+	Print   bool          // the builds, instead of putting them into the store
 	Wanted  fetch.Selector
 	Given   ci.Identity
 }
@@ -69,17 +71,18 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 			troubles = append(troubles, err)
 		}
 	}
-	return errors.Join(append(troubles, r.end())...)
+	return errors.Join(append(troubles, r.end(ctx))...)
 }
 
 // A recorder takes builds for the store, or prints them.
 type recorder struct {
-	env     *Env
-	o       *RecordOptions
-	names   *ci.Resolver
-	store   *store.Store // nil until there are builds for it
-	sum     store.Summary
-	nowhere int // builds of which nothing says a branch
+	env       *Env
+	o         *RecordOptions
+	names     *ci.Resolver
+	store     *store.Store // nil until there are builds for it
+	sum       store.Summary
+	nowhere   int      // builds of which nothing says a branch
+	pipelines []string // of builds that were stored
 }
 
 // takeLarge takes the builds of a source that are too many to be read at once. While some
@@ -155,6 +158,9 @@ func (r *recorder) take(ctx context.Context, targets []target) error {
 		if list[i].Branch == "" && list[i].PullRequest == "" {
 			r.nowhere++
 		}
+		if p := list[i].Pipeline; !slices.Contains(r.pipelines, p) {
+			r.pipelines = append(r.pipelines, p)
+		}
 	}
 	if r.store == nil {
 		st, err := r.env.openStore(ctx, r.o.Store, store.Write)
@@ -179,14 +185,15 @@ func (r *recorder) take(ctx context.Context, targets []target) error {
 }
 
 // end closes the store, and says how many builds are in it and how many are new.
-func (r *recorder) end() error {
+func (r *recorder) end(ctx context.Context) error {
 	if r.nowhere > 0 {
 		r.env.Console.Warn(fmt.Sprintf("nothing says the branch of %s: counted as builds of the base branch (--branch says another)", report.Count(r.nowhere, "build")))
 	}
 	if r.store == nil {
 		return nil
 	}
-	err := r.store.Close()
+	err := keepStore(ctx, r.env, r.store, r.names, r.o.Keep, r.pipelines)
+	err = errors.Join(err, r.store.Close())
 	if r.sum.Read > 0 {
 		_, printed := fmt.Fprintf(r.env.Stdout, "%s read, %d new in %s\n", report.Count(r.sum.Read, "build"), r.sum.Added, console.Printable(r.store.Name()))
 		err = errors.Join(err, printed)
