@@ -50,7 +50,7 @@ func checkFaults(_ *Process, s *settings, args []string) (faults []error) {
 		addresses = append(addresses, s.baseline)
 	}
 	faults = append(faults, s.addressFaults(addresses...)...)
-	return append(faults, s.windowFault(), s.keepFault(), s.refuseSharedSecrets(from, s.baseline), s.refuseOverwrite(
+	return append(faults, s.windowFault(), s.keepFault(&s.keep), s.refuseSharedSecrets(from, s.baseline), s.refuseOverwrite(
 		protectedFile{from, "the build to judge"},
 		protectedFile{source.StorePath(s.store), "the store"},
 		protectedFile{cmp.Or(source.StorePath(s.baseline), s.baseline), "the baseline"},

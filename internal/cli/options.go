@@ -19,7 +19,9 @@ type settings struct {
 	dockerfile                                            string
 
 	store, baseline string
-	lookback, keep  time.Duration
+	lookback        time.Duration
+	keep            time.Duration // 0 for ever
+	prunedAfter     time.Duration // what prune, which is asked for, keeps
 	record, causes  command.When
 
 	thresholds detect.Thresholds

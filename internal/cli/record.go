@@ -14,7 +14,7 @@ func runRecord(ctx context.Context, p *Process, s *settings, args []string) (cod
 
 func recordFaults(_ *Process, s *settings, args []string) []error {
 	if len(args) > 0 {
-		return append(s.addressFaults(args...), s.keepFault())
+		return append(s.addressFaults(args...), s.keepFault(&s.keep))
 	}
 	return []error{usageError{"no SOURCE given", "give build records, progress logs, traces or builds files, folders of them, or - for standard input"}}
 }

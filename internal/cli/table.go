@@ -153,7 +153,7 @@ var options = []option{
 	{
 		name: "keep", fallback: "180d", on: onPrune, section: theHistory,
 		help:    "for how long all of a build is kept",
-		binding: duration(func(s *settings) *time.Duration { return &s.keep }),
+		binding: duration(func(s *settings) *time.Duration { return &s.prunedAfter }),
 	},
 	{
 		name: "record", fallback: "auto", on: onCheck, section: theHistory,
