@@ -15,8 +15,6 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
-
-	"github.com/buildregress/buildregress/fetch"
 )
 
 // A sqliteFile is a database in one file. It keeps SQLite's rollback journal, not a
@@ -186,10 +184,6 @@ func (f *sqliteFile) waitingFor() (what, hint string) {
 		"one that hangs keeps the store locked until it ends"
 }
 
-// errUnfinished tells that a process ended while it wrote. Who may write takes that back.
-var errUnfinished = fetch.ErrorWithHint("a write to the store was cut short, and it is only read here",
-	"name it with --store once, with the right to write to it: that takes it back")
-
 // explain says which file err is about, and what SQLite's words for it mean.
 func (f *sqliteFile) explain(err error) error {
 	if err == nil {
@@ -204,9 +198,6 @@ func (f *sqliteFile) explain(err error) error {
 			err = unwritable(err)
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 			err = fmt.Errorf("%w: %w", ErrLocked, err)
-		}
-		if e.Code() == sqlite3.SQLITE_READONLY_ROLLBACK {
-			err = errUnfinished
 		}
 	}
 	return fmt.Errorf("%s: %w", f.path, err)
