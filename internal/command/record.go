@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -60,18 +63,19 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 		}
 		all = append(all, slices.DeleteFunc(targets, func(t target) bool { return t.unasked })...)
 	}
-	if err := r.take(ctx, all); err != nil {
-		troubles = append(troubles, err)
-	}
+	// An interrupt ends what may take long, and nothing else: what is in is told.
+	filling, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err := r.take(filling, all)
 	for _, from := range sources {
-		if from.Large == nil {
-			continue
-		}
-		if err := r.takeLarge(ctx, from); err != nil {
-			troubles = append(troubles, err)
+		if from.Large != nil && filling.Err() == nil {
+			err = errors.Join(err, r.takeLarge(filling, from))
 		}
 	}
-	return errors.Join(append(troubles, r.end(ctx))...)
+	if filling.Err() != nil && ctx.Err() == nil {
+		err = source.ErrInterrupted
+	}
+	return errors.Join(append(troubles, err, r.end(ctx, err != nil))...)
 }
 
 // A recorder takes builds for the store, or prints them.
@@ -178,21 +182,25 @@ func (r *recorder) take(ctx context.Context, targets []target) error {
 	for _, clash := range sum.Clashes {
 		r.env.Console.Warn(clash.Error())
 	}
-	if err != nil && r.sum.Read > 0 {
-		r.env.Console.Warn(fmt.Sprintf("stopped: %s of them are in %s, and the same command goes on with the rest", report.Count(r.sum.Read, "build"), r.store.Name()))
-	}
 	return err
 }
 
-// end closes the store, and says how many builds are in it and how many are new.
-func (r *recorder) end(ctx context.Context) error {
+// end closes the store, and says how many builds are in it and how many are new; of a
+// recording that was stopped, that it can go on.
+func (r *recorder) end(ctx context.Context, stopped bool) error {
+	if stopped && r.sum.Read > 0 {
+		r.env.Console.Warn(fmt.Sprintf("stopped: %s of them are in %s, and the same command goes on with the rest", report.Count(r.sum.Read, "build"), r.store.Name()))
+	}
 	if r.nowhere > 0 {
 		r.env.Console.Warn(fmt.Sprintf("nothing says the branch of %s: counted as builds of the base branch (--branch says another)", report.Count(r.nowhere, "build")))
 	}
 	if r.store == nil {
 		return nil
 	}
-	err := keepStore(ctx, r.env, r.store, r.names, r.o.Keep, r.pipelines)
+	var err error
+	if !stopped {
+		err = keepStore(ctx, r.env, r.store, r.names, r.o.Keep, r.pipelines)
+	}
 	err = errors.Join(err, r.store.Close())
 	if r.sum.Read > 0 {
 		_, printed := fmt.Fprintf(r.env.Stdout, "%s read, %d new in %s\n", report.Count(r.sum.Read, "build"), r.sum.Added, console.Printable(r.store.Name()))

@@ -185,6 +185,37 @@ func TestServerDies(t *testing.T) {
 	}
 }
 
+// Who interrupts a fill is told how much is in, and can go on.
+func TestInterrupted(t *testing.T) {
+	db := database(t)
+	file := buildsFile(t, "b.jsonl", "p", 0, 10_000)
+	owner := admin(t, db)
+	stored := func() (n int) {
+		_ = owner.QueryRow("SELECT count(*) FROM buildregress.builds").Scan(&n) // there may be none yet
+		return n
+	}
+	c := command(t, login, "record", "--timeout", "0", "--store", without(db), file)
+	var output bytes.Buffer
+	c.Stdout, c.Stderr = &output, &output
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for stored() < 1000 && t.Context().Err() == nil {
+	}
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait() // the exit code tells
+	first := stored()
+	r := result{output.String(), "", c.ProcessState.ExitCode()}
+	r.want(t, 3, fmt.Sprintf("stopped: %d builds of them are in %s, and the same command goes on with the rest", first, without(db)), "error: interrupted")
+	if first < 1000 || first >= 10_000 {
+		t.Errorf("%d builds are in", first)
+	}
+	second := buildregress(t, login, "record", "--timeout", "0", "--store", without(db), file)
+	second.want(t, 0, fmt.Sprintf("10000 builds read, %d new", 10_000-first))
+}
+
 // A role that may only read is enough for a baseline, and who may do less is told so.
 func TestReadOnlyRole(t *testing.T) {
 	db := database(t)
