@@ -99,13 +99,17 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	}
 	c.notes = append(notes, warnings...)
 	var results []detect.Result
+	bar := env.Console.Progress("judging builds", len(targets))
 	for _, group := range bakesOf(targets) {
 		r, err := c.judge(ctx, group)
 		if err != nil {
+			bar.Done()
 			return 0, err
 		}
 		results = append(results, r...)
+		bar.Add(len(group))
 	}
+	bar.Done()
 	if o.Dockerfile != nil && !c.located {
 		env.Console.Warn(fmt.Sprintf("--dockerfile: no step was found in %s", redact.Text(o.Dockerfile.name)))
 	}

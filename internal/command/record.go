@@ -119,7 +119,7 @@ func (r *recorder) takeLarge(ctx context.Context, from source.Source) error {
 			var targets []target
 			for i := range list {
 				b := &list[i]
-				if r.isWanted(b) {
+				if isAsked(b, r.o.Wanted) {
 					targets = append(targets, target{Build: *b, unstarted: b.Start.IsZero(), said: saidPipeline(b)})
 				}
 			}
@@ -137,12 +137,6 @@ func (r *recorder) takeLarge(ctx context.Context, from source.Source) error {
 		}
 	}
 	return err
-}
-
-// isWanted tells whether a build is one that was asked for.
-func (r *recorder) isWanted(b *detect.Build) bool {
-	w := &r.o.Wanted
-	return (w.Ref == "" || isBuild(b, w.Ref)) && (w.TraceID == "" || b.Trace == w.TraceID)
 }
 
 // take completes builds, and stores or prints them.
