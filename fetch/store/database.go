@@ -73,9 +73,9 @@ func Check(address string) error {
 
 // Name is an address of a store as it is shown: without what is secret in it.
 func Name(address string) string {
-	db, err := databaseOf(address)
-	if err != nil {
-		return address
+	if db, err := databaseOf(address); err == nil {
+		return db.name()
 	}
-	return db.name()
+	scheme, _, _ := strings.Cut(address, ":") // nobody knows what of the rest is secret
+	return scheme + ":"
 }

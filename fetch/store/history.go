@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
@@ -16,6 +18,18 @@ func (s *Store) History(ctx context.Context, q fetch.Query) (h *detect.History, 
 		x, err := newIndex(ctx, tx, q)
 		if err == nil && x != nil {
 			h, err = fetch.FindHistory(x, q)
+		}
+		return err
+	})
+}
+
+// Knows tells whether the store holds builds of a pipeline, or held some.
+func (s *Store) Knows(ctx context.Context, pipeline string) (known bool, err error) {
+	return known, s.read(ctx, func(tx *txn) error {
+		_, err := tx.id(ctx, "SELECT id FROM pipelines WHERE name = ?", clean(pipeline))
+		known = err == nil
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
 		}
 		return err
 	})
