@@ -152,8 +152,12 @@ const cheapCheck = 16 << 20
 
 // checkPages looks for damage that no query may meet, before more is written around it.
 func (f *sqliteFile) checkPages(ctx context.Context, db *sql.DB) error {
-	if info, err := os.Stat(f.path); err != nil || info.Size() > cheapCheck {
-		return nil // another will tell
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return err
+	}
+	if info.Size() > cheapCheck {
+		return nil
 	}
 	var found string
 	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil {
