@@ -125,6 +125,9 @@ const DefaultStore = store.Default
 // source of builds to judge.
 func IsStore(address string) bool { return store.Is(address) }
 
+// CheckStore tells what is wrong with an address of a store, as far as reading it tells.
+func CheckStore(address string) error { return store.Check(address) }
+
 // StorePath is the file that a store is kept in, "" for none.
 func StorePath(address string) string { return store.PathOf(address) }
 
@@ -149,7 +152,7 @@ func Check(address string) error {
 		return nil
 	}
 	if store.Is(address) {
-		return &AddressError{redact.Text(address) + " is a store, not builds to read", "give it with --store or --baseline"}
+		return &AddressError{store.Name(address) + " is a store, not builds to read", "give it with --store or --baseline"}
 	}
 	if advice := adviceOnPage(address); advice != "" {
 		return &AddressError{redact.Text(address) + " is a page, not a source", advice}

@@ -45,21 +45,22 @@ func TestNewest(t *testing.T) {
 }
 
 func TestHolds(t *testing.T) {
-	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	a := detect.Build{ID: "a", Pipeline: "p", Content: "x", Trace: "t", Start: start}
-	record, other, elsewhere := a, a, a
-	record.ID = detect.ContentID("x", start) // the same build in a progress log
-	record.Trace = ""
-	other.ID, other.Content = "b", "y"
-	elsewhere.Pipeline = "q"
-	s := open(t, filepath.Join(t.TempDir(), "s.db"))
-	list := []detect.Build{a, record, other, elsewhere}
-	if held, err := s.Holds(t.Context(), list); err != nil || slices.Contains(held, true) {
-		t.Errorf("an empty store holds %v, %v", held, err)
-	}
-	put(t, s, a)
-	want := []bool{true, true, false, false} // another pipeline may count its builds alike
-	if held, err := s.Holds(t.Context(), list); err != nil || !slices.Equal(held, want) {
-		t.Errorf("Holds() = %v, %v, want %v", held, err, want)
-	}
+	onEach(t, func(t *testing.T, s *Store) {
+		start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		a := detect.Build{ID: "a", Pipeline: "p", Content: "x", Trace: "t", Start: start}
+		record, other, elsewhere := a, a, a
+		record.ID = detect.ContentID("x", start) // the same build in a progress log
+		record.Trace = ""
+		other.ID, other.Content = "b", "y"
+		elsewhere.Pipeline = "q"
+		list := []detect.Build{a, record, other, elsewhere}
+		if held, err := s.Holds(t.Context(), list); err != nil || slices.Contains(held, true) {
+			t.Errorf("an empty store holds %v, %v", held, err)
+		}
+		put(t, s, a)
+		want := []bool{true, true, false, false} // another pipeline may count its builds alike
+		if held, err := s.Holds(t.Context(), list); err != nil || !slices.Equal(held, want) {
+			t.Errorf("Holds() = %v, %v, want %v", held, err, want)
+		}
+	})
 }

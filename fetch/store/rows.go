@@ -60,7 +60,7 @@ func listOf(text string) (texts []string, err error) {
 }
 
 const buildColumns = `b.id, b.ref, b.trace, b.content, p.name, l.repository, b.revision, l.branch, l.pull_request,
-	b.url, b.runner, b.start, b.duration, b.resolution, b.outcome, b.error, b.log, b.partial, b.reader, b.target, CASE WHEN b.facts IS NULL THEN '' ELSE f.facts END, b.machine, b.step_count, b.sum`
+	b.url, b.runner, b.start, b.duration, b.resolution, b.outcome, b.error, b.log, b.partial, b.reader, b.target, CASE WHEN b.facts IS NULL THEN '' ELSE f.facts END, b.machine, b.step_count, b.sum, b.kept`
 
 // What is referred to and not there makes a column NULL, which is told, and no row less.
 const buildTables = ` FROM builds b LEFT JOIN pipelines p ON p.id = b.pipeline LEFT JOIN lines l ON l.id = b.line LEFT JOIN facts f ON f.id = b.facts `
@@ -69,6 +69,7 @@ const buildTables = ` FROM builds b LEFT JOIN pipelines p ON p.id = b.pipeline L
 type row struct {
 	id    int64
 	steps int // how many there are, -1 if unknown
+	kept  int // see prune.go
 	detect.Build
 }
 
@@ -86,7 +87,7 @@ func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([
 		var log, facts, machine string
 		b := &r.Build
 		if err := rows.Scan(&r.id, &b.ID, &b.Trace, &b.Content, &b.Pipeline, &b.Repository, &b.Revision, &b.Branch, &b.PullRequest,
-			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial, &b.Reader, &b.Target, &facts, &machine, &r.steps, &stored); err != nil {
+			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial, &b.Reader, &b.Target, &facts, &machine, &r.steps, &stored, &r.kept); err != nil {
 			return nil, damaged(err)
 		}
 		if b.Start, err = timeOf(start); err != nil {

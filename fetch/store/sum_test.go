@@ -114,7 +114,7 @@ func FuzzFlippedBits(f *testing.F) {
 		f.Add(at+77, byte(128))
 	}
 	path := filepath.Join(f.TempDir(), "s.db")
-	s, err := Open(f.Context(), "sqlite:"+path)
+	s, err := Open(f.Context(), "sqlite:"+path, Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func FuzzFlippedBits(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, err := Open(t.Context(), "sqlite:"+path)
+		s, err := Open(t.Context(), "sqlite:"+path, Options{})
 		if err != nil {
 			return
 		}

@@ -16,7 +16,7 @@ import (
 // emptyStore keeps what is found for as long as the test lasts.
 func emptyStore(t *testing.T) *store.Store {
 	t.Helper()
-	st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "h.db"))
+	st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "h.db"), store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestKept(t *testing.T) {
 		if !slices.Contains(ids, late.ID()) || !slices.Contains(ids, b.ID()) {
 			t.Errorf("the newest lack: %q", ids[:3])
 		}
-		fresh, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "other.db"))
+		fresh, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "other.db"), store.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

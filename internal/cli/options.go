@@ -20,6 +20,8 @@ type settings struct {
 
 	store, baseline string
 	lookback        time.Duration
+	keep            time.Duration // 0 for ever
+	prunedAfter     time.Duration // what prune, which is asked for, keeps
 	record, causes  command.When
 
 	thresholds detect.Thresholds
@@ -82,6 +84,7 @@ const (
 	onShow
 	onHistory
 	onCompare
+	onPrune
 
 	onAsking = onCheck | onRecord | onShow | onHistory | onCompare // those that may ask servers
 )

@@ -31,6 +31,7 @@ type CheckOptions struct {
 	Given    ci.Identity
 	Policy   detect.Policy
 	Lookback time.Duration
+	Keep     time.Duration // older builds of the store are thinned, 0 for none
 	FailOn   []string
 	Record   When
 	Causes   When   // whether why is asked; never keeps what could tell out of the history, too
@@ -49,12 +50,20 @@ func (o *CheckOptions) cache(st *store.Store) fetch.Cache {
 	return st
 }
 
+// access is what is done with the store.
+func (o *CheckOptions) access() store.Access {
+	if o.Record == Never {
+		return store.ReadOnly
+	}
+	return store.Write
+}
+
 // Check judges the builds of a source, reports, and records them. It returns the exit
 // code that the report names, which is decided before anything is posted: an error goes
 // before it.
 func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error) {
 	names := newResolver(ctx, env, o.Given)
-	st, err := store.Open(ctx, o.Store)
+	st, err := env.openStore(ctx, o.Store, o.access())
 	if err != nil {
 		return 0, err
 	}
@@ -90,18 +99,25 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	}
 	c.notes = append(notes, warnings...)
 	var results []detect.Result
+	bar := env.Console.Progress("judging builds", len(targets))
 	for _, group := range bakesOf(targets) {
 		r, err := c.judge(ctx, group)
 		if err != nil {
+			bar.Done()
 			return 0, err
 		}
 		results = append(results, r...)
+		bar.Add(len(group))
 	}
+	bar.Done()
 	if o.Dockerfile != nil && !c.located {
 		env.Console.Warn(fmt.Sprintf("--dockerfile: no step was found in %s", redact.Text(o.Dockerfile.name)))
 	}
 	if c.old > 0 {
 		c.note(detect.KindNotRecorded, "not recorded: %s that ended more than a day ago; --record always records such", report.Count(c.old, "build"))
+	}
+	if err := keepStore(ctx, env, st, names, o.Keep, c.recorded); err != nil {
+		env.Console.WarnOf(err) // the next one will do it
 	}
 	report := detect.NewReport(results, o.FailOn, distinct(c.notes))
 	failing := report.ExitCode == ExitVerdict
@@ -152,13 +168,16 @@ func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Sou
 	ui := cmp.Or(traces.UI(o.UI), from.UI)
 	switch {
 	case o.Baseline == "" && from.History == nil:
-		return history{st, o.Store, ui, from.Kept}, nil, nil
+		return history{st, st.Name(), ui, from.Kept}, nil, nil
 	case o.Baseline == "":
 		return history{from.History, from.Name, ui, ""}, nil, nil
 	case store.Is(o.Baseline):
 		// It stays open until the process ends, and is only read.
-		other, err := store.Open(ctx, o.Baseline)
-		return history{other, o.Baseline, ui, ""}, nil, err
+		other, err := env.openStore(ctx, o.Baseline, store.ReadOnly)
+		if err != nil {
+			return history{}, nil, err
+		}
+		return history{other, other.Name(), ui, ""}, nil, nil
 	}
 	baseline, err := env.Open(o.Baseline, o.cache(st))
 	if err != nil || baseline.History != nil {
@@ -184,7 +203,8 @@ type checker struct {
 	kept   *kept // nil where it is no history
 	served bool  // the builds come from a server that keeps them: no store has to
 
-	old      int // builds that were not recorded because they are
+	old      int      // builds that were not recorded because they are
+	recorded []string // pipelines of builds that were
 	changed  changes
 	asked    map[string]bool // pipelines that were asked about
 	located  bool            // a step stands in the Dockerfile that was given
@@ -346,6 +366,8 @@ func (c *checker) record(ctx context.Context, b *target) bool {
 	if err != nil {
 		c.troubles = append(c.troubles, err)
 		c.note(detect.KindNotRecorded, "not recorded: %s", console.Printable(err.Error()))
+	} else {
+		c.recorded = append(c.recorded, b.Pipeline)
 	}
 	return err == nil
 }

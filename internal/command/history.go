@@ -210,7 +210,7 @@ func (o *HistoryOptions) read(ctx context.Context, env *Env, names *ci.Resolver)
 
 // readStored reads the newest builds of each pipeline of the store.
 func (o *HistoryOptions) readStored(ctx context.Context, env *Env) (list []detect.Build, notes []detect.Note, err error) {
-	st, err := store.Open(ctx, o.Store)
+	st, err := env.openStore(ctx, o.Store, store.ReadOnly)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -220,7 +220,7 @@ func (o *HistoryOptions) readStored(ctx context.Context, env *Env) (list []detec
 		return nil, nil, err
 	}
 	if len(pipelines) == 0 {
-		return nil, nil, emptyStoreError{o.Store}
+		return nil, nil, emptyStoreError{st.Name()}
 	}
 	var known []string
 	for _, p := range pipelines {
@@ -238,7 +238,7 @@ func (o *HistoryOptions) readStored(ctx context.Context, env *Env) (list []detec
 		list = append(list, found...)
 	}
 	if len(list) == 0 {
-		return nil, nil, fmt.Errorf("%s: no build of pipeline `%s` in it, but of%s", o.Store, redact.Text(o.Given.Pipeline), listed(known))
+		return nil, nil, fmt.Errorf("%s: no build of pipeline `%s` in it, but of%s", st.Name(), redact.Text(o.Given.Pipeline), listed(known))
 	}
 	return list, notes, nil
 }
