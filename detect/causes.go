@@ -147,7 +147,8 @@ func (e *explainer) step(s *Step, r *StepResult) (causes []Explanation, ruledOut
 	measured := e.measured(s, r)
 	good, bad, was := e.between(s, r)
 	if good == nil || bad.Facts == nil {
-		return measured, append(ruledOut, Note{KindHistory, "no earlier build of the usual time says what it was made of"})
+		causes = append(measured, e.phase(s, r)...)
+		return causes[:min(len(causes), maxCauses)], append(ruledOut, Note{KindHistory, "no earlier build of the usual time says what it was made of"})
 	}
 	now := stepIn(bad, s, "")
 	if now == nil {
@@ -165,6 +166,7 @@ func (e *explainer) step(s *Step, r *StepResult) (causes []Explanation, ruledOut
 		}
 	}
 	causes = append(measured, found...)
+	causes = append(causes, e.phase(s, r)...)
 	if len(causes) == 0 {
 		text := "nothing that the records hold has changed for this step: look at the network and at what it downloads"
 		if !d.filesKnown && s.Count > 0 {
@@ -232,6 +234,7 @@ func (e *explainer) measured(s *Step, r *StepResult) (causes []Explanation) {
 		}
 	}
 	causes = append(causes, e.moved(s)...)
+	causes = append(causes, e.told(s)...)
 	return causes[:min(len(causes), maxCauses)]
 }
 

@@ -37,6 +37,7 @@ func (e *explainer) differences(good, bad *Build, was, now *Step) differences {
 	e.arguments(&d, good, bad, reached)
 	e.images(&d, good, bad, was, now, reached)
 	e.files(&d, good, bad, now, reached)
+	e.packages(&d, good, was, now, reached)
 	e.builder(&d, good, bad, now)
 	return d
 }
@@ -467,8 +468,10 @@ func (e *explainer) builder(d *differences, good, bad *Build, now *Step) {
 	if now.isWriting() || now.Stage == "push" {
 		compare(KindExporter, "how the result is written", func(f *Facts) string { return f.Exporter })
 	}
+	e.caches(d, good, bad, now)
 	before := len(d.found)
 	compare(KindFrontend, "what reads the Dockerfile", func(f *Facts) string { return f.Frontend })
+	e.builtBy(d, good, bad)
 	if len(d.found) > before {
 		d.complete = false // it reaches all steps, and hardly makes one slower
 	}
