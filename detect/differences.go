@@ -370,7 +370,7 @@ func fileCause(files []string, read string, direct bool, bad *Build) (x Explanat
 // filesBetween are the files that differ between what two builds were made from.
 func (e *explainer) filesBetween(good, bad *Build) (files []string, known bool) {
 	a, b := good.Revision, bad.Revision
-	if a == "" || b == "" || strings.HasSuffix(a, "-dirty") || strings.HasSuffix(b, "-dirty") || !sameOrUnknown(good.Repository, bad.Repository) {
+	if a == "" || b == "" || strings.HasSuffix(a, "-dirty") || strings.HasSuffix(b, "-dirty") {
 		return nil, false
 	}
 	if a == b {
