@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/ci"
+	"github.com/buildregress/buildregress/internal/command"
 )
 
 // opener returns what opens sources as the settings say.
@@ -30,6 +32,9 @@ func (p *Process) opener(s *settings) func(address string, cache fetch.Cache) (s
 				bar := p.console.Progress(what, n)
 				return func() { bar.Add(1) }, bar.Done
 			},
+		}
+		if s.causes == command.Auto {
+			o.Host = func() (string, detect.Machine) { return ci.Host(p.Getenv) }
 		}
 		if source.TraceHost(address) != "" {
 			var err error
