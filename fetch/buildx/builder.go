@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,7 +43,7 @@ func (s *Source) describe(ctx context.Context, builds []detect.Build) {
 	}
 	builder, local := detect.Builder{}, false
 	if data, err := runAny(ctx, line); err == nil {
-		builder, local = inspected(data)
+		builder, local = inspected(data, s.DockerHost)
 	}
 	if data, err := runAny(ctx, []string{"version"}); err == nil {
 		builder.Buildx = versionIn(data)
@@ -94,7 +93,7 @@ var madeUp = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}|[0-9a-f]{12
 
 // inspected is what docker buildx inspect says of a builder, and whether it is on this
 // machine: a line for each fact, first of the builder and then of each of its nodes.
-func inspected(data []byte) (b detect.Builder, local bool) {
+func inspected(data []byte, dockerHost string) (b detect.Builder, local bool) {
 	nodes := false
 	var versions, names []string
 	places, here := 0, 0
@@ -123,7 +122,7 @@ func inspected(data []byte) (b detect.Builder, local bool) {
 			}
 		case "Endpoint":
 			places++
-			if isHere(value) {
+			if isHere(value, dockerHost) {
 				here++
 			}
 		case "BuildKit version", "Buildkit version", "Buildkit", "BuildKit":
@@ -134,12 +133,11 @@ func inspected(data []byte) (b detect.Builder, local bool) {
 	return b, places > 0 && places == here && b.Driver != "kubernetes" && b.Driver != "cloud"
 }
 
-// isHere tells whether an endpoint of a builder is on this machine.
-func isHere(endpoint string) bool {
+// isHere tells whether an endpoint of a builder is on this machine, where Docker is.
+func isHere(endpoint, dockerHost string) bool {
 	switch endpoint {
 	case "default", "rootless", "desktop-linux":
-		host := os.Getenv("DOCKER_HOST")
-		return host == "" || isHere(host)
+		return dockerHost == "" || isHere(dockerHost, "")
 	}
 	return strings.HasPrefix(endpoint, "unix://") || strings.HasPrefix(endpoint, "npipe://")
 }

@@ -33,7 +33,6 @@ GC Policy rule#0:
 `
 
 func TestInspected(t *testing.T) {
-	t.Setenv("DOCKER_HOST", "")
 	replace := func(old, with string) string { return strings.ReplaceAll(inspectedBuilder, old, with) }
 	for _, test := range []struct {
 		name, text string
@@ -48,13 +47,12 @@ func TestInspected(t *testing.T) {
 		{"two nodes", inspectedBuilder + "\nName: ci1\nEndpoint: ssh://x\nBuildKit version: v0.24.0\n", detect.Builder{BuildKit: "v0.25.2, v0.24.0", Driver: "docker-container", Node: "ci0, ci1"}, false},
 		{"nothing", "", detect.Builder{}, false},
 	} {
-		got, local := inspected([]byte(test.text))
+		got, local := inspected([]byte(test.text), "")
 		if diff := cmp.Diff(test.want, got); diff != "" || local != test.local {
 			t.Errorf("%s: local %v, %s", test.name, local, diff)
 		}
 	}
-	t.Setenv("DOCKER_HOST", "ssh://builder.example")
-	if _, local := inspected([]byte(replace("unix:///var/run/docker.sock", "default"))); local {
+	if _, local := inspected([]byte(replace("unix:///var/run/docker.sock", "default")), "ssh://builder.example"); local {
 		t.Error("a Docker elsewhere is here")
 	}
 }
@@ -63,7 +61,7 @@ func TestInspected(t *testing.T) {
 func FuzzInspected(f *testing.F) {
 	f.Add([]byte(inspectedBuilder))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b, _ := inspected(data)
+		b, _ := inspected(data, "default")
 		b.Buildx = versionIn(data)
 		for _, text := range []string{b.BuildKit, b.Buildx, b.Driver, b.Node} {
 			if len(text) > 5*detect.MaxFact || !utf8.ValidString(text) {

@@ -40,6 +40,8 @@ type Options struct {
 	// were just made by the clock Now; nil for neither.
 	Host func() (image string, machine detect.Machine)
 	Now  func() time.Time
+	// DockerHost is the address of Docker that is in force instead of its own, "" for none.
+	DockerHost string
 }
 
 // A Source finds the records that a RecordRef names.
