@@ -157,16 +157,12 @@ func (e *explainer) step(s *Step, r *StepResult) (causes []Explanation, ruledOut
 	ruledOut = append(ruledOut, Note{KindHistory, fmt.Sprintf("compared with build %s%s, the last of its usual time, and %s%s, the first slow one",
 		quoted(good.ID), revisionOf(good), quoted(bad.ID), revisionOf(bad))})
 	ruledOut = append(ruledOut, d.same...)
-	found := d.found
-	sure := len(measured) > 0
-	for i := range found {
-		if sure || len(found) > 1 || !d.complete {
-			found[i].Certainty = Possible // one of several
-		}
-	}
-	causes = append(measured, found...)
+	causes = rank(measured, d.found, d.complete)
 	if len(causes) == 0 {
 		text := "nothing that the records hold has changed for this step: look at the network and at what it downloads"
+		if d.dirty {
+			text = "nothing that the records hold has changed for this step, but for what was not committed: look at that, the network and what it downloads"
+		}
 		if !d.filesKnown && s.Count > 0 {
 			text = "nothing that the records hold has changed for this step; which files changed is not known"
 			if len(d.reads) > 0 {
@@ -176,6 +172,22 @@ func (e *explainer) step(s *Step, r *StepResult) (causes []Explanation, ruledOut
 		causes = []Explanation{{Kind: KindNothingRecorded, Certainty: Possible, Text: text}}
 	}
 	return causes[:min(len(causes), maxCauses)], ruledOut
+}
+
+// rank puts together what was measured, and what differs. That a step did more is no reason
+// where something differs that may have given it more to do: then it is said of that.
+func rank(measured, found []Explanation, complete bool) []Explanation {
+	measured, found = slices.Clone(measured), slices.Clone(found)
+	if at := slices.IndexFunc(measured, func(x Explanation) bool { return x.Kind == KindMoreWork }); at >= 0 && len(found) > 0 {
+		found[0].Text += " (" + measured[at].Text + ")"
+		measured = slices.Delete(measured, at, at+1)
+	}
+	if len(measured) > 0 || len(found) > 1 || !complete {
+		for i := range found {
+			found[i].Certainty = Possible // one of several
+		}
+	}
+	return append(measured, found...)
 }
 
 func revisionOf(b *Build) string {
@@ -224,7 +236,7 @@ func (e *explainer) measured(s *Step, r *StepResult) (causes []Explanation) {
 		}
 		switch {
 		case s.Usage.CPU != nil && cpu >= most && float64(*s.Usage.CPU) >= grown*float64(usual.cpuMost):
-			add(KindMoreWork, Is, usual.cpu.String(), s.Usage.CPU.String(), "it used %s of processor time, usually %s: it has more to do", s.Usage.CPU, usual.cpu)
+			add(KindMoreWork, Is, usual.cpu.String(), s.Usage.CPU.String(), "it has more to do: %s of processor time, usually %s", s.Usage.CPU, usual.cpu)
 		case sameWork && wait >= most:
 			add(KindStepStarved, Is, usual.wait.String(), s.Usage.CPUWait.String(), "it did the same work (%s of processor time, usually %s) and waited %s for a processor", s.Usage.CPU, usual.cpu, s.Usage.CPUWait)
 		case sameWork && disk >= most:

@@ -17,6 +17,7 @@ type differences struct {
 	same       []Note        // what was looked at and is no difference
 	reads      []string      // paths of the context that reach the step
 	filesKnown bool
+	dirty      bool // … but for what was not committed
 	complete   bool // nothing that can reach the step is unknown
 }
 
@@ -280,6 +281,9 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 		d.rule(KindFile, "which files changed is not known; it reads "+someOf(d.reads))
 		return
 	}
+	if strings.HasSuffix(good.Revision, dirty) || strings.HasSuffix(bad.Revision, dirty) {
+		d.complete, d.dirty = false, true
+	}
 	hits := map[string][]string{} // files by what is read
 	for _, read := range d.reads {
 		if strings.Contains(read, ":") {
@@ -318,13 +322,13 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 		if read == "/" {
 			d.complete = false // less may be sent: what .dockerignore leaves out
 		}
-		// A file that hardly ever changes says more than the others in its folder.
-		rare := slices.DeleteFunc(slices.Clone(list), func(file string) bool {
-			return e.oftenChanged(func(f string) bool { return f == file }) >= seldom
-		})
-		often := e.oftenChanged(func(f string) bool { return isRead(f, read, bad.Facts.Context) })
-		if len(rare) > 0 {
-			list, often = rare, min(often, seldom)
+		// A file that hardly ever changes says more than those that most commits change, and
+		// the more so where these are all that usually changes in its folder.
+		habit := func(file string) bool { return e.oftenChanged(func(f string) bool { return f == file }) >= seldom }
+		isMeant := func(f string) bool { return isRead(f, read, bad.Facts.Context) }
+		often := e.oftenChanged(isMeant)
+		if rare := slices.DeleteFunc(slices.Clone(list), habit); len(rare) > 0 {
+			list, often = rare, min(e.oftenChanged(func(f string) bool { return isMeant(f) && !habit(f) }), seldom)
 		}
 		d.add(fileCause(list, read, direct[read], bad), often)
 	}
@@ -368,8 +372,8 @@ func fileCause(files []string, read string, direct bool, bad *Build) (x Explanat
 
 // filesBetween are the files that differ between what two builds were made from.
 func (e *explainer) filesBetween(good, bad *Build) (files []string, known bool) {
-	a, b := good.Revision, bad.Revision
-	if a == "" || b == "" || strings.HasSuffix(a, "-dirty") || strings.HasSuffix(b, "-dirty") || !sameOrUnknown(good.Repository, bad.Repository) {
+	a, b := committed(good), committed(bad)
+	if a == "" || b == "" || !sameOrUnknown(good.Repository, bad.Repository) {
 		return nil, false
 	}
 	if a == b {
@@ -377,6 +381,12 @@ func (e *explainer) filesBetween(good, bad *Build) (files []string, known bool) 
 	}
 	return e.changed(a, b)
 }
+
+// A revision ends with this where the tree had changes that were not committed.
+const dirty = "-dirty"
+
+// committed is the commit that a build was made from, as far as it was one.
+func committed(b *Build) string { return strings.TrimSuffix(b.Revision, dirty) }
 
 // oftenChanged is in what part of pairs of builds a file changed that is meant.
 func (e *explainer) oftenChanged(isMeant func(string) bool) float64 {
@@ -400,7 +410,7 @@ func (e *explainer) changes() [][]string {
 	var newer *Build
 	for i := e.ownFrom(); i < len(e.older) && len(e.pairs) < most; i++ {
 		b := &e.older[i]
-		if b.Facts == nil || b.Revision == "" || newer != nil && newer.Revision == b.Revision {
+		if b.Facts == nil || b.Revision == "" || newer != nil && committed(newer) == committed(b) {
 			continue
 		}
 		if newer != nil {
