@@ -57,7 +57,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 		}
 		before := len(s.list)
 		id := p.addStep(s, v, info, instruction.Position, began)
-		s.list[before].Facts, s.list[before].Usage = m.StepFacts[v.digest], m.usage(v.digest, &s.list[before])
+		s.list[before].Facts, s.list[before].Usage = m.StepFacts[v.digest], m.usage(v, &s.list[before])
 		if endings.doubtful(v, info.kind) {
 			s.doubt(before)
 		}
@@ -121,6 +121,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 		b.Error += " (" + fetch.Clean(m.FailedIn, MaxName) + ")"
 	}
 	m.applyGitContext(gitContextOf(vertices, prefix))
+	m.Facts = m.progressFacts(p, vertices)
 	m.describe(&b)
 	return b, s.warnings
 }

@@ -140,11 +140,51 @@ func (m *Metadata) AddFacts(src *FactSource, attrs map[string]string, exports []
 }
 
 // usage is what the step of a vertex used. That of an earlier build says nothing of this.
-func (m *Metadata) usage(digest string, s *detect.Step) *detect.Usage {
+func (m *Metadata) usage(v *vertex, s *detect.Step) *detect.Usage {
 	if s.State != detect.Executed {
 		return nil
 	}
-	return m.Usages[digest]
+	u := v.printed.usage(m.Usages[v.digest], s.Start, s.Start.Add(s.Duration), &m.Arguments)
+	if layers := len(v.written); layers > 0 {
+		with := detect.Usage{}
+		if u != nil {
+			with = *u
+		}
+		with.Layers = int64(layers)
+		u = &with
+	}
+	return u
+}
+
+// progressFacts are the facts with what the progress tells beside the record.
+func (m *Metadata) progressFacts(p *Progress, vertices []*vertex) *detect.Facts {
+	var caches []string
+	for _, v := range vertices {
+		if kind := cacheKind(v.name); kind != "" && !slices.Contains(caches, kind) && len(caches) < detect.MaxArgs {
+			caches = append(caches, kind)
+		}
+	}
+	if m.Facts == nil || len(caches)+len(p.warnings) == 0 {
+		return m.Facts
+	}
+	slices.Sort(caches)
+	f := *m.Facts
+	f.CacheOut, f.Warnings = caches, slices.Clone(p.warnings)
+	for i := range f.Warnings {
+		m.Arguments.Cut(&f.Warnings[i])
+	}
+	return &f
+}
+
+// cacheKind is what kind of cache a vertex writes, "" if it writes none.
+func cacheKind(name string) string {
+	if !isCacheExport(name) {
+		return ""
+	}
+	if kind, ok := strings.CutPrefix(name, "exporting cache to "); ok {
+		return cleanFact(kind)
+	}
+	return cleanFact(name)
 }
 
 // facts reads the ops of one provenance.

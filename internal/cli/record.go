@@ -8,7 +8,7 @@ import (
 
 func runRecord(ctx context.Context, p *Process, s *settings, args []string) (code int, err error) {
 	return 0, command.Record(ctx, p.env(s), &command.RecordOptions{
-		Sources: args, Store: s.store, Print: s.printBuilds, Wanted: s.wanted(), Given: s.identity(),
+		Sources: args, Store: s.store, Print: s.printBuilds, Causes: s.causes, Wanted: s.wanted(), Given: s.identity(),
 	})
 }
 

@@ -43,8 +43,11 @@ type CheckOptions struct {
 
 // cache is where what servers answer is kept: in the store, if anything is.
 func (o *CheckOptions) cache(st *store.Store) fetch.Cache {
-	if o.Record == Never {
+	switch {
+	case o.Record == Never:
 		return nil
+	case o.Causes == Never:
+		return factless{st}
 	}
 	return st
 }
@@ -68,9 +71,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 		return 0, err
 	}
 	if o.Causes == Never {
-		for i := range targets {
-			targets[i].DropFacts()
-		}
+		dropFacts(targets)
 	}
 	completeAll(targets, names, env.Now)
 	history, warnings, err := openHistory(ctx, env, o, from, st, byContext(targets))

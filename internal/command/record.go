@@ -23,6 +23,7 @@ type RecordOptions struct {
 	Sources []string
 	Store   string
 	Print   bool // the builds, instead of putting them into the store
+	Causes  When // never keeps nothing of a build that could tell why a step is slower
 	Wanted  fetch.Selector
 	Given   ci.Identity
 }
@@ -142,6 +143,9 @@ func (r *recorder) isWanted(b *detect.Build) bool {
 func (r *recorder) take(ctx context.Context, targets []target) error {
 	if len(targets) == 0 {
 		return nil
+	}
+	if r.o.Causes == Never {
+		dropFacts(targets)
 	}
 	if r.o.Print {
 		for i := range targets {
