@@ -144,10 +144,10 @@ func stepIn(b *Build, s *Step, was string) *Step {
 
 // step finds the causes of a step that took longer, and says what was looked at.
 func (e *explainer) step(s *Step, r *StepResult) (causes []Explanation, ruledOut []Note) {
-	measured := e.measured(s, r)
+	m := e.measured(s, r)
 	good, bad, was := e.between(s, r)
 	if good == nil || bad.Facts == nil {
-		return measured, append(ruledOut, Note{KindHistory, "no earlier build of the usual time says what it was made of"})
+		return m.rank(nil), append(ruledOut, Note{KindHistory, "no earlier build of the usual time says what it was made of"})
 	}
 	now := stepIn(bad, s, "")
 	if now == nil {
@@ -157,37 +157,88 @@ func (e *explainer) step(s *Step, r *StepResult) (causes []Explanation, ruledOut
 	ruledOut = append(ruledOut, Note{KindHistory, fmt.Sprintf("compared with build %s%s, the last of its usual time, and %s%s, the first slow one",
 		quoted(good.ID), revisionOf(good), quoted(bad.ID), revisionOf(bad))})
 	ruledOut = append(ruledOut, d.same...)
-	causes = rank(measured, d.found, d.complete)
-	if len(causes) == 0 {
-		text := "nothing that the records hold has changed for this step: look at the network and at what it downloads"
-		if d.dirty {
-			text = "nothing that the records hold has changed for this step, but for what was not committed: look at that, the network and what it downloads"
+	if causes = m.rank(&d); len(causes) == 0 || causes[0].Kind == KindPhase {
+		nothing := d.nothing(s, m.sameWork)
+		if len(causes) == 0 {
+			return []Explanation{nothing}, ruledOut
 		}
-		if !d.filesKnown && s.Count > 0 {
-			text = "nothing that the records hold has changed for this step; which files changed is not known"
-			if len(d.reads) > 0 {
-				text += " (it reads " + someOf(d.reads) + ")"
-			}
-		}
-		causes = []Explanation{{Kind: KindNothingRecorded, Certainty: Possible, Text: text}}
+		causes[0].Text += "; " + nothing.Text
 	}
-	return causes[:min(len(causes), maxCauses)], ruledOut
+	return causes, ruledOut
 }
 
-// rank puts together what was measured, and what differs. That a step did more is no reason
-// where something differs that may have given it more to do: then it is said of that.
-func rank(measured, found []Explanation, complete bool) []Explanation {
-	measured, found = slices.Clone(measured), slices.Clone(found)
-	if at := slices.IndexFunc(measured, func(x Explanation) bool { return x.Kind == KindMoreWork }); at >= 0 && len(found) > 0 {
-		found[0].Text += " (" + measured[at].Text + ")"
-		measured = slices.Delete(measured, at, at+1)
+// nothing says that nothing changed that is known to reach the step.
+func (d *differences) nothing(s *Step, sameWork bool) Explanation {
+	text := "nothing that the records hold has changed for this step"
+	look := ": look at the network and at what it downloads"
+	switch {
+	case d.dirty:
+		text += ", but for what was not committed"
+	case !d.filesKnown && s.Count > 0:
+		text, look = text+"; which files changed is not known", ""
+		if len(d.reads) > 0 {
+			text += " (it reads " + someOf(d.reads) + ")"
+		}
+	case sameWork:
+		text += ", and it used no more of the processor than usual: it waited"
 	}
-	if len(measured) > 0 || len(found) > 1 || !complete {
+	return Explanation{Kind: KindNothingRecorded, Certainty: Possible, Text: text + look}
+}
+
+// A measurement is what the numbers of one slow step say. All but what it moved or waited for
+// say what happened to the step, and not why it did.
+type measurement struct {
+	moved    []Explanation // and what a registry did
+	machine  []Explanation // what the machine did to it
+	work     *Explanation  // it had more to do
+	phase    *Explanation  // where in the step that was
+	sameWork bool          // it used no more of the processor than usual, and did not wait for it
+	// worked and waited are by how many times the step took longer for having more to do,
+	// and for waiting for a processor; 0 where that is not known.
+	worked, waited float64
+}
+
+// rank puts together what was measured, and what differs, which is nil if that is not known.
+func (m *measurement) rank(d *differences) []Explanation {
+	var found []Explanation
+	complete := d != nil && d.complete
+	if d != nil {
+		found = slices.Clone(d.found)
+	}
+	measured := slices.Concat(m.moved, m.machine)
+	// That a step did more is no reason where something differs that may have given it more
+	// to do: then it is said of that. So is where in the step its time went.
+	more := m.work
+	if more == nil && len(m.machine) == 0 {
+		more = m.phase
+	}
+	switch {
+	case more == nil:
+	case len(found) > 0:
+		found[0].Text += " (" + more.Text + ")"
+	case len(measured) == 0 || more == m.work:
+		measured = append(measured, *more)
+	}
+	if len(found) > 1 || !complete {
 		for i := range found {
 			found[i].Certainty = Possible // one of several
 		}
 	}
-	return append(measured, found...)
+	switch {
+	case len(found) == 0 || len(measured) == 0:
+	case len(m.moved) == 0 && m.worked > m.waited && m.waited > 0:
+		// It would be slow on any machine.
+		for i := range measured {
+			measured[i].Certainty = Possible
+		}
+		measured, found = found, measured
+	default:
+		for i := range found {
+			found[i].Certainty = Possible // beside what was measured
+		}
+	}
+	causes := append(measured, found...)
+	return causes[:min(len(causes), maxCauses)]
 }
 
 func revisionOf(b *Build) string {
@@ -197,68 +248,104 @@ func revisionOf(b *Build) string {
 	return " of " + quoted(b.Revision[:min(len(b.Revision), 10)])
 }
 
-// measured are the causes that are numbers of the machine, of the step, or of what it moved.
-func (e *explainer) measured(s *Step, r *StepResult) (causes []Explanation) {
-	add := func(kind Kind, certainty Certainty, before, after, format string, args ...any) {
-		causes = append(causes, Explanation{Kind: kind, Certainty: certainty, Text: fmt.Sprintf(format, args...), Before: before, After: after})
-	}
-	delta := r.Delta
-	if m := e.result.Machine; m != nil && machineExplain(s, r) {
-		if m.Overloaded {
-			certainty, before := Possible, ""
-			if m.UsualHigh != nil {
-				certainty, before = Is, percentNumber(*m.UsualLow)+"–"+percentOf(*m.UsualHigh)
+// measured is what the numbers of the machine, of the step, and of what it moved say.
+func (e *explainer) measured(s *Step, r *StepResult) (m measurement) {
+	past := e.past(s)
+	m.moved = append(moved(s, past), e.told(s)...)
+	if info := e.result.Machine; info != nil && machineExplain(s, r) {
+		if info.Overloaded {
+			x := Explanation{Kind: KindMachineOverloaded, Certainty: Possible, After: percentOf(*info.CPUWait), Text: info.overload()}
+			if info.UsualHigh != nil {
+				x.Certainty, x.Before = Is, percentNumber(*info.UsualLow)+"–"+percentOf(*info.UsualHigh)
 			}
-			add(KindMachineOverloaded, certainty, before, percentOf(*m.CPUWait), "%s", m.overload())
+			m.machine = append(m.machine, x)
 		}
-		if m.Other {
-			add(KindOtherMachine, Is, hardware(m.UsualCPUs, m.UsualMemory), hardware(m.CPUs, m.Memory), "%s", m.otherMachine())
-		}
-	}
-	if usual := e.usualUse(s); usual != nil && s.Usage != nil && delta > 0 {
-		more := func(now *Seconds, usual Seconds) Seconds {
-			if now == nil {
-				return 0
-			}
-			return *now - usual
-		}
-		cpu, wait, disk := more(s.Usage.CPU, usual.cpu), more(s.Usage.CPUWait, usual.wait), more(s.Usage.IOWait, usual.disk)
-		const same, grown, part = 1.3, 1.4, 0.5
-		sameWork := s.Usage.CPU != nil && float64(*s.Usage.CPU) <= same*float64(usual.cpu)
-		most := Seconds(part * float64(delta))
-		if quota := s.Usage.Throttled; quota != nil && *quota-usual.throttled >= most {
-			add(KindStepThrottled, Is, usual.throttled.String(), quota.String(), "it was throttled for %s by a quota of processor time", quota)
-		}
-		if s.Usage.OOMKills > usual.kills {
-			add(KindStepMemory, Is, "", "", "a process of it was killed for memory (peak %.3g GB)", float64(s.Usage.MemoryPeak)/1e9)
-		} else if memory := more(s.Usage.MemoryWait, usual.memory); memory >= most {
-			add(KindStepMemory, Is, usual.memory.String(), s.Usage.MemoryWait.String(), "it waited %s for memory, usually %s", s.Usage.MemoryWait, usual.memory)
-		}
-		switch {
-		case s.Usage.CPU != nil && cpu >= most && float64(*s.Usage.CPU) >= grown*float64(usual.cpuMost):
-			add(KindMoreWork, Is, usual.cpu.String(), s.Usage.CPU.String(), "it has more to do: %s of processor time, usually %s", s.Usage.CPU, usual.cpu)
-		case sameWork && wait >= most:
-			add(KindStepStarved, Is, usual.wait.String(), s.Usage.CPUWait.String(), "it did the same work (%s of processor time, usually %s) and waited %s for a processor", s.Usage.CPU, usual.cpu, s.Usage.CPUWait)
-		case sameWork && disk >= most:
-			add(KindStepStarved, Is, usual.disk.String(), s.Usage.IOWait.String(), "it did the same work (%s of processor time, usually %s) and waited %s for a disk", s.Usage.CPU, usual.cpu, s.Usage.IOWait)
+		if info.Other {
+			m.machine = append(m.machine, Explanation{Kind: KindOtherMachine, Certainty: Is,
+				Before: hardware(info.UsualCPUs, info.UsualMemory), After: hardware(info.CPUs, info.Memory), Text: info.otherMachine()})
 		}
 	}
-	causes = append(causes, e.moved(s)...)
-	return causes[:min(len(causes), maxCauses)]
+	m.addUsage(s, r, past)
+	if at := e.phase(s, r); len(at) > 0 {
+		m.phase = &at[0]
+	}
+	return m
+}
+
+// addUsage adds what a step used of the machine.
+func (m *measurement) addUsage(s *Step, r *StepResult, past []*Step) {
+	usual := usualUse(past)
+	if usual == nil || s.Usage == nil || r.Delta <= 0 {
+		return
+	}
+	add := func(kind Kind, before, after, format string, args ...any) {
+		m.machine = append(m.machine, Explanation{Kind: kind, Certainty: Is, Text: fmt.Sprintf(format, args...), Before: before, After: after})
+	}
+	u := s.Usage
+	more := func(now *Seconds, usual Seconds) Seconds {
+		if now == nil {
+			return 0
+		}
+		return *now - usual
+	}
+	const same, grown, part = 1.3, 1.4, 0.5
+	most := Seconds(part * float64(r.Delta))
+	if quota := u.Throttled; quota != nil && *quota-usual.throttled >= most {
+		add(KindStepThrottled, usual.throttled.String(), quota.String(), "it was throttled for %s by a quota of processor time", quota)
+	}
+	if u.OOMKills > usual.kills {
+		add(KindStepMemory, "", "", "a process of it was killed for memory (peak %.3g GB)", float64(u.MemoryPeak)/1e9)
+	} else if more(u.MemoryWait, usual.memory) >= most {
+		add(KindStepMemory, usual.memory.String(), u.MemoryWait.String(), "it waited %s for memory, usually %s", u.MemoryWait, usual.memory)
+	}
+	if u.CPU == nil {
+		return
+	}
+	cpu, wait, disk := *u.CPU-usual.cpu, more(u.CPUWait, usual.wait), more(u.IOWait, usual.disk)
+	sameWork := float64(*u.CPU) <= same*float64(usual.cpu)
+	// What waits for a processor waits the longer, the more it has to do.
+	doing := cpu
+	if u.CPUWait != nil && *u.CPU > 0 {
+		doing += Seconds(float64(cpu) / float64(*u.CPU) * float64(*u.CPUWait))
+	}
+	switch {
+	case doing >= most && float64(*u.CPU) >= grown*float64(usual.cpuMost):
+		m.work = &Explanation{Kind: KindMoreWork, Certainty: Is, Before: usual.cpu.String(), After: u.CPU.String(),
+			Text: fmt.Sprintf("it has more to do: it used %s of processor time, usually %s", u.CPU, usual.cpu)}
+	case sameWork && wait >= most && *u.CPUWait > usual.waitMost:
+		add(KindStepStarved, usual.wait.String(), u.CPUWait.String(), "it did the same work (%s of processor time, usually %s) and waited %s for a processor", u.CPU, usual.cpu, u.CPUWait)
+	case sameWork && disk >= most && *u.IOWait > usual.diskMost:
+		add(KindStepStarved, usual.disk.String(), u.IOWait.String(), "it did the same work (%s of processor time, usually %s) and waited %s for a disk", u.CPU, usual.cpu, u.IOWait)
+	case sameWork && max(wait, disk) < most/2:
+		m.sameWork = true
+	}
+	if m.work != nil && u.CPUWait != nil && usual.cpu > 0 {
+		m.worked = float64(*u.CPU) / float64(usual.cpu)
+		m.waited = (1 + float64(*u.CPUWait)/float64(*u.CPU)) / (1 + float64(usual.wait)/float64(usual.cpu))
+	}
+}
+
+// past are the step in the builds of the baseline in which it ran, newest first.
+func (e *explainer) past(s *Step) (list []*Step) {
+	for i := e.ownFrom(); i < len(e.older); i++ {
+		if o := stepIn(&e.older[i], s, ""); o != nil && o.State == Executed {
+			list = append(list, o)
+		}
+	}
+	return list
 }
 
 // moved tells of a transfer that moved more, or as much at a lower speed. How much of a
 // context is moved depends on what the builder has of it: only more than ever was is more.
-func (e *explainer) moved(s *Step) []Explanation {
+func moved(s *Step, past []*Step) []Explanation {
 	const least = 1e6
 	if s.Bytes < least {
 		return nil
 	}
 	var bytes []int64
 	var speeds []float64
-	for i := range e.older[e.ownFrom():] {
-		o := stepIn(&e.older[e.ownFrom()+i], s, "")
-		if o == nil || o.State != Executed || o.Bytes <= 0 {
+	for _, o := range past {
+		if o.Bytes <= 0 {
 			continue
 		}
 		bytes = append(bytes, o.Bytes)
@@ -272,8 +359,8 @@ func (e *explainer) moved(s *Step) []Explanation {
 	before := slices.Max(bytes)
 	if float64(s.Bytes) >= 1.5*float64(before) && s.Bytes-before >= least {
 		return []Explanation{{
-			Kind: KindMoreBytes, Certainty: Is, Before: megabytes(before), After: megabytes(s.Bytes),
-			Text: fmt.Sprintf("it moved %s, and never more than %s before", megabytes(s.Bytes), megabytes(before)),
+			Kind: KindMoreBytes, Certainty: Is, Before: bytesOf(before), After: bytesOf(s.Bytes),
+			Text: fmt.Sprintf("it moved %s, and never more than %s before", bytesOf(s.Bytes), bytesOf(before)),
 		}}
 	}
 	if len(speeds) < leastUsual || s.Duration <= 0 {
@@ -285,8 +372,8 @@ func (e *explainer) moved(s *Step) []Explanation {
 		return nil
 	}
 	return []Explanation{{
-		Kind: KindSlowerTransfer, Certainty: Possible, Before: megabytes(int64(usual)) + "/s", After: megabytes(int64(now)) + "/s",
-		Text: fmt.Sprintf("it moved %s, no more than before, at %s/s instead of %s/s", megabytes(s.Bytes), megabytes(int64(now)), megabytes(int64(usual))),
+		Kind: KindSlowerTransfer, Certainty: Possible, Before: bytesOf(int64(usual)) + "/s", After: bytesOf(int64(now)) + "/s",
+		Text: fmt.Sprintf("it moved %s, no more than before, at %s/s instead of %s/s", bytesOf(s.Bytes), bytesOf(int64(now)), bytesOf(int64(usual))),
 	}}
 }
 
@@ -298,21 +385,27 @@ func (e *explainer) ownFrom() int {
 	return e.own
 }
 
-func megabytes(n int64) string { return fmt.Sprintf("%.3g MB", float64(n)/1e6) }
-
-// A use is what a step usually uses.
-type use struct {
-	cpu, cpuMost, wait, disk, memory, throttled Seconds
-	kills                                       int64
+func bytesOf(n int64) string {
+	x, unit := float64(n), 0
+	for x >= 1000 && unit < 3 {
+		x /= 1000
+		unit++
+	}
+	return fmt.Sprintf("%.3g %s", x, [...]string{"B", "kB", "MB", "GB"}[unit])
 }
 
-// usualUse is that of the baseline's builds, nil where too few tell.
-func (e *explainer) usualUse(s *Step) *use {
+// A use is what a step usually uses, and the most that it did.
+type use struct {
+	cpu, cpuMost, wait, waitMost, disk, diskMost, memory, throttled Seconds
+	kills                                                           int64
+}
+
+// usualUse is that of what it was in earlier builds, nil where too few tell.
+func usualUse(past []*Step) *use {
 	var cpu, wait, disk, memory, throttled []Seconds
 	u := &use{}
-	for i := e.ownFrom(); i < len(e.older); i++ {
-		o := stepIn(&e.older[i], s, "")
-		if o == nil || o.State != Executed || o.Usage == nil {
+	for _, o := range past {
+		if o.Usage == nil || o.Usage.CPU == nil {
 			continue
 		}
 		for _, f := range []struct {
@@ -333,8 +426,14 @@ func (e *explainer) usualUse(s *Step) *use {
 	if len(cpu) < leastUsual {
 		return nil
 	}
-	u.cpu, u.cpuMost = middle(cpu), slices.Max(cpu)
-	u.wait, u.disk, u.memory, u.throttled = middle(wait), middle(disk), middle(memory), middle(throttled)
+	u.cpu, u.wait, u.disk, u.memory, u.throttled = middle(cpu), middle(wait), middle(disk), middle(memory), middle(throttled)
+	u.cpuMost = slices.Max(cpu)
+	if len(wait) > 0 {
+		u.waitMost = slices.Max(wait)
+	}
+	if len(disk) > 0 {
+		u.diskMost = slices.Max(disk)
+	}
 	return u
 }
 

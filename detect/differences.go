@@ -14,9 +14,11 @@ import (
 // differences are what two builds differ by that can reach a step.
 type differences struct {
 	found      []Explanation // each as if it were alone
+	rare       int           // how many of them, from the first, hardly ever differ
 	same       []Note        // what was looked at and is no difference
 	reads      []string      // paths of the context that reach the step
 	filesKnown bool
+	given      bool // a build argument that was given is not given now, or the other way round
 	dirty      bool // … but for what was not committed
 	complete   bool // nothing that can reach the step is unknown
 }
@@ -35,7 +37,7 @@ func (e *explainer) differences(good, bad *Build, was, now *Step) differences {
 		return d
 	}
 	e.instructions(&d, good, was, now, reached)
-	e.arguments(&d, good, bad, reached)
+	e.arguments(&d, good, bad, was, reached)
 	e.images(&d, good, bad, was, now, reached)
 	e.files(&d, good, bad, now, reached)
 	e.builder(&d, good, bad, now)
@@ -78,7 +80,7 @@ func usersOf(b *Build, s *Step) (list []*Step) {
 const always, seldom = 0.5, 0.15
 
 // add keeps a difference; one that is there in many builds explains nothing, and one that
-// came before without a slowdown is possible at most.
+// came before without a slowdown is possible at most, and told after the others.
 func (d *differences) add(x Explanation, often float64) {
 	if often >= always {
 		d.same = append(d.same, Note{x.Kind, x.Text + ": so it does in most builds, without being slower"})
@@ -87,8 +89,11 @@ func (d *differences) add(x Explanation, often float64) {
 	x.Certainty = Likely
 	if often >= seldom {
 		d.complete = false
+		d.found = append(d.found, x)
+		return
 	}
-	d.found = append(d.found, x)
+	d.found = slices.Insert(d.found, d.rare, x)
+	d.rare++
 }
 
 func (d *differences) rule(kind Kind, text string) { d.same = append(d.same, Note{kind, text}) }
@@ -167,9 +172,9 @@ func (e *explainer) instructions(d *differences, good *Build, was, now *Step, re
 }
 
 // arguments looks for build arguments that have other values.
-func (e *explainer) arguments(d *differences, good, bad *Build, reached []*Step) {
+func (e *explainer) arguments(d *differences, good, bad *Build, was *Step, reached []*Step) {
 	names := map[string]bool{}
-	for _, s := range reached {
+	for _, s := range append(slices.Clone(reached), was) {
 		if s.Facts != nil {
 			for _, name := range s.Facts.Args {
 				names[name] = true
@@ -193,11 +198,15 @@ func (e *explainer) arguments(d *differences, good, bad *Build, reached []*Step)
 			continue
 		}
 		found = true
+		// What is not given has a value out of the Dockerfile, which is of the environment.
+		d.given = d.given || a.Name == "" || b.Name == ""
 		text := "build argument " + quoted(name) + " changed"
 		if a.Value != "" && b.Value != "" {
 			text += " (" + a.Value + " → " + b.Value + ")"
+		} else if b.Name == "" {
+			text = "build argument " + quoted(name) + " is not given any more"
 		} else if a.Name == "" {
-			text = "build argument " + quoted(name) + " is new"
+			text = "build argument " + quoted(name) + " is given, and was not before"
 		}
 		d.add(Explanation{Kind: KindArgument, Text: text, Before: a.Value, After: b.Value, Evidence: []string{name}},
 			e.often(func(x, y *Build) bool { return argument(x, name) != argument(y, name) }))
@@ -233,7 +242,7 @@ func (e *explainer) images(d *differences, good, bad *Build, was, now *Step, rea
 	}
 	if !found {
 		d.rule(KindBaseImage, "the images that it is made from are the same")
-		if was.Facts != nil && now.Facts != nil && was.Facts.Env != "" && now.Facts.Env != "" && was.Facts.Env != now.Facts.Env {
+		if !d.given && was.Facts != nil && now.Facts != nil && was.Facts.Env != "" && now.Facts.Env != "" && was.Facts.Env != now.Facts.Env {
 			d.add(Explanation{Kind: KindEnvironment, Text: "a variable of its environment changed"}, e.often(func(x, y *Build) bool {
 				p, q := stepIn(x, now, ""), stepIn(y, now, "")
 				return p != nil && q != nil && p.Facts != nil && q.Facts != nil && p.Facts.Env != q.Facts.Env
@@ -322,13 +331,13 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 		if read == "/" {
 			d.complete = false // less may be sent: what .dockerignore leaves out
 		}
-		// A file that hardly ever changes says more than those that most commits change, and
-		// the more so where these are all that usually changes in its folder.
-		habit := func(file string) bool { return e.oftenChanged(func(f string) bool { return f == file }) >= seldom }
-		isMeant := func(f string) bool { return isRead(f, read, bad.Facts.Context) }
-		often := e.oftenChanged(isMeant)
-		if rare := slices.DeleteFunc(slices.Clone(list), habit); len(rare) > 0 {
-			list, often = rare, min(e.oftenChanged(func(f string) bool { return isMeant(f) && !habit(f) }), seldom)
+		// A file that hardly ever changes says more than the others in its folder.
+		rare := slices.DeleteFunc(slices.Clone(list), func(file string) bool {
+			return e.oftenChanged(func(f string) bool { return f == file }) >= seldom
+		})
+		often := e.oftenChanged(func(f string) bool { return isRead(f, read, bad.Facts.Context) })
+		if len(rare) > 0 {
+			list, often = rare, min(often, seldom)
 		}
 		d.add(fileCause(list, read, direct[read], bad), often)
 	}
@@ -467,7 +476,10 @@ func isLockFile(file string) bool {
 func (e *explainer) builder(d *differences, good, bad *Build, now *Step) {
 	compare := func(kind Kind, what string, of func(*Facts) string) {
 		a, b := of(good.Facts), of(bad.Facts)
-		if a == b {
+		switch {
+		case a == "" && b == "":
+			return // nothing is known
+		case a == b:
 			d.rule(kind, what+" is the same")
 			return
 		}
