@@ -40,6 +40,9 @@ func (e *explainer) differences(good, bad *Build, was, now *Step) differences {
 	e.arguments(&d, good, bad, was, reached)
 	e.images(&d, good, bad, was, now, reached)
 	e.files(&d, good, bad, now, reached)
+	before := d.rare
+	e.packages(&d, good, was, now, reached)
+	d.follow(before)
 	e.builder(&d, good, bad, now)
 	return d
 }
@@ -94,6 +97,19 @@ func (d *differences) add(x Explanation, often float64) {
 	}
 	d.found = slices.Insert(d.found, d.rare, x)
 	d.rare++
+}
+
+// follow makes what was found since there were so many a consequence of what was found
+// before: other versions are installed because a file or an instruction says so.
+func (d *differences) follow(before int) {
+	if before == 0 || d.rare == before {
+		return
+	}
+	for _, x := range d.found[before:d.rare] {
+		d.found[0].Text += "; " + x.Text
+		d.found[0].Evidence = append(slices.Clip(d.found[0].Evidence), x.Evidence...)
+	}
+	d.found, d.rare = slices.Delete(d.found, before, d.rare), before
 }
 
 func (d *differences) rule(kind Kind, text string) { d.same = append(d.same, Note{kind, text}) }
@@ -489,8 +505,10 @@ func (e *explainer) builder(d *differences, good, bad *Build, now *Step) {
 	if now.isWriting() || now.Stage == "push" {
 		compare(KindExporter, "how the result is written", func(f *Facts) string { return f.Exporter })
 	}
+	e.caches(d, good, bad, now)
 	before := len(d.found)
 	compare(KindFrontend, "what reads the Dockerfile", func(f *Facts) string { return f.Frontend })
+	e.builtBy(d, good, bad)
 	if len(d.found) > before {
 		d.complete = false // it reaches all steps, and hardly makes one slower
 	}
