@@ -398,7 +398,7 @@ func fileCause(files []string, read string, direct bool, bad *Build) (x Explanat
 // filesBetween are the files that differ between what two builds were made from.
 func (e *explainer) filesBetween(good, bad *Build) (files []string, known bool) {
 	a, b := committed(good), committed(bad)
-	if a == "" || b == "" || !sameOrUnknown(good.Repository, bad.Repository) {
+	if a == "" || b == "" {
 		return nil, false
 	}
 	if a == b {

@@ -92,15 +92,21 @@ type Material struct {
 	Digest map[string]string `json:"digest"`
 }
 
+// A Layer is one of an image, as it is stored and pushed.
+type Layer struct {
+	Size int64 `json:"size"` // bytes, -1 if unknown
+}
+
 // FactSource is what a record holds of facts.
 type FactSource struct {
 	Ops       []Op
 	Steps     map[string]string // ids of ops by vertex digest
 	Materials []Material
-	Samples   []json.RawMessage // of the whole machine, oldest first
-	Frontend  string            // as asked for: "docker/dockerfile:1", or "dockerfile.v0"
-	Version   string            // of the frontend that is built in
-	Text      []byte            // of the Dockerfile
+	Samples   []json.RawMessage    // of the whole machine, oldest first
+	Frontend  string               // as asked for: "docker/dockerfile:1", or "dockerfile.v0"
+	Version   string               // of the frontend that is built in
+	Text      []byte               // of the Dockerfile
+	Layers    map[string][][]Layer // by "step4:0": those up to its own, the last
 }
 
 // A RecordedExport is how a record says that the result was written.
@@ -222,12 +228,32 @@ func (f *facts) read(src *FactSource) {
 			}
 		}
 	}
+	f.layers(src.Layers, digests)
 	for _, material := range src.Materials {
 		if !strings.HasPrefix(material.URI, "pkg:") && material.URI != f.context {
 			f.addSource(material.URI, anyDigest(material.Digest))
 		}
 	}
 	slices.SortFunc(f.meta.Facts.Sources, func(a, b detect.Artifact) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// layers keeps how large the layer is that each step made.
+func (f *facts) layers(of map[string][][]Layer, digests map[string][]string) {
+	if f.meta.LayerBytes == nil {
+		f.meta.LayerBytes = map[string]int64{}
+	}
+	for output, chains := range of {
+		id, _, _ := strings.Cut(output, ":")
+		own := int64(0)
+		for _, chain := range chains[:min(len(chains), maxOps)] {
+			if n := len(chain); n > 0 && chain[n-1].Size > 0 && chain[n-1].Size < 1<<50 {
+				own = max(own, chain[n-1].Size)
+			}
+		}
+		for _, digest := range digests[id] {
+			f.meta.LayerBytes[digest] = max(f.meta.LayerBytes[digest], own)
+		}
+	}
 }
 
 // addSource keeps where something came from, once.

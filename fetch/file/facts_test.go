@@ -213,3 +213,31 @@ func TestUsage(t *testing.T) {
 		t.Errorf("it used %+v", u)
 	}
 }
+
+// What is written of a result are the layers of what ran: of an image that it is made
+// from, and of what was found in the cache, nothing.
+func TestBytesOfExports(t *testing.T) {
+	for _, test := range []struct {
+		path  string
+		stage string
+		want  int64
+	}{
+		{"beta/dockerbuild/push.dockerbuild", "push", 32010084},
+		{"beta/dockerbuild/push.dockerbuild", "export", 32010084},
+		{"beta/dockerbuild/from-image.dockerbuild", "export", 288},
+		{"beta/dockerbuild/warm-same.dockerbuild", "export", 0},
+	} {
+		found := false
+		for _, s := range open(t, test.path)[0].Steps {
+			if s.Stage == test.stage {
+				found = true
+				if s.Bytes != test.want {
+					t.Errorf("%s: %s wrote %d bytes, want %d", test.path, s.Name, s.Bytes, test.want)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s has no %s", test.path, test.stage)
+		}
+	}
+}

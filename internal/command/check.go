@@ -79,7 +79,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 		return 0, err
 	}
 
-	c := checker{env: env, options: o, names: names, history: history, store: st, served: from.History != nil}
+	c := checker{env: env, options: o, names: names, history: history, store: st, served: from.History != nil, changed: changes{env: env, names: names}}
 	if history.kept != "" {
 		local := ci.NewResolver(ci.Identity{}, env.Variables, ".", env.Now)
 		local.CI = names.CI // with the pull request
@@ -239,9 +239,7 @@ func (c *checker) judgeAgainst(ctx context.Context, b *detect.Build, t *target, 
 	}
 	result := detect.Judge(b, history, c.options.Policy)
 	if c.options.Causes != Never {
-		result.Explain(b, history, func(before, after string) ([]string, bool) {
-			return c.changed.between(ctx, c.env.Variables, before, after)
-		})
+		result.Explain(b, history, c.changed.in(ctx, b))
 	}
 	// Of one checkout it is the same image, made anew; nobody knows whose `default` is.
 	isOther = isOther || result.Reason.Kind == detect.KindOtherImage

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -48,6 +49,8 @@ type change struct {
 	dirty  map[string]string // that are not
 	flags  []string
 	before func(*recorder, *testing.T) (after func())
+	edit   func(step *usedStep) // what this machine's builder cannot measure
+	Edited bool                 `json:"edited,omitempty"` // by that
 }
 
 // A cause is what makes one step slower.
@@ -75,6 +78,7 @@ type recorder struct {
 	pid      int               // of the builder
 	images   string            // folder with the contexts of base images
 	rootfs   map[string][]byte
+	tagged   map[string]manifest // what a base image's tag meant at first
 	labels   *os.File
 	projects map[string]*project
 }
@@ -142,8 +146,11 @@ func startRecorder(t *testing.T) *recorder {
 		"box": rootfs(t, busybox, map[string][]byte{"bin/work": []byte(workScript)}),
 	}
 	r.rootfs["python"] = rootfs(t, busybox, pythonFiles(t))
-	r.publish(t, "box", "")
-	r.publish(t, "python", "")
+	r.tagged = map[string]manifest{}
+	for _, name := range []string{"box", "python"} {
+		r.publish(t, name, "")
+		r.tagged[name] = r.manifest(t, http.MethodGet, name, manifest{})
+	}
 	return r
 }
 
@@ -257,6 +264,32 @@ func (r *recorder) publish(t *testing.T, name, more string) {
 	write(t, filepath.Join(dir, "rootfs.tar"), string(r.rootfs[name]))
 	write(t, filepath.Join(dir, "Dockerfile"), "FROM scratch\nADD rootfs.tar /\nENV PATH=/bin:/usr/bin PYTHONHOME=/usr\n"+more)
 	r.run(t, append(slices.Clip(r.buildx), "build", "--builder", r.builder, "--provenance=false", "--quiet", "--push", "--tag", causesRegistry+"/"+name+":1", dir)...)
+}
+
+// A manifest is what a tag means.
+type manifest struct {
+	mediaType string
+	content   []byte
+}
+
+// manifest gets or sets what the tag of a base image means.
+func (r *recorder) manifest(t *testing.T, method, name string, m manifest) manifest {
+	t.Helper()
+	q, err := http.NewRequestWithContext(r.ctx, method, "http://"+r.registry.direct+"/v2/"+name+"/manifests/1", bytes.NewReader(m.content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Content-Type", m.mediaType)
+	response, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode >= 300 {
+		t.Fatalf("%s of %s: %s, %v", method, name, response.Status, err)
+	}
+	return manifest{response.Header.Get("Content-Type"), content}
 }
 
 // serveIndex serves packages, and what else builds download.
@@ -396,6 +429,9 @@ func (r *recorder) record(t *testing.T, p *project, c *change, out string) {
 	took := time.Since(start)
 	b := &build{plan: plan{name: c.Record}, ref: refOf(t, metadata), record: filepath.Join(out, c.Record)}
 	r.export(t, b)
+	if c.Edited = c.edit != nil; c.Edited {
+		editRecord(t, b.record, c.edit)
+	}
 	r.run(t, "git", "-C", p.dir, "checkout", "--quiet", "--force", "main")
 	r.run(t, "git", "-C", p.dir, "clean", "--quiet", "--force", "-d")
 	line, err := json.Marshal(c)

@@ -15,7 +15,7 @@ import (
 // What is recorded for testdata/causes: two projects, and what is changed in each.
 
 const (
-	mainBuilds = 12 // of each project
+	mainBuilds = 16 // of each project
 	sameBuilds = 20
 )
 
@@ -181,8 +181,8 @@ func (c *change) innocent(i int) {
 
 // Steps, as parts of their names.
 const (
-	shopLink, shopCompile, shopTest, shopUnits = `work "$(cat /src/main)"`, "source=conf/compile", "source=conf/test", "work $UNITS"
-	wheelPip, wheelBuild, wheelData, wheelRun  = "pip install", "compile.py", "/data", "tests/run.py"
+	shopLink, shopCompile, shopTest           = `work "$(cat /src/main)"`, "source=conf/compile", "source=conf/test"
+	wheelPip, wheelBuild, wheelData, wheelRun = "pip install", "compile.py", "/data", "tests/run.py"
 )
 
 // machine is what a machine that has less for a build does to a step.
@@ -202,10 +202,10 @@ func retag(name, more string) func(*recorder, *testing.T) func() {
 	return func(r *recorder, t *testing.T) func() {
 		t.Helper()
 		r.publish(t, name, more)
-		if r.projects["wheel"].cold && name == "python" {
+		if name == "python" { // of the project that is built cold
 			r.run(t, append(slices.Clip(r.buildx), "prune", "--builder", r.builder, "--all", "--force")...)
 		}
-		return func() { r.publish(t, name, "") }
+		return func() { r.manifest(t, http.MethodPut, name, r.tagged[name]) }
 	}
 }
 
@@ -214,6 +214,41 @@ func slowRequests(of func(*recorder) *brake, method, part string, takes time.Dur
 	return func(r *recorder, _ *testing.T) func() {
 		of(r).set(&brakeRule{match: func(q *http.Request) bool { return q.Method == method && strings.Contains(q.URL.Path, part) }, takes: takes})
 		return nil
+	}
+}
+
+// failing makes a registry fail a few requests.
+func failing(method, part string, code int) func(*recorder, *testing.T) func() {
+	return func(r *recorder, _ *testing.T) func() {
+		left := 2
+		r.registry.set(&brakeRule{refuse: true, code: code, match: func(q *http.Request) bool {
+			if q.Method != method || !strings.Contains(q.URL.Path, part) || left == 0 {
+				return false
+			}
+			left--
+			return true
+		}})
+		return nil
+	}
+}
+
+// quota gives the builder less than half a processor.
+var quota = confine("cpu", [2]string{"cpu.cfs_period_us", "100000"}, [2]string{"cpu.cfs_quota_us", "40000"})
+
+// throttled is what a builder would have measured that is confined to so much.
+func throttled(s *usedStep) {
+	cpu := s.last["cpuStat"].(map[string]any)
+	used, _ := cpu["usageNanos"].(float64)
+	cpu["throttledNanos"] = int64(max(0, float64(s.took.Nanoseconds())-used))
+	cpu["nrPeriods"], cpu["nrThrottled"] = s.took.Milliseconds()/100, s.took.Milliseconds()/100
+	cpu["pressure"] = nil
+}
+
+// killed is what it would have measured of a step, a process of which had too much memory
+// and was started anew.
+func killed(s *usedStep) {
+	if strings.Contains(s.command, "/app") {
+		s.last["memoryStat"] = map[string]any{"anon": 1 << 20, "file": 1 << 22, "peak": 512 << 20, "oomEvents": 1, "oomKillEvents": 1}
 	}
 }
 
@@ -259,24 +294,30 @@ func shopChanges() (list []change) {
 		}
 		c.files["src/version"] = fmt.Sprint(50+n, "\n")
 		c.Innocent = append(c.Innocent, "src/version", "REVISION")
-		list = append(list, twice(c, n)...)
+		pair := twice(c, n)
+		if c.Record == "lock-file" { // else the second is found in the cache
+			pair[1].files["deps.lock"] = "paint 1.0\ncanvas 0.9\nbrush 2.3\n"
+		}
+		list = append(list, pair...)
 		n++
 	}
 	add(change{Record: "file-mounted", files: map[string]string{"conf/compile": "24\n"}, Causes: []cause{{Kind: "file", Step: shopCompile, Says: "conf/compile"}}})
 	add(change{Record: "file-copied", files: map[string]string{"src/main": "16\n"}, Causes: []cause{{Kind: "file", Step: shopLink, Says: "src/main"}}})
-	add(change{Record: "argument", flags: []string{"--build-arg", "UNITS=16"}, Causes: []cause{{Kind: "argument", Step: "work ", Says: "UNITS"}}})
+	add(change{Record: "argument", flags: []string{"--build-arg", "UNITS=16"}, Causes: []cause{{Kind: "argument", Step: "RUN work 16", Says: "UNITS"}}})
 	add(change{Record: "instruction", files: edited(shopDockerfile, `RUN work $UNITS`, `RUN work $UNITS && work 10`), Causes: []cause{{Kind: "instruction", Step: "work 10"}}})
 	add(change{Record: "instruction-before", files: edited(shopDockerfile, "ARG UNITS=4\n", "ARG UNITS=4\nRUN mv /bin/work /bin/work1 && printf '#!/bin/sh\\nwork1 $1; work1 $1; work1 $1\\n' >/bin/work && chmod +x /bin/work\n"), Causes: []cause{{Kind: "instruction", Also: []string{"environment"}, Step: shopTest}}})
-	add(change{Record: "environment", files: edited(shopDockerfile, "ARG UNITS=4\n", "ENV UNITS=16\n"), Causes: []cause{{Kind: "environment", Also: []string{"instruction"}, Step: "work $UNITS"}}})
+	add(change{Record: "environment", files: edited(shopDockerfile, "ARG UNITS=4\n", "ENV UNITS=16\n"), Causes: []cause{{Kind: "environment", Also: []string{"instruction"}, Step: "RUN work 16"}}})
 	add(change{Record: "base-image", before: retag("box", "RUN printf '#!/bin/sh\\nawk -v n=\"$1\" \"BEGIN { for (i = 0; i < n * 1800000; i++) x += i }\"\\n' >/bin/work\n"), Causes: []cause{{Kind: "base-image", Step: shopCompile, Says: "box"}}})
 	add(change{Record: "lock-file", files: map[string]string{"deps.lock": "paint 1.0\nbrush 2.3\ncanvas 0.9\n"}, Causes: []cause{{Kind: "lock-file", Step: "COPY deps.lock", Says: "deps.lock"}}})
 	add(change{Record: "context", files: map[string]string{"src/film": strings.Repeat("0123456789abcdef", 2<<20)}, Causes: []cause{{Kind: "more-bytes", Step: "load build context"}}})
 	add(change{Record: "load", Load: true, Causes: machine("machine-overloaded", shopCompile)})
-	add(change{Record: "quota", before: confine("cpu", [2]string{"cpu.cfs_period_us", "100000"}, [2]string{"cpu.cfs_quota_us", "40000"}), Causes: machine("step-throttled", shopCompile)})
+	add(change{Record: "quota", before: quota, Causes: machine("step-throttled", shopCompile)})
+	add(change{Record: "throttled", before: quota, edit: throttled, Causes: machine("step-throttled", shopCompile)})
+	add(change{Record: "memory", before: quota, edit: killed, Causes: machine("step-memory", shopCompile)})
 	add(change{Record: "cpuset", before: confine("cpuset", [2]string{"cpuset.mems", "0"}, [2]string{"cpuset.cpus", "0"}), Load: true, Causes: machine("step-starved", shopCompile)})
 	add(change{Record: "beside", before: beside, Causes: machine("machine-overloaded", shopCompile)})
 	add(change{Record: "exporter", flags: []string{"--output", "type=oci,dest=/dev/null,compression=zstd,compression-level=19,force-compression=true"}, Causes: []cause{{Kind: "exporter", Step: "exporting to oci"}}})
-	add(change{Record: "two-file-argument", files: map[string]string{"conf/test": "10\n"}, flags: []string{"--build-arg", "UNITS=16"}, Causes: []cause{{Kind: "file", Step: shopTest, Says: "conf/test"}, {Kind: "argument", Step: "work ", Says: "UNITS"}}})
+	add(change{Record: "two-file-argument", files: map[string]string{"conf/test": "10\n"}, flags: []string{"--build-arg", "UNITS=16"}, Causes: []cause{{Kind: "file", Step: shopTest, Says: "conf/test"}, {Kind: "argument", Step: "RUN work 16", Says: "UNITS"}}})
 	return list
 }
 
@@ -291,18 +332,19 @@ func wheelChanges() (list []change) {
 	add(change{Record: "dependency", before: released("paint", "1.1", "sum(i % 7 for i in range(9000000))\n"), Causes: []cause{{Kind: "dependency", Step: wheelPip, Says: "paint"}}})
 	add(change{Record: "download-index", before: slowRequests(ofIndex, "GET", ".whl", 3*time.Second), Causes: []cause{{Kind: "nothing-recorded", Also: []string{"phase"}, Step: wheelPip}}})
 	add(change{Record: "download", before: slowRequests(ofIndex, "GET", "data", 4*time.Second), Causes: []cause{{Kind: "nothing-recorded", Step: wheelData}}})
-	add(change{Record: "pull", before: slowRequests(ofRegistry, "GET", "python/blobs", 6*time.Second), Causes: []cause{{Kind: "slower-transfer", Step: "127.0.0.1:5055/python"}}})
+	add(change{Record: "pull", before: slowRequests(ofRegistry, "GET", "python/blobs", 6*time.Second), Causes: []cause{{Kind: "slower-transfer", Step: "pull 127"}}})
 	add(change{Record: "push", before: slowRequests(ofRegistry, "PUT", "/blobs/", 3*time.Second), Causes: []cause{{Kind: "slower-transfer", Step: "pushing"}}})
+	add(change{Record: "registry", before: failing("GET", "python/blobs", http.StatusServiceUnavailable), Causes: []cause{{Kind: "registry", Step: "FROM 127"}}})
 	add(change{Record: "more-pushed", files: map[string]string{"src/kilobytes": "24000\n"}, Causes: []cause{{Kind: "more-bytes", Step: "pushing"}}})
-	add(change{Record: "more-pulled", before: retag("python", "RUN head -c 30000000 /dev/urandom >/large\n"), Causes: []cause{{Kind: "more-bytes", Also: []string{"base-image"}, Step: "127.0.0.1:5055/python"}}})
+	add(change{Record: "more-pulled", before: retag("python", "RUN head -c 30000000 /dev/urandom >/large\n"), Causes: []cause{{Kind: "more-bytes", Also: []string{"base-image"}, Step: "pull 127"}}})
 	add(change{Record: "base-image", before: retag("python", "RUN mkdir -p /usr/lib/python3.11/site-packages && echo 'sum(i for i in range(20000000))' >/usr/lib/python3.11/site-packages/sitecustomize.py\n"), Causes: []cause{{Kind: "base-image", Step: wheelBuild, Says: "python"}}})
-	add(change{Record: "cache-export", flags: []string{"--cache-to", "type=registry,mode=max,ref=" + causesRegistry + "/wheel-cache:main"}, Causes: []cause{{Kind: "exporter", Also: []string{"more-bytes", "cache-export"}, Step: "cache"}}})
+	add(change{Record: "cache-export", flags: []string{"--cache-to", "type=registry,mode=max,ref=" + causesRegistry + "/wheel-cache:main"}, Causes: []cause{{Kind: "exporter", Also: []string{"more-bytes", "cache-write"}, Step: "exporting cache"}}})
 	add(change{Record: "argument", flags: []string{"--build-arg", "ROUNDS=100"}, Causes: []cause{{Kind: "argument", Step: wheelBuild, Says: "ROUNDS"}}})
 	add(change{Record: "instruction", files: edited(wheelDockerfile, "python3 /src/compile.py", "python3 /src/compile.py && python3 /src/compile.py && python3 /src/compile.py"), Causes: []cause{{Kind: "instruction", Step: "compile.py"}}})
 	add(change{Record: "file", files: map[string]string{"tests/run.py": strings.Replace(wheelTest, "8000000", "32000000", 1)}, Causes: []cause{{Kind: "file", Step: wheelRun, Says: "tests/run.py"}}})
 	add(change{Record: "context", files: map[string]string{"src/film": strings.Repeat("0123456789abcdef", 2<<20)}, Causes: []cause{{Kind: "more-bytes", Step: "load build context"}}})
 	add(change{Record: "load", Load: true, Causes: machine("machine-overloaded", wheelBuild)})
-	add(change{Record: "quota", before: confine("cpu", [2]string{"cpu.cfs_period_us", "100000"}, [2]string{"cpu.cfs_quota_us", "50000"}), Causes: machine("step-throttled", wheelBuild)})
+	add(change{Record: "quota", before: quota, Causes: machine("step-throttled", wheelBuild)})
 	add(change{Record: "two-base-argument", before: retag("python", "RUN mkdir -p /usr/lib/python3.11/site-packages && echo 'sum(i for i in range(20000000))' >/usr/lib/python3.11/site-packages/sitecustomize.py\n"), flags: []string{"--build-arg", "ROUNDS=100"}, Causes: []cause{{Kind: "base-image", Step: wheelBuild, Says: "python"}, {Kind: "argument", Step: wheelBuild, Says: "ROUNDS"}}})
 	add(change{Record: "two-push-file", before: slowRequests(ofRegistry, "PUT", "/blobs/", 3*time.Second), files: map[string]string{"tests/run.py": strings.Replace(wheelTest, "8000000", "32000000", 1)}, Causes: []cause{{Kind: "slower-transfer", Step: "pushing"}, {Kind: "file", Step: wheelRun, Says: "tests/run.py"}}})
 	return list
