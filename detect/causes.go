@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Why a step is slower, and not only since when: what differs between the last build in
@@ -157,6 +158,7 @@ func (e *explainer) step(s *Step, r *StepResult) (causes []Explanation, ruledOut
 	ruledOut = append(ruledOut, Note{KindHistory, fmt.Sprintf("compared with build %s%s, the last of its usual time, and %s%s, the first slow one",
 		quoted(good.ID), revisionOf(good), quoted(bad.ID), revisionOf(bad))})
 	ruledOut = append(ruledOut, d.same...)
+	e.filesMoved(&m, good, bad, now)
 	if causes = m.rank(&d); len(causes) == 0 || causes[0].Kind == KindPhase {
 		nothing := d.nothing(s, m.sameWork)
 		if len(causes) == 0 {
@@ -180,7 +182,7 @@ func (d *differences) nothing(s *Step, sameWork bool) Explanation {
 			text += " (it reads " + someOf(d.reads) + ")"
 		}
 	case sameWork:
-		text += ", and it used no more of the processor than usual: it waited"
+		text += ", which used no more of the processor than usual"
 	}
 	return Explanation{Kind: KindNothingRecorded, Certainty: Possible, Text: text + look}
 }
@@ -193,19 +195,17 @@ type measurement struct {
 	work     *Explanation  // it had more to do
 	phase    *Explanation  // where in the step that was
 	sameWork bool          // it used no more of the processor than usual, and did not wait for it
-	// worked and waited are by how many times the step took longer for having more to do,
+	// worked and waited are by how many times the step took longer for reasons of its own,
 	// and for waiting for a processor; 0 where that is not known.
 	worked, waited float64
 }
 
 // rank puts together what was measured, and what differs, which is nil if that is not known.
-func (m *measurement) rank(d *differences) []Explanation {
+func (m *measurement) rank(d *differences) (causes []Explanation) {
 	var found []Explanation
-	complete := d != nil && d.complete
 	if d != nil {
 		found = slices.Clone(d.found)
 	}
-	measured := slices.Concat(m.moved, m.machine)
 	// That a step did more is no reason where something differs that may have given it more
 	// to do: then it is said of that. So is where in the step its time went.
 	more := m.work
@@ -213,32 +213,42 @@ func (m *measurement) rank(d *differences) []Explanation {
 		more = m.phase
 	}
 	switch {
-	case more == nil:
-	case len(found) > 0:
+	case more != nil && len(found) > 0:
 		found[0].Text += " (" + more.Text + ")"
-	case len(measured) == 0 || more == m.work:
-		measured = append(measured, *more)
+	case more == m.work && more != nil, more != nil && len(m.moved) == 0:
+		found = []Explanation{*more}
 	}
-	if len(found) > 1 || !complete {
+	ofItself := m.worked > m.waited && m.waited > 0 // it would be slow on any machine
+	if len(found) > 1 || d != nil && !d.complete || len(m.moved) > 0 || len(m.machine) > 0 && !ofItself {
 		for i := range found {
-			found[i].Certainty = Possible // one of several
+			if found[i].Certainty == Likely {
+				found[i].Certainty = Possible // one of several
+			}
 		}
 	}
 	switch {
-	case len(found) == 0 || len(measured) == 0:
-	case len(m.moved) == 0 && m.worked > m.waited && m.waited > 0:
-		// It would be slow on any machine.
-		for i := range measured {
-			measured[i].Certainty = Possible
+	case len(m.machine) == 0 || !ofItself:
+		sure := slices.IndexFunc(m.moved, func(x Explanation) bool { return x.Certainty == Possible })
+		if sure < 0 {
+			sure = len(m.moved)
 		}
-		measured, found = found, measured
+		causes = slices.Concat(m.moved[:sure], m.machine, m.moved[sure:], found)
 	default:
-		for i := range found {
-			found[i].Certainty = Possible // beside what was measured
+		causes = slices.Concat(m.moved, found)
+		for _, x := range m.machine {
+			x.Certainty = Possible
+			causes = append(causes, x)
 		}
 	}
-	causes := append(measured, found...)
-	return causes[:min(len(causes), maxCauses)]
+	causes = causes[:min(len(causes), maxCauses)]
+	if slices.ContainsFunc(causes, func(x Explanation) bool { return x.Certainty == Is }) {
+		for i := range causes {
+			if causes[i].Certainty == Likely {
+				causes[i].Certainty = Possible // beside what was measured
+			}
+		}
+	}
+	return causes
 }
 
 func revisionOf(b *Build) string {
@@ -266,10 +276,34 @@ func (e *explainer) measured(s *Step, r *StepResult) (m measurement) {
 		}
 	}
 	m.addUsage(s, r, past)
+	if info := e.result.Machine; m.waited == 0 && info != nil && info.Overloaded && (s.Usage == nil || s.Usage.CPUWait == nil) {
+		// What it did itself is not known: it is held against the other steps of the build.
+		if others := e.slowdown(r); others > 0 {
+			m.worked, m.waited = r.Ratio/others, others
+		}
+	}
 	if at := e.phase(s, r); len(at) > 0 {
 		m.phase = &at[0]
 	}
 	return m
+}
+
+// slowdown is by how many times the other steps of the build took longer than usual, 0 where
+// too few tell.
+func (e *explainer) slowdown(except *StepResult) float64 {
+	const least = Seconds(20 * time.Millisecond)
+	var ratios []float64
+	for i := range e.result.Steps {
+		s := &e.result.Steps[i]
+		if s != except && s.State == Executed && s.Usual >= least && s.N >= leastUsual {
+			ratios = append(ratios, s.Ratio)
+		}
+	}
+	if len(ratios) < leastUsual {
+		return 0
+	}
+	slices.Sort(ratios)
+	return max(1, ratios[len(ratios)/2])
 }
 
 // addUsage adds what a step used of the machine.
@@ -278,8 +312,8 @@ func (m *measurement) addUsage(s *Step, r *StepResult, past []*Step) {
 	if usual == nil || s.Usage == nil || r.Delta <= 0 {
 		return
 	}
-	add := func(kind Kind, before, after, format string, args ...any) {
-		m.machine = append(m.machine, Explanation{Kind: kind, Certainty: Is, Text: fmt.Sprintf(format, args...), Before: before, After: after})
+	add := func(kind Kind, before, after, format string, args ...any) { // it is nearer than the whole machine
+		m.machine = slices.Insert(m.machine, 0, Explanation{Kind: kind, Certainty: Is, Text: fmt.Sprintf(format, args...), Before: before, After: after})
 	}
 	u := s.Usage
 	more := func(now *Seconds, usual Seconds) Seconds {
@@ -302,6 +336,7 @@ func (m *measurement) addUsage(s *Step, r *StepResult, past []*Step) {
 		return
 	}
 	cpu, wait, disk := *u.CPU-usual.cpu, more(u.CPUWait, usual.wait), more(u.IOWait, usual.disk)
+	isSure := slices.ContainsFunc(m.machine, func(x Explanation) bool { return x.Certainty == Is })
 	sameWork := float64(*u.CPU) <= same*float64(usual.cpu)
 	// What waits for a processor waits the longer, the more it has to do.
 	doing := cpu
@@ -312,7 +347,7 @@ func (m *measurement) addUsage(s *Step, r *StepResult, past []*Step) {
 	case doing >= most && float64(*u.CPU) >= grown*float64(usual.cpuMost):
 		m.work = &Explanation{Kind: KindMoreWork, Certainty: Is, Before: usual.cpu.String(), After: u.CPU.String(),
 			Text: fmt.Sprintf("it has more to do: it used %s of processor time, usually %s", u.CPU, usual.cpu)}
-	case sameWork && wait >= most && *u.CPUWait > usual.waitMost:
+	case sameWork && !isSure && wait >= most && *u.CPUWait > usual.waitMost:
 		add(KindStepStarved, usual.wait.String(), u.CPUWait.String(), "it did the same work (%s of processor time, usually %s) and waited %s for a processor", u.CPU, usual.cpu, u.CPUWait)
 	case sameWork && disk >= most && *u.IOWait > usual.diskMost:
 		add(KindStepStarved, usual.disk.String(), u.IOWait.String(), "it did the same work (%s of processor time, usually %s) and waited %s for a disk", u.CPU, usual.cpu, u.IOWait)
@@ -368,13 +403,31 @@ func moved(s *Step, past []*Step) []Explanation {
 	}
 	slices.Sort(speeds)
 	usual, now := speeds[len(speeds)/2], float64(s.Bytes)/s.Duration.Seconds()
-	if now > 0.7*usual {
+	const slow = 0.45 // of the usual speed: less than half of it, by more than chance
+	if now > min(slow*usual, speeds[0]) {
 		return nil
 	}
 	return []Explanation{{
 		Kind: KindSlowerTransfer, Certainty: Possible, Before: bytesOf(int64(usual)) + "/s", After: bytesOf(int64(now)) + "/s",
 		Text: fmt.Sprintf("it moved %s, no more than before, at %s/s instead of %s/s", bytesOf(s.Bytes), bytesOf(int64(now)), bytesOf(int64(usual))),
 	}}
+}
+
+// filesMoved adds the files that changed to a context that grew.
+func (e *explainer) filesMoved(m *measurement, good, bad *Build, now *Step) {
+	at := slices.IndexFunc(m.moved, func(x Explanation) bool { return x.Kind == KindMoreBytes })
+	if at < 0 || now.Facts != nil || now.isPart() || now.isWriting() || now.Stage == "push" {
+		return
+	}
+	files, _ := e.filesBetween(good, bad)
+	files = slices.DeleteFunc(slices.Clone(files), func(file string) bool {
+		return !isRead(file, "/", bad.Facts.Context) || e.oftenChanged(func(f string) bool { return f == file }) >= seldom
+	})
+	if len(files) > 0 {
+		x := &m.moved[at]
+		x.Evidence = files[:min(len(files), maxCauses)]
+		x.Text += "; " + someOf(x.Evidence) + " changed"
+	}
 }
 
 // ownFrom is where the builds begin that are not of the pull request itself.

@@ -14,7 +14,8 @@ import (
 // differences are what two builds differ by that can reach a step.
 type differences struct {
 	found      []Explanation // each as if it were alone
-	rare       int           // how many of them, from the first, hardly ever differ
+	near       int           // how many of them, from the first, are of the step itself
+	rare       int           // … or hardly ever differ
 	same       []Note        // what was looked at and is no difference
 	reads      []string      // paths of the context that reach the step
 	filesKnown bool
@@ -37,7 +38,7 @@ func (e *explainer) differences(good, bad *Build, was, now *Step) differences {
 		return d
 	}
 	e.instructions(&d, good, was, now, reached)
-	e.arguments(&d, good, bad, was, reached)
+	e.arguments(&d, good, bad, was, now, reached)
 	e.images(&d, good, bad, was, now, reached)
 	e.files(&d, good, bad, now, reached)
 	before := d.rare
@@ -97,6 +98,17 @@ func (d *differences) add(x Explanation, often float64) {
 	}
 	d.found = slices.Insert(d.found, d.rare, x)
 	d.rare++
+}
+
+// addNear keeps a difference of the step itself: it is told before those of what it is made
+// from.
+func (d *differences) addNear(x Explanation, often float64) {
+	before := d.rare
+	if d.add(x, often); d.rare > before {
+		x = d.found[before]
+		d.found = slices.Insert(slices.Delete(d.found, before, before+1), d.near, x)
+		d.near++
+	}
 }
 
 // follow makes what was found since there were so many a consequence of what was found
@@ -176,7 +188,7 @@ func (e *explainer) instructions(d *differences, good *Build, was, now *Step, re
 				x, y := excerpts(a, b)
 				text += ": `" + x + "` became `" + y + "`"
 			}
-			d.add(Explanation{Kind: KindInstruction, Text: text, Before: a, After: b}, often(s.Key))
+			d.addNear(Explanation{Kind: KindInstruction, Text: text, Before: a, After: b}, often(s.Key))
 		default:
 			found = true
 			d.add(Explanation{Kind: KindInstruction, Text: quoted(s.Name) + ", which it is made from, was edited", Before: written(old), After: written(s)}, often(s.Key))
@@ -188,7 +200,7 @@ func (e *explainer) instructions(d *differences, good *Build, was, now *Step, re
 }
 
 // arguments looks for build arguments that have other values.
-func (e *explainer) arguments(d *differences, good, bad *Build, was *Step, reached []*Step) {
+func (e *explainer) arguments(d *differences, good, bad *Build, was, now *Step, reached []*Step) {
 	names := map[string]bool{}
 	for _, s := range append(slices.Clone(reached), was) {
 		if s.Facts != nil {
@@ -224,7 +236,11 @@ func (e *explainer) arguments(d *differences, good, bad *Build, was *Step, reach
 		} else if a.Name == "" {
 			text = "build argument " + quoted(name) + " is given, and was not before"
 		}
-		d.add(Explanation{Kind: KindArgument, Text: text, Before: a.Value, After: b.Value, Evidence: []string{name}},
+		add := d.add
+		if source := written(now); strings.Contains(source, "$"+name) || strings.Contains(source, "${"+name) {
+			add = d.addNear
+		}
+		add(Explanation{Kind: KindArgument, Text: text, Before: a.Value, After: b.Value, Evidence: []string{name}},
 			e.often(func(x, y *Build) bool { return argument(x, name) != argument(y, name) }))
 	}
 	if !found {
@@ -355,7 +371,11 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 		if len(rare) > 0 {
 			list, often = rare, min(often, seldom)
 		}
-		d.add(fileCause(list, read, direct[read], bad), often)
+		if direct[read] {
+			d.addNear(fileCause(list, read, true, bad), often)
+		} else {
+			d.add(fileCause(list, read, false, bad), often)
+		}
 	}
 }
 

@@ -76,6 +76,8 @@ type recorder struct {
 	index    brake
 	packages map[string][]byte // of the index, by path
 	pid      int               // of the builder
+	group    string            // that it is in, with what runs beside it
+	share    string            // and that of version 1 which has most of the processors' time
 	images   string            // folder with the contexts of base images
 	rootfs   map[string][]byte
 	tagged   map[string]manifest // what a base image's tag meant at first
@@ -127,9 +129,22 @@ func startRecorder(t *testing.T) *recorder {
 	r := &recorder{stack: s, projects: map[string]*project{}, images: filepath.Join(s.dir, "images")}
 	r.serveIndex(t)
 
+	r.share = fmt.Sprintf("/sys/fs/cgroup/cpu/causes-%d", os.Getpid())
+	r.group = filepath.Join(unifiedCgroups(t), fmt.Sprintf("causes-%d", os.Getpid()))
+	if err := os.Mkdir(r.group, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(r.share, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(r.share, "cpu.shares"), "200000")
+	t.Cleanup(func() {
+		for _, group := range []string{r.group, r.share} {
+			exec.Command("find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+").Run()
+		}
+	})
 	socket := filepath.Join(s.dir, "bk.sock")
-	const own = `mount --make-rprivate / && umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec "$@"`
-	s.daemon(t, nil, "unshare", "--mount", "sh", "-c", own, "sh",
+	s.daemon(t, nil, "sh", "-c", ownMachine, "sh", r.group, r.share,
 		filepath.Join(install(t, buildkitTool), "buildkitd"),
 		"--root", filepath.Join(s.dir, "bk"), "--addr", "unix://"+socket, "--config", s.buildkitConfig(t),
 		"--oci-worker-net=host", "--containerd-worker=false", "--oci-worker-snapshotter=overlayfs")
@@ -152,6 +167,32 @@ func startRecorder(t *testing.T) *recorder {
 		r.tagged[name] = r.manifest(t, http.MethodGet, name, manifest{})
 	}
 	return r
+}
+
+// ownMachine runs a program as if the machine were its own: in a group that goes before
+// whatever else runs, and whose waiting is what it sees as the machine's.
+const ownMachine = `
+set -e
+echo $$ >"$1/cgroup.procs"
+echo $$ >"$2/cgroup.procs"
+shift 2
+exec unshare --mount --cgroup sh -c '
+	mount --make-rprivate /
+	umount -l /sys/fs/cgroup
+	mount -t cgroup2 none /sys/fs/cgroup
+	for kind in cpu io memory; do mount --bind /sys/fs/cgroup/$kind.pressure /proc/pressure/$kind; done
+	exec "$@"' sh "$@"`
+
+// unifiedCgroups is where the cgroups of version 2 are.
+func unifiedCgroups(t *testing.T) string {
+	t.Helper()
+	for _, dir := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		if _, err := os.Stat(filepath.Join(dir, "cgroup.controllers")); err == nil {
+			return dir
+		}
+	}
+	t.Fatal("there are no cgroups of version 2")
+	return ""
 }
 
 // workScript uses a processor for about 0.1 s for each unit.
@@ -410,7 +451,7 @@ func (r *recorder) record(t *testing.T, p *project, c *change, out string) {
 	}
 	stop := func() {}
 	if c.Load {
-		stop = r.load(t, 6)
+		stop = r.load(t, 4)
 	}
 	metadata := filepath.Join(r.dir, "meta.json")
 	args := append(slices.Clip(r.buildx), "build", "--builder", r.builder, "--progress", "plain", "--metadata-file", metadata)
@@ -451,7 +492,7 @@ func (r *recorder) load(t *testing.T, n int) (stop func()) {
 	t.Helper()
 	var busy []*exec.Cmd
 	for range n {
-		cmd := exec.Command("sh", "-c", "while :; do :; done")
+		cmd := exec.Command("sh", "-c", `echo $$ >"$1/cgroup.procs" && echo $$ >"$2/cgroup.procs" && while :; do :; done`, "sh", r.group, r.share)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -471,6 +512,9 @@ func confine(controller string, settings ...[2]string) func(*recorder, *testing.
 	return func(r *recorder, t *testing.T) func() {
 		t.Helper()
 		root := filepath.Join("/sys/fs/cgroup", controller)
+		if controller == "cpu" {
+			root = r.share
+		}
 		group := filepath.Join(root, fmt.Sprintf("causes-%d", os.Getpid()))
 		if err := os.MkdirAll(group, 0o755); err != nil {
 			t.Fatal(err)

@@ -235,13 +235,14 @@ func failing(method, part string, code int) func(*recorder, *testing.T) func() {
 // quota gives the builder less than half a processor.
 var quota = confine("cpu", [2]string{"cpu.cfs_period_us", "100000"}, [2]string{"cpu.cfs_quota_us", "40000"})
 
-// throttled is what a builder would have measured that is confined to so much.
+// throttled is what a builder measures that has two fifths of a processor, and the controller
+// of version 2: for what it used, it was kept from using half as much again.
 func throttled(s *usedStep) {
 	cpu := s.last["cpuStat"].(map[string]any)
 	used, _ := cpu["usageNanos"].(float64)
-	cpu["throttledNanos"] = int64(max(0, float64(s.took.Nanoseconds())-used))
-	cpu["nrPeriods"], cpu["nrThrottled"] = s.took.Milliseconds()/100, s.took.Milliseconds()/100
-	cpu["pressure"] = nil
+	cpu["throttledNanos"] = int64(1.5 * used)
+	cpu["nrPeriods"], cpu["nrThrottled"] = int64(used/4e7), int64(used/4e7)
+	delete(cpu, "pressure")
 }
 
 // killed is what it would have measured of a step, a process of which had too much memory
