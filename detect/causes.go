@@ -226,19 +226,18 @@ func (m *measurement) rank(d *differences) (causes []Explanation) {
 			}
 		}
 	}
-	switch {
-	case len(m.machine) == 0 || !ofItself:
-		sure := slices.IndexFunc(m.moved, func(x Explanation) bool { return x.Certainty == Possible })
-		if sure < 0 {
-			sure = len(m.moved)
-		}
-		causes = slices.Concat(m.moved[:sure], m.machine, m.moved[sure:], found)
-	default:
-		causes = slices.Concat(m.moved, found)
+	sure := 0
+	for sure < len(m.moved) && isPossible(m.moved[sure]) == 0 {
+		sure++
+	}
+	if ofItself {
+		causes = slices.Concat(m.moved[:sure], found, m.moved[sure:])
 		for _, x := range m.machine {
 			x.Certainty = Possible
 			causes = append(causes, x)
 		}
+	} else {
+		causes = slices.Concat(m.moved[:sure], m.machine, found, m.moved[sure:])
 	}
 	causes = causes[:min(len(causes), maxCauses)]
 	if slices.ContainsFunc(causes, func(x Explanation) bool { return x.Certainty == Is }) {
@@ -249,6 +248,13 @@ func (m *measurement) rank(d *differences) (causes []Explanation) {
 		}
 	}
 	return causes
+}
+
+func isPossible(x Explanation) int {
+	if x.Certainty == Possible {
+		return 1
+	}
+	return 0
 }
 
 func revisionOf(b *Build) string {
@@ -262,6 +268,7 @@ func revisionOf(b *Build) string {
 func (e *explainer) measured(s *Step, r *StepResult) (m measurement) {
 	past := e.past(s)
 	m.moved = append(moved(s, past), e.told(s)...)
+	slices.SortStableFunc(m.moved, func(a, b Explanation) int { return isPossible(a) - isPossible(b) })
 	if info := e.result.Machine; info != nil && machineExplain(s, r) {
 		if info.Overloaded {
 			x := Explanation{Kind: KindMachineOverloaded, Certainty: Possible, After: percentOf(*info.CPUWait), Text: info.overload()}
@@ -403,7 +410,7 @@ func moved(s *Step, past []*Step) []Explanation {
 	}
 	slices.Sort(speeds)
 	usual, now := speeds[len(speeds)/2], float64(s.Bytes)/s.Duration.Seconds()
-	const slow = 0.45 // of the usual speed: less than half of it, by more than chance
+	const slow = 0.4 // of the usual speed: less than half of it, by more than chance
 	if now > min(slow*usual, speeds[0]) {
 		return nil
 	}
