@@ -64,7 +64,7 @@ func (r *Result) Explain(build *Build, history *History, changed Changed) {
 	if build.Outcome != OK {
 		return
 	}
-	history = history.orEmpty()
+	history = history.orEmpty().likeWithLike(build, r.Thresholds)
 	if changed == nil {
 		changed = func(string, string) ([]string, bool) { return nil, false }
 	}

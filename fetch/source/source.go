@@ -58,6 +58,11 @@ type Options struct {
 	Cache     fetch.Cache // keeps what was fetched; nil for none
 	Traces    TracesOptions
 	GitHub    GitHubOptions
+	// Host tells what the machine is that we run on, nil where neither that nor the builder
+	// is to be asked what can explain builds.
+	Host func() (image string, machine detect.Machine)
+	// DockerHost is the address of Docker that is in force instead of its own, "" for none.
+	DockerHost string
 
 	// Debugf is told what is being done, Waiting what is being waited for ("" for
 	// nothing more), Missing once of what is not there yet, and for how long it is waited
