@@ -14,9 +14,13 @@ import (
 // differences are what two builds differ by that can reach a step.
 type differences struct {
 	found      []Explanation // each as if it were alone
+	near       int           // how many of them, from the first, are of the step itself
+	rare       int           // … or hardly ever differ
 	same       []Note        // what was looked at and is no difference
 	reads      []string      // paths of the context that reach the step
 	filesKnown bool
+	given      bool // a build argument that was given is not given now, or the other way round
+	dirty      bool // … but for what was not committed
 	complete   bool // nothing that can reach the step is unknown
 }
 
@@ -34,10 +38,12 @@ func (e *explainer) differences(good, bad *Build, was, now *Step) differences {
 		return d
 	}
 	e.instructions(&d, good, was, now, reached)
-	e.arguments(&d, good, bad, reached)
+	e.arguments(&d, good, bad, was, now, reached)
 	e.images(&d, good, bad, was, now, reached)
 	e.files(&d, good, bad, now, reached)
+	before := d.rare
 	e.packages(&d, good, was, now, reached)
+	d.follow(before)
 	e.builder(&d, good, bad, now)
 	return d
 }
@@ -78,7 +84,7 @@ func usersOf(b *Build, s *Step) (list []*Step) {
 const always, seldom = 0.5, 0.15
 
 // add keeps a difference; one that is there in many builds explains nothing, and one that
-// came before without a slowdown is possible at most.
+// came before without a slowdown is possible at most, and told after the others.
 func (d *differences) add(x Explanation, often float64) {
 	if often >= always {
 		d.same = append(d.same, Note{x.Kind, x.Text + ": so it does in most builds, without being slower"})
@@ -87,8 +93,35 @@ func (d *differences) add(x Explanation, often float64) {
 	x.Certainty = Likely
 	if often >= seldom {
 		d.complete = false
+		d.found = append(d.found, x)
+		return
 	}
-	d.found = append(d.found, x)
+	d.found = slices.Insert(d.found, d.rare, x)
+	d.rare++
+}
+
+// addNear keeps a difference of the step itself: it is told before those of what it is made
+// from.
+func (d *differences) addNear(x Explanation, often float64) {
+	before := d.rare
+	if d.add(x, often); d.rare > before {
+		x = d.found[before]
+		d.found = slices.Insert(slices.Delete(d.found, before, before+1), d.near, x)
+		d.near++
+	}
+}
+
+// follow makes what was found since there were so many a consequence of what was found
+// before: other versions are installed because a file or an instruction says so.
+func (d *differences) follow(before int) {
+	if before == 0 || d.rare == before {
+		return
+	}
+	for _, x := range d.found[before:d.rare] {
+		d.found[0].Text += "; " + x.Text
+		d.found[0].Evidence = append(slices.Clip(d.found[0].Evidence), x.Evidence...)
+	}
+	d.found, d.rare = slices.Delete(d.found, before, d.rare), before
 }
 
 func (d *differences) rule(kind Kind, text string) { d.same = append(d.same, Note{kind, text}) }
@@ -155,7 +188,7 @@ func (e *explainer) instructions(d *differences, good *Build, was, now *Step, re
 				x, y := excerpts(a, b)
 				text += ": `" + x + "` became `" + y + "`"
 			}
-			d.add(Explanation{Kind: KindInstruction, Text: text, Before: a, After: b}, often(s.Key))
+			d.addNear(Explanation{Kind: KindInstruction, Text: text, Before: a, After: b}, often(s.Key))
 		default:
 			found = true
 			d.add(Explanation{Kind: KindInstruction, Text: quoted(s.Name) + ", which it is made from, was edited", Before: written(old), After: written(s)}, often(s.Key))
@@ -167,9 +200,9 @@ func (e *explainer) instructions(d *differences, good *Build, was, now *Step, re
 }
 
 // arguments looks for build arguments that have other values.
-func (e *explainer) arguments(d *differences, good, bad *Build, reached []*Step) {
+func (e *explainer) arguments(d *differences, good, bad *Build, was, now *Step, reached []*Step) {
 	names := map[string]bool{}
-	for _, s := range reached {
+	for _, s := range append(slices.Clone(reached), was) {
 		if s.Facts != nil {
 			for _, name := range s.Facts.Args {
 				names[name] = true
@@ -193,13 +226,21 @@ func (e *explainer) arguments(d *differences, good, bad *Build, reached []*Step)
 			continue
 		}
 		found = true
+		// What is not given has a value out of the Dockerfile, which is of the environment.
+		d.given = d.given || a.Name == "" || b.Name == ""
 		text := "build argument " + quoted(name) + " changed"
 		if a.Value != "" && b.Value != "" {
 			text += " (" + a.Value + " → " + b.Value + ")"
+		} else if b.Name == "" {
+			text = "build argument " + quoted(name) + " is not given any more"
 		} else if a.Name == "" {
-			text = "build argument " + quoted(name) + " is new"
+			text = "build argument " + quoted(name) + " is given, and was not before"
 		}
-		d.add(Explanation{Kind: KindArgument, Text: text, Before: a.Value, After: b.Value, Evidence: []string{name}},
+		add := d.add
+		if source := written(now); strings.Contains(source, "$"+name) || strings.Contains(source, "${"+name) {
+			add = d.addNear
+		}
+		add(Explanation{Kind: KindArgument, Text: text, Before: a.Value, After: b.Value, Evidence: []string{name}},
 			e.often(func(x, y *Build) bool { return argument(x, name) != argument(y, name) }))
 	}
 	if !found {
@@ -233,7 +274,7 @@ func (e *explainer) images(d *differences, good, bad *Build, was, now *Step, rea
 	}
 	if !found {
 		d.rule(KindBaseImage, "the images that it is made from are the same")
-		if was.Facts != nil && now.Facts != nil && was.Facts.Env != "" && now.Facts.Env != "" && was.Facts.Env != now.Facts.Env {
+		if !d.given && was.Facts != nil && now.Facts != nil && was.Facts.Env != "" && now.Facts.Env != "" && was.Facts.Env != now.Facts.Env {
 			d.add(Explanation{Kind: KindEnvironment, Text: "a variable of its environment changed"}, e.often(func(x, y *Build) bool {
 				p, q := stepIn(x, now, ""), stepIn(y, now, "")
 				return p != nil && q != nil && p.Facts != nil && q.Facts != nil && p.Facts.Env != q.Facts.Env
@@ -281,6 +322,9 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 		d.rule(KindFile, "which files changed is not known; it reads "+someOf(d.reads))
 		return
 	}
+	if strings.HasSuffix(good.Revision, dirty) || strings.HasSuffix(bad.Revision, dirty) {
+		d.complete, d.dirty = false, true
+	}
 	hits := map[string][]string{} // files by what is read
 	for _, read := range d.reads {
 		if strings.Contains(read, ":") {
@@ -327,7 +371,11 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 		if len(rare) > 0 {
 			list, often = rare, min(often, seldom)
 		}
-		d.add(fileCause(list, read, direct[read], bad), often)
+		if direct[read] {
+			d.addNear(fileCause(list, read, true, bad), often)
+		} else {
+			d.add(fileCause(list, read, false, bad), often)
+		}
 	}
 }
 
@@ -369,8 +417,8 @@ func fileCause(files []string, read string, direct bool, bad *Build) (x Explanat
 
 // filesBetween are the files that differ between what two builds were made from.
 func (e *explainer) filesBetween(good, bad *Build) (files []string, known bool) {
-	a, b := good.Revision, bad.Revision
-	if a == "" || b == "" || strings.HasSuffix(a, "-dirty") || strings.HasSuffix(b, "-dirty") {
+	a, b := committed(good), committed(bad)
+	if a == "" || b == "" {
 		return nil, false
 	}
 	if a == b {
@@ -378,6 +426,12 @@ func (e *explainer) filesBetween(good, bad *Build) (files []string, known bool) 
 	}
 	return e.changed(a, b)
 }
+
+// A revision ends with this where the tree had changes that were not committed.
+const dirty = "-dirty"
+
+// committed is the commit that a build was made from, as far as it was one.
+func committed(b *Build) string { return strings.TrimSuffix(b.Revision, dirty) }
 
 // oftenChanged is in what part of pairs of builds a file changed that is meant.
 func (e *explainer) oftenChanged(isMeant func(string) bool) float64 {
@@ -401,7 +455,7 @@ func (e *explainer) changes() [][]string {
 	var newer *Build
 	for i := e.ownFrom(); i < len(e.older) && len(e.pairs) < most; i++ {
 		b := &e.older[i]
-		if b.Facts == nil || b.Revision == "" || newer != nil && newer.Revision == b.Revision {
+		if b.Facts == nil || b.Revision == "" || newer != nil && committed(newer) == committed(b) {
 			continue
 		}
 		if newer != nil {
@@ -458,7 +512,10 @@ func isLockFile(file string) bool {
 func (e *explainer) builder(d *differences, good, bad *Build, now *Step) {
 	compare := func(kind Kind, what string, of func(*Facts) string) {
 		a, b := of(good.Facts), of(bad.Facts)
-		if a == b {
+		switch {
+		case a == "" && b == "":
+			return // nothing is known
+		case a == b:
 			d.rule(kind, what+" is the same")
 			return
 		}
