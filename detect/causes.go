@@ -82,8 +82,8 @@ func (r *Result) Explain(build *Build, history *History, changed Changed) {
 	for i := range r.Cache.Losses {
 		l := &r.Cache.Losses[i]
 		at := slices.IndexFunc(build.Steps, func(s Step) bool { return s.Key == l.Step })
-		if at >= 0 && !r.Cache.Cold {
-			l.Causes = e.loss(&build.Steps[at])
+		if at >= 0 {
+			l.Causes = e.loss(&build.Steps[at], r.Cache.Cold)
 		}
 	}
 }
@@ -230,7 +230,7 @@ func (m *measurement) rank(d *differences) (causes []Explanation) {
 	for sure < len(m.moved) && isPossible(m.moved[sure]) == 0 {
 		sure++
 	}
-	if ofItself {
+	if ofItself && sure+len(found) > 0 {
 		causes = slices.Concat(m.moved[:sure], found, m.moved[sure:])
 		for _, x := range m.machine {
 			x.Certainty = Possible
@@ -505,15 +505,19 @@ func middle(list []Seconds) Seconds {
 	return list[len(list)/2]
 }
 
-// loss finds why the first step of a chain of lost caches ran.
-func (e *explainer) loss(s *Step) []Explanation {
+// loss finds why the first step of a chain of lost caches ran; of a cold cache, which is no
+// single step's, whether other caches were to be read.
+func (e *explainer) loss(s *Step, cold bool) []Explanation {
 	for i := range e.older[:min(len(e.older), maxLookedBack)] {
 		b := &e.older[i]
 		was := stepIn(b, s, "")
 		if b.Facts == nil || was == nil || e.build.Facts == nil {
 			continue
 		}
-		d := e.differences(b, e.build, was, s)
+		d := differences{complete: true}
+		if !cold {
+			d = e.differences(b, e.build, was, s)
+		}
 		before, after := strings.Join(b.Facts.CacheIn, ", "), strings.Join(e.build.Facts.CacheIn, ", ")
 		if before != after {
 			d.add(Explanation{Kind: KindCacheImport, Text: "other caches were to be read than before", Before: before, After: after},

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -161,43 +162,60 @@ func TestCausesOfCorpus(t *testing.T) {
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "build\tinjected\tstep\tfound\trank\tnamed")
-	changed, isFirst, isAmong := 0, 0, 0
+	var of tally
 	for _, name := range []string{"shop", "wheel"} {
-		p := openCorpus(t, dir, name)
-		for i := range p.labels {
-			l := &p.labels[i]
-			seen := &p.check(t, filepath.Join(dir, l.Record), "--branch", l.Branch)[0]
-			asked := p.asked(t, l)
-			for key, causes := range asked {
-				l.checkInnocent(t, key, causes)
-				if l.Set == "same" {
-					l.checkSame(t, key, causes)
-				}
+		t.Run(name, func(t *testing.T) {
+			p := openCorpus(t, dir, name)
+			for i := range p.labels {
+				p.judge(t, &p.labels[i], w, &of)
 			}
-			best, all := 0, len(l.Causes) > 0
-			for j := range l.Causes {
-				rank, found, causes := l.Causes[j].rank(seen, asked)
-				if rank > 0 && (best == 0 || rank < best) {
-					best = rank
-				}
-				all = all && rank > 0
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", l.Record, l.Causes[j].Kind, l.Causes[j].Step, found, rank, named(causes))
-			}
-			if l.Set == "changed" {
-				changed++
-				if best == 1 {
-					isFirst++
-				}
-				if all {
-					isAmong++
-				}
-			}
-		}
+		})
 	}
 	w.Flush()
-	t.Logf("%d builds in which something was changed: it is named first in %d, and among the causes in %d\n%s", changed, isFirst, isAmong, &table)
-	if float64(isFirst) < first*float64(changed) || float64(isAmong) < among*float64(changed) {
-		t.Errorf("named first in %d and among the causes in %d of %d, want %.0f %% and %.0f %%", isFirst, isAmong, changed, 100*first, 100*among)
+	t.Logf("something was changed in %d builds: it is named first in %d, and among the causes in %d; nothing in %d, of which %d steps were asked about\n%s",
+		of.changed, of.first, of.among, of.same, of.asked, &table)
+	if float64(of.first) < first*float64(of.changed) || float64(of.among) < among*float64(of.changed) {
+		t.Errorf("of %d it is named first in %d and among the causes in %d, want %.0f %% and %.0f %%", of.changed, of.first, of.among, 100*first, 100*among)
+	}
+}
+
+// A tally counts builds: in which something was changed, and it is named first, or among the
+// causes; in which nothing was, and the steps of these that were asked about.
+type tally struct{ changed, first, among, same, asked int }
+
+// judge asks why each step of a build is slower, and writes what is named of those that were
+// made slower.
+func (p *corpusProject) judge(t *testing.T, l *labelledBuild, w io.Writer, of *tally) {
+	t.Helper()
+	seen := &p.check(t, filepath.Join(p.dir, l.Record), "--branch", l.Branch)[0]
+	asked := p.asked(t, l)
+	for key, causes := range asked {
+		l.checkInnocent(t, key, causes)
+		if l.Set == "same" {
+			l.checkSame(t, key, causes)
+			of.asked++
+		}
+	}
+	if l.Set == "same" {
+		of.same++
+		return
+	}
+	of.changed++
+	best, all := 0, true
+	for i := range l.Causes {
+		c := &l.Causes[i]
+		rank, found, causes := c.rank(seen, asked)
+		if rank > 0 && (best == 0 || rank < best) {
+			best = rank
+		}
+		all = all && rank > 0
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", l.Record, c.Kind, c.Step, found, rank, named(causes))
+	}
+	if best == 1 {
+		of.first++
+	}
+	if all {
+		of.among++
 	}
 }
 
