@@ -86,6 +86,7 @@ func (r *Result) Explain(build *Build, history *History, changed Changed) {
 			l.Causes = e.loss(&build.Steps[at], r.Cache.Cold)
 		}
 	}
+	r.tellUntold(build)
 }
 
 // An explainer finds the causes of what was found in one build.

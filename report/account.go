@@ -166,12 +166,13 @@ func (u unit) write(n time.Duration) string {
 }
 
 // runner is the line that is always there, however usual the runner was: what its steps
-// say of its speed, and, where one of the two is unusual, what was measured beside that.
+// say of its speed, and, where one of the two is unusual and is told nowhere else, what was
+// measured beside that.
 func runner(r *detect.Result) line {
 	l := runnerBySteps(r.RunnerFactor)
 	m := r.Machine
 	load := measuredLoad(m)
-	if load == "" || *m.CPUWait <= *m.UsualHigh && !r.RunnerFactor.Unusual() {
+	if load == "" || m.Overloaded || *m.CPUWait <= *m.UsualHigh && !r.RunnerFactor.Unusual() {
 		return l
 	}
 	return lineOf(l, " ", capitalized(load), ".")

@@ -21,6 +21,7 @@ type settings struct {
 	store, baseline string
 	lookback        time.Duration
 	record, causes  command.When
+	asksBuilder     bool // whether it is asked what it is
 
 	thresholds detect.Thresholds
 	policy     detect.Policy // what the configuration file says besides

@@ -13,7 +13,6 @@ import (
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/ci"
-	"github.com/buildregress/buildregress/internal/command"
 )
 
 // opener returns what opens sources as the settings say.
@@ -34,7 +33,7 @@ func (p *Process) opener(s *settings) func(address string, cache fetch.Cache) (s
 				return func() { bar.Add(1) }, bar.Done
 			},
 		}
-		if s.causes == command.Auto {
+		if s.asksBuilder {
 			o.Host = func() (string, detect.Machine) { return ci.Host(p.Getenv) }
 		}
 		if source.TraceHost(address) != "" {

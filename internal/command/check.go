@@ -70,7 +70,9 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	if err != nil {
 		return 0, err
 	}
-	if o.Causes == Never {
+	if o.Causes != Never {
+		joinRecords(ctx, env, targets)
+	} else {
 		dropFacts(targets)
 	}
 	completeAll(targets, names, env.Now)
@@ -79,7 +81,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 		return 0, err
 	}
 
-	c := checker{env: env, options: o, names: names, history: history, store: st, served: from.History != nil, changed: changes{env: env, names: names}}
+	c := checker{env: env, options: o, names: names, history: history, store: st, served: from.History != nil, changed: changes{env: env, names: names}, records: joiner{env: env}}
 	if history.kept != "" {
 		local := ci.NewResolver(ci.Identity{}, env.Variables, ".", env.Now)
 		local.CI = names.CI // with the pull request
@@ -187,6 +189,7 @@ type checker struct {
 
 	old      int // builds that were not recorded because they are
 	changed  changes
+	records  joiner
 	asked    map[string]bool // pipelines that were asked about
 	located  bool            // a step stands in the Dockerfile that was given
 	notes    []detect.Note
@@ -239,7 +242,7 @@ func (c *checker) judgeAgainst(ctx context.Context, b *detect.Build, t *target, 
 	}
 	result := detect.Judge(b, history, c.options.Policy)
 	if c.options.Causes != Never {
-		result.Explain(b, history, c.changed.in(ctx, b))
+		result.Explain(b, c.records.history(ctx, &result, b, history), c.changed.in(ctx, b))
 	}
 	// Of one checkout it is the same image, made anew; nobody knows whose `default` is.
 	isOther = isOther || result.Reason.Kind == detect.KindOtherImage
