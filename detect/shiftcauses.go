@@ -47,22 +47,16 @@ func explainShift(oldest []Build, good, bad int, key string, s *Shift, changed f
 	for i := good; i >= 0 && len(e.older) < maxLookedBack; i-- {
 		e.older = append(e.older, oldest[i])
 	}
-	var measured []Explanation
+	r := &StepResult{Delta: s.Delta(), Was: s.Was}
+	var m measurement
+	if r.Delta > 0 {
+		m = e.measured(now, r)
+	}
 	if isOther(before.Machine, after.Machine) {
 		x := Explanation{Kind: KindOtherMachine, Certainty: Is, Before: hardware(before.Machine.CPUs, before.Machine.Memory), After: hardware(after.Machine.CPUs, after.Machine.Memory)}
 		x.Text = "it ran on another machine since, with " + x.After + "; before on " + x.Before
-		measured = append(measured, x)
-	}
-	r := &StepResult{Delta: s.Delta(), Was: s.Was}
-	if r.Delta > 0 {
-		measured = append(measured, e.measured(now, r)...)
+		m.machine = append(m.machine, x)
 	}
 	d := e.differences(before, after, was, now)
-	if len(measured) > 0 || len(d.found) > 1 || !d.complete {
-		for i := range d.found {
-			d.found[i].Certainty = Possible
-		}
-	}
-	causes := slices.Concat(measured, d.found, e.phase(now, r))
-	return causes[:min(len(causes), maxCauses)]
+	return m.rank(&d)
 }
