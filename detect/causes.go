@@ -381,8 +381,8 @@ func (e *explainer) past(s *Step) (list []*Step) {
 // moved tells of a transfer that moved more, or as much at a lower speed. How much of a
 // context is moved depends on what the builder has of it: only more than ever was is more.
 func moved(s *Step, past []*Step) []Explanation {
-	const least = 1e6
-	if s.Bytes < least {
+	const least, moving = 1e6, 1e5 // bytes: that are worth telling, and whose time is not that of asking for them
+	if s.Bytes < moving {
 		return nil
 	}
 	var bytes []int64
@@ -392,7 +392,7 @@ func moved(s *Step, past []*Step) []Explanation {
 			continue
 		}
 		bytes = append(bytes, o.Bytes)
-		if o.Bytes > least && o.Duration > 0 {
+		if o.Bytes >= moving && o.Duration > 0 {
 			speeds = append(speeds, float64(o.Bytes)/o.Duration.Seconds())
 		}
 	}
@@ -406,7 +406,7 @@ func moved(s *Step, past []*Step) []Explanation {
 			Text: fmt.Sprintf("it moved %s, and never more than %s before", bytesOf(s.Bytes), bytesOf(before)),
 		}}
 	}
-	if len(speeds) < leastUsual || s.Duration <= 0 {
+	if len(speeds) < leastUsual || s.Duration <= 0 || s.isWriting() { // which is compressing, most of all
 		return nil
 	}
 	slices.Sort(speeds)
