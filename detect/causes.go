@@ -411,8 +411,10 @@ func moved(s *Step, past []*Step) []Explanation {
 	}
 	slices.Sort(speeds)
 	usual, now := speeds[len(speeds)/2], float64(s.Bytes)/s.Duration.Seconds()
-	const slow = 0.4 // of the usual speed: less than half of it, by more than chance
-	if now > min(slow*usual, speeds[0]) {
+	const slow = 0.4                               // of the usual speed: less than half of it, by more than chance
+	const moment = Seconds(300 * time.Millisecond) // that a transfer may wait for anything
+	longer := Seconds(float64(s.Duration) - float64(s.Bytes)/usual*1e9)
+	if now > min(slow*usual, speeds[0]) || longer < moment {
 		return nil
 	}
 	return []Explanation{{

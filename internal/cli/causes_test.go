@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"text/tabwriter"
 
@@ -187,19 +188,20 @@ type tally struct{ changed, first, among, same, asked int }
 // made slower.
 func (p *corpusProject) judge(t *testing.T, l *labelledBuild, w io.Writer, of *tally) {
 	t.Helper()
-	seen := &p.check(t, filepath.Join(p.dir, l.Record), "--branch", l.Branch)[0]
-	asked := p.asked(t, l)
-	for key, causes := range asked {
-		l.checkInnocent(t, key, causes)
-		if l.Set == "same" {
+	if l.Set == "same" {
+		for key, causes := range p.asked(t, l) {
+			l.checkInnocent(t, key, causes)
 			l.checkSame(t, key, causes)
 			of.asked++
 		}
-	}
-	if l.Set == "same" {
 		of.same++
 		return
 	}
+	seen := &p.check(t, filepath.Join(p.dir, l.Record), "--branch", l.Branch)[0]
+	for i := range seen.Steps {
+		l.checkInnocent(t, seen.Steps[i].Key, seen.Steps[i].Causes)
+	}
+	asked := sync.OnceValue(func() map[string][]detect.Explanation { return p.asked(t, l) })
 	of.changed++
 	best, all := 0, true
 	for i := range l.Causes {
@@ -221,21 +223,20 @@ func (p *corpusProject) judge(t *testing.T, l *labelledBuild, w io.Writer, of *t
 
 // rank is the place of what was done among the causes of its step, from 1, 0 if it is none
 // of them: of the step as it was judged, or else asked as if it were slower.
-func (c *injectedCause) rank(seen *detect.Result, asked map[string][]detect.Explanation) (rank int, found string, causes []detect.Explanation) {
-	for _, l := range seen.Cache.Losses {
-		if i := slices.IndexFunc(seen.Steps, func(s detect.StepResult) bool { return s.Key == l.Step }); i >= 0 && strings.Contains(seen.Steps[i].Name, c.Step) {
-			found, causes = "cache lost", l.Causes
-		}
+func (c *injectedCause) rank(seen *detect.Result, asked func() map[string][]detect.Explanation) (rank int, found string, causes []detect.Explanation) {
+	at := slices.IndexFunc(seen.Steps, func(s detect.StepResult) bool { return s.Stage != detect.StageWait && strings.Contains(s.Name, c.Step) })
+	if at < 0 {
+		return 0, "", nil
 	}
-	for i := range seen.Steps {
-		s := &seen.Steps[i]
-		switch {
-		case found != "" || !strings.Contains(s.Name, c.Step):
-		case s.Usual > 0 && s.Delta > s.Usual/5:
-			found, causes = fmt.Sprintf("×%.1f", s.Ratio), s.Causes
-		case len(asked[s.Key]) > 0:
-			found, causes = "asked", asked[s.Key]
-		}
+	s := &seen.Steps[at]
+	lost := slices.IndexFunc(seen.Cache.Losses, func(l detect.CacheLoss) bool { return l.Step == s.Key })
+	switch {
+	case lost >= 0:
+		found, causes = "cache lost", seen.Cache.Losses[lost].Causes
+	case s.Usual > 0 && s.Delta > s.Usual/5:
+		found, causes = fmt.Sprintf("×%.1f", s.Ratio), s.Causes
+	default:
+		found, causes = "asked", asked()[s.Key]
 	}
 	return 1 + slices.IndexFunc(causes, func(e detect.Explanation) bool { return c.isNamed(&e) }), found, causes
 }
