@@ -514,7 +514,7 @@ func (e *explainer) loss(s *Step, cold bool) []Explanation {
 	for i := range e.older[:min(len(e.older), maxLookedBack)] {
 		b := &e.older[i]
 		was := stepIn(b, s, "")
-		if b.Facts == nil || was == nil || e.build.Facts == nil {
+		if b.Facts == nil || was == nil || was.State != Cached || e.build.Facts == nil {
 			continue
 		}
 		d := differences{complete: true}

@@ -25,6 +25,7 @@ type MachineInfo struct {
 	Other       bool    `json:"other"`
 	UsualCPUs   float64 `json:"usual_cpus,omitempty"`
 	UsualMemory int64   `json:"usual_memory_bytes,omitempty"`
+	UsualModel  string  `json:"usual_cpu_model,omitempty"`
 }
 
 const (
@@ -81,6 +82,7 @@ func machineOf(build *Build, base []Build) *MachineInfo {
 		m.Overloaded = *m.CPUWait >= limit
 	}
 	m.compare(cpus, memory)
+	m.compareModel(base)
 	return m
 }
 
@@ -99,6 +101,27 @@ func (m *MachineInfo) compare(cpus []float64, memory []int64) {
 			m.UsualMemory = memory[0]
 			m.Other = m.Other || float64(m.Memory) < low/(1+otherMemory) || float64(m.Memory) > high*(1+otherMemory)
 		}
+	}
+}
+
+// compareModel tells whether its processors are unlike each of the baseline's, which are alike.
+func (m *MachineInfo) compareModel(base []Build) {
+	usual, builds := "", 0
+	for i := range base {
+		b := base[i].Machine
+		if b == nil || b.Model == "" {
+			continue
+		}
+		if builds++; usual == "" {
+			usual = b.Model
+		}
+		if b.Model != usual {
+			return
+		}
+	}
+	if builds >= leastUsual && m.Model != "" {
+		m.UsualModel = usual
+		m.Other = m.Other || m.Model != usual
 	}
 }
 
@@ -186,7 +209,27 @@ func (m *MachineInfo) overload() string {
 
 // otherMachine is the sentence on another machine.
 func (m *MachineInfo) otherMachine() string {
-	return fmt.Sprintf("it ran on another machine, with %s; the baseline on %s", hardware(m.CPUs, m.Memory), hardware(m.UsualCPUs, m.UsualMemory))
+	return fmt.Sprintf("it ran on another machine, with %s; the baseline on %s", m.hardware(), m.usualHardware())
+}
+
+// hardware is the machine, with its processors where they are others than usual.
+func (m *MachineInfo) hardware() string {
+	return named(m.Model, m.Model != m.UsualModel && m.UsualModel != "", hardware(m.CPUs, m.Memory))
+}
+
+// usualHardware is that of the baseline.
+func (m *MachineInfo) usualHardware() string {
+	return named(m.UsualModel, m.Model != m.UsualModel, hardware(m.UsualCPUs, m.UsualMemory))
+}
+
+func named(model string, isTold bool, hardware string) string {
+	switch {
+	case !isTold || model == "":
+		return hardware
+	case hardware == "":
+		return model
+	}
+	return model + ", " + hardware
 }
 
 // hardware is "2 CPUs and 8 GB", as far as it is known.
