@@ -82,8 +82,8 @@ func (r *Result) Explain(build *Build, history *History, changed Changed) {
 	for i := range r.Cache.Losses {
 		l := &r.Cache.Losses[i]
 		at := slices.IndexFunc(build.Steps, func(s Step) bool { return s.Key == l.Step })
-		if at >= 0 && !r.Cache.Cold {
-			l.Causes = e.loss(&build.Steps[at])
+		if at >= 0 {
+			l.Causes = e.loss(&build.Steps[at], r.Cache.Cold)
 		}
 	}
 	r.tellUntold(build)
@@ -231,7 +231,7 @@ func (m *measurement) rank(d *differences) (causes []Explanation) {
 	for sure < len(m.moved) && isPossible(m.moved[sure]) == 0 {
 		sure++
 	}
-	if ofItself {
+	if ofItself && sure+len(found) > 0 {
 		causes = slices.Concat(m.moved[:sure], found, m.moved[sure:])
 		for _, x := range m.machine {
 			x.Certainty = Possible
@@ -381,8 +381,8 @@ func (e *explainer) past(s *Step) (list []*Step) {
 // moved tells of a transfer that moved more, or as much at a lower speed. How much of a
 // context is moved depends on what the builder has of it: only more than ever was is more.
 func moved(s *Step, past []*Step) []Explanation {
-	const least = 1e6
-	if s.Bytes < least {
+	const least, moving = 1e6, 1e5 // bytes: that are worth telling, and whose time is not that of asking for them
+	if s.Bytes < moving {
 		return nil
 	}
 	var bytes []int64
@@ -392,7 +392,7 @@ func moved(s *Step, past []*Step) []Explanation {
 			continue
 		}
 		bytes = append(bytes, o.Bytes)
-		if o.Bytes > least && o.Duration > 0 {
+		if o.Bytes >= moving && o.Duration > 0 {
 			speeds = append(speeds, float64(o.Bytes)/o.Duration.Seconds())
 		}
 	}
@@ -406,13 +406,15 @@ func moved(s *Step, past []*Step) []Explanation {
 			Text: fmt.Sprintf("it moved %s, and never more than %s before", bytesOf(s.Bytes), bytesOf(before)),
 		}}
 	}
-	if len(speeds) < leastUsual || s.Duration <= 0 {
+	if len(speeds) < leastUsual || s.Duration <= 0 || s.isWriting() { // which is compressing, most of all
 		return nil
 	}
 	slices.Sort(speeds)
 	usual, now := speeds[len(speeds)/2], float64(s.Bytes)/s.Duration.Seconds()
-	const slow = 0.4 // of the usual speed: less than half of it, by more than chance
-	if now > min(slow*usual, speeds[0]) {
+	const slow = 0.4                               // of the usual speed: less than half of it, by more than chance
+	const moment = Seconds(300 * time.Millisecond) // that a transfer may wait for anything
+	longer := Seconds(float64(s.Duration) - float64(s.Bytes)/usual*1e9)
+	if now > min(slow*usual, speeds[0]) || longer < moment {
 		return nil
 	}
 	return []Explanation{{
@@ -506,15 +508,19 @@ func middle(list []Seconds) Seconds {
 	return list[len(list)/2]
 }
 
-// loss finds why the first step of a chain of lost caches ran.
-func (e *explainer) loss(s *Step) []Explanation {
+// loss finds why the first step of a chain of lost caches ran; of a cold cache, which is no
+// single step's, whether other caches were to be read.
+func (e *explainer) loss(s *Step, cold bool) []Explanation {
 	for i := range e.older[:min(len(e.older), maxLookedBack)] {
 		b := &e.older[i]
 		was := stepIn(b, s, "")
 		if b.Facts == nil || was == nil || was.State != Cached || e.build.Facts == nil {
 			continue
 		}
-		d := e.differences(b, e.build, was, s)
+		d := differences{complete: true}
+		if !cold {
+			d = e.differences(b, e.build, was, s)
+		}
 		before, after := strings.Join(b.Facts.CacheIn, ", "), strings.Join(e.build.Facts.CacheIn, ", ")
 		if before != after {
 			d.add(Explanation{Kind: KindCacheImport, Text: "other caches were to be read than before", Before: before, After: after},

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -349,7 +350,7 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 			}
 			return 1
 		}
-		return len(hits[a]) - len(hits[b])
+		return cmp.Or(len(hits[a])-len(hits[b]), len(b)-len(a), strings.Compare(a, b))
 	})
 	told := map[string]bool{}
 	for _, read := range order {
@@ -362,6 +363,12 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 		}
 		if read == "/" {
 			d.complete = false // less may be sent: what .dockerignore leaves out
+			beside := len(list)
+			inContext := strings.Trim(path.Clean("/"+bad.Facts.Context), "/") + "/"
+			if list = slices.DeleteFunc(list, func(file string) bool { return isAside(strings.TrimPrefix(file, inContext)) }); len(list) == 0 {
+				d.rule(KindFile, fmt.Sprintf("of the whole context that it reads, %d files changed that hardly make a step slower", beside))
+				continue
+			}
 		}
 		// A file that hardly ever changes says more than the others in its folder.
 		rare := slices.DeleteFunc(slices.Clone(list), func(file string) bool {
@@ -494,6 +501,24 @@ func isRead(file, read, context string) bool {
 	}
 	matched, err := path.Match(read, strings.Join(parts[:depth], "/"))
 	return err == nil && matched
+}
+
+// isAside tells whether a file stands beside what is built: whoever reads all of a context
+// reads it as well, and is hardly ever slower for it.
+func isAside(file string) bool {
+	name := strings.ToLower(path.Base(file))
+	stem, _, _ := strings.Cut(name, ".")
+	switch stem {
+	case "readme", "license", "licence", "copying", "notice", "changelog", "changes", "contributing", "authors", "codeowners", "security",
+		"dockerfile", "containerfile", "docker-compose", "compose", "docker-bake", "jenkinsfile":
+		return true
+	}
+	switch path.Ext(name) {
+	case ".md", ".rst", ".adoc", ".dockerfile", ".dockerignore", ".gitignore", ".gitattributes", ".editorconfig", ".gitlab-ci":
+		return true
+	}
+	top, _, _ := strings.Cut(file, "/")
+	return top == "docs" || top == "doc" || top == ".github" || top == ".circleci" || name == ".gitlab-ci.yml" || name == ".buildregress.yaml"
 }
 
 // isLockFile tells whether a file says which versions are installed.

@@ -219,7 +219,7 @@ func (e *explainer) told(s *Step) (causes []Explanation) {
 		causes = append(causes, Explanation{Kind: KindRegistry, Certainty: Likely, Text: who + " was in trouble: " + again, Before: fmt.Sprint(retries), After: fmt.Sprint(s.Usage.Retries)})
 	}
 	if len(layers) >= leastUsual {
-		if most := slices.Max(layers); s.Usage.Layers >= most+3 && float64(s.Usage.Layers) >= 1.5*float64(most) {
+		if most := slices.Max(layers); s.Usage.Layers >= most+2 && float64(s.Usage.Layers) >= 1.5*float64(most) {
 			causes = append(causes, Explanation{
 				Kind: KindCacheExport, Certainty: Is, Before: fmt.Sprint(most), After: fmt.Sprint(s.Usage.Layers),
 				Text: fmt.Sprintf("it writes a cache of %d layers, and never wrote more than %d before: mode=max writes those of all stages", s.Usage.Layers, most),

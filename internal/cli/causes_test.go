@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"text/tabwriter"
 
@@ -161,63 +163,80 @@ func TestCausesOfCorpus(t *testing.T) {
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "build\tinjected\tstep\tfound\trank\tnamed")
-	changed, isFirst, isAmong := 0, 0, 0
+	var of tally
 	for _, name := range []string{"shop", "wheel"} {
-		p := openCorpus(t, dir, name)
-		for i := range p.labels {
-			l := &p.labels[i]
-			seen := &p.check(t, filepath.Join(dir, l.Record), "--branch", l.Branch)[0]
-			asked := p.asked(t, l)
-			for key, causes := range asked {
-				l.checkInnocent(t, key, causes)
-				if l.Set == "same" {
-					l.checkSame(t, key, causes)
-				}
+		t.Run(name, func(t *testing.T) {
+			p := openCorpus(t, dir, name)
+			for i := range p.labels {
+				p.judge(t, &p.labels[i], w, &of)
 			}
-			best, all := 0, len(l.Causes) > 0
-			for j := range l.Causes {
-				rank, found, causes := l.Causes[j].rank(seen, asked)
-				if rank > 0 && (best == 0 || rank < best) {
-					best = rank
-				}
-				all = all && rank > 0
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", l.Record, l.Causes[j].Kind, l.Causes[j].Step, found, rank, named(causes))
-			}
-			if l.Set == "changed" {
-				changed++
-				if best == 1 {
-					isFirst++
-				}
-				if all {
-					isAmong++
-				}
-			}
-		}
+		})
 	}
 	w.Flush()
-	t.Logf("%d builds in which something was changed: it is named first in %d, and among the causes in %d\n%s", changed, isFirst, isAmong, &table)
-	if float64(isFirst) < first*float64(changed) || float64(isAmong) < among*float64(changed) {
-		t.Errorf("named first in %d and among the causes in %d of %d, want %.0f %% and %.0f %%", isFirst, isAmong, changed, 100*first, 100*among)
+	t.Logf("something was changed in %d builds: it is named first in %d, and among the causes in %d; nothing in %d, of which %d steps were asked about\n%s",
+		of.changed, of.first, of.among, of.same, of.asked, &table)
+	if float64(of.first) < first*float64(of.changed) || float64(of.among) < among*float64(of.changed) {
+		t.Errorf("of %d it is named first in %d and among the causes in %d, want %.0f %% and %.0f %%", of.changed, of.first, of.among, 100*first, 100*among)
+	}
+}
+
+// A tally counts builds: in which something was changed, and it is named first, or among the
+// causes; in which nothing was, and the steps of these that were asked about.
+type tally struct{ changed, first, among, same, asked int }
+
+// judge asks why each step of a build is slower, and writes what is named of those that were
+// made slower.
+func (p *corpusProject) judge(t *testing.T, l *labelledBuild, w io.Writer, of *tally) {
+	t.Helper()
+	if l.Set == "same" {
+		for key, causes := range p.asked(t, l) {
+			l.checkInnocent(t, key, causes)
+			l.checkSame(t, key, causes)
+			of.asked++
+		}
+		of.same++
+		return
+	}
+	seen := &p.check(t, filepath.Join(p.dir, l.Record), "--branch", l.Branch)[0]
+	for i := range seen.Steps {
+		l.checkInnocent(t, seen.Steps[i].Key, seen.Steps[i].Causes)
+	}
+	asked := sync.OnceValue(func() map[string][]detect.Explanation { return p.asked(t, l) })
+	of.changed++
+	best, all := 0, true
+	for i := range l.Causes {
+		c := &l.Causes[i]
+		rank, found, causes := c.rank(seen, asked)
+		if rank > 0 && (best == 0 || rank < best) {
+			best = rank
+		}
+		all = all && rank > 0
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", l.Record, c.Kind, c.Step, found, rank, named(causes))
+	}
+	if best == 1 {
+		of.first++
+	}
+	if all {
+		of.among++
 	}
 }
 
 // rank is the place of what was done among the causes of its step, from 1, 0 if it is none
 // of them: of the step as it was judged, or else asked as if it were slower.
-func (c *injectedCause) rank(seen *detect.Result, asked map[string][]detect.Explanation) (rank int, found string, causes []detect.Explanation) {
-	for _, l := range seen.Cache.Losses {
-		if i := slices.IndexFunc(seen.Steps, func(s detect.StepResult) bool { return s.Key == l.Step }); i >= 0 && strings.Contains(seen.Steps[i].Name, c.Step) {
-			found, causes = "cache lost", l.Causes
-		}
+func (c *injectedCause) rank(seen *detect.Result, asked func() map[string][]detect.Explanation) (rank int, found string, causes []detect.Explanation) {
+	at := slices.IndexFunc(seen.Steps, func(s detect.StepResult) bool { return s.Stage != detect.StageWait && strings.Contains(s.Name, c.Step) })
+	if at < 0 {
+		return 0, "", nil
 	}
-	for i := range seen.Steps {
-		s := &seen.Steps[i]
-		switch {
-		case found != "" || !strings.Contains(s.Name, c.Step):
-		case s.Usual > 0 && s.Delta > s.Usual/5:
-			found, causes = fmt.Sprintf("×%.1f", s.Ratio), s.Causes
-		case len(asked[s.Key]) > 0:
-			found, causes = "asked", asked[s.Key]
-		}
+	s := &seen.Steps[at]
+	lost := slices.IndexFunc(seen.Cache.Losses, func(l detect.CacheLoss) bool { return l.Step == s.Key })
+	switch {
+	case lost >= 0:
+		found, causes = "cache lost", seen.Cache.Losses[lost].Causes
+	case s.Usual > 0 && s.Delta > s.Usual/5:
+		found, causes = fmt.Sprintf("×%.1f", s.Ratio), s.Causes
+	default:
+		found, causes = "asked", asked()[s.Key]
 	}
 	return 1 + slices.IndexFunc(causes, func(e detect.Explanation) bool { return c.isNamed(&e) }), found, causes
 }

@@ -125,24 +125,10 @@ func startRecorder(t *testing.T) *recorder {
 	busybox := s.require(t)
 	buildx := filepath.Join(install(t, buildxTool), "buildx")
 	s.buildx, s.builder = []string{buildx}, "recorder"
-	s.startRegistry(t, causesRegistry)
 	r := &recorder{stack: s, projects: map[string]*project{}, images: filepath.Join(s.dir, "images")}
+	r.takeMachine(t)
+	s.startRegistry(t, causesRegistry)
 	r.serveIndex(t)
-
-	r.share = fmt.Sprintf("/sys/fs/cgroup/cpu/causes-%d", os.Getpid())
-	r.group = filepath.Join(unifiedCgroups(t), fmt.Sprintf("causes-%d", os.Getpid()))
-	if err := os.Mkdir(r.group, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(r.share, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(r.share, "cpu.shares"), "200000")
-	t.Cleanup(func() {
-		for _, group := range []string{r.group, r.share} {
-			exec.Command("find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+").Run()
-		}
-	})
 	socket := filepath.Join(s.dir, "bk.sock")
 	s.daemon(t, nil, "sh", "-c", ownMachine, "sh", r.group, r.share,
 		filepath.Join(install(t, buildkitTool), "buildkitd"),
@@ -167,6 +153,27 @@ func startRecorder(t *testing.T) *recorder {
 		r.tagged[name] = r.manifest(t, http.MethodGet, name, manifest{})
 	}
 	return r
+}
+
+// takeMachine makes the groups that the builder and this program are in.
+func (r *recorder) takeMachine(t *testing.T) {
+	t.Helper()
+	r.share = fmt.Sprintf("/sys/fs/cgroup/cpu/causes-%d", os.Getpid())
+	r.group = filepath.Join(unifiedCgroups(t), fmt.Sprintf("causes-%d", os.Getpid()))
+	if err := os.Mkdir(r.group, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(r.share, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(r.share, "cpu.shares"), "20000")
+	write(t, filepath.Join(r.share, "cgroup.procs"), fmt.Sprint(os.Getpid())) // with the registry, the index and buildx
+	t.Cleanup(func() {
+		write(t, "/sys/fs/cgroup/cpu/cgroup.procs", fmt.Sprint(os.Getpid()))
+		for _, group := range []string{r.group, r.share} {
+			exec.Command("find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+").Run()
+		}
+	})
 }
 
 // ownMachine runs a program as if the machine were its own: in a group that goes before

@@ -65,9 +65,15 @@ func replace(t *testing.T, blobs map[string][]byte, name string, content []byte)
 	digest := fmt.Sprintf("%x", sha256.Sum256(content))
 	delete(blobs, name)
 	blobs["blobs/sha256/"+digest] = content
-	for _, parent := range slices.Sorted(maps.Keys(blobs)) {
-		if blobs[parent] == nil || !bytes.Contains(blobs[parent], []byte(old)) {
-			continue
+	for {
+		parent := ""
+		for _, name := range slices.Sorted(maps.Keys(blobs)) {
+			if bytes.Contains(blobs[name], []byte(old)) {
+				parent = name // whose own name, and so those that name it, may change with it
+			}
+		}
+		if parent == "" {
+			return
 		}
 		var document any
 		if err := json.Unmarshal(blobs[parent], &document); err != nil {
