@@ -173,6 +173,7 @@ var unproven = map[detect.Kind]string{
 	detect.KindFDR:         "among so many steps one like it can be chance",
 	detect.KindOwnHistory:  "builds of other branches fill up the history, and prove nothing",
 	detect.KindCalmMachine: "the machine was overloaded",
+	detect.KindFedStep:     "it did the same work, and waited for a processor",
 	detect.KindMatureLevel: "the level is too young to prove anything by",
 }
 

@@ -33,6 +33,9 @@ type Source struct {
 	// Kept is the SOURCE of all builds that are kept, for a while, where those of this one
 	// are: the records of a builder. It is "" where there is none.
 	Kept string
+	// Traced finds the record of a build that a trace tells of, which began about then, with
+	// the builder that this names; nil for none. It is nil where this is no builder.
+	Traced func(ctx context.Context, trace string, began time.Time) (*detect.Build, error)
 	// Large has the builds of Source as well, where they are too many to be read at once;
 	// nil where they are not.
 	Large *file.Large
@@ -58,6 +61,11 @@ type Options struct {
 	Cache     fetch.Cache // keeps what was fetched; nil for none
 	Traces    TracesOptions
 	GitHub    GitHubOptions
+	// Host tells what the machine is that we run on, nil where neither that nor the builder
+	// is to be asked what can explain builds.
+	Host func() (image string, machine detect.Machine)
+	// DockerHost is the address of Docker that is in force instead of its own, "" for none.
+	DockerHost string
 
 	// Debugf is told what is being done, Waiting what is being waited for ("" for
 	// nothing more), Missing once of what is not there yet, and for how long it is waited

@@ -102,7 +102,8 @@ func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([
 		if err := checkBuild(b); err != nil {
 			return nil, damaged(err)
 		}
-		if err := checkSum(stored, sumOfBuild(b, r.steps), "build "+b.ID); err != nil {
+		of := func(facts ...string) int64 { return buildSum(b, r.steps, facts...) }
+		if err := checkSum(stored, "build "+b.ID, of, facts, machine); err != nil {
 			return nil, err
 		}
 		out = append(out, r)
@@ -142,7 +143,8 @@ func scanStep(rows *sql.Rows, at *place, front ...any) (s detect.Step, err error
 	if err := checkStep(&s); err != nil {
 		return s, damaged(err)
 	}
-	return s, checkSum(stored, sumOfStep(at.build, at.ordinal, &s), "step "+s.Key)
+	of := func(facts ...string) int64 { return stepSum(at.build, at.ordinal, &s, facts...) }
+	return s, checkSum(stored, "step "+s.Key, of, facts, usage)
 }
 
 // readSteps reads the steps of a build.

@@ -20,6 +20,7 @@ func runCheck(ctx context.Context, p *Process, s *settings, args []string) (code
 	if err != nil {
 		return 0, err
 	}
+	s.asksBuilder = s.causes == command.Auto
 	return command.Check(ctx, p.env(s), &command.CheckOptions{
 		Dockerfile: file,
 		Source:     sourceOf(args), Baseline: s.baseline, Store: s.store, Wanted: s.wanted(), Given: s.identity(),

@@ -23,6 +23,7 @@ type settings struct {
 	keep            time.Duration // 0 for ever
 	prunedAfter     time.Duration // what prune, which is asked for, keeps
 	record, causes  command.When
+	asksBuilder     bool // whether it is asked what it is
 
 	thresholds detect.Thresholds
 	policy     detect.Policy // what the configuration file says besides

@@ -250,7 +250,7 @@ var options = []option{
 		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }, report.Formats()...),
 	},
 	{
-		name: "causes", fallback: "auto", on: onCheck, section: theReport,
+		name: "causes", fallback: "auto", on: onCheck | onRecord, section: theReport,
 		help:    "tell why a step is slower: auto, never",
 		input:   "auto tells why a step is slower, where the records and the checkout tell; never does not, and keeps nothing that could",
 		binding: choice(func(s *settings) *command.When { return &s.causes }, command.Auto, command.Never),

@@ -44,8 +44,11 @@ type CheckOptions struct {
 
 // cache is where what servers answer is kept: in the store, if anything is.
 func (o *CheckOptions) cache(st *store.Store) fetch.Cache {
-	if o.Record == Never {
+	switch {
+	case o.Record == Never:
 		return nil
+	case o.Causes == Never:
+		return factless{st}
 	}
 	return st
 }
@@ -76,10 +79,10 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	if err != nil {
 		return 0, err
 	}
-	if o.Causes == Never {
-		for i := range targets {
-			targets[i].DropFacts()
-		}
+	if o.Causes != Never {
+		joinRecords(ctx, env, targets)
+	} else {
+		dropFacts(targets)
 	}
 	completeAll(targets, names, env.Now)
 	history, warnings, err := openHistory(ctx, env, o, from, st, byContext(targets))
@@ -87,7 +90,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 		return 0, err
 	}
 
-	c := checker{env: env, options: o, names: names, history: history, store: st, served: from.History != nil}
+	c := checker{env: env, options: o, names: names, history: history, store: st, served: from.History != nil, changed: changes{env: env, names: names}, records: joiner{env: env}}
 	if history.kept != "" {
 		local := ci.NewResolver(ci.Identity{}, env.Variables, ".", env.Now)
 		local.CI = names.CI // with the pull request
@@ -206,6 +209,7 @@ type checker struct {
 	old      int      // builds that were not recorded because they are
 	recorded []string // pipelines of builds that were
 	changed  changes
+	records  joiner
 	asked    map[string]bool // pipelines that were asked about
 	located  bool            // a step stands in the Dockerfile that was given
 	notes    []detect.Note
@@ -258,9 +262,7 @@ func (c *checker) judgeAgainst(ctx context.Context, b *detect.Build, t *target, 
 	}
 	result := detect.Judge(b, history, c.options.Policy)
 	if c.options.Causes != Never {
-		result.Explain(b, history, func(before, after string) ([]string, bool) {
-			return c.changed.between(ctx, c.env.Variables, before, after)
-		})
+		result.Explain(b, c.records.history(ctx, &result, b, history), c.changed.in(ctx, b))
 	}
 	// Of one checkout it is the same image, made anew; nobody knows whose `default` is.
 	isOther = isOther || result.Reason.Kind == detect.KindOtherImage

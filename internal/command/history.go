@@ -65,9 +65,10 @@ func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 	slices.Sort(pipelines)
 	h := &detect.Courses{SchemaVersion: detect.SchemaVersion, Results: []detect.Course{}, Notes: distinct(notes)}
 	bar := env.Console.Progress("reading the history", len(pipelines))
+	changed := &changes{env: env, names: names}
 	matched := false
 	for _, p := range pipelines {
-		c := o.follow(of[p], names, env.Now)
+		c := o.follow(ctx, of[p], names, env.Now, changed)
 		matched = matched || len(c.Steps) > 0
 		h.Results = append(h.Results, *c)
 		bar.Add(1)
@@ -82,7 +83,7 @@ func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 }
 
 // follow tells the course of the builds of one pipeline that are asked for.
-func (o *HistoryOptions) follow(builds []detect.Build, names *ci.Resolver, now time.Time) *detect.Course {
+func (o *HistoryOptions) follow(ctx context.Context, builds []detect.Build, names *ci.Resolver, now time.Time, changed *changes) *detect.Course {
 	slices.SortStableFunc(builds, func(a, b detect.Build) int { return a.Start.Compare(b.Start) })
 	base, repository := names.Base(&builds[len(builds)-1])
 	q := fetch.Query{BaseBranch: base, BaseRepository: repository}
@@ -108,6 +109,7 @@ func (o *HistoryOptions) follow(builds []detect.Build, names *ci.Resolver, now t
 	kept = o.Since.keep(kept, now)
 	kept, runner, otherRunners := onRunner(kept, o.Runner, o.Policy.MinHistory)
 	c := detect.Follow(kept, o.Policy.Thresholds)
+	c.Explain(kept, func(b *detect.Build) detect.Changed { return changed.in(ctx, b) })
 	c.Pipeline, c.Runner, c.Branch = builds[0].Pipeline, runner, base
 	if o.Branch != "" {
 		c.Branch = o.Branch

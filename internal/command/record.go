@@ -28,6 +28,7 @@ type RecordOptions struct {
 	Store   string
 	Keep    time.Duration // older builds of the store are thinned, 0 for none
 	Print   bool          // the builds, instead of putting them into the store
+	Causes  When          // never keeps nothing of a build that could tell why a step is slower
 	Wanted  fetch.Selector
 	Given   ci.Identity
 }
@@ -143,6 +144,9 @@ func (r *recorder) takeLarge(ctx context.Context, from source.Source) error {
 func (r *recorder) take(ctx context.Context, targets []target) error {
 	if len(targets) == 0 {
 		return nil
+	}
+	if r.o.Causes == Never {
+		dropFacts(targets)
 	}
 	if r.o.Print {
 		for i := range targets {
