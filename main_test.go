@@ -143,6 +143,14 @@ func fakeDocker() int {
 	if answer == "hang" {
 		return hang()
 	}
+	switch os.Args[2] {
+	case "inspect":
+		fmt.Print("Name: r\nDriver: remote\n\nNodes:\nName: r0\nEndpoint: tcp://builder.example:1234\nBuildKit version: v0.25.2\n")
+		return 0
+	case "version":
+		fmt.Println("github.com/docker/buildx v0.29.1 a32761ae")
+		return 0
+	}
 	if info, err := os.Stat(answer); err == nil && info.IsDir() {
 		return fakeBuilder(answer, os.Args[1:])
 	}

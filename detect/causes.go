@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Why a step is slower, and not only since when: what differs between the last build in
@@ -63,7 +64,7 @@ func (r *Result) Explain(build *Build, history *History, changed Changed) {
 	if build.Outcome != OK {
 		return
 	}
-	history = history.orEmpty()
+	history = history.orEmpty().likeWithLike(build, r.Thresholds)
 	if changed == nil {
 		changed = func(string, string) ([]string, bool) { return nil, false }
 	}
@@ -81,10 +82,11 @@ func (r *Result) Explain(build *Build, history *History, changed Changed) {
 	for i := range r.Cache.Losses {
 		l := &r.Cache.Losses[i]
 		at := slices.IndexFunc(build.Steps, func(s Step) bool { return s.Key == l.Step })
-		if at >= 0 && !r.Cache.Cold {
-			l.Causes = e.loss(&build.Steps[at])
+		if at >= 0 {
+			l.Causes = e.loss(&build.Steps[at], r.Cache.Cold)
 		}
 	}
+	r.tellUntold(build)
 }
 
 // An explainer finds the causes of what was found in one build.
@@ -144,10 +146,10 @@ func stepIn(b *Build, s *Step, was string) *Step {
 
 // step finds the causes of a step that took longer, and says what was looked at.
 func (e *explainer) step(s *Step, r *StepResult) (causes []Explanation, ruledOut []Note) {
-	measured := e.measured(s, r)
+	m := e.measured(s, r)
 	good, bad, was := e.between(s, r)
 	if good == nil || bad.Facts == nil {
-		return measured, append(ruledOut, Note{KindHistory, "no earlier build of the usual time says what it was made of"})
+		return m.rank(nil), append(ruledOut, Note{KindHistory, "no earlier build of the usual time says what it was made of"})
 	}
 	now := stepIn(bad, s, "")
 	if now == nil {
@@ -157,25 +159,103 @@ func (e *explainer) step(s *Step, r *StepResult) (causes []Explanation, ruledOut
 	ruledOut = append(ruledOut, Note{KindHistory, fmt.Sprintf("compared with build %s%s, the last of its usual time, and %s%s, the first slow one",
 		quoted(good.ID), revisionOf(good), quoted(bad.ID), revisionOf(bad))})
 	ruledOut = append(ruledOut, d.same...)
-	found := d.found
-	sure := len(measured) > 0
-	for i := range found {
-		if sure || len(found) > 1 || !d.complete {
-			found[i].Certainty = Possible // one of several
+	e.filesMoved(&m, good, bad, now)
+	if causes = m.rank(&d); len(causes) == 0 || causes[0].Kind == KindPhase {
+		nothing := d.nothing(s, m.sameWork)
+		if len(causes) == 0 {
+			return []Explanation{nothing}, ruledOut
 		}
+		causes[0].Text += "; " + nothing.Text
 	}
-	causes = append(measured, found...)
-	if len(causes) == 0 {
-		text := "nothing that the records hold has changed for this step: look at the network and at what it downloads"
-		if !d.filesKnown && s.Count > 0 {
-			text = "nothing that the records hold has changed for this step; which files changed is not known"
-			if len(d.reads) > 0 {
-				text += " (it reads " + someOf(d.reads) + ")"
+	return causes, ruledOut
+}
+
+// nothing says that nothing changed that is known to reach the step.
+func (d *differences) nothing(s *Step, sameWork bool) Explanation {
+	text := "nothing that the records hold has changed for this step"
+	look := ": look at the network and at what it downloads"
+	switch {
+	case d.dirty:
+		text += ", but for what was not committed"
+	case !d.filesKnown && s.Count > 0:
+		text, look = text+"; which files changed is not known", ""
+		if len(d.reads) > 0 {
+			text += " (it reads " + someOf(d.reads) + ")"
+		}
+	case sameWork:
+		text += ", which used no more of the processor than usual"
+	}
+	return Explanation{Kind: KindNothingRecorded, Certainty: Possible, Text: text + look}
+}
+
+// A measurement is what the numbers of one slow step say. All but what it moved or waited for
+// say what happened to the step, and not why it did.
+type measurement struct {
+	moved    []Explanation // and what a registry did
+	machine  []Explanation // what the machine did to it
+	work     *Explanation  // it had more to do
+	phase    *Explanation  // where in the step that was
+	sameWork bool          // it used no more of the processor than usual, and did not wait for it
+	// worked and waited are by how many times the step took longer for reasons of its own,
+	// and for waiting for a processor; 0 where that is not known.
+	worked, waited float64
+}
+
+// rank puts together what was measured, and what differs, which is nil if that is not known.
+func (m *measurement) rank(d *differences) (causes []Explanation) {
+	var found []Explanation
+	if d != nil {
+		found = slices.Clone(d.found)
+	}
+	// That a step did more is no reason where something differs that may have given it more
+	// to do: then it is said of that. So is where in the step its time went.
+	more := m.work
+	if more == nil && len(m.machine) == 0 {
+		more = m.phase
+	}
+	switch {
+	case more != nil && len(found) > 0:
+		found[0].Text += " (" + more.Text + ")"
+	case more == m.work && more != nil, more != nil && len(m.moved) == 0:
+		found = []Explanation{*more}
+	}
+	ofItself := m.worked > m.waited && m.waited > 0 // it would be slow on any machine
+	if len(found) > 1 || d != nil && !d.complete || len(m.moved) > 0 || len(m.machine) > 0 && !ofItself {
+		for i := range found {
+			if found[i].Certainty == Likely {
+				found[i].Certainty = Possible // one of several
 			}
 		}
-		causes = []Explanation{{Kind: KindNothingRecorded, Certainty: Possible, Text: text}}
 	}
-	return causes[:min(len(causes), maxCauses)], ruledOut
+	sure := 0
+	for sure < len(m.moved) && isPossible(m.moved[sure]) == 0 {
+		sure++
+	}
+	if ofItself && sure+len(found) > 0 {
+		causes = slices.Concat(m.moved[:sure], found, m.moved[sure:])
+		for _, x := range m.machine {
+			x.Certainty = Possible
+			causes = append(causes, x)
+		}
+	} else {
+		causes = slices.Concat(m.moved[:sure], m.machine, found, m.moved[sure:])
+	}
+	causes = causes[:min(len(causes), maxCauses)]
+	if slices.ContainsFunc(causes, func(x Explanation) bool { return x.Certainty == Is }) {
+		for i := range causes {
+			if causes[i].Certainty == Likely {
+				causes[i].Certainty = Possible // beside what was measured
+			}
+		}
+	}
+	return causes
+}
+
+func isPossible(x Explanation) int {
+	if x.Certainty == Possible {
+		return 1
+	}
+	return 0
 }
 
 func revisionOf(b *Build) string {
@@ -185,72 +265,137 @@ func revisionOf(b *Build) string {
 	return " of " + quoted(b.Revision[:min(len(b.Revision), 10)])
 }
 
-// measured are the causes that are numbers of the machine, of the step, or of what it moved.
-func (e *explainer) measured(s *Step, r *StepResult) (causes []Explanation) {
-	add := func(kind Kind, certainty Certainty, before, after, format string, args ...any) {
-		causes = append(causes, Explanation{Kind: kind, Certainty: certainty, Text: fmt.Sprintf(format, args...), Before: before, After: after})
-	}
-	delta := r.Delta
-	if m := e.result.Machine; m != nil && machineExplain(s, r) {
-		if m.Overloaded {
-			certainty, before := Possible, ""
-			if m.UsualHigh != nil {
-				certainty, before = Is, percentNumber(*m.UsualLow)+"–"+percentOf(*m.UsualHigh)
+// measured is what the numbers of the machine, of the step, and of what it moved say.
+func (e *explainer) measured(s *Step, r *StepResult) (m measurement) {
+	past := e.past(s)
+	m.moved = append(moved(s, past), e.told(s)...)
+	slices.SortStableFunc(m.moved, func(a, b Explanation) int { return isPossible(a) - isPossible(b) })
+	if info := e.result.Machine; info != nil && machineExplain(s, r) {
+		if info.Overloaded {
+			x := Explanation{Kind: KindMachineOverloaded, Certainty: Possible, After: percentOf(*info.CPUWait), Text: info.overload()}
+			if info.UsualHigh != nil {
+				x.Certainty, x.Before = Is, percentNumber(*info.UsualLow)+"–"+percentOf(*info.UsualHigh)
 			}
-			add(KindMachineOverloaded, certainty, before, percentOf(*m.CPUWait), "%s", m.overload())
+			m.machine = append(m.machine, x)
 		}
-		if m.Other {
-			add(KindOtherMachine, Is, hardware(m.UsualCPUs, m.UsualMemory), hardware(m.CPUs, m.Memory), "%s", m.otherMachine())
-		}
-	}
-	if usual := e.usualUse(s); usual != nil && s.Usage != nil && delta > 0 {
-		more := func(now *Seconds, usual Seconds) Seconds {
-			if now == nil {
-				return 0
-			}
-			return *now - usual
-		}
-		cpu, wait, disk := more(s.Usage.CPU, usual.cpu), more(s.Usage.CPUWait, usual.wait), more(s.Usage.IOWait, usual.disk)
-		const same, grown, part = 1.3, 1.4, 0.5
-		sameWork := s.Usage.CPU != nil && float64(*s.Usage.CPU) <= same*float64(usual.cpu)
-		most := Seconds(part * float64(delta))
-		if quota := s.Usage.Throttled; quota != nil && *quota-usual.throttled >= most {
-			add(KindStepThrottled, Is, usual.throttled.String(), quota.String(), "it was throttled for %s by a quota of processor time", quota)
-		}
-		if s.Usage.OOMKills > usual.kills {
-			add(KindStepMemory, Is, "", "", "a process of it was killed for memory (peak %.3g GB)", float64(s.Usage.MemoryPeak)/1e9)
-		} else if memory := more(s.Usage.MemoryWait, usual.memory); memory >= most {
-			add(KindStepMemory, Is, usual.memory.String(), s.Usage.MemoryWait.String(), "it waited %s for memory, usually %s", s.Usage.MemoryWait, usual.memory)
-		}
-		switch {
-		case s.Usage.CPU != nil && cpu >= most && float64(*s.Usage.CPU) >= grown*float64(usual.cpuMost):
-			add(KindMoreWork, Is, usual.cpu.String(), s.Usage.CPU.String(), "it used %s of processor time, usually %s: it has more to do", s.Usage.CPU, usual.cpu)
-		case sameWork && wait >= most:
-			add(KindStepStarved, Is, usual.wait.String(), s.Usage.CPUWait.String(), "it did the same work (%s of processor time, usually %s) and waited %s for a processor", s.Usage.CPU, usual.cpu, s.Usage.CPUWait)
-		case sameWork && disk >= most:
-			add(KindStepStarved, Is, usual.disk.String(), s.Usage.IOWait.String(), "it did the same work (%s of processor time, usually %s) and waited %s for a disk", s.Usage.CPU, usual.cpu, s.Usage.IOWait)
+		if info.Other {
+			m.machine = append(m.machine, Explanation{
+				Kind: KindOtherMachine, Certainty: Is, Before: info.usualHardware(), After: info.hardware(), Text: info.otherMachine(),
+			})
 		}
 	}
-	causes = append(causes, e.moved(s)...)
-	return causes[:min(len(causes), maxCauses)]
+	m.addUsage(s, r, past)
+	if info := e.result.Machine; m.waited == 0 && info != nil && info.Overloaded && (s.Usage == nil || s.Usage.CPUWait == nil) {
+		// What it did itself is not known: it is held against the other steps of the build.
+		if others := e.slowdown(r); others > 0 {
+			m.worked, m.waited = r.Ratio/others, others
+		}
+	}
+	if at := e.phase(s, r); len(at) > 0 {
+		m.phase = &at[0]
+	}
+	return m
+}
+
+// slowdown is by how many times the other steps of the build took longer than usual, 0 where
+// too few tell.
+func (e *explainer) slowdown(except *StepResult) float64 {
+	const least = Seconds(20 * time.Millisecond)
+	var ratios []float64
+	for i := range e.result.Steps {
+		s := &e.result.Steps[i]
+		if s != except && s.State == Executed && s.Usual >= least && s.N >= leastUsual {
+			ratios = append(ratios, s.Ratio)
+		}
+	}
+	if len(ratios) < leastUsual {
+		return 0
+	}
+	slices.Sort(ratios)
+	return max(1, ratios[len(ratios)/2])
+}
+
+// addUsage adds what a step used of the machine.
+func (m *measurement) addUsage(s *Step, r *StepResult, past []*Step) {
+	usual := usualUse(past)
+	if usual == nil || s.Usage == nil || r.Delta <= 0 {
+		return
+	}
+	add := func(kind Kind, before, after, format string, args ...any) { // it is nearer than the whole machine
+		m.machine = slices.Insert(m.machine, 0, Explanation{Kind: kind, Certainty: Is, Text: fmt.Sprintf(format, args...), Before: before, After: after})
+	}
+	u := s.Usage
+	more := func(now *Seconds, usual Seconds) Seconds {
+		if now == nil {
+			return 0
+		}
+		return *now - usual
+	}
+	const same, grown, part = 1.3, 1.4, 0.5
+	most := Seconds(part * float64(r.Delta))
+	if quota := u.Throttled; quota != nil && *quota-usual.throttled >= most {
+		add(KindStepThrottled, usual.throttled.String(), quota.String(), "it was throttled for %s by a quota of processor time", quota)
+	}
+	if u.OOMKills > usual.kills {
+		add(KindStepMemory, "", "", "a process of it was killed for memory (peak %.3g GB)", float64(u.MemoryPeak)/1e9)
+	} else if more(u.MemoryWait, usual.memory) >= most {
+		add(KindStepMemory, usual.memory.String(), u.MemoryWait.String(), "it waited %s for memory, usually %s", u.MemoryWait, usual.memory)
+	}
+	if u.CPU == nil {
+		return
+	}
+	cpu, wait, disk := *u.CPU-usual.cpu, more(u.CPUWait, usual.wait), more(u.IOWait, usual.disk)
+	isSure := slices.ContainsFunc(m.machine, func(x Explanation) bool { return x.Certainty == Is })
+	sameWork := float64(*u.CPU) <= same*float64(usual.cpu)
+	// What waits for a processor waits the longer, the more it has to do.
+	doing := cpu
+	if u.CPUWait != nil && *u.CPU > 0 {
+		doing += Seconds(float64(cpu) / float64(*u.CPU) * float64(*u.CPUWait))
+	}
+	switch {
+	case doing >= most && float64(*u.CPU) >= grown*float64(usual.cpuMost):
+		m.work = &Explanation{
+			Kind: KindMoreWork, Certainty: Is, Before: usual.cpu.String(), After: u.CPU.String(),
+			Text: fmt.Sprintf("it has more to do: it used %s of processor time, usually %s", u.CPU, usual.cpu),
+		}
+	case sameWork && !isSure && wait >= most && *u.CPUWait > usual.waitMost:
+		add(KindStepStarved, usual.wait.String(), u.CPUWait.String(), "it did the same work (%s of processor time, usually %s) and waited %s for a processor", u.CPU, usual.cpu, u.CPUWait)
+	case sameWork && disk >= most && *u.IOWait > usual.diskMost:
+		add(KindStepStarved, usual.disk.String(), u.IOWait.String(), "it did the same work (%s of processor time, usually %s) and waited %s for a disk", u.CPU, usual.cpu, u.IOWait)
+	case sameWork && max(wait, disk) < most/2:
+		m.sameWork = true
+	}
+	if m.work != nil && u.CPUWait != nil && usual.cpu > 0 {
+		m.worked = float64(*u.CPU) / float64(usual.cpu)
+		m.waited = (1 + float64(*u.CPUWait)/float64(*u.CPU)) / (1 + float64(usual.wait)/float64(usual.cpu))
+	}
+}
+
+// past are the step in the builds of the baseline in which it ran, newest first.
+func (e *explainer) past(s *Step) (list []*Step) {
+	for i := e.ownFrom(); i < len(e.older); i++ {
+		if o := stepIn(&e.older[i], s, ""); o != nil && o.State == Executed {
+			list = append(list, o)
+		}
+	}
+	return list
 }
 
 // moved tells of a transfer that moved more, or as much at a lower speed. How much of a
 // context is moved depends on what the builder has of it: only more than ever was is more.
-func (e *explainer) moved(s *Step) []Explanation {
-	const least = 1e6
-	if s.Bytes < least {
+func moved(s *Step, past []*Step) []Explanation {
+	const least, moving = 1e6, 1e5 // bytes: that are worth telling, and whose time is not that of asking for them
+	if s.Bytes < moving {
 		return nil
 	}
 	var bytes []int64
 	var speeds []float64
-	for i := range e.older[e.ownFrom():] {
-		o := stepIn(&e.older[e.ownFrom()+i], s, "")
-		if o == nil || o.State != Executed || o.Bytes <= 0 {
+	for _, o := range past {
+		if o.Bytes <= 0 {
 			continue
 		}
 		bytes = append(bytes, o.Bytes)
-		if o.Bytes > least && o.Duration > 0 {
+		if o.Bytes >= moving && o.Duration > 0 {
 			speeds = append(speeds, float64(o.Bytes)/o.Duration.Seconds())
 		}
 	}
@@ -260,22 +405,42 @@ func (e *explainer) moved(s *Step) []Explanation {
 	before := slices.Max(bytes)
 	if float64(s.Bytes) >= 1.5*float64(before) && s.Bytes-before >= least {
 		return []Explanation{{
-			Kind: KindMoreBytes, Certainty: Is, Before: megabytes(before), After: megabytes(s.Bytes),
-			Text: fmt.Sprintf("it moved %s, and never more than %s before", megabytes(s.Bytes), megabytes(before)),
+			Kind: KindMoreBytes, Certainty: Is, Before: bytesOf(before), After: bytesOf(s.Bytes),
+			Text: fmt.Sprintf("it moved %s, and never more than %s before", bytesOf(s.Bytes), bytesOf(before)),
 		}}
 	}
-	if len(speeds) < leastUsual || s.Duration <= 0 {
+	if len(speeds) < leastUsual || s.Duration <= 0 || s.isWriting() { // which is compressing, most of all
 		return nil
 	}
 	slices.Sort(speeds)
 	usual, now := speeds[len(speeds)/2], float64(s.Bytes)/s.Duration.Seconds()
-	if now > 0.7*usual {
+	const slow = 0.4                               // of the usual speed: less than half of it, by more than chance
+	const moment = Seconds(300 * time.Millisecond) // that a transfer may wait for anything
+	longer := Seconds(float64(s.Duration) - float64(s.Bytes)/usual*1e9)
+	if now > min(slow*usual, speeds[0]) || longer < moment {
 		return nil
 	}
 	return []Explanation{{
-		Kind: KindSlowerTransfer, Certainty: Possible, Before: megabytes(int64(usual)) + "/s", After: megabytes(int64(now)) + "/s",
-		Text: fmt.Sprintf("it moved %s, no more than before, at %s/s instead of %s/s", megabytes(s.Bytes), megabytes(int64(now)), megabytes(int64(usual))),
+		Kind: KindSlowerTransfer, Certainty: Possible, Before: bytesOf(int64(usual)) + "/s", After: bytesOf(int64(now)) + "/s",
+		Text: fmt.Sprintf("it moved %s, no more than before, at %s/s instead of %s/s", bytesOf(s.Bytes), bytesOf(int64(now)), bytesOf(int64(usual))),
 	}}
+}
+
+// filesMoved adds the files that changed to a context that grew.
+func (e *explainer) filesMoved(m *measurement, good, bad *Build, now *Step) {
+	at := slices.IndexFunc(m.moved, func(x Explanation) bool { return x.Kind == KindMoreBytes })
+	if at < 0 || now.Facts != nil || now.isPart() || now.isWriting() || now.Stage == "push" {
+		return
+	}
+	files, _ := e.filesBetween(good, bad)
+	files = slices.DeleteFunc(slices.Clone(files), func(file string) bool {
+		return !isRead(file, "/", bad.Facts.Context) || e.oftenChanged(func(f string) bool { return f == file }) >= seldom
+	})
+	if len(files) > 0 {
+		x := &m.moved[at]
+		x.Evidence = files[:min(len(files), maxCauses)]
+		x.Text += "; " + someOf(x.Evidence) + " changed"
+	}
 }
 
 // ownFrom is where the builds begin that are not of the pull request itself.
@@ -286,21 +451,27 @@ func (e *explainer) ownFrom() int {
 	return e.own
 }
 
-func megabytes(n int64) string { return fmt.Sprintf("%.3g MB", float64(n)/1e6) }
-
-// A use is what a step usually uses.
-type use struct {
-	cpu, cpuMost, wait, disk, memory, throttled Seconds
-	kills                                       int64
+func bytesOf(n int64) string {
+	x, unit := float64(n), 0
+	for x >= 1000 && unit < 3 {
+		x /= 1000
+		unit++
+	}
+	return fmt.Sprintf("%.3g %s", x, [...]string{"B", "kB", "MB", "GB"}[unit])
 }
 
-// usualUse is that of the baseline's builds, nil where too few tell.
-func (e *explainer) usualUse(s *Step) *use {
+// A use is what a step usually uses, and the most that it did.
+type use struct {
+	cpu, cpuMost, wait, waitMost, disk, diskMost, memory, throttled Seconds
+	kills                                                           int64
+}
+
+// usualUse is that of what it was in earlier builds, nil where too few tell.
+func usualUse(past []*Step) *use {
 	var cpu, wait, disk, memory, throttled []Seconds
 	u := &use{}
-	for i := e.ownFrom(); i < len(e.older); i++ {
-		o := stepIn(&e.older[i], s, "")
-		if o == nil || o.State != Executed || o.Usage == nil {
+	for _, o := range past {
+		if o.Usage == nil || o.Usage.CPU == nil {
 			continue
 		}
 		for _, f := range []struct {
@@ -321,8 +492,14 @@ func (e *explainer) usualUse(s *Step) *use {
 	if len(cpu) < leastUsual {
 		return nil
 	}
-	u.cpu, u.cpuMost = middle(cpu), slices.Max(cpu)
-	u.wait, u.disk, u.memory, u.throttled = middle(wait), middle(disk), middle(memory), middle(throttled)
+	u.cpu, u.wait, u.disk, u.memory, u.throttled = middle(cpu), middle(wait), middle(disk), middle(memory), middle(throttled)
+	u.cpuMost = slices.Max(cpu)
+	if len(wait) > 0 {
+		u.waitMost = slices.Max(wait)
+	}
+	if len(disk) > 0 {
+		u.diskMost = slices.Max(disk)
+	}
 	return u
 }
 
@@ -334,15 +511,19 @@ func middle(list []Seconds) Seconds {
 	return list[len(list)/2]
 }
 
-// loss finds why the first step of a chain of lost caches ran.
-func (e *explainer) loss(s *Step) []Explanation {
+// loss finds why the first step of a chain of lost caches ran; of a cold cache, which is no
+// single step's, whether other caches were to be read.
+func (e *explainer) loss(s *Step, cold bool) []Explanation {
 	for i := range e.older[:min(len(e.older), maxLookedBack)] {
 		b := &e.older[i]
 		was := stepIn(b, s, "")
-		if b.Facts == nil || was == nil || e.build.Facts == nil {
+		if b.Facts == nil || was == nil || was.State != Cached || e.build.Facts == nil {
 			continue
 		}
-		d := e.differences(b, e.build, was, s)
+		d := differences{complete: true}
+		if !cold {
+			d = e.differences(b, e.build, was, s)
+		}
 		before, after := strings.Join(b.Facts.CacheIn, ", "), strings.Join(e.build.Facts.CacheIn, ", ")
 		if before != after {
 			d.add(Explanation{Kind: KindCacheImport, Text: "other caches were to be read than before", Before: before, After: after},

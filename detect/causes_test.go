@@ -145,6 +145,117 @@ func TestFirstSlowBuildIsCompared(t *testing.T) {
 	}
 }
 
+// asked is what is told of compiling, three times as slow, in a build that change made what
+// it was, and whose commit changed files.
+func asked(t *testing.T, change func(b *Build, s *Step), files ...string) []Explanation {
+	t.Helper()
+	h := usedHistory()
+	prepare := func(b *Build) *Step {
+		b.Facts = &Facts{}
+		var compiling *Step
+		for i := range b.Steps {
+			s := &b.Steps[i]
+			s.Facts = &StepFacts{Op: "o"}
+			if s.Name == compile {
+				s.Facts.Reads, s.Usage, compiling = []string{"/Makefile", "/"}, used(42, 2), s
+			}
+		}
+		return compiling
+	}
+	for i := range h.Base {
+		prepare(&h.Base[i])
+	}
+	b := edit("x", 100, slow(compile, 3))
+	change(&b, prepare(&b))
+	r := Judge(&b, h, defaults)
+	r.Explain(&b, h, func(_, after string) ([]string, bool) {
+		if after == strings.TrimSuffix(b.Revision, "-dirty") {
+			return files, true
+		}
+		return nil, true
+	})
+	return stepOf(t, &r, compile).Causes
+}
+
+// That a step did more is told of what gave it more to do, and is no cause beside it.
+func TestMoreWorkIsToldOfItsReason(t *testing.T) {
+	work := func(_ *Build, s *Step) { s.Usage = used(150, 3) }
+	got := asked(t, work, "Makefile")
+	if len(got) != 1 || got[0].Kind != KindFile || got[0].Certainty != Likely || !strings.Contains(got[0].Text, "it used 2 m 30 s of processor time") {
+		t.Errorf("causes %+v", got)
+	}
+	if got := asked(t, work); len(got) != 1 || got[0].Kind != KindMoreWork || got[0].Certainty != Is {
+		t.Errorf("with nothing changed: %+v", got)
+	}
+}
+
+// What stands beside the code is read by who reads all, and is no cause; nor is a tree with
+// changes that nobody committed compared as if it had none.
+func TestFilesThatAreNoCause(t *testing.T) {
+	nothing := func(*Build, *Step) {}
+	for _, test := range []struct {
+		name  string
+		files []string
+		dirty bool
+		want  Kind
+		says  string
+	}{
+		{"documents", []string{"README.md", "docs/a.txt", "Dockerfile", ".github/workflows/ci.yml"}, false, KindNothingRecorded, "nothing"},
+		{"documents and code", []string{"README.md", "main.c"}, false, KindFile, "`main.c` changed"},
+		{"its own file, and code", []string{"Makefile", "main.c"}, false, KindFile, "`Makefile` changed"},
+		{"dirty", nil, true, KindNothingRecorded, "but for what was not committed"},
+		{"its own file, and dirty", []string{"Makefile"}, true, KindFile, "`Makefile` changed"},
+	} {
+		got := asked(t, func(b *Build, s *Step) {
+			if nothing(b, s); test.dirty {
+				b.Revision += "-dirty"
+			}
+		}, test.files...)
+		if len(got) == 0 || got[0].Kind != test.want || !strings.Contains(got[0].Text, test.says) {
+			t.Errorf("%s: causes %+v, want %s", test.name, got, test.want)
+		}
+		for _, c := range got {
+			if c.Certainty == Likely && (test.dirty || len(test.files) > 1) {
+				t.Errorf("%s: not all is known, and it says %+v", test.name, c)
+			}
+		}
+	}
+}
+
+// An argument that was not given before has had its default, which is no other variable.
+func TestGivenArgumentIsNoVariable(t *testing.T) {
+	got := asked(t, func(b *Build, s *Step) {
+		b.Facts.Args = []BuildArg{{Name: "MODE", Hash: "1"}}
+		s.Facts.Env, s.Facts.Args = "other", []string{"MODE"}
+	})
+	if len(got) != 1 || got[0].Kind != KindArgument || got[0].Certainty != Likely || !strings.Contains(got[0].Text, "`MODE` is given, and was not before") {
+		t.Errorf("causes %+v", got)
+	}
+}
+
+// A step that did more is slow on any machine: then what gave it more to do goes before a
+// machine that was overloaded, and behind it where the machine did more.
+func TestMachineAndReason(t *testing.T) {
+	share := func(x float64) *float64 { return &x }
+	for _, test := range []struct {
+		cpu, wait float64
+		first     Kind
+	}{{150, 40, KindFile}, {65, 300, KindMachineOverloaded}} {
+		got := asked(t, func(b *Build, s *Step) {
+			s.Usage = used(test.cpu, test.wait)
+			b.Machine = &Machine{Window: Seconds(seconds(300)), CPUWait: share(0.97)}
+		}, "Makefile")
+		if len(got) < 2 || got[0].Kind != test.first {
+			t.Errorf("%v s of work, %v s of waiting: %+v, want %s first", test.cpu, test.wait, got, test.first)
+		}
+		for _, c := range got[1:] {
+			if c.Certainty != Possible {
+				t.Errorf("beside %s: %+v", test.first, c)
+			}
+		}
+	}
+}
+
 func TestIsRead(t *testing.T) {
 	for _, test := range []struct {
 		file, read, context string

@@ -35,6 +35,7 @@ const (
 	KindFDR         Kind = "fdr"          // q, at most Thresholds.FDR
 	KindOwnHistory  Kind = "own-history"  // 1 if builds of other branches fill the history up, else 0; must be 0
 	KindMatureLevel Kind = "mature-level" // samples of the level that it is compared with, at least MinHistory
+	KindFedStep     Kind = "fed-step"     // part of the slowdown that it waited for a processor more than usually, while it did the same work; asked where that was most of it
 	KindCalmMachine Kind = "calm-machine" // share of the time in which something waited for a processor, below that of an overloaded machine; asked where it was
 	KindFasterP     Kind = "faster-p"     // p of the inverse times, at most SlowerP or one step's part of the FDR
 )

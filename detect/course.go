@@ -83,6 +83,8 @@ type Shift struct {
 	Builds int     `json:"builds"`
 	Total  Seconds `json:"total_seconds"`
 	Was    string  `json:"was,omitempty"` // name of the step before, where it was edited with it
+	// Causes say why, as far as that is known, the surest first; see Course.Explain.
+	Causes []Explanation `json:"causes,omitempty"`
 }
 
 // Delta is by how much the level rose, below 0 if it fell.

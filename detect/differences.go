@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -14,9 +15,13 @@ import (
 // differences are what two builds differ by that can reach a step.
 type differences struct {
 	found      []Explanation // each as if it were alone
+	near       int           // how many of them, from the first, are of the step itself
+	rare       int           // … or hardly ever differ
 	same       []Note        // what was looked at and is no difference
 	reads      []string      // paths of the context that reach the step
 	filesKnown bool
+	given      bool // a build argument that was given is not given now, or the other way round
+	dirty      bool // … but for what was not committed
 	complete   bool // nothing that can reach the step is unknown
 }
 
@@ -34,9 +39,12 @@ func (e *explainer) differences(good, bad *Build, was, now *Step) differences {
 		return d
 	}
 	e.instructions(&d, good, was, now, reached)
-	e.arguments(&d, good, bad, reached)
+	e.arguments(&d, good, bad, was, now, reached)
 	e.images(&d, good, bad, was, now, reached)
 	e.files(&d, good, bad, now, reached)
+	before := d.rare
+	e.packages(&d, good, was, now, reached)
+	d.follow(before)
 	e.builder(&d, good, bad, now)
 	return d
 }
@@ -77,7 +85,7 @@ func usersOf(b *Build, s *Step) (list []*Step) {
 const always, seldom = 0.5, 0.15
 
 // add keeps a difference; one that is there in many builds explains nothing, and one that
-// came before without a slowdown is possible at most.
+// came before without a slowdown is possible at most, and told after the others.
 func (d *differences) add(x Explanation, often float64) {
 	if often >= always {
 		d.same = append(d.same, Note{x.Kind, x.Text + ": so it does in most builds, without being slower"})
@@ -86,8 +94,35 @@ func (d *differences) add(x Explanation, often float64) {
 	x.Certainty = Likely
 	if often >= seldom {
 		d.complete = false
+		d.found = append(d.found, x)
+		return
 	}
-	d.found = append(d.found, x)
+	d.found = slices.Insert(d.found, d.rare, x)
+	d.rare++
+}
+
+// addNear keeps a difference of the step itself: it is told before those of what it is made
+// from.
+func (d *differences) addNear(x Explanation, often float64) {
+	before := d.rare
+	if d.add(x, often); d.rare > before {
+		x = d.found[before]
+		d.found = slices.Insert(slices.Delete(d.found, before, before+1), d.near, x)
+		d.near++
+	}
+}
+
+// follow makes what was found since there were so many a consequence of what was found
+// before: other versions are installed because a file or an instruction says so.
+func (d *differences) follow(before int) {
+	if before == 0 || d.rare == before {
+		return
+	}
+	for _, x := range d.found[before:d.rare] {
+		d.found[0].Text += "; " + x.Text
+		d.found[0].Evidence = append(slices.Clip(d.found[0].Evidence), x.Evidence...)
+	}
+	d.found, d.rare = slices.Delete(d.found, before, d.rare), before
 }
 
 func (d *differences) rule(kind Kind, text string) { d.same = append(d.same, Note{kind, text}) }
@@ -154,7 +189,7 @@ func (e *explainer) instructions(d *differences, good *Build, was, now *Step, re
 				x, y := excerpts(a, b)
 				text += ": `" + x + "` became `" + y + "`"
 			}
-			d.add(Explanation{Kind: KindInstruction, Text: text, Before: a, After: b}, often(s.Key))
+			d.addNear(Explanation{Kind: KindInstruction, Text: text, Before: a, After: b}, often(s.Key))
 		default:
 			found = true
 			d.add(Explanation{Kind: KindInstruction, Text: quoted(s.Name) + ", which it is made from, was edited", Before: written(old), After: written(s)}, often(s.Key))
@@ -166,9 +201,9 @@ func (e *explainer) instructions(d *differences, good *Build, was, now *Step, re
 }
 
 // arguments looks for build arguments that have other values.
-func (e *explainer) arguments(d *differences, good, bad *Build, reached []*Step) {
+func (e *explainer) arguments(d *differences, good, bad *Build, was, now *Step, reached []*Step) {
 	names := map[string]bool{}
-	for _, s := range reached {
+	for _, s := range append(slices.Clone(reached), was) {
 		if s.Facts != nil {
 			for _, name := range s.Facts.Args {
 				names[name] = true
@@ -192,13 +227,21 @@ func (e *explainer) arguments(d *differences, good, bad *Build, reached []*Step)
 			continue
 		}
 		found = true
+		// What is not given has a value out of the Dockerfile, which is of the environment.
+		d.given = d.given || a.Name == "" || b.Name == ""
 		text := "build argument " + quoted(name) + " changed"
 		if a.Value != "" && b.Value != "" {
 			text += " (" + a.Value + " → " + b.Value + ")"
+		} else if b.Name == "" {
+			text = "build argument " + quoted(name) + " is not given any more"
 		} else if a.Name == "" {
-			text = "build argument " + quoted(name) + " is new"
+			text = "build argument " + quoted(name) + " is given, and was not before"
 		}
-		d.add(Explanation{Kind: KindArgument, Text: text, Before: a.Value, After: b.Value, Evidence: []string{name}},
+		add := d.add
+		if source := written(now); strings.Contains(source, "$"+name) || strings.Contains(source, "${"+name) {
+			add = d.addNear
+		}
+		add(Explanation{Kind: KindArgument, Text: text, Before: a.Value, After: b.Value, Evidence: []string{name}},
 			e.often(func(x, y *Build) bool { return argument(x, name) != argument(y, name) }))
 	}
 	if !found {
@@ -232,7 +275,7 @@ func (e *explainer) images(d *differences, good, bad *Build, was, now *Step, rea
 	}
 	if !found {
 		d.rule(KindBaseImage, "the images that it is made from are the same")
-		if was.Facts != nil && now.Facts != nil && was.Facts.Env != "" && now.Facts.Env != "" && was.Facts.Env != now.Facts.Env {
+		if !d.given && was.Facts != nil && now.Facts != nil && was.Facts.Env != "" && now.Facts.Env != "" && was.Facts.Env != now.Facts.Env {
 			d.add(Explanation{Kind: KindEnvironment, Text: "a variable of its environment changed"}, e.often(func(x, y *Build) bool {
 				p, q := stepIn(x, now, ""), stepIn(y, now, "")
 				return p != nil && q != nil && p.Facts != nil && q.Facts != nil && p.Facts.Env != q.Facts.Env
@@ -280,6 +323,9 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 		d.rule(KindFile, "which files changed is not known; it reads "+someOf(d.reads))
 		return
 	}
+	if strings.HasSuffix(good.Revision, dirty) || strings.HasSuffix(bad.Revision, dirty) {
+		d.complete, d.dirty = false, true
+	}
 	hits := map[string][]string{} // files by what is read
 	for _, read := range d.reads {
 		if strings.Contains(read, ":") {
@@ -304,7 +350,7 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 			}
 			return 1
 		}
-		return len(hits[a]) - len(hits[b])
+		return cmp.Or(len(hits[a])-len(hits[b]), len(b)-len(a), strings.Compare(a, b))
 	})
 	told := map[string]bool{}
 	for _, read := range order {
@@ -317,6 +363,12 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 		}
 		if read == "/" {
 			d.complete = false // less may be sent: what .dockerignore leaves out
+			beside := len(list)
+			inContext := strings.Trim(path.Clean("/"+bad.Facts.Context), "/") + "/"
+			if list = slices.DeleteFunc(list, func(file string) bool { return isAside(strings.TrimPrefix(file, inContext)) }); len(list) == 0 {
+				d.rule(KindFile, fmt.Sprintf("of the whole context that it reads, %d files changed that hardly make a step slower", beside))
+				continue
+			}
 		}
 		// A file that hardly ever changes says more than the others in its folder.
 		rare := slices.DeleteFunc(slices.Clone(list), func(file string) bool {
@@ -326,7 +378,11 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 		if len(rare) > 0 {
 			list, often = rare, min(often, seldom)
 		}
-		d.add(fileCause(list, read, direct[read], bad), often)
+		if direct[read] {
+			d.addNear(fileCause(list, read, true, bad), often)
+		} else {
+			d.add(fileCause(list, read, false, bad), often)
+		}
 	}
 }
 
@@ -368,8 +424,8 @@ func fileCause(files []string, read string, direct bool, bad *Build) (x Explanat
 
 // filesBetween are the files that differ between what two builds were made from.
 func (e *explainer) filesBetween(good, bad *Build) (files []string, known bool) {
-	a, b := good.Revision, bad.Revision
-	if a == "" || b == "" || strings.HasSuffix(a, "-dirty") || strings.HasSuffix(b, "-dirty") || !sameOrUnknown(good.Repository, bad.Repository) {
+	a, b := committed(good), committed(bad)
+	if a == "" || b == "" {
 		return nil, false
 	}
 	if a == b {
@@ -377,6 +433,12 @@ func (e *explainer) filesBetween(good, bad *Build) (files []string, known bool) 
 	}
 	return e.changed(a, b)
 }
+
+// A revision ends with this where the tree had changes that were not committed.
+const dirty = "-dirty"
+
+// committed is the commit that a build was made from, as far as it was one.
+func committed(b *Build) string { return strings.TrimSuffix(b.Revision, dirty) }
 
 // oftenChanged is in what part of pairs of builds a file changed that is meant.
 func (e *explainer) oftenChanged(isMeant func(string) bool) float64 {
@@ -400,7 +462,7 @@ func (e *explainer) changes() [][]string {
 	var newer *Build
 	for i := e.ownFrom(); i < len(e.older) && len(e.pairs) < most; i++ {
 		b := &e.older[i]
-		if b.Facts == nil || b.Revision == "" || newer != nil && newer.Revision == b.Revision {
+		if b.Facts == nil || b.Revision == "" || newer != nil && committed(newer) == committed(b) {
 			continue
 		}
 		if newer != nil {
@@ -441,6 +503,24 @@ func isRead(file, read, context string) bool {
 	return err == nil && matched
 }
 
+// isAside tells whether a file stands beside what is built: whoever reads all of a context
+// reads it as well, and is hardly ever slower for it.
+func isAside(file string) bool {
+	name := strings.ToLower(path.Base(file))
+	stem, _, _ := strings.Cut(name, ".")
+	switch stem {
+	case "readme", "license", "licence", "copying", "notice", "changelog", "changes", "contributing", "authors", "codeowners", "security",
+		"dockerfile", "containerfile", "docker-compose", "compose", "docker-bake", "jenkinsfile":
+		return true
+	}
+	switch path.Ext(name) {
+	case ".md", ".rst", ".adoc", ".dockerfile", ".dockerignore", ".gitignore", ".gitattributes", ".editorconfig", ".gitlab-ci":
+		return true
+	}
+	top, _, _ := strings.Cut(file, "/")
+	return top == "docs" || top == "doc" || top == ".github" || top == ".circleci" || name == ".gitlab-ci.yml" || name == ".buildregress.yaml"
+}
+
 // isLockFile tells whether a file says which versions are installed.
 func isLockFile(file string) bool {
 	switch base := path.Base(file); base {
@@ -457,7 +537,10 @@ func isLockFile(file string) bool {
 func (e *explainer) builder(d *differences, good, bad *Build, now *Step) {
 	compare := func(kind Kind, what string, of func(*Facts) string) {
 		a, b := of(good.Facts), of(bad.Facts)
-		if a == b {
+		switch {
+		case a == "" && b == "":
+			return // nothing is known
+		case a == b:
 			d.rule(kind, what+" is the same")
 			return
 		}
@@ -467,8 +550,10 @@ func (e *explainer) builder(d *differences, good, bad *Build, now *Step) {
 	if now.isWriting() || now.Stage == "push" {
 		compare(KindExporter, "how the result is written", func(f *Facts) string { return f.Exporter })
 	}
+	e.caches(d, good, bad, now)
 	before := len(d.found)
 	compare(KindFrontend, "what reads the Dockerfile", func(f *Facts) string { return f.Frontend })
+	e.builtBy(d, good, bad)
 	if len(d.found) > before {
 		d.complete = false // it reaches all steps, and hardly makes one slower
 	}

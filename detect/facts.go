@@ -13,19 +13,31 @@ import (
 
 // Facts are what a build was made of, and by what.
 type Facts struct {
-	Sources  []Artifact `json:"sources,omitempty"`  // images, repositories and files from elsewhere, by name
-	Args     []BuildArg `json:"args,omitempty"`     // build arguments, by name
-	Frontend string     `json:"frontend,omitempty"` // what read the Dockerfile, and its version where known
-	Exporter string     `json:"exporter,omitempty"` // how the result is written: the type, and its options
-	CacheIn  []string   `json:"cache_in,omitempty"` // caches that were to be read
-	Context  string     `json:"context,omitempty"`  // folder of the repository that is the build context; "" for its root
-	Text     string     `json:"text,omitempty"`     // hash of the Dockerfile
+	Sources  []Artifact `json:"sources,omitempty"`   // images, repositories and files from elsewhere, by name
+	Args     []BuildArg `json:"args,omitempty"`      // build arguments, by name
+	Frontend string     `json:"frontend,omitempty"`  // what read the Dockerfile, and its version where known
+	Exporter string     `json:"exporter,omitempty"`  // how the result is written: the type, and its options
+	CacheIn  []string   `json:"cache_in,omitempty"`  // caches that were to be read
+	CacheOut []string   `json:"cache_out,omitempty"` // kinds of caches that were written
+	Warnings []string   `json:"warnings,omitempty"`  // of the builder, on the Dockerfile
+	Builder  *Builder   `json:"builder,omitempty"`   // nil where nobody could be asked
+	Context  string     `json:"context,omitempty"`   // folder of the repository that is the build context; "" for its root
+	Text     string     `json:"text,omitempty"`      // hash of the Dockerfile
 }
 
 // An Artifact is something that a build takes from elsewhere.
 type Artifact struct {
 	Name   string `json:"name"`   // "docker.io/library/golang:1.21 linux/amd64", without what the digest says
 	Digest string `json:"digest"` // "sha256:…", shortened to MaxDigest bytes
+}
+
+// A Builder is the program that built, as it says itself when it is asked: no record tells.
+type Builder struct {
+	BuildKit string `json:"buildkit,omitempty"` // version
+	Buildx   string `json:"buildx,omitempty"`   // version
+	Driver   string `json:"driver,omitempty"`   // "docker-container"
+	Node     string `json:"node,omitempty"`     // its name, "" for one that is made for a job
+	Runner   string `json:"runner,omitempty"`   // image of the machine that it ran on, and its version
 }
 
 // A BuildArg is a build argument. Values may be secret: one is shown only if it says
@@ -41,6 +53,7 @@ type BuildArg struct {
 type Machine struct {
 	Window     Seconds  `json:"window_seconds"` // how long it was watched
 	CPUs       float64  `json:"cpus,omitempty"`
+	Model      string   `json:"cpu_model,omitempty"` // of the processors
 	Memory     int64    `json:"memory_bytes,omitempty"`
 	Available  int64    `json:"available_bytes,omitempty"`   // the least that was
 	CPUWait    *float64 `json:"cpu_wait_share,omitempty"`    // in which something waited for a processor
@@ -58,6 +71,14 @@ type StepFacts struct {
 	Image string   `json:"image,omitempty"` // name of the Artifact that it is
 }
 
+// A Gap is a time in which a step printed nothing, between two lines. Digits in them are
+// masked; Before is "" for the step's beginning, and After for its end.
+type Gap struct {
+	Before  string  `json:"before,omitempty"`
+	After   string  `json:"after,omitempty"`
+	Seconds Seconds `json:"seconds"`
+}
+
 // Usage is what a step used of the machine while it ran. A nil time was not measured.
 type Usage struct {
 	CPU        *Seconds `json:"cpu_seconds,omitempty"`
@@ -70,6 +91,20 @@ type Usage struct {
 	Read       int64    `json:"read_bytes,omitempty"`
 	Written    int64    `json:"written_bytes,omitempty"`
 	OOMKills   int64    `json:"oom_kills,omitempty"`
+	Gaps       []Gap    `json:"gaps,omitempty"`    // the longest between what it printed, longest first
+	Retries    int64    `json:"retries,omitempty"` // of requests to a registry that failed
+	Limited    int64    `json:"limited,omitempty"` // requests that a registry refused as too many
+	Layers     int64    `json:"layers,omitempty"`  // of a cache that it wrote
+	// Versions are what it printed that it installed, "libcurl 8.7.1-r0", by name: the first
+	// MaxVersions of them. VersionsSum is a hash of all, where there are more.
+	Versions    []string `json:"versions,omitempty"`
+	VersionsSum string   `json:"versions_sum,omitempty"`
+}
+
+// IsZero tells whether nothing was measured.
+func (u *Usage) IsZero() bool {
+	return u.CPU == nil && u.CPUWait == nil && u.IOWait == nil && u.MemoryWait == nil && u.Throttled == nil && len(u.Gaps)+len(u.Versions) == 0 &&
+		u.MemoryPeak|u.Swap|u.Read|u.Written|u.OOMKills|u.Retries|u.Limited|u.Layers == 0
 }
 
 // What is kept of facts: a build holds 8 kB of them at most.
@@ -78,6 +113,11 @@ const (
 	MaxArgs      = 16
 	MaxReads     = 8 // of a step; one that reads more reads "/"
 	MaxFact      = 120
+	MaxVersions  = 40 // of a step
+	MaxVersion   = 60
+	MaxGaps      = 3 // of a step
+	MaxLine      = 60
+	MaxWarnings  = 6
 	MaxDigest    = 23 // "sha256:" and 16 digits
 	// maxFacts bounds all facts of a build, in bytes as they are stored.
 	maxFacts = 7 << 10
@@ -128,8 +168,13 @@ func (f *Facts) size() int {
 	for _, a := range f.Args {
 		n += 32 + len(a.Name) + len(a.Value) + len(a.Hash)
 	}
-	for _, c := range f.CacheIn {
-		n += 3 + len(c)
+	for _, list := range [][]string{f.CacheIn, f.CacheOut, f.Warnings} {
+		for _, text := range list {
+			n += 3 + len(text)
+		}
+	}
+	if b := f.Builder; b != nil {
+		n += 70 + len(b.BuildKit) + len(b.Buildx) + len(b.Driver) + len(b.Node) + len(b.Runner)
 	}
 	return n
 }
@@ -151,7 +196,24 @@ func (u *Usage) size() int {
 	if u == nil {
 		return 0
 	}
-	return 180
+	n := 20
+	for _, took := range []*Seconds{u.CPU, u.CPUWait, u.IOWait, u.MemoryWait, u.Throttled} {
+		if took != nil {
+			n += 35
+		}
+	}
+	for _, number := range []int64{u.MemoryPeak, u.Swap, u.Read, u.Written, u.OOMKills, u.Retries, u.Limited, u.Layers} {
+		if number > 0 {
+			n += 30
+		}
+	}
+	for _, g := range u.Gaps {
+		n += 45 + len(g.Before) + len(g.After)
+	}
+	for _, version := range u.Versions {
+		n += 3 + len(version)
+	}
+	return n
 }
 
 // artifact is the one of a name, nil if there is none.
@@ -183,5 +245,10 @@ func (u *Usage) Plausible() bool {
 			return false
 		}
 	}
-	return min(u.MemoryPeak, u.Swap, u.Read, u.Written, u.OOMKills) >= 0
+	for _, g := range u.Gaps {
+		if g.Seconds < 0 || g.Seconds > 10*year {
+			return false
+		}
+	}
+	return min(u.MemoryPeak, u.Swap, u.Read, u.Written, u.OOMKills, u.Retries, u.Limited, u.Layers) >= 0
 }

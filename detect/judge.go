@@ -47,6 +47,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 	history, p.Thresholds = history.orEmpty(), p.Thresholds.orDefaults()
 	build, history = withoutSalt(build, history)
 	t := p.Thresholds
+	history = history.likeWithLike(build, t)
 	base, branch, filled, onBase := selectBuilds(build, history, t)
 	var a *arranged
 	var g *graph

@@ -25,6 +25,7 @@ type MachineInfo struct {
 	Other       bool    `json:"other"`
 	UsualCPUs   float64 `json:"usual_cpus,omitempty"`
 	UsualMemory int64   `json:"usual_memory_bytes,omitempty"`
+	UsualModel  string  `json:"usual_cpu_model,omitempty"`
 }
 
 const (
@@ -52,12 +53,14 @@ func machineOf(build *Build, base []Build) *MachineInfo {
 	var memory []int64
 	for i := range base {
 		b := base[i].Machine
-		if b == nil || b.Window < usualWatched {
+		if b == nil || b.Window < usualWatched && b.Window > 0 {
 			continue
 		}
-		m.Builds++
-		if b.CPUWait != nil {
-			waits = append(waits, *b.CPUWait)
+		if b.Window > 0 {
+			m.Builds++
+			if b.CPUWait != nil {
+				waits = append(waits, *b.CPUWait)
+			}
 		}
 		if b.CPUs > 0 {
 			cpus = append(cpus, math.Round(b.CPUs))
@@ -79,12 +82,13 @@ func machineOf(build *Build, base []Build) *MachineInfo {
 		m.Overloaded = *m.CPUWait >= limit
 	}
 	m.compare(cpus, memory)
+	m.compareModel(base)
 	return m
 }
 
 // compare tells whether the machine is unlike each of the baseline's, which are alike.
 func (m *MachineInfo) compare(cpus []float64, memory []int64) {
-	if m.Window < leastWatched {
+	if m.Window < leastWatched && m.Window > 0 {
 		return
 	}
 	if len(cpus) >= leastUsual && slices.Min(cpus) == slices.Max(cpus) && m.CPUs > 0 {
@@ -100,29 +104,80 @@ func (m *MachineInfo) compare(cpus []float64, memory []int64) {
 	}
 }
 
+// compareModel tells whether its processors are unlike each of the baseline's, which are alike.
+func (m *MachineInfo) compareModel(base []Build) {
+	usual, builds := "", 0
+	for i := range base {
+		b := base[i].Machine
+		if b == nil || b.Model == "" {
+			continue
+		}
+		if builds++; usual == "" {
+			usual = b.Model
+		}
+		if b.Model != usual {
+			return
+		}
+	}
+	if builds >= leastUsual && m.Model != "" {
+		m.UsualModel = usual
+		m.Other = m.Other || m.Model != usual
+	}
+}
+
 // doubtOverloaded makes steps suspect that are slower by nothing but builds on an
-// overloaded machine: it may be the reason. A step that was measured itself and hardly
-// waited for a processor, or did more, is slower by something else.
+// overloaded machine, or in which they waited for a processor: that may be the reason. A step
+// that was measured itself and hardly waited, or did more, is slower by something else.
 func (r *Result) doubtOverloaded(a *arranged) {
 	m := r.Machine
-	if m == nil || !m.Overloaded || m.UsualHigh == nil {
+	if m == nil && !measuresSteps(a.branch[len(a.branch)-1]) {
 		return
 	}
-	busy := 0 // builds of the branch, in a row, whose machine was
-	for _, b := range slices.Backward(a.branch) {
-		if info := machineOf(b, a.base); info == nil || !info.Overloaded {
-			break
+	isBusy := make([]bool, len(a.branch)) // the machine of each build was
+	for i, b := range a.branch {
+		info := m
+		if i < len(a.branch)-1 {
+			info = machineOf(b, a.base)
 		}
-		busy++
+		isBusy[i] = info != nil && info.Overloaded && info.UsualHigh != nil
 	}
 	for i := range a.series {
 		s := &r.Steps[i]
-		if s.Status != StatusSlower || s.Evidence.Slow > busy || !machineExplain(a.series[i].step, s) {
+		if s.Status != StatusSlower {
+			continue
+		}
+		part, starves := starved(a.series[i].step, s.Was, s.Delta, a.base)
+		busy := isBusy[len(isBusy)-1] && machineExplain(a.series[i].step, s)
+		if !busy && !starves {
+			continue
+		}
+		explained := 1 // builds of the branch, in a row, in which the machine is the reason
+		for k := len(a.branch) - 2; k >= 0; k-- {
+			if old := stepIn(a.branch[k], a.series[i].step, s.Was); !isBusy[k] {
+				if old == nil {
+					break
+				}
+				if _, is := starved(old, s.Was, Seconds(old.Duration)-s.Usual, a.base); !is {
+					break
+				}
+			}
+			explained++
+		}
+		if s.Evidence.Slow > explained {
 			continue
 		}
 		s.Status = StatusSuspect
-		s.Conditions = append(s.Conditions, Condition{KindCalmMachine, *m.CPUWait, max(overloaded, *m.UsualHigh+beyondUsual), false})
+		condition := Condition{KindFedStep, part, starvedPart, false}
+		if busy {
+			condition = Condition{KindCalmMachine, *m.CPUWait, max(overloaded, *m.UsualHigh+beyondUsual), false}
+		}
+		s.Conditions = append(s.Conditions, condition)
 	}
+}
+
+// measuresSteps tells whether it was measured of any step how long it waited.
+func measuresSteps(b *Build) bool {
+	return slices.ContainsFunc(b.Steps, func(s Step) bool { return s.Usage != nil && s.Usage.CPUWait != nil })
 }
 
 // machineExplain tells whether waiting for processors can explain that a step took so much
@@ -154,7 +209,27 @@ func (m *MachineInfo) overload() string {
 
 // otherMachine is the sentence on another machine.
 func (m *MachineInfo) otherMachine() string {
-	return fmt.Sprintf("it ran on another machine, with %s; the baseline on %s", hardware(m.CPUs, m.Memory), hardware(m.UsualCPUs, m.UsualMemory))
+	return fmt.Sprintf("it ran on another machine, with %s; the baseline on %s", m.hardware(), m.usualHardware())
+}
+
+// hardware is the machine, with its processors where they are others than usual.
+func (m *MachineInfo) hardware() string {
+	return named(m.Model, m.Model != m.UsualModel && m.UsualModel != "", hardware(m.CPUs, m.Memory))
+}
+
+// usualHardware is that of the baseline.
+func (m *MachineInfo) usualHardware() string {
+	return named(m.UsualModel, m.Model != m.UsualModel, hardware(m.UsualCPUs, m.UsualMemory))
+}
+
+func named(model string, isTold bool, hardware string) string {
+	switch {
+	case !isTold || model == "":
+		return hardware
+	case hardware == "":
+		return model
+	}
+	return model + ", " + hardware
 }
 
 // hardware is "2 CPUs and 8 GB", as far as it is known.

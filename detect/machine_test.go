@@ -93,9 +93,15 @@ func TestOtherMachine(t *testing.T) {
 		{"smaller", watched(.2, 2.02, 8e9), false, "with 2 CPUs and 8 GB; the baseline on 4 CPUs and 16 GB"},
 		{"less memory", watched(.2, 4, 8e9), false, "with 4 CPUs and 8 GB"},
 		{"of the baseline's kinds", watched(.2, 2, 8e9), true, ""},
+		{"other processors", &Machine{Window: 10e9, CPUs: 4, Memory: 16e9, Model: "EPYC 9V74"}, false, "with EPYC 9V74, 4 CPUs and 16 GB; the baseline on EPYC 7763, 4 CPUs and 16 GB"},
+		{"the same processors", &Machine{Window: 10e9, CPUs: 4, Memory: 16e9, Model: "EPYC 7763"}, false, ""},
+		{"processors that are not known", &Machine{Window: 10e9, CPUs: 4, Memory: 16e9}, false, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := watchedHistory(.2)
+			for i := range h.Base {
+				h.Base[i].Machine.Model = "EPYC 7763"
+			}
 			if test.mixed {
 				h.Base[3].Machine = watched(.2, 2, 8e9)
 			}

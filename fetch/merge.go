@@ -62,6 +62,10 @@ func fill(b, from *detect.Build) (filled bool) {
 	return fillFacts(b, from) || filled
 }
 
+// JoinFacts puts what a record of a build says of it where b, another recording, says
+// nothing of that. Its steps and times stay as they are.
+func JoinFacts(b, record *detect.Build) (joined bool) { return fillFacts(b, record) }
+
 // fillFacts puts what from knows of what b was made of where b knows nothing of it.
 func fillFacts(b, from *detect.Build) (filled bool) {
 	if b.Facts == nil && from.Facts != nil {

@@ -15,7 +15,7 @@ import (
 func facts(r *detect.Result, n *names) []line {
 	lines := []line{wallClock(r, n)}
 	if r.Build.Outcome == detect.OK && r.Verdict != detect.Unjudged {
-		lines = append(lines, runner(r.RunnerFactor))
+		lines = append(lines, runner(r))
 	}
 	switch {
 	case r.Cache.Untold:
@@ -165,8 +165,29 @@ func (u unit) write(n time.Duration) string {
 	return text
 }
 
-// runner is the line that is always there, however usual the runner was.
-func runner(f *detect.RunnerFactor) line {
+// runner is the line that is always there, however usual the runner was: what its steps
+// say of its speed, and, where one of the two is unusual and is told nowhere else, what was
+// measured beside that.
+func runner(r *detect.Result) line {
+	l := runnerBySteps(r.RunnerFactor)
+	m := r.Machine
+	load := measuredLoad(m)
+	if load == "" || m.Overloaded || *m.CPUWait <= *m.UsualHigh && !r.RunnerFactor.Unusual() {
+		return l
+	}
+	return lineOf(l, " ", capitalized(load), ".")
+}
+
+// measuredLoad is how long something waited for a processor, "" where that or what is usual
+// is not known.
+func measuredLoad(m *detect.MachineInfo) string {
+	if m == nil || m.CPUWait == nil || m.UsualHigh == nil {
+		return ""
+	}
+	return fmt.Sprintf("something waited for a processor %.0f %% of the time, usually %.0f–%.0f %%", 100**m.CPUWait, 100**m.UsualLow, 100**m.UsualHigh)
+}
+
+func runnerBySteps(f *detect.RunnerFactor) line {
 	if f == nil || number(f.Value) == "" {
 		return lineOf("Runner: too few steps to tell its speed.")
 	}

@@ -115,6 +115,9 @@ func (e *explainer) runner() {
 	} else if e.N > 0 {
 		e.row("runner", "no factor: too few steps that are long enough and have a history ran, to tell the machine's speed from theirs")
 	}
+	if load := measuredLoad(e.result.Machine); load != "" {
+		e.row("machine", "%s", load)
+	}
 }
 
 // around is the range in which a step usually lies, relative to what is usual.
@@ -178,6 +181,7 @@ var missing = []struct {
 	{detect.KindFDR, "q is not, with so many steps tested"},
 	{detect.KindOwnHistory, "builds of other branches fill the history up, and prove nothing"},
 	{detect.KindCalmMachine, "the machine was overloaded, and may be the reason"},
+	{detect.KindFedStep, "it did the same work, and waited for a processor"},
 	{detect.KindMatureLevel, "the level is too young to prove anything by"},
 }
 

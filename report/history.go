@@ -173,7 +173,7 @@ func shiftLine(c *detect.Course, what line, s *detect.Shift) line {
 	if s.Was != "" {
 		l = lineOf(l, "; edited then, it was ", code(instruction(s.Was)))
 	}
-	return lineOf(l, ".")
+	return lineOf(l, ".", causesLine(s.Causes))
 }
 
 // buildWords name a build by its revision and date.

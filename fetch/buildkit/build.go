@@ -30,6 +30,7 @@ func (p *Progress) Build(m Metadata) (detect.Build, []error) {
 func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.Build, []error) {
 	s := &steps{}
 	var start, end time.Time
+	var made int64               // bytes of the layers that ran steps made
 	var failed, brokeOff *vertex // first to fail; first without an end
 	endings := p.endingsOf(vertices, prefix)
 	ids := make(map[string]string, len(vertices))     // of steps, by digest
@@ -57,7 +58,10 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 		}
 		before := len(s.list)
 		id := p.addStep(s, v, info, instruction.Position, began)
-		s.list[before].Facts, s.list[before].Usage = m.StepFacts[v.digest], m.usage(v.digest, &s.list[before])
+		s.list[before].Facts, s.list[before].Usage = m.StepFacts[v.digest], m.usage(v, &s.list[before])
+		if f := m.StepFacts[v.digest]; s.list[before].State == detect.Executed && info.dockerfile && f != nil && f.Image == "" {
+			made += m.LayerBytes[v.digest]
+		}
 		if endings.doubtful(v, info.kind) {
 			s.doubt(before)
 		}
@@ -87,6 +91,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 	for v, step := range same.step {
 		ids[v.digest] = ids[step.digest]
 	}
+	s.wrote(made)
 	doubted := linkInputs(s.list, waits, ids)
 	if len(p.damaged) == 0 { // else what was lost may be what was waited for
 		s.addWaits(began, true, doubted)
@@ -121,6 +126,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 		b.Error += " (" + fetch.Clean(m.FailedIn, MaxName) + ")"
 	}
 	m.applyGitContext(gitContextOf(vertices, prefix))
+	m.Facts = m.progressFacts(p, vertices)
 	m.describe(&b)
 	return b, s.warnings
 }

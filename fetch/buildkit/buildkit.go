@@ -60,10 +60,11 @@ type Metadata struct {
 	Arguments    redact.Arguments       // of the Dockerfile, those that are secret
 
 	// What can explain how long it took, see AddFacts.
-	Facts     *detect.Facts
-	Machine   *detect.Machine
-	StepFacts map[string]*detect.StepFacts // by vertex digest
-	Usages    map[string]*detect.Usage     // by vertex digest
+	Facts      *detect.Facts
+	Machine    *detect.Machine
+	StepFacts  map[string]*detect.StepFacts // by vertex digest
+	Usages     map[string]*detect.Usage     // by vertex digest
+	LayerBytes map[string]int64             // of the layer that it made, by vertex digest
 }
 
 // An Instruction is where a vertex comes from.

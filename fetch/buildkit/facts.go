@@ -92,15 +92,21 @@ type Material struct {
 	Digest map[string]string `json:"digest"`
 }
 
+// A Layer is one of an image, as it is stored and pushed.
+type Layer struct {
+	Size int64 `json:"size"` // bytes, -1 if unknown
+}
+
 // FactSource is what a record holds of facts.
 type FactSource struct {
 	Ops       []Op
 	Steps     map[string]string // ids of ops by vertex digest
 	Materials []Material
-	Samples   []json.RawMessage // of the whole machine, oldest first
-	Frontend  string            // as asked for: "docker/dockerfile:1", or "dockerfile.v0"
-	Version   string            // of the frontend that is built in
-	Text      []byte            // of the Dockerfile
+	Samples   []json.RawMessage    // of the whole machine, oldest first
+	Frontend  string               // as asked for: "docker/dockerfile:1", or "dockerfile.v0"
+	Version   string               // of the frontend that is built in
+	Text      []byte               // of the Dockerfile
+	Layers    map[string][][]Layer // by "step4:0": those up to its own, the last
 }
 
 // A RecordedExport is how a record says that the result was written.
@@ -140,11 +146,51 @@ func (m *Metadata) AddFacts(src *FactSource, attrs map[string]string, exports []
 }
 
 // usage is what the step of a vertex used. That of an earlier build says nothing of this.
-func (m *Metadata) usage(digest string, s *detect.Step) *detect.Usage {
+func (m *Metadata) usage(v *vertex, s *detect.Step) *detect.Usage {
 	if s.State != detect.Executed {
 		return nil
 	}
-	return m.Usages[digest]
+	u := v.printed.usage(m.Usages[v.digest], s.Start, s.Start.Add(s.Duration), &m.Arguments)
+	if layers := len(v.written); layers > 0 {
+		with := detect.Usage{}
+		if u != nil {
+			with = *u
+		}
+		with.Layers = int64(layers)
+		u = &with
+	}
+	return u
+}
+
+// progressFacts are the facts with what the progress tells beside the record.
+func (m *Metadata) progressFacts(p *Progress, vertices []*vertex) *detect.Facts {
+	var caches []string
+	for _, v := range vertices {
+		if kind := cacheKind(v.name); kind != "" && !slices.Contains(caches, kind) && len(caches) < detect.MaxArgs {
+			caches = append(caches, kind)
+		}
+	}
+	if m.Facts == nil || len(caches)+len(p.warnings) == 0 {
+		return m.Facts
+	}
+	slices.Sort(caches)
+	f := *m.Facts
+	f.CacheOut, f.Warnings = caches, slices.Clone(p.warnings)
+	for i := range f.Warnings {
+		m.Arguments.Cut(&f.Warnings[i])
+	}
+	return &f
+}
+
+// cacheKind is what kind of cache a vertex writes, "" if it writes none.
+func cacheKind(name string) string {
+	if !isCacheExport(name) {
+		return ""
+	}
+	if kind, ok := strings.CutPrefix(name, "exporting cache to "); ok {
+		return cleanFact(kind)
+	}
+	return cleanFact(name)
 }
 
 // facts reads the ops of one provenance.
@@ -182,12 +228,32 @@ func (f *facts) read(src *FactSource) {
 			}
 		}
 	}
+	f.layers(src.Layers, digests)
 	for _, material := range src.Materials {
 		if !strings.HasPrefix(material.URI, "pkg:") && material.URI != f.context {
 			f.addSource(material.URI, anyDigest(material.Digest))
 		}
 	}
 	slices.SortFunc(f.meta.Facts.Sources, func(a, b detect.Artifact) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// layers keeps how large the layer is that each step made.
+func (f *facts) layers(of map[string][][]Layer, digests map[string][]string) {
+	if f.meta.LayerBytes == nil {
+		f.meta.LayerBytes = map[string]int64{}
+	}
+	for output, chains := range of {
+		id, _, _ := strings.Cut(output, ":")
+		own := int64(0)
+		for _, chain := range chains[:min(len(chains), maxOps)] {
+			if n := len(chain); n > 0 && chain[n-1].Size > 0 && chain[n-1].Size < 1<<50 {
+				own = max(own, chain[n-1].Size)
+			}
+		}
+		for _, digest := range digests[id] {
+			f.meta.LayerBytes[digest] = max(f.meta.LayerBytes[digest], own)
+		}
+	}
 }
 
 // addSource keeps where something came from, once.

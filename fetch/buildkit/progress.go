@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -32,6 +33,11 @@ type Status struct {
 	Completed time.Time `json:"completed"`
 }
 
+// A Warning is what the builder says of the Dockerfile.
+type Warning struct {
+	Short []byte `json:"short"`
+}
+
 // A Log is a piece of what a vertex printed.
 type Log struct {
 	Vertex    string    `json:"vertex"`
@@ -52,6 +58,8 @@ type Progress struct {
 	damaged []string        // messages that could not be read, see Damaged
 	begun   map[string]bool // what builds begin with, see IsNext
 	worked  bool            // more than a beginning was taken in
+
+	warnings []string // of the builder
 }
 
 // A vertex is what all messages on it say together. Which of its intervals are its time,
@@ -75,6 +83,8 @@ type vertex struct {
 	loaded intervals // in which it was found in a cache
 
 	log       []byte               // its end
+	printed   *printed             // what else is kept of what it printed; nil for nothing
+	written   map[string]bool      // layers of a cache
 	transfers map[string]*transfer // by layer
 	pushRef   string
 	pushed    intervals
@@ -171,6 +181,13 @@ func (p *Progress) Status(m Status) {
 	switch {
 	case strings.HasPrefix(m.ID, "pushing "):
 		v.push(m)
+	case strings.HasPrefix(m.ID, cacheLayerPrefix):
+		if v.written == nil {
+			v.written = map[string]bool{}
+		}
+		if len(v.written) < maxCacheLayers {
+			v.written[m.ID] = true
+		}
 	case strings.HasPrefix(m.ID, "resolve "):
 		v.resolved = true
 	case strings.HasPrefix(m.ID, "transferring "), strings.HasPrefix(m.ID, layerPrefix), strings.HasPrefix(m.ID, unpackPrefix):
@@ -180,9 +197,12 @@ func (p *Progress) Status(m Status) {
 
 // What the statuses of an image's layers begin with.
 const (
-	layerPrefix  = "sha256:"
-	unpackPrefix = "extracting "
+	layerPrefix      = "sha256:"
+	unpackPrefix     = "extracting "
+	cacheLayerPrefix = "writing layer " // of a cache
 )
+
+const maxCacheLayers = 10_000 // that are counted
 
 // push takes in what was pushed.
 func (v *vertex) push(m Status) {
@@ -227,10 +247,27 @@ func (p *Progress) Log(m Log) {
 	if v == nil {
 		return
 	}
-	p.advance(fetch.PlausibleOrZero(m.Timestamp))
+	at := fetch.PlausibleOrZero(m.Timestamp)
+	p.advance(at)
+	if v.printed == nil {
+		v.printed = &printed{}
+	}
+	v.printed.add(at, m.Data)
 	v.log = append(v.log, m.Data...)
 	if len(v.log) > 2*enough {
 		v.log = append(v.log[:0], v.log[len(v.log)-enough:]...)
+	}
+}
+
+// Warning takes in what the builder says of the Dockerfile.
+func (p *Progress) Warning(m Warning) {
+	text := string(m.Short[:min(len(m.Short), 4*detect.MaxFact)])
+	if at := strings.LastIndex(text, " (line "); at > 0 {
+		text = text[:at] // which others can change
+	}
+	text = cleanFact(strings.Join(strings.Fields(text), " "))
+	if text != "" && !slices.Contains(p.warnings, text) && len(p.warnings) < detect.MaxWarnings {
+		p.warnings = append(p.warnings, text)
 	}
 }
 

@@ -143,6 +143,17 @@ func (s *steps) addPush(repository string, pushed intervals) {
 	})
 }
 
+// wrote says of the steps that write the result how many bytes of it are new: the layers
+// of what ran. What was found in the cache was written by a build before.
+func (s *steps) wrote(bytes int64) {
+	for i := range s.list {
+		step := &s.list[i]
+		if step.Bytes == 0 && step.State == detect.Executed && step.Count == 0 && (step.Stage == exportStage || step.Stage == pushStage) {
+			step.Bytes = bytes
+		}
+	}
+}
+
 // doubt says of the steps from index first on that their times are not sure.
 func (s *steps) doubt(first int) {
 	for i := range s.list[first:] {

@@ -120,7 +120,7 @@ func usageOf(op *Op) *detect.Usage {
 	if io := last.IO; io != nil {
 		u.Read, u.Written, u.IOWait = io.ReadBytes, io.WriteBytes, io.Pressure.seconds()
 	}
-	if !u.Plausible() || *u == (detect.Usage{}) {
+	if !u.Plausible() || u.IsZero() {
 		return nil
 	}
 	return u

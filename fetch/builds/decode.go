@@ -140,7 +140,7 @@ func (b *build) build() (detect.Build, error) {
 	}
 	out.Log = cleanLog(out.Log)
 	out.ID = b.id(&out)
-	if out.Facts, out.Machine = cleanFacts(b.Facts), b.Machine; b.Machine != nil && !b.Machine.Plausible() {
+	if out.Facts, out.Machine = cleanFacts(b.Facts), cleanMachine(b.Machine); b.Machine != nil && !b.Machine.Plausible() {
 		return out, errors.New("machine has a share that is none, or a number that is less than none")
 	}
 	out.BoundFacts()
@@ -240,7 +240,7 @@ func (s *step) step() (detect.Step, error) {
 		out.Key = *s.Key
 	}
 	out.Key = fetch.Clean(out.Key, MaxName)
-	if out.Facts, out.Usage = cleanStepFacts(s.Facts), s.Usage; s.Usage != nil && !s.Usage.Plausible() {
+	if out.Facts, out.Usage = cleanStepFacts(s.Facts), cleanUsage(s.Usage); s.Usage != nil && !s.Usage.Plausible() {
 		return out, errors.New("usage has a number that is less than none, or no step can have")
 	}
 	return out, nil

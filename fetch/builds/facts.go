@@ -13,6 +13,8 @@ func cleanFacts(f *detect.Facts) *detect.Facts {
 	f.Sources = f.Sources[:min(len(f.Sources), detect.MaxArtifacts)]
 	f.Args = f.Args[:min(len(f.Args), detect.MaxArgs)]
 	f.CacheIn = f.CacheIn[:min(len(f.CacheIn), detect.MaxArgs)]
+	f.CacheOut = f.CacheOut[:min(len(f.CacheOut), detect.MaxArgs)]
+	f.Warnings = f.Warnings[:min(len(f.Warnings), detect.MaxWarnings)]
 	for i := range f.Sources {
 		cleanAll(&f.Sources[i].Name, &f.Sources[i].Digest)
 	}
@@ -20,6 +22,11 @@ func cleanFacts(f *detect.Facts) *detect.Facts {
 		cleanAll(&f.Args[i].Name, &f.Args[i].Value, &f.Args[i].Hash)
 	}
 	cleanList(f.CacheIn)
+	cleanList(f.CacheOut)
+	cleanList(f.Warnings)
+	if b := f.Builder; b != nil {
+		cleanAll(&b.BuildKit, &b.Buildx, &b.Driver, &b.Node, &b.Runner)
+	}
 	cleanAll(&f.Frontend, &f.Exporter, &f.Context, &f.Text)
 	return f
 }
@@ -35,6 +42,29 @@ func cleanStepFacts(f *detect.StepFacts) *detect.StepFacts {
 	cleanList(f.Reads)
 	cleanAll(&f.Op, &f.Env, &f.Image)
 	return f
+}
+
+// cleanUsage is what was measured of a step, the lines that stand there fit to be shown.
+func cleanUsage(u *detect.Usage) *detect.Usage {
+	if u == nil {
+		return nil
+	}
+	u.Gaps = u.Gaps[:min(len(u.Gaps), detect.MaxGaps)]
+	for i := range u.Gaps {
+		cleanAll(&u.Gaps[i].Before, &u.Gaps[i].After)
+	}
+	u.Versions = u.Versions[:min(len(u.Versions), detect.MaxVersions)]
+	cleanList(u.Versions)
+	cleanAll(&u.VersionsSum)
+	return u
+}
+
+// cleanMachine is what was measured of a machine.
+func cleanMachine(m *detect.Machine) *detect.Machine {
+	if m != nil {
+		cleanAll(&m.Model)
+	}
+	return m
 }
 
 func cleanAll(texts ...*string) {

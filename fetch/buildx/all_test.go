@@ -24,6 +24,14 @@ const recordings = "../../testdata/builds/alpha/dockerbuild/"
 // fakeBuilder acts as a builder whose records are in a folder, and what it tells of them
 // in its file ls. What it exports is a zip of them.
 func fakeBuilder(folder string, args []string) int {
+	switch args[0] {
+	case "inspect":
+		fmt.Print(os.Getenv("FAKE_INSPECT"))
+		return 0
+	case "version":
+		fmt.Println("github.com/docker/buildx v0.29.1 a32761ae")
+		return 0
+	}
 	if slices.Contains(args, "ls") {
 		list, err := os.ReadFile(filepath.Join(folder, "ls"))
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
@@ -34,6 +35,13 @@ type Options struct {
 	// Progress is told that so many records are to be read, and returns what is to be
 	// called after each of them and at the end; nil for nobody.
 	Progress func(what string, n int) (read, done func())
+	// Host tells what the machine is that we run on: the image of a runner, and what is known
+	// of the hardware. It is asked once, as the builder is for its version, of builds that
+	// were just made by the clock Now; nil for neither.
+	Host func() (image string, machine detect.Machine)
+	Now  func() time.Time
+	// DockerHost is the address of Docker that is in force instead of its own, "" for none.
+	DockerHost string
 }
 
 // A Source finds the records that a RecordRef names.
@@ -56,6 +64,12 @@ var buildRef = regexp.MustCompile(`^[a-z0-9]{25}$`)
 // Builds exports the records and reads them. Of what is wanted only a ref helps to
 // find one, and only where the ref names none.
 func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
+	builds, problems, err := s.builds(ctx, w)
+	s.describe(ctx, builds)
+	return builds, problems, err
+}
+
+func (s *Source) builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
 	ref := s.ref
 	if len(ref.Refs) == 0 && buildRef.MatchString(w.Ref) {
 		ref = RecordRef{Builder: ref.Builder, Refs: []string{w.Ref}}

@@ -57,10 +57,14 @@ func (d *decoder) read(name string, r io.Reader, size int64) error {
 		return pathError(name, err)
 	}
 	if data.Len() > MaxFile {
-		return decodeError(name, fmt.Errorf("larger than %d MiB", MaxFile>>20))
+		return decodeError(name, errTooLarge)
 	}
 	return d.decode(name, data.Bytes(), 0)
 }
+
+// errTooLarge tells that a file does not fit.
+var errTooLarge = fetch.ErrorWithHint(fmt.Sprintf("larger than %d MiB", MaxFile>>20),
+	"of a builds file, --build REF names one that is judged, and record takes all, however many they are")
 
 // result is what was found in the file of this name, in which nothing stopped
 // the reading but perhaps the end of its time.

@@ -147,7 +147,11 @@ func TestFactsAreSmall(t *testing.T) {
 	for range 1000 {
 		b.Steps = append(b.Steps, detect.Step{
 			Key: "k", Name: "RUN x", Duration: 1e9, Facts: &detect.StepFacts{Op: "0123456789ab", Reads: []string{strings.Repeat("/r", 60)}},
-			Usage: &detect.Usage{CPU: &seconds, CPUWait: &seconds, IOWait: &seconds, MemoryWait: &seconds, Throttled: &seconds, MemoryPeak: 1e12, Read: 1e12, Written: 1e12, Swap: 1e12, OOMKills: 9},
+			Usage: &detect.Usage{
+				CPU: &seconds, CPUWait: &seconds, IOWait: &seconds, MemoryWait: &seconds, Throttled: &seconds, MemoryPeak: 1e12, Read: 1e12, Written: 1e12, Swap: 1e12,
+				OOMKills: 9, Retries: 9, Limited: 9, Layers: 99, Versions: []string{strings.Repeat("v", detect.MaxVersion)},
+				Gaps: []detect.Gap{{Before: strings.Repeat("b", detect.MaxLine), After: strings.Repeat("a", detect.MaxLine), Seconds: seconds}},
+			},
 		})
 	}
 	b.BoundFacts()
@@ -210,5 +214,33 @@ func TestUsage(t *testing.T) {
 	if u == nil || u.CPU.String() != "1.17 s" || u.CPUWait.String() != "4.92 s" || u.IOWait.String() != "2.55 s" || u.Throttled.String() != "2 s" ||
 		u.MemoryPeak != 4485120 || u.OOMKills != 1 || u.Written != 5 {
 		t.Errorf("it used %+v", u)
+	}
+}
+
+// What is written of a result are the layers of what ran: of an image that it is made
+// from, and of what was found in the cache, nothing.
+func TestBytesOfExports(t *testing.T) {
+	for _, test := range []struct {
+		path  string
+		stage string
+		want  int64
+	}{
+		{"beta/dockerbuild/push.dockerbuild", "push", 32010084},
+		{"beta/dockerbuild/push.dockerbuild", "export", 32010084},
+		{"beta/dockerbuild/from-image.dockerbuild", "export", 288},
+		{"beta/dockerbuild/warm-same.dockerbuild", "export", 0},
+	} {
+		found := false
+		for _, s := range open(t, test.path)[0].Steps {
+			if s.Stage == test.stage {
+				found = true
+				if s.Bytes != test.want {
+					t.Errorf("%s: %s wrote %d bytes, want %d", test.path, s.Name, s.Bytes, test.want)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s has no %s", test.path, test.stage)
+		}
 	}
 }

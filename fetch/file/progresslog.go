@@ -15,9 +15,10 @@ import (
 
 // A progressLine is one event of --progress=rawjson.
 type progressLine struct {
-	Vertices []buildkit.Vertex `json:"vertexes"`
-	Statuses []buildkit.Status `json:"statuses"`
-	Logs     []buildkit.Log    `json:"logs"`
+	Vertices []buildkit.Vertex  `json:"vertexes"`
+	Statuses []buildkit.Status  `json:"statuses"`
+	Logs     []buildkit.Log     `json:"logs"`
+	Warnings []buildkit.Warning `json:"warnings"`
 }
 
 // Bounds of one log.
@@ -205,6 +206,9 @@ func (r *logReader) event(b *logBuild, data []byte) error {
 	}
 	for _, l := range event.Logs {
 		b.progress.Log(l)
+	}
+	for _, w := range event.Warnings {
+		b.progress.Warning(w)
 	}
 	return nil
 }

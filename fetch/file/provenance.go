@@ -73,8 +73,9 @@ type environment struct {
 }
 
 type sourceMetadata struct {
-	VCS    map[string]string `json:"vcs"`
-	Usage  []json.RawMessage `json:"sysUsage"`
+	VCS    map[string]string             `json:"vcs"`
+	Usage  []json.RawMessage             `json:"sysUsage"`
+	Layers map[string][][]buildkit.Layer `json:"layers"` // by "step4:0", from the lowest to its own
 	Source struct {
 		Locations map[string]struct {
 			Locations []struct {
@@ -170,6 +171,7 @@ func (p *provenance) facts() *buildkit.FactSource {
 			Frontend: v1.ExternalParameters.Request.name(), Version: v1.InternalParameters.DockerfileVersion,
 		}
 	}
+	src.Layers = source.Layers
 	if len(source.Source.Infos) > 0 {
 		src.Text = source.Source.Infos[0].Data
 	}

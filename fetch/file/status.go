@@ -58,6 +58,13 @@ func statusResponse(p *buildkit.Progress, data []byte) error {
 				return err
 			}
 			p.Log(l)
+		case 4:
+			return eachField(value, func(number protowire.Number, value []byte, _ uint64) error {
+				if number == 3 {
+					p.Warning(buildkit.Warning{Short: value})
+				}
+				return nil
+			})
 		}
 		return nil
 	})

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -57,10 +58,10 @@ func (l *Large) Stream(ctx context.Context, each func([]detect.Build) error) (pr
 		return err
 	})
 	switch {
+	case ctx.Err() != nil: // which reading takes for a fault of the file
+		return nil, cmp.Or(err, ctx.Err())
 	case err != nil:
 		return problems, err
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
 	case n == 0 && problems == nil:
 		return nil, decodeError(l.path, fetch.ErrNoBuilds)
 	}

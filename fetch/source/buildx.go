@@ -27,8 +27,8 @@ func openBuildx(o *Options, address string) (Source, error) {
 	if err != nil {
 		return Source{}, &AddressError{"buildx: " + err.Error(), "it is written buildx:[BUILDER/][REF], buildx:REF,REF, buildx:[BUILDER/]* or buildx:@METADATA-FILE"}
 	}
-	records := buildx.New(ref, buildx.Options{Revision: o.Revision, Progress: o.Progress})
-	from := Source{Source: localBuilds{o.Debugf, records}, Name: address, Mixed: ref.All}
+	records := buildx.New(ref, buildx.Options{Revision: o.Revision, Progress: o.Progress, Host: o.Host, Now: o.Now, DockerHost: o.DockerHost})
+	from := Source{Source: localBuilds{o.Debugf, records}, Name: address, Mixed: ref.All, Traced: records.Traced}
 	if !ref.All {
 		from.Kept = LocalBuilder + "*"
 		if ref.Builder != "" {

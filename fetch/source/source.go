@@ -33,6 +33,9 @@ type Source struct {
 	// Kept is the SOURCE of all builds that are kept, for a while, where those of this one
 	// are: the records of a builder. It is "" where there is none.
 	Kept string
+	// Traced finds the record of a build that a trace tells of, which began about then, with
+	// the builder that this names; nil for none. It is nil where this is no builder.
+	Traced func(ctx context.Context, trace string, began time.Time) (*detect.Build, error)
 	// Large has the builds of Source as well, where they are too many to be read at once;
 	// nil where they are not.
 	Large *file.Large
@@ -58,6 +61,11 @@ type Options struct {
 	Cache     fetch.Cache // keeps what was fetched; nil for none
 	Traces    TracesOptions
 	GitHub    GitHubOptions
+	// Host tells what the machine is that we run on, nil where neither that nor the builder
+	// is to be asked what can explain builds.
+	Host func() (image string, machine detect.Machine)
+	// DockerHost is the address of Docker that is in force instead of its own, "" for none.
+	DockerHost string
 
 	// Debugf is told what is being done, Waiting what is being waited for ("" for
 	// nothing more), Missing once of what is not there yet, and for how long it is waited
@@ -125,6 +133,9 @@ const DefaultStore = store.Default
 // source of builds to judge.
 func IsStore(address string) bool { return store.Is(address) }
 
+// CheckStore tells what is wrong with an address of a store, as far as reading it tells.
+func CheckStore(address string) error { return store.Check(address) }
+
 // StorePath is the file that a store is kept in, "" for none.
 func StorePath(address string) string { return store.PathOf(address) }
 
@@ -149,7 +160,7 @@ func Check(address string) error {
 		return nil
 	}
 	if store.Is(address) {
-		return &AddressError{redact.Text(address) + " is a store, not builds to read", "give it with --store or --baseline"}
+		return &AddressError{store.Name(address) + " is a store, not builds to read", "give it with --store or --baseline"}
 	}
 	if advice := adviceOnPage(address); advice != "" {
 		return &AddressError{redact.Text(address) + " is a page, not a source", advice}

@@ -27,10 +27,10 @@ const (
 // Get is what was put under those of the ids, by id.
 func (s *Store) Get(ctx context.Context, source string, ids []string) (map[string]fetch.Cached, error) {
 	cached := map[string]fetch.Cached{}
-	if s.db == nil || len(ids) == 0 {
+	if len(ids) == 0 {
 		return cached, nil
 	}
-	return cached, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+	return cached, s.read(ctx, func(tx *txn) error {
 		for _, id := range ids {
 			if err := readCached(ctx, tx, source, id, cached); err != nil {
 				return err
@@ -68,7 +68,7 @@ func (s *Store) Put(ctx context.Context, source, id string, list []detect.Build)
 		return err
 	}
 	return s.write(ctx, func(tx *txn) error {
-		if err := tx.exec(ctx, "INSERT OR REPLACE INTO shelf (origin, ref, builds, reader) VALUES (?, ?, ?, ?)", clean(source), clean(id), packed, detect.ReaderVersion); err != nil {
+		if err := tx.exec(ctx, "INSERT INTO shelf (origin, ref, builds, reader) VALUES (?, ?, ?, ?) ON CONFLICT (origin, ref) DO UPDATE SET builds = excluded.builds, reader = excluded.reader", clean(source), clean(id), packed, detect.ReaderVersion); err != nil {
 			return err
 		}
 		return tx.exec(ctx, "DELETE FROM shelf WHERE id <= (SELECT MAX(id) FROM shelf) - ?", maxCached)
@@ -78,10 +78,7 @@ func (s *Store) Put(ctx context.Context, source, id string, list []detect.Build)
 // Range is the span of time about which everything is kept that the question
 // found.
 func (s *Store) Range(ctx context.Context, source, question string) (from, to time.Time, err error) {
-	if s.db == nil {
-		return from, to, nil
-	}
-	err = s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+	err = s.read(ctx, func(tx *txn) error {
 		rows, err := tx.query(ctx, "SELECT since, until FROM searches WHERE origin = ? AND question = ? AND reader = ?", clean(source), clean(question), detect.ReaderVersion)
 		if err != nil {
 			return err
@@ -120,10 +117,7 @@ func (s *Store) Leftovers(ctx context.Context, source, question string, from, to
 
 // hits reads what questions found.
 func (s *Store) hits(ctx context.Context, where string, args ...any) (hits []fetch.Hit, err error) {
-	if s.db == nil {
-		return nil, nil
-	}
-	return hits, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+	return hits, s.read(ctx, func(tx *txn) error {
 		rows, err := tx.query(ctx, "SELECT f.start, f.ref, f.builds FROM found f JOIN searches s ON s.id = f.search WHERE s.origin = ? AND s.question = ? AND "+where, args...)
 		if err != nil {
 			return err
@@ -182,7 +176,7 @@ func saveSearch(ctx context.Context, tx *txn, source string, search *fetch.Searc
 	if err := tx.exec(ctx, "DELETE FROM searches WHERE id = ?", old.id); err != nil {
 		return err
 	}
-	id, err := tx.id(ctx, "INSERT INTO searches (id, origin, question, since, until, reader) VALUES ((SELECT IFNULL(MAX(search), 0) + 1 FROM (SELECT MAX(search) AS search FROM found UNION ALL SELECT MAX(id) FROM searches)), ?, ?, ?, ?, ?) RETURNING id",
+	id, err := tx.id(ctx, "INSERT INTO searches (id, origin, question, since, until, reader) VALUES ((SELECT COALESCE(MAX(search), 0) + 1 FROM (SELECT MAX(search) AS search FROM found UNION ALL SELECT MAX(id) FROM searches) AS known), ?, ?, ?, ?, ?) RETURNING id",
 		source, question, from, to, detect.ReaderVersion)
 	if err != nil {
 		return err
@@ -199,7 +193,7 @@ func saveSearch(ctx context.Context, tx *txn, source string, search *fetch.Searc
 		if start < from || start >= to {
 			continue
 		}
-		if err := tx.exec(ctx, "INSERT OR REPLACE INTO found (search, start, ref, builds) VALUES (?, ?, ?, ?)", id, start, clean(f.ID), packed[i]); err != nil {
+		if err := tx.exec(ctx, "INSERT INTO found (search, start, ref, builds) VALUES (?, ?, ?, ?) ON CONFLICT (search, start, ref) DO UPDATE SET builds = excluded.builds", id, start, clean(f.ID), packed[i]); err != nil {
 			return err
 		}
 	}
@@ -240,25 +234,15 @@ func pruneHits(ctx context.Context, tx *txn, id int64) error {
 		if err := tx.exec(ctx, "DELETE FROM found WHERE search = ? AND start <= ?", id, first); err != nil {
 			return err
 		}
-		if err := tx.exec(ctx, "UPDATE searches SET since = MAX(since, ?) WHERE id = ?", first+1, id); err != nil {
+		if err := tx.exec(ctx, "UPDATE searches SET since = ? WHERE id = ? AND since < ?", first+1, id, first+1); err != nil {
 			return err
 		}
 	}
-	const old = "(SELECT id FROM searches ORDER BY id DESC LIMIT -1 OFFSET ?)"
+	const old = "(SELECT id FROM searches ORDER BY id DESC LIMIT 9223372036854775807 OFFSET ?)"
 	if err := tx.exec(ctx, "DELETE FROM found WHERE search IN "+old, maxSearches); err != nil {
 		return err
 	}
 	return tx.exec(ctx, "DELETE FROM searches WHERE id IN "+old, maxSearches)
-}
-
-// write runs f in a transaction, in a file that is made if there is none.
-func (s *Store) write(ctx context.Context, f func(*txn) error) error {
-	if s.db == nil {
-		if err := s.create(ctx); err != nil {
-			return err
-		}
-	}
-	return s.transact(ctx, nil, f)
 }
 
 // A packer writes builds as lines of a builds file, deflated. It is made once for

@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -28,11 +27,10 @@ func day(i int) time.Time { return time.Date(2026, 1, 1, 0, 0, i*60, 0, time.UTC
 
 // What was kept comes back as it was, by its source and id, to another process too.
 func TestCache(t *testing.T) {
-	path := "sqlite:" + filepath.Join(t.TempDir(), "h.db")
-	s, err := Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	onEach(t, testCache)
+}
+
+func testCache(t *testing.T, s *Store) {
 	if kept, err := s.Get(t.Context(), "o", []string{"a"}); err != nil || len(kept) != 0 {
 		t.Errorf("an empty store has %v, %v", kept, err)
 	}
@@ -42,11 +40,7 @@ func TestCache(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.Close()
-	if s, err = Open(t.Context(), path); err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s = again(t, s)
 	kept, err := s.Get(t.Context(), "o", []string{"two", "none", "unknown"})
 	if err != nil {
 		t.Fatal(err)
@@ -64,11 +58,10 @@ func TestCache(t *testing.T) {
 
 // A search is kept with its span of time. What is found outside of it is not.
 func TestSearches(t *testing.T) {
-	s, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "h.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	onEach(t, testSearches)
+}
+
+func testSearches(t *testing.T, s *Store) {
 	found := func(from, to int) (list []fetch.Hit) {
 		for i := from; i < to; i++ {
 			list = append(list, fetch.Hit{ID: fmt.Sprint("t", i), Start: day(i), Builds: []detect.Build{cachedBuild(i)}})

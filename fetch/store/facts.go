@@ -15,7 +15,7 @@ func factsEntry[T any](ctx context.Context, tx *txn, f *T) (any, error) {
 	if f == nil {
 		return nil, nil
 	}
-	return entry(ctx, tx, "facts", []string{"facts"}, measured(f))
+	return factsTable.entry(ctx, tx, measured(f))
 }
 
 // measured is a value as JSON, "" for none.

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 
 func recordTwenty(path, name string) error {
 	for i := range 20 {
-		s, err := Open(context.Background(), "sqlite:"+path)
+		s, err := Open(context.Background(), "sqlite:"+path, Options{})
 		if err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func TestUnusableFiles(t *testing.T) {
 			if err := os.WriteFile(path, test.data, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s, err := Open(t.Context(), "sqlite:"+path)
+			s, err := Open(t.Context(), "sqlite:"+path, Options{})
 			if err == nil {
 				_, err = s.Record(t.Context(), []detect.Build{numbered(1)})
 				s.Close()
@@ -177,7 +177,7 @@ func TestUnusableFiles(t *testing.T) {
 		}
 	})
 	t.Run("folder", func(t *testing.T) {
-		if _, err := Open(t.Context(), "sqlite:"+dir); err == nil {
+		if _, err := Open(t.Context(), "sqlite:"+dir, Options{}); err == nil {
 			t.Error("no error")
 		}
 	})
@@ -216,7 +216,8 @@ func storeOfSchema(t *testing.T, version int, fill func(*Store)) (path string) {
 	latest := migrations
 	migrations = latest[:version]
 	s := open(t, path)
-	err := s.create(t.Context())
+	var err error
+	s.db, err = s.database.create(t.Context())
 	migrations = latest
 	if err != nil {
 		t.Fatal(err)
@@ -406,8 +407,8 @@ func TestGitignore(t *testing.T) {
 }
 
 func TestOpenURL(t *testing.T) {
-	for _, url := range []string{"", "sqlite:", "history.db", "postgres://x"} {
-		if _, err := Open(t.Context(), url); err == nil {
+	for _, url := range []string{"", "sqlite:", "history.db", "mysql://x"} {
+		if _, err := Open(t.Context(), url, Options{}); err == nil {
 			t.Errorf("Open(%q): no error", url)
 		}
 	}

@@ -2,8 +2,8 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/buildregress/buildregress/detect"
 )
@@ -15,31 +15,28 @@ const leastPrefix = 4
 // part; else those of a revision, or of its first letters. pipeline is "" for any.
 func (s *Store) Find(ctx context.Context, pipeline, name string) (out []detect.Build, err error) {
 	name = clean(name)
-	out, err = s.find(ctx, pipeline, 8, "b.ref = ? OR substr(b.ref, -length(?)) = ?", name, "/"+name, "/"+name)
+	out, err = s.find(ctx, pipeline, 8, "b.ref = ? OR substr(b.ref, length(b.ref) - ?) = ?", name, utf8.RuneCountInString(name), "/"+name)
 	if err != nil || len(out) > 0 || len(name) < leastPrefix {
 		return out, err
 	}
 	name = strings.ToLower(name)
-	return s.find(ctx, pipeline, 8, "substr(b.revision, 1, length(?)) = ?", name, name)
+	return s.find(ctx, pipeline, 8, "substr(b.revision, 1, ?) = ?", utf8.RuneCountInString(name), name)
 }
 
 // Before are the newest builds of the pipeline and the branch, or pull request, of b that
 // began before it; of no build those of any branch.
 func (s *Store) Before(ctx context.Context, b *detect.Build, limit int) ([]detect.Build, error) {
 	if b.ID == "" {
-		return s.find(ctx, b.Pipeline, limit, "1")
+		return s.find(ctx, b.Pipeline, limit, "TRUE")
 	}
 	return s.find(ctx, b.Pipeline, limit, "b.start < ? AND l.branch = ? AND l.pull_request = ?",
 		instant(b.Start), clean(b.Branch), clean(b.PullRequest))
 }
 
 func (s *Store) find(ctx context.Context, pipeline string, limit int, condition string, args ...any) (out []detect.Build, err error) {
-	if s.db == nil {
-		return nil, nil
-	}
 	pipeline = clean(pipeline)
-	err = s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
-		found, err := queryBuilds(ctx, tx, "WHERE (? = '' OR p.name = ?) AND ("+condition+") ORDER BY b.start DESC, b.ref DESC LIMIT ?",
+	err = s.read(ctx, func(tx *txn) error {
+		found, err := queryBuilds(ctx, tx, "WHERE b.kept <> 1 AND (? = '' OR p.name = ?) AND ("+condition+") ORDER BY b.start DESC, b.ref DESC LIMIT ?",
 			append(append([]any{pipeline, pipeline}, args...), limit)...)
 		if err != nil {
 			return err

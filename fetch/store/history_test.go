@@ -13,10 +13,12 @@ import (
 )
 
 func TestHistory(t *testing.T) {
-	historytest.Run(t, func(t *testing.T, builds []detect.Build) fetch.HistorySource {
-		s := open(t, filepath.Join(t.TempDir(), "s.db"))
-		fillUp(t, s, builds)
-		return s
+	onEach(t, func(t *testing.T, s *Store) {
+		historytest.Run(t, func(t *testing.T, builds []detect.Build) fetch.HistorySource {
+			s := emptyAs(t, s)
+			fillUp(t, s, builds)
+			return s
+		})
 	})
 }
 
@@ -59,7 +61,7 @@ func TestHistoryReadsByIndex(t *testing.T) {
 func BenchmarkHistory(b *testing.B) {
 	for _, size := range []int{100, 1_000, 10_000} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			s, err := Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "s.db"))
+			s, err := Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "s.db"), Options{})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -81,7 +83,7 @@ func BenchmarkHistory(b *testing.B) {
 }
 
 func BenchmarkRecord(b *testing.B) {
-	s, err := Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "s.db"))
+	s, err := Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "s.db"), Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -104,7 +106,11 @@ func fillUp(tb testing.TB, s *Store, builds []detect.Build) {
 		if i > 0 { // the first makes the file
 			continue
 		}
-		if _, err := s.db.Exec("PRAGMA synchronous = OFF"); err != nil {
+		unsynced := "PRAGMA synchronous = OFF"
+		if _, isFile := s.database.(*sqliteFile); !isFile {
+			unsynced = "SET synchronous_commit TO off"
+		}
+		if _, err := s.db.Exec(unsynced); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -74,10 +74,10 @@ func (x *index) baseBranches() (ids []int64, err error) {
 }
 
 const newestOfBranch = `SELECT id, line, start, ref, runner FROM builds
-	WHERE line = ? AND outcome = 0 AND start < ? ORDER BY start DESC, ref DESC LIMIT ?`
+	WHERE line = ? AND outcome = 0 AND kept <> 1 AND start < ? ORDER BY start DESC, ref DESC LIMIT ?`
 
 const newestOfPipeline = `SELECT id, line, start, ref, runner FROM builds
-	WHERE pipeline = ? AND outcome = 0 AND start < ? ORDER BY start DESC, ref DESC LIMIT ?`
+	WHERE pipeline = ? AND outcome = 0 AND kept <> 1 AND start < ? ORDER BY start DESC, ref DESC LIMIT ?`
 
 // Base asks for each branch by itself: its index then gives the builds in order, and
 // no more are read.

@@ -24,14 +24,20 @@ type manyReader struct {
 	names  map[int64]detect.Step
 	keys   map[int64]string
 	texts  map[int64]string
-	facts  map[int64]*detect.StepFacts
+	facts  map[int64]sharedFacts
 	words  map[string]string
 	inputs map[string][]string
 }
 
+// sharedFacts are facts of steps, and as they are stored.
+type sharedFacts struct {
+	text string
+	*detect.StepFacts
+}
+
 // readManySteps reads the steps of builds.
 func readManySteps(ctx context.Context, tx *txn, builds []row) error {
-	r := &manyReader{tx, map[int64]detect.Step{}, map[int64]string{}, map[int64]string{}, map[int64]*detect.StepFacts{}, map[string]string{}, map[string][]string{}}
+	r := &manyReader{tx, map[int64]detect.Step{}, map[int64]string{}, map[int64]string{}, map[int64]sharedFacts{}, map[string]string{}, map[string][]string{}}
 	for len(builds) > 0 {
 		n := min(atOnce, len(builds))
 		if err := r.read(ctx, builds[:n]); err != nil {
@@ -151,25 +157,36 @@ func (r *manyReader) whole(ctx context.Context, b *bareStep) (s detect.Step, err
 			return s, err
 		}
 	}
-	facts, known := r.facts[b.facts.Int64]
-	text := ""
-	if b.facts.Valid && !known {
-		if err := r.one(ctx, "SELECT facts FROM facts WHERE id = ?", b.facts.Int64, &text); err != nil {
+	if err := readStepFacts(&s, "", b.usage); err != nil {
+		return s, damaged(err)
+	}
+	facts := sharedFacts{}
+	if b.facts.Valid {
+		if facts, err = r.factsOf(ctx, b.facts.Int64); err != nil {
 			return s, err
 		}
 	}
-	if err := readStepFacts(&s, text, b.usage); err != nil {
-		return s, damaged(err)
-	}
-	if b.facts.Valid && !known {
-		facts = s.Facts
-		r.facts[b.facts.Int64] = facts
-	}
-	s.Facts = facts
+	s.Facts = facts.StepFacts
 	if err := checkStep(&s); err != nil {
 		return s, damaged(err)
 	}
-	return s, checkSum(b.stored, sumOfStep(b.build, b.ordinal, &s), "step "+s.Key)
+	of := func(facts ...string) int64 { return stepSum(b.build, b.ordinal, &s, facts...) }
+	return s, checkSum(b.stored, "step "+s.Key, of, facts.text, b.usage)
+}
+
+func (r *manyReader) factsOf(ctx context.Context, id int64) (facts sharedFacts, err error) {
+	facts, ok := r.facts[id]
+	if ok {
+		return facts, nil
+	}
+	if err := r.one(ctx, "SELECT facts FROM facts WHERE id = ?", id, &facts.text); err != nil {
+		return facts, err
+	}
+	if facts.StepFacts, err = valueOf[detect.StepFacts](facts.text); err != nil {
+		return facts, damaged(err)
+	}
+	r.facts[id] = facts
+	return facts, nil
 }
 
 func (r *manyReader) textOf(ctx context.Context, known map[int64]string, query string, id int64) (string, error) {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/buildregress/buildregress/detect"
 )
@@ -10,11 +9,8 @@ import (
 // Newest are the newest builds of a pipeline, whatever became of them, at most so
 // many, newest first. It reads all their steps.
 func (s *Store) Newest(ctx context.Context, pipeline string, limit int) (out []detect.Build, err error) {
-	if s.db == nil {
-		return nil, nil
-	}
-	err = s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
-		found, err := queryBuilds(ctx, tx, "WHERE p.name = ? ORDER BY b.start DESC, b.ref DESC LIMIT ?", clean(pipeline), limit)
+	err = s.read(ctx, func(tx *txn) error {
+		found, err := queryBuilds(ctx, tx, "WHERE p.name = ? AND b.kept <> 1 ORDER BY b.start DESC, b.ref DESC LIMIT ?", clean(pipeline), limit)
 		if err != nil {
 			return err
 		}

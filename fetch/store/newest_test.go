@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -44,22 +45,60 @@ func TestNewest(t *testing.T) {
 	}
 }
 
-func TestHolds(t *testing.T) {
+// Steps of many builds are read as those of each by itself are, whatever they share.
+func TestNewestOfMany(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	a := detect.Build{ID: "a", Pipeline: "p", Content: "x", Trace: "t", Start: start}
-	record, other, elsewhere := a, a, a
-	record.ID = detect.ContentID("x", start) // the same build in a progress log
-	record.Trace = ""
-	other.ID, other.Content = "b", "y"
-	elsewhere.Pipeline = "q"
 	s := open(t, filepath.Join(t.TempDir(), "s.db"))
-	list := []detect.Build{a, record, other, elsewhere}
-	if held, err := s.Holds(t.Context(), list); err != nil || slices.Contains(held, true) {
-		t.Errorf("an empty store holds %v, %v", held, err)
+	var builds []detect.Build
+	for i := range 2*atOnce + 7 {
+		b := detect.Build{ID: fmt.Sprintf("b%03d", i), Pipeline: "p", Origin: detect.Origin{Branch: "main"}, Start: start.Add(time.Duration(i) * time.Hour)}
+		for k := range i % 4 {
+			step := detect.Step{
+				Key: fmt.Sprintf("[a] RUN %d", k), Name: fmt.Sprintf("[a %d/4] RUN %d", k+1, k), Stage: "a", Index: k + 1, Count: 4, ID: fmt.Sprint("s", k),
+				Start: b.Start, Duration: time.Duration(i+k) * time.Millisecond, State: detect.State(i % 2), Body: fmt.Sprint(i % 3),
+			}
+			if k > 0 {
+				step.Inputs = []string{"s0"}
+				step.Text = fmt.Sprint("RUN $", i%5)
+			}
+			if i%3 == 0 {
+				step.Facts = &detect.StepFacts{Op: fmt.Sprint("op", k), Reads: []string{"src"}}
+			}
+			b.Steps = append(b.Steps, step)
+		}
+		builds = append(builds, b)
 	}
-	put(t, s, a)
-	want := []bool{true, true, false, false} // another pipeline may count its builds alike
-	if held, err := s.Holds(t.Context(), list); err != nil || !slices.Equal(held, want) {
-		t.Errorf("Holds() = %v, %v, want %v", held, err, want)
+	put(t, s, builds...)
+	slices.Reverse(builds)
+	got, err := s.Newest(t.Context(), "p", len(builds))
+	if diff := cmp.Diff(builds, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
 	}
+	for _, b := range builds[:8] {
+		found, err := s.Find(t.Context(), "p", b.ID)
+		if diff := cmp.Diff([]detect.Build{b}, found, cmpopts.EquateEmpty()); diff != "" || err != nil {
+			t.Errorf("%v\n%s", err, diff)
+		}
+	}
+}
+
+func TestHolds(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		a := detect.Build{ID: "a", Pipeline: "p", Content: "x", Trace: "t", Start: start}
+		record, other, elsewhere := a, a, a
+		record.ID = detect.ContentID("x", start) // the same build in a progress log
+		record.Trace = ""
+		other.ID, other.Content = "b", "y"
+		elsewhere.Pipeline = "q"
+		list := []detect.Build{a, record, other, elsewhere}
+		if held, err := s.Holds(t.Context(), list); err != nil || slices.Contains(held, true) {
+			t.Errorf("an empty store holds %v, %v", held, err)
+		}
+		put(t, s, a)
+		want := []bool{true, true, false, false} // another pipeline may count its builds alike
+		if held, err := s.Holds(t.Context(), list); err != nil || !slices.Equal(held, want) {
+			t.Errorf("Holds() = %v, %v, want %v", held, err, want)
+		}
+	})
 }

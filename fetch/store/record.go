@@ -2,9 +2,9 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
@@ -25,14 +25,9 @@ const batch = 200
 // what the new recording knows more, see fetch.Merge. With an error, the summary is of
 // those that are in: the first of them, up to a multiple of some hundreds.
 func (s *Store) Record(ctx context.Context, builds []detect.Build) (sum Summary, err error) {
-	if s.db == nil {
-		if err := s.create(ctx); err != nil {
-			return sum, err
-		}
-	}
 	for part := range slices.Chunk(builds, batch) {
 		var done Summary
-		err := s.transact(ctx, nil, func(tx *txn) (err error) {
+		err := s.write(ctx, func(tx *txn) (err error) {
 			done, err = recordAll(ctx, tx, part)
 			return err
 		})
@@ -64,10 +59,7 @@ func recordAll(ctx context.Context, tx *txn, builds []detect.Build) (sum Summary
 // Holds tells of each of the builds whether the store holds a recording of it.
 func (s *Store) Holds(ctx context.Context, list []detect.Build) ([]bool, error) {
 	held := make([]bool, len(list))
-	if s.db == nil {
-		return held, nil
-	}
-	return held, s.transact(ctx, &sql.TxOptions{ReadOnly: true}, func(tx *txn) error {
+	return held, s.read(ctx, func(tx *txn) error {
 		for i := range list {
 			recorded, err := recordings(ctx, tx, &list[i])
 			if err != nil {
@@ -91,9 +83,12 @@ func record(ctx context.Context, tx *txn, b *detect.Build) (before *detect.Build
 		if own.ID, err = idFor(ctx, tx, b); err != nil {
 			return nil, err
 		}
-		return nil, insert(ctx, tx, nil, &own)
+		return nil, insert(ctx, tx, &own)
 	}
 	k := &recorded[0]
+	if k.kept == tail { // what was left of it is no build to be completed
+		return &k.Build, nil
+	}
 	if err := k.readSteps(ctx, tx); err != nil {
 		return nil, err
 	}
@@ -101,25 +96,22 @@ func record(ctx context.Context, tx *txn, b *detect.Build) (before *detect.Build
 	if !more {
 		return &k.Build, nil
 	}
-	for _, table := range []string{"DELETE FROM steps WHERE build = ?", "DELETE FROM builds WHERE id = ?"} {
-		if err := tx.exec(ctx, table, k.id); err != nil {
-			return nil, err
-		}
+	if err := remove(ctx, tx, k.id); err != nil {
+		return nil, err
 	}
-	return &k.Build, insert(ctx, tx, k.id, &merged)
+	return &k.Build, insert(ctx, tx, &merged)
 }
 
-// insert adds b under the given id, or under a new one if that is nil.
-func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
+// insert adds b.
+func insert(ctx context.Context, tx *txn, b *detect.Build) error {
 	if err := checkBuild(b); err != nil {
 		return err
 	}
-	pipeline, err := entry(ctx, tx, "pipelines", []string{"name"}, clean(b.Pipeline))
+	pipeline, err := pipelinesTable.entry(ctx, tx, clean(b.Pipeline))
 	if err != nil {
 		return err
 	}
-	line, err := entry(ctx, tx, "lines", []string{"pipeline", "branch", "pull_request", "repository"},
-		pipeline, clean(b.Branch), clean(b.PullRequest), clean(b.Repository))
+	line, err := linesTable.entry(ctx, tx, pipeline, clean(b.Branch), clean(b.PullRequest), clean(b.Repository))
 	if err != nil {
 		return err
 	}
@@ -127,9 +119,9 @@ func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
 	if err != nil {
 		return err
 	}
-	build, err := tx.id(ctx, `INSERT INTO builds (id, ref, trace, content, pipeline, line, revision, url, runner,
-		start, duration, resolution, outcome, error, log, partial, reader, target, facts, machine, step_count, sum) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
-		id, clean(b.ID), clean(b.Trace), clean(b.Content), pipeline, line, clean(b.Revision), clean(b.URL), clean(b.Runner),
+	build, err := tx.id(ctx, `INSERT INTO builds (ref, trace, content, pipeline, line, revision, url, runner,
+		start, duration, resolution, outcome, error, log, partial, reader, target, facts, machine, step_count, sum) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
+		clean(b.ID), clean(b.Trace), clean(b.Content), pipeline, line, clean(b.Revision), clean(b.URL), clean(b.Runner),
 		instant(b.Start), int64(b.Duration), int64(b.Resolution), int(b.Outcome), clean(b.Error), list(b.Log), b.Partial, b.Reader, clean(b.Target), facts, measured(b.Machine), len(b.Steps), sumOfBuild(b, len(b.Steps)))
 	if err != nil {
 		return err
@@ -137,28 +129,28 @@ func insert(ctx context.Context, tx *txn, id any, b *detect.Build) error {
 	return insertSteps(ctx, tx, build, line, b)
 }
 
-const insertStep = `INSERT INTO steps (build, ordinal, name, key, id, state, start, duration,
-	inputs, bytes, error, sample_line, sample_start, rule, body, text, facts, usage, sum) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
-
+// insertSteps adds the steps of b.
 func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Build) error {
+	if err := learnSteps(ctx, tx, b); err != nil {
+		return err
+	}
+	rows := make([]any, 0, len(b.Steps)*len(stepRow))
 	for i := range b.Steps {
 		s := &b.Steps[i]
 		if err := checkStep(s); err != nil {
 			return fmt.Errorf("build %s: %w", b.ID, err)
 		}
-		key, err := entry(ctx, tx, "keys", []string{"key"}, clean(s.Key))
+		key, err := keysTable.entry(ctx, tx, clean(s.Key))
 		if err != nil {
 			return err
 		}
-		name, err := entry(ctx, tx, "names",
-			[]string{"key", "name", "platform", "stage", "position", "positions", "source_file", "source_line"},
-			key, clean(s.Name), clean(s.Platform), clean(s.Stage), s.Index, s.Count, clean(s.Source.File), s.Source.Line)
+		name, err := namesTable.entry(ctx, tx, nameOf(key, s)...)
 		if err != nil {
 			return err
 		}
 		var text any
 		if s.Text != "" {
-			if text, err = entry(ctx, tx, "texts", []string{"text"}, clean(s.Text)); err != nil {
+			if text, err = textsTable.entry(ctx, tx, clean(s.Text)); err != nil {
 				return err
 			}
 		}
@@ -170,10 +162,57 @@ func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Buil
 		if s.State == detect.Executed && b.Outcome == detect.OK {
 			sampleLine, sampleStart = line, instant(b.Start)
 		}
-		if err := tx.exec(ctx, insertStep, build, i, name, key, clean(s.ID), int(s.State), instant(s.Start), int64(s.Duration),
-			list(s.Inputs), s.Bytes, clean(s.Error), sampleLine, sampleStart, s.Rule, clean(s.Body), text, facts, measured(s.Usage), sumOfStep(build, i, s)); err != nil {
-			return err
+		rows = append(rows, build, i, name, key, clean(s.ID), int(s.State), instant(s.Start), int64(s.Duration),
+			list(s.Inputs), s.Bytes, clean(s.Error), sampleLine, sampleStart, s.Rule, clean(s.Body), text, facts, measured(s.Usage), sumOfStep(build, i, s))
+	}
+	// Of few sizes, so that few statements are prepared.
+	for _, n := range []int{32, 8, 1} {
+		for size := n * len(stepRow); len(rows) >= size; rows = rows[size:] {
+			if err := tx.exec(ctx, "INSERT INTO steps ("+strings.Join(stepRow, ", ")+") VALUES "+placeholders(n, len(stepRow)), rows[:size]...); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// stepRow are the columns of a step.
+var stepRow = []string{
+	"build", "ordinal", "name", "key", "id", "state", "start", "duration",
+	"inputs", "bytes", "error", "sample_line", "sample_start", "rule", "body", "text", "facts", "usage", "sum",
+}
+
+// nameOf is the row of names of a step.
+func nameOf(key int64, s *detect.Step) []any {
+	return []any{key, clean(s.Name), clean(s.Platform), clean(s.Stage), s.Index, s.Count, clean(s.Source.File), s.Source.Line}
+}
+
+// learnSteps looks up what the steps of b share with others.
+func learnSteps(ctx context.Context, tx *txn, b *detect.Build) error {
+	var keys, names, texts, facts [][]any
+	for i := range b.Steps {
+		s := &b.Steps[i]
+		keys = append(keys, []any{clean(s.Key)})
+		if s.Text != "" {
+			texts = append(texts, []any{clean(s.Text)})
+		}
+		if s.Facts != nil {
+			facts = append(facts, []any{measured(s.Facts)})
+		}
+	}
+	if err := keysTable.learn(ctx, tx, keys); err != nil {
+		return err
+	}
+	for i := range b.Steps {
+		if id := tx.entries[keysTable.known(keys[i])]; id != absent {
+			names = append(names, nameOf(id, &b.Steps[i]))
+		}
+	}
+	if err := namesTable.learn(ctx, tx, names); err != nil {
+		return err
+	}
+	if err := textsTable.learn(ctx, tx, texts); err != nil {
+		return err
+	}
+	return factsTable.learn(ctx, tx, facts)
 }

@@ -60,7 +60,7 @@ func listOf(text string) (texts []string, err error) {
 }
 
 const buildColumns = `b.id, b.ref, b.trace, b.content, p.name, l.repository, b.revision, l.branch, l.pull_request,
-	b.url, b.runner, b.start, b.duration, b.resolution, b.outcome, b.error, b.log, b.partial, b.reader, b.target, CASE WHEN b.facts IS NULL THEN '' ELSE f.facts END, b.machine, b.step_count, b.sum`
+	b.url, b.runner, b.start, b.duration, b.resolution, b.outcome, b.error, b.log, b.partial, b.reader, b.target, CASE WHEN b.facts IS NULL THEN '' ELSE f.facts END, b.machine, b.step_count, b.sum, b.kept`
 
 // What is referred to and not there makes a column NULL, which is told, and no row less.
 const buildTables = ` FROM builds b LEFT JOIN pipelines p ON p.id = b.pipeline LEFT JOIN lines l ON l.id = b.line LEFT JOIN facts f ON f.id = b.facts `
@@ -69,6 +69,7 @@ const buildTables = ` FROM builds b LEFT JOIN pipelines p ON p.id = b.pipeline L
 type row struct {
 	id    int64
 	steps int // how many there are, -1 if unknown
+	kept  int // see prune.go
 	detect.Build
 }
 
@@ -86,7 +87,7 @@ func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([
 		var log, facts, machine string
 		b := &r.Build
 		if err := rows.Scan(&r.id, &b.ID, &b.Trace, &b.Content, &b.Pipeline, &b.Repository, &b.Revision, &b.Branch, &b.PullRequest,
-			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial, &b.Reader, &b.Target, &facts, &machine, &r.steps, &stored); err != nil {
+			&b.URL, &b.Runner, &start, &b.Duration, &b.Resolution, &b.Outcome, &b.Error, &log, &b.Partial, &b.Reader, &b.Target, &facts, &machine, &r.steps, &stored, &r.kept); err != nil {
 			return nil, damaged(err)
 		}
 		if b.Start, err = timeOf(start); err != nil {
@@ -101,7 +102,8 @@ func queryBuilds(ctx context.Context, tx *txn, condition string, args ...any) ([
 		if err := checkBuild(b); err != nil {
 			return nil, damaged(err)
 		}
-		if err := checkSum(stored, sumOfBuild(b, r.steps), "build "+b.ID); err != nil {
+		of := func(facts ...string) int64 { return buildSum(b, r.steps, facts...) }
+		if err := checkSum(stored, "build "+b.ID, of, facts, machine); err != nil {
 			return nil, err
 		}
 		out = append(out, r)
@@ -141,7 +143,8 @@ func scanStep(rows *sql.Rows, at *place, front ...any) (s detect.Step, err error
 	if err := checkStep(&s); err != nil {
 		return s, damaged(err)
 	}
-	return s, checkSum(stored, sumOfStep(at.build, at.ordinal, &s), "step "+s.Key)
+	of := func(facts ...string) int64 { return stepSum(at.build, at.ordinal, &s, facts...) }
+	return s, checkSum(stored, "step "+s.Key, of, facts, usage)
 }
 
 // readSteps reads the steps of a build.

@@ -1,29 +1,19 @@
-// Package store keeps builds in a SQL database and finds what a new build is
-// judged against. It is the only place that speaks database/sql.
+// Package store keeps builds in a SQL database and finds what a new build is judged
+// against. It is the only place that speaks database/sql.
 //
-// The database is one SQLite file. It keeps SQLite's rollback journal, not a
-// write-ahead log: when no process has it open, everything is in the one file,
-// which is what a CI cache saves.
+// A database is a SQLite file or a schema of a PostgreSQL server. What differs between
+// them is in database.go, sqlite.go and postgres.go; the tables are the same.
 package store
 
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
-	"strings"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	"time"
 
 	"github.com/buildregress/buildregress/fetch"
 )
 
-// What can be wrong with a store, beside what the disk does. The file was not
+// What can be wrong with a store, beside what a disk or a server does. It was not
 // changed.
 var (
 	ErrDamaged = fetch.ErrorWithHint("the store is damaged",
@@ -31,51 +21,62 @@ var (
 	ErrForeign = fetch.ErrorWithHint("the file is no store of buildregress",
 		"name another file with --store sqlite:PATH")
 	ErrNewer = fetch.ErrorWithHint("the store was made by a newer buildregress",
-		"update this buildregress, or name another file with --store sqlite:PATH")
+		"update this buildregress, or name another store with --store")
 	ErrWrite = fetch.ErrorWithHint("the store cannot be written",
 		"--store sqlite:PATH names another place, and --record never keeps no history")
+	ErrLocked = fetch.ErrorWithHint("the store is locked: another process has been writing all the time",
+		"one that hangs keeps it locked until it ends; the same command may then be run again")
 )
 
-// busyTimeout is how long a process waits for another that writes. Writing one
-// build takes milliseconds; a shared disk may hold it up.
-const busyTimeout = "60000"
+// Access is what is done with a store.
+type Access int
+
+const (
+	Write    Access = iota // builds are added, and the schema is brought up to date
+	ReadOnly               // nothing is changed, not even the schema
+)
+
+// Options are how a store is opened. The zero value is ready to use.
+type Options struct {
+	Access Access
+	// Waiting is told what is waited for, and a hint, if it takes long; nil for nobody.
+	Waiting func(what, hint string)
+	// Patience is how long that is, 0 for the usual.
+	Patience time.Duration
+}
+
+// usualPatience is how long nobody wonders.
+const usualPatience = 2 * time.Second
+
+// maxWait is how long a process waits for others that write. Writing some hundreds of
+// builds takes a second or so; a shared disk or a busy server may hold it up.
+const maxWait = time.Minute
 
 // A Store holds the builds that were recorded in it. It may be used by several
 // goroutines, and its database by several processes.
 type Store struct {
-	path string
-	db   *sql.DB // nil until there is a file
+	database database
+	options  Options
+	db       *sql.DB // nil until there is something in it
 }
 
-// Is tells whether url is written as that of a store.
-func Is(url string) bool { return strings.HasPrefix(url, scheme) }
-
-// PathOf is the path of the file that url names, "" if it names none.
-func PathOf(url string) string {
-	path, _ := strings.CutPrefix(url, scheme)
-	return path
-}
-
-const scheme = "sqlite:"
-
-// Default is the store that is used if none is named. Its folder is made for
-// it alone.
-const Default = scheme + ".buildregress/history.db"
-
-// Open opens the store at url, "sqlite:PATH". Where there is no such file, the
-// store is empty, and the first Record makes file and folder.
-func Open(ctx context.Context, url string) (*Store, error) {
-	path := PathOf(url)
-	if !Is(url) || path == "" {
-		return nil, fmt.Errorf("%q names no store: it is written %sPATH", url, scheme)
+// Open opens the store at an address, "sqlite:PATH" or "postgres://HOST/DATABASE". Where
+// there is none, the store is empty, and the first Record makes it.
+func Open(ctx context.Context, address string, o Options) (*Store, error) {
+	database, err := databaseOf(address)
+	if err != nil {
+		return nil, err
 	}
-	s := &Store{path: path}
-	exists, err := inspect(path)
-	if err != nil || !exists {
-		return s, err
-	}
-	return s, s.connect(ctx)
+	s := &Store{database: database, options: o}
+	err = s.patiently(func() (err error) {
+		s.db, err = database.open(ctx, o.Access)
+		return err
+	})
+	return s, s.explain(err)
 }
+
+// Name is its address as it is shown: without what is secret in it.
+func (s *Store) Name() string { return s.database.name() }
 
 // Close ends the use of the store.
 func (s *Store) Close() error {
@@ -85,105 +86,65 @@ func (s *Store) Close() error {
 	return s.db.Close()
 }
 
-// create makes file and folder, and opens the database. Where it cannot be
-// written, no empty file is left behind.
-func (s *Store) create(ctx context.Context) error {
-	made, err := s.makeFile()
-	if err != nil {
-		if p, ok := errors.AsType[*fs.PathError](err); ok { // which names what wrap names
-			err = p.Err
-		}
-		return s.wrap(unwritable(err))
+// read runs f in a transaction that sees one moment. Where there is nothing yet, it does
+// not.
+func (s *Store) read(ctx context.Context, f func(*txn) error) error {
+	if s.db == nil {
+		return nil
 	}
-	err = s.connect(ctx)
-	if made && errors.Is(err, ErrWrite) {
-		if info, gone := os.Stat(s.path); gone == nil && info.Size() == 0 {
-			_ = os.Remove(s.path)
-		}
-	}
-	return err
+	return s.transact(ctx, false, f)
 }
 
-// makeFile makes an empty file where there is none, and tells whether it did.
-func (s *Store) makeFile() (made bool, err error) {
-	dir := filepath.Dir(s.path)
-	_, err = os.Stat(dir)
-	isNew := errors.Is(err, fs.ErrNotExist)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return false, err
+// write runs f in a transaction that lasts only if f returns no error, in a database that
+// is made if there is none.
+func (s *Store) write(ctx context.Context, f func(*txn) error) error {
+	if s.options.Access == ReadOnly {
+		return s.explain(ErrWrite)
 	}
-	if isNew && s.path == PathOf(Default) {
-		// A history is no source code. That git shows it is no reason to keep none.
-		_ = os.WriteFile(filepath.Join(dir, ".gitignore"), []byte("*\n"), 0o666)
+	if s.db == nil {
+		if err := s.patiently(func() (err error) {
+			s.db, err = s.database.create(ctx)
+			return err
+		}); err != nil {
+			return s.explain(err)
+		}
 	}
-	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
-	if errors.Is(err, fs.ErrExist) { // by now, or as a link to what is not there
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return true, f.Close()
+	return s.transact(ctx, true, f)
 }
 
-// connect opens the database and brings it up to date.
-func (s *Store) connect(ctx context.Context) error {
-	path, err := filepath.Abs(s.path)
-	if err != nil {
+func (s *Store) transact(ctx context.Context, writing bool, f func(*txn) error) error {
+	var tx *sql.Tx
+	if err := s.patiently(func() (err error) {
+		tx, err = s.database.begin(ctx, s.db, writing)
 		return err
-	}
-	path = filepath.ToSlash(path)
-	if !strings.HasPrefix(path, "/") { // C:/…
-		path = "/" + path
-	}
-	db, err := sql.Open("sqlite", (&url.URL{
-		Scheme:   "file",
-		Path:     path,
-		RawQuery: url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(" + busyTimeout + ")"}}.Encode(),
-	}).String())
-	if err != nil {
-		return s.wrap(err)
-	}
-	// One connection: nothing here runs in parallel, and a second one would
-	// only wait for the locks of the first.
-	db.SetMaxOpenConns(1)
-	if err := migrate(ctx, db); err != nil {
-		_ = db.Close() // err is what matters
-		return s.wrap(err)
-	}
-	s.db = db
-	return nil
-}
-
-// transact runs f in a transaction, which lasts only if f returns no error.
-func (s *Store) transact(ctx context.Context, o *sql.TxOptions, f func(*txn) error) error {
-	tx, err := s.db.BeginTx(ctx, o)
-	if err != nil {
-		return s.wrap(err)
+	}); err != nil {
+		return s.explain(err)
 	}
 	defer tx.Rollback() // without effect after Commit
-	if err := f(&txn{tx, map[string]*sql.Stmt{}, map[string]int64{}}); err != nil {
-		return s.wrap(err)
+	if err := f(&txn{tx, s.database.statement, map[string]*sql.Stmt{}, map[string]int64{}}); err != nil {
+		return s.explain(err)
 	}
-	return s.wrap(tx.Commit())
+	return s.explain(tx.Commit())
 }
 
-// wrap says which file err is about, and what SQLite's words for it mean.
-func (s *Store) wrap(err error) error {
+// patiently runs what may have to wait for others, and tells if it does.
+func (s *Store) patiently(f func() error) error {
+	if s.options.Waiting == nil {
+		return f()
+	}
+	patience := s.options.Patience
+	if patience == 0 {
+		patience = usualPatience
+	}
+	timer := time.AfterFunc(patience, func() { s.options.Waiting(s.database.waitingFor()) })
+	defer timer.Stop()
+	return f()
+}
+
+// explain says which store err is about, and what the words of its database mean.
+func (s *Store) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		switch e.Code() & 0xff {
-		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
-			sqlite3.SQLITE_ERROR: // of our statements: a table or a column is missing
-			err = damaged(err)
-		case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_PERM:
-			err = unwritable(err)
-		}
-	}
-	return fmt.Errorf("%s: %w", s.path, err)
+	return s.database.explain(err)
 }
-
-// unwritable says of an error that the place of the store is to blame.
-func unwritable(err error) error { return fmt.Errorf("%w: %w", ErrWrite, err) }

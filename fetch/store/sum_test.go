@@ -21,6 +21,8 @@ func fullBuild(i int) detect.Build {
 	b.Trace, b.Content, b.Resolution = fmt.Sprintf("trace-%d", i), fmt.Sprintf("content-%d", i), 1
 	b.Steps[0].ID, b.Steps[0].Inputs, b.Steps[0].Bytes, b.Steps[0].Body, b.Steps[0].Text = "i", []string{"j"}, 7, "body", "text"
 	b.Steps[0].Start = b.Start
+	b.Facts, b.Machine = &detect.Facts{Text: "f", CacheIn: []string{"c"}}, &detect.Machine{CPUs: 2.5, Window: 1}
+	b.Steps[0].Facts, b.Steps[0].Usage = &detect.StepFacts{Op: "o"}, &detect.Usage{MemoryPeak: 3}
 	return b
 }
 
@@ -54,6 +56,14 @@ func TestChangedRows(t *testing.T) {
 		"UPDATE steps SET state = 0 WHERE build = 5 AND ordinal = 1",
 		"UPDATE steps SET inputs = '', bytes = 8 WHERE build = 5 AND ordinal = 0",
 		"UPDATE steps SET body = 'x' WHERE build = 5 AND ordinal = 0",
+		"UPDATE builds SET facts = NULL WHERE id = 5",
+		"UPDATE builds SET facts = 2 WHERE id = 5",
+		"UPDATE builds SET machine = '' WHERE id = 5",
+		"UPDATE builds SET machine = '{\"window_seconds\":1,\"cpus\":9}' WHERE id = 5",
+		"UPDATE steps SET facts = NULL WHERE build = 5",
+		"UPDATE steps SET usage = '' WHERE build = 5",
+		"UPDATE steps SET usage = '{\"memory_peak_bytes\":4}' WHERE build = 5 AND ordinal = 0",
+		"UPDATE facts SET facts = '{\"op\":\"x\"}' WHERE id = 2",
 		"UPDATE names SET name = 'x' WHERE id = 1",
 		"UPDATE keys SET key = 'x' WHERE id = 1",
 		"UPDATE texts SET text = 'x'",
@@ -114,7 +124,7 @@ func FuzzFlippedBits(f *testing.F) {
 		f.Add(at+77, byte(128))
 	}
 	path := filepath.Join(f.TempDir(), "s.db")
-	s, err := Open(f.Context(), "sqlite:"+path)
+	s, err := Open(f.Context(), "sqlite:"+path, Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -143,7 +153,7 @@ func FuzzFlippedBits(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, err := Open(t.Context(), "sqlite:"+path)
+		s, err := Open(t.Context(), "sqlite:"+path, Options{})
 		if err != nil {
 			return
 		}
@@ -152,4 +162,37 @@ func FuzzFlippedBits(f *testing.F) {
 			checkSubset(t, before, h)
 		}
 	})
+}
+
+// Rows whose sums an earlier version made leave facts out, and can still be read; so can
+// facts of which a later one knows more.
+func TestSumsOfOtherVersions(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "s.db"))
+	b := fullBuild(1)
+	put(t, s, b)
+	var build int64
+	if err := s.db.QueryRowContext(t.Context(), "SELECT id FROM builds").Scan(&build); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.db.Exec("UPDATE builds SET sum = ?", buildSum(&b, len(b.Steps))); err != nil {
+		t.Fatal(err)
+	}
+	for i := range b.Steps {
+		if _, err := s.db.Exec("UPDATE steps SET sum = ? WHERE ordinal = ?", stepSum(build, i, &b.Steps[i]), i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if h := history(t, s, 50); len(h.Base) != 1 || h.Base[0].Facts == nil || h.Base[0].Steps[0].Usage == nil {
+		t.Errorf("of an earlier version: %+v", h.Base)
+	}
+	const later = `{"text":"f","later":1}`
+	if _, err := s.db.Exec("UPDATE facts SET facts = ? WHERE facts LIKE '%\"text\"%'", later); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.db.Exec("UPDATE builds SET sum = ?", buildSum(&b, len(b.Steps), later, measured(b.Machine))); err != nil {
+		t.Fatal(err)
+	}
+	if h := history(t, s, 50); len(h.Base) != 1 || h.Base[0].Facts.Text != "f" {
+		t.Errorf("of a later version: %+v", h.Base)
+	}
 }

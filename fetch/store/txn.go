@@ -5,11 +5,17 @@ import (
 	"database/sql"
 )
 
+// A querier is a database, or a transaction in it.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
 // A txn is a transaction that prepares each statement once: preparing costs as
 // much as running one. The end of the transaction closes them.
 type txn struct {
-	tx       *sql.Tx
-	prepared map[string]*sql.Stmt
+	tx        *sql.Tx
+	statement func(query string) string // see database
+	prepared  map[string]*sql.Stmt
 	// entries are the ids of rows of dictionaries that were asked for: builds of one
 	// transaction mostly have the same steps.
 	entries map[string]int64
@@ -19,7 +25,7 @@ func (t *txn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s, ok := t.prepared[query]; ok {
 		return s, nil
 	}
-	s, err := t.tx.PrepareContext(ctx, query)
+	s, err := t.tx.PrepareContext(ctx, t.statement(query))
 	if err == nil {
 		t.prepared[query] = s
 	}

@@ -23,7 +23,7 @@ func TestExpiredOfOlderReader(t *testing.T) {
 	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
 		path := filepath.Join(t.TempDir(), "h.db")
 		open := func() *store.Store {
-			st, err := store.Open(t.Context(), "sqlite:"+path)
+			st, err := store.Open(t.Context(), "sqlite:"+path, store.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

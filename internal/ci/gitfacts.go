@@ -67,6 +67,9 @@ func ChangedFiles(ctx context.Context, e Env, dir, before, after string) (files 
 	return slices.DeleteFunc(files, func(file string) bool { return !isOwn[file] }), known
 }
 
+// IsCommit tells whether text is the whole id of a commit.
+func IsCommit(text string) bool { return commit.MatchString(text) }
+
 // readGit is what a command of git that reads objects writes; ok is false where it fails or
 // writes too much.
 func readGit(ctx context.Context, e Env, dir string, args ...string) (written []byte, ok bool) {

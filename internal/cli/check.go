@@ -20,10 +20,11 @@ func runCheck(ctx context.Context, p *Process, s *settings, args []string) (code
 	if err != nil {
 		return 0, err
 	}
+	s.asksBuilder = s.causes == command.Auto
 	return command.Check(ctx, p.env(s), &command.CheckOptions{
 		Dockerfile: file,
 		Source:     sourceOf(args), Baseline: s.baseline, Store: s.store, Wanted: s.wanted(), Given: s.identity(),
-		Policy: s.judgement(), Lookback: s.lookback, FailOn: s.failOn, Record: s.record, Causes: s.causes, UI: s.uiURL,
+		Policy: s.judgement(), Lookback: s.lookback, Keep: s.keep, FailOn: s.failOn, Record: s.record, Causes: s.causes, UI: s.uiURL,
 		Output: command.OutputOptions{Format: s.format, Files: s.output, Explain: s.explain, Text: p.textOptions(s)},
 		Post:   command.PostOptions{Comment: s.comment, CheckRun: s.checkRun, Summary: s.summary, Annotations: s.annotated},
 	})
@@ -50,7 +51,7 @@ func checkFaults(_ *Process, s *settings, args []string) (faults []error) {
 		addresses = append(addresses, s.baseline)
 	}
 	faults = append(faults, s.addressFaults(addresses...)...)
-	return append(faults, s.windowFault(), s.refuseSharedSecrets(from, s.baseline), s.refuseOverwrite(
+	return append(faults, s.windowFault(), s.keepFault(&s.keep), s.refuseSharedSecrets(from, s.baseline), s.refuseOverwrite(
 		protectedFile{from, "the build to judge"},
 		protectedFile{source.StorePath(s.store), "the store"},
 		protectedFile{cmp.Or(source.StorePath(s.baseline), s.baseline), "the baseline"},

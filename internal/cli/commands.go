@@ -33,6 +33,7 @@ func commands() []subcommand {
 		{"history", onHistory, runHistory, historyFaults},
 		{"show", onShow, runShow, showFaults},
 		{"compare", onCompare, runCompare, compareFaults},
+		{"prune", onPrune, runPrune, pruneFaults},
 		{"report", onReport, runReport, reportFaults},
 		{"version", 0, runVersion, versionFaults},
 		{"help", 0, runHelp, helpFaults},
@@ -174,6 +175,7 @@ and whether that is real or just a slow machine.
   buildregress history          which steps got slower or faster, and since when
   buildregress show SOURCE      one build: how long it took, and why
   buildregress compare A B      two builds, step by step
+  buildregress prune            thin the old builds of the store
   buildregress report RESULT    print a saved result again
   buildregress help [COMMAND]   the flags and the sources
 

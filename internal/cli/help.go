@@ -51,6 +51,8 @@ func helpOn(topic string) string {
 		return showHelp()
 	case "compare":
 		return compareHelp()
+	case "prune":
+		return pruneHelp()
 	case "report":
 		return reportHelp()
 	case "version":
@@ -261,6 +263,26 @@ Examples:
   buildregress backtest --branch main records/
 
 Exit status: 0 done, whatever was found; 2 usage, 3 trouble.
+`
+}
+
+func pruneHelp() string {
+	return `Usage: buildregress prune [flags]
+
+Thins the builds of the store that are older than --keep to what judgements and
+histories need: how long steps took, as far as that is remembered; and whole the
+first build of each week, and those at which a step got slower or faster for
+good. The newest 250 builds of a base branch stay whole whatever their age. The
+verdict on a later build is the same as without. Builds of other branches are
+forgotten.
+
+` + sectionHelp(onPrune, theHistory) + `
+` + sectionHelp(onPrune, theReport) + `
+Examples:
+  buildregress prune --keep 90d
+  buildregress check --keep 180d new.dockerbuild
+
+Exit status: 0 done, 2 usage, 3 trouble: what was done until then stays done.
 `
 }
 

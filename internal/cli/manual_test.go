@@ -108,7 +108,7 @@ func helpOnFlags(t *testing.T, commands ...string) string {
 var (
 	anyFlag    = regexp.MustCompile(`--[a-z][a-z-]*`)
 	helpFlag   = regexp.MustCompile(`(?m)^  (--[a-z][a-z-]*)`)
-	invocation = regexp.MustCompile(`(?:buildregress|go run \.) (check|record|backtest|compare|history|show|report)\b([^|;'\x60\n]*)`)
+	invocation = regexp.MustCompile(`(?:buildregress|go run \.) (check|record|backtest|compare|history|show|prune|report)\b([^|;'\x60\n]*)`)
 	codeOfFlag = regexp.MustCompile("`(--[a-z][a-z-]*)")
 )
 
@@ -121,7 +121,7 @@ func TestDocsShowFlagsThatExist(t *testing.T) {
 	}
 	// As the builder's own flags are shown.
 	foreign := []string{"--progress", "--driver-opt"}
-	anyCommand := helpOnFlags(t, "check", "record", "backtest", "compare", "history", "show", "report")
+	anyCommand := helpOnFlags(t, "check", "record", "backtest", "compare", "history", "show", "prune", "report")
 	invocations := 0
 	for _, path := range append(paths, "README.md", "CONTRIBUTING.md") {
 		page := pageOf(t, path)
@@ -149,7 +149,7 @@ func TestDocsShowFlagsThatExist(t *testing.T) {
 func TestDocsListEveryFlag(t *testing.T) {
 	_, table, _ := strings.Cut(pageOf(t, "docs/configuration.md"), "## All options\n")
 	table, file, _ := strings.Cut(table, "## The file\n")
-	for _, m := range helpFlag.FindAllStringSubmatch(helpOnFlags(t, "check", "record", "backtest", "compare", "history", "show", "report"), -1) {
+	for _, m := range helpFlag.FindAllStringSubmatch(helpOnFlags(t, "check", "record", "backtest", "compare", "history", "show", "prune", "report"), -1) {
 		if !strings.Contains(table, "`"+m[1]+"`") {
 			t.Errorf("docs/configuration.md does not list %s", m[1])
 		}

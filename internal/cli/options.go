@@ -20,7 +20,10 @@ type settings struct {
 
 	store, baseline string
 	lookback        time.Duration
+	keep            time.Duration // 0 for ever
+	prunedAfter     time.Duration // what prune, which is asked for, keeps
 	record, causes  command.When
+	asksBuilder     bool // whether it is asked what it is
 
 	thresholds detect.Thresholds
 	policy     detect.Policy // what the configuration file says besides
@@ -82,6 +85,7 @@ const (
 	onShow
 	onHistory
 	onCompare
+	onPrune
 
 	onAsking = onCheck | onRecord | onShow | onHistory | onCompare // those that may ask servers
 )

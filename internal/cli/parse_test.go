@@ -64,7 +64,7 @@ func TestDefaults(t *testing.T) {
 	if s.thresholds != detect.DefaultThresholds {
 		t.Errorf("%+v", s.thresholds)
 	}
-	if s.store != source.DefaultStore || s.timeout != 2*time.Minute || s.record != command.Auto {
+	if s.store != source.DefaultStore || s.timeout != 2*time.Minute || s.record != command.Auto || s.keep != 0 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
@@ -20,16 +21,20 @@ func (p *Process) opener(s *settings) func(address string, cache fetch.Cache) (s
 	return func(address string, cache fetch.Cache) (source.Source, error) {
 		o := source.Options{
 			Stdin: p.Stdin, Now: p.Clock, Sleep: p.Sleep, Timeout: s.timeout, Lookback: s.lookback, Pipeline: s.pipeline, Cache: cache,
-			Revision:  ci.Checkout(".").Revision,
-			Pipelines: source.Pipelines{Any: s.anyTrace, Jobs: s.jobs},
-			GitHub:    source.GitHubOptions{Connect: p.github, Run: ci.RunOf(p.Getenv)},
-			Debugf:    p.console.Debugf,
-			Waiting:   spinner.Show,
-			Missing:   p.console.Waiting,
+			Revision:   ci.Checkout(".").Revision,
+			Pipelines:  source.Pipelines{Any: s.anyTrace, Jobs: s.jobs},
+			GitHub:     source.GitHubOptions{Connect: p.github, Run: ci.RunOf(p.Getenv)},
+			DockerHost: p.Getenv("DOCKER_HOST"),
+			Debugf:     p.console.Debugf,
+			Waiting:    spinner.Show,
+			Missing:    p.console.Waiting,
 			Progress: func(what string, n int) (read, done func()) {
 				bar := p.console.Progress(what, n)
 				return func() { bar.Add(1) }, bar.Done
 			},
+		}
+		if s.asksBuilder {
+			o.Host = func() (string, detect.Machine) { return ci.Host(p.Getenv) }
 		}
 		if source.TraceHost(address) != "" {
 			var err error

@@ -101,10 +101,15 @@ var options = []option{
 	},
 
 	{
-		name: "store", value: "sqlite:PATH", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theHistory,
-		help:    "where it is kept (" + source.DefaultStore + ")",
-		input:   "where builds are kept, sqlite:PATH. Default a file that is cached from run to run",
+		name: "store", value: "ADDRESS", fallback: source.DefaultStore, on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory | onPrune, section: theHistory,
+		help:    "sqlite:PATH (" + source.StorePath(source.DefaultStore) + ") or postgres://",
+		input:   "where builds are kept, sqlite:PATH or postgres://HOST/DATABASE (PGPASSWORD has the password). Default a file that is cached from run to run",
 		binding: storeURL(func(s *settings) *string { return &s.store }),
+	},
+	{
+		name: "pipeline", value: "NAME", on: onPrune, section: theHistory,
+		help:    "only this one",
+		binding: text(func(s *settings) *string { return &s.pipeline }),
 	},
 	{
 		name: "pipeline", value: "NAME", on: onBacktest | onHistory, section: theHistory,
@@ -122,7 +127,7 @@ var options = []option{
 		binding: text(func(s *settings) *string { return &s.runner }),
 	},
 	{
-		name: "base-branch", value: "NAME", on: onBacktest | onHistory, section: theHistory,
+		name: "base-branch", value: "NAME", on: onBacktest | onHistory | onPrune, section: theHistory,
 		help:    "whose builds are the baseline (as for check)",
 		binding: text(func(s *settings) *string { return &s.baseBranch }),
 	},
@@ -134,10 +139,21 @@ var options = []option{
 		binding: baseline(func(s *settings) *string { return &s.baseline }),
 	},
 	{
-		name: "lookback", fallback: "30d", on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theHistory,
+		name: "lookback", fallback: "30d", on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory | onPrune, section: theHistory,
 		help:    "how far back is searched",
 		input:   "how far back rare steps are searched",
 		binding: duration(func(s *settings) *time.Duration { return &s.lookback }),
+	},
+	{
+		name: "keep", value: "180d", on: onCheck | onRecord, section: theHistory,
+		help:    "thin older builds (default: keep all)",
+		input:   "thin builds that are older, such as 180d. Default keep all",
+		binding: duration(func(s *settings) *time.Duration { return &s.keep }),
+	},
+	{
+		name: "keep", fallback: "180d", on: onPrune, section: theHistory,
+		help:    "for how long all of a build is kept",
+		binding: duration(func(s *settings) *time.Duration { return &s.prunedAfter }),
 	},
 	{
 		name: "record", fallback: "auto", on: onCheck, section: theHistory,
@@ -179,9 +195,8 @@ var options = []option{
 	},
 	{
 		name: "fail-on", fallback: failures[0], on: onCheck, section: theJudgement, inFile: true, many: true,
-		help: "exit 1 on: regressed; unsure (or regressed);\n" +
-			"cache-lost; over-budget; waiting; never. Repeat it to\n" +
-			"name several, which replace the default",
+		help: "exit 1 on: regressed; unsure (or regressed); waiting;\n" +
+			"cache-lost; over-budget; never. Repeatable",
 		input:   "what fails the step, one a line of regressed, unsure, cache-lost, over-budget, waiting; or never",
 		binding: failOn(func(s *settings) *[]string { return &s.failOn }),
 	},
@@ -240,7 +255,7 @@ var options = []option{
 		binding: outputs(func(s *settings) *[]command.OutputFile { return &s.output }, report.Formats()...),
 	},
 	{
-		name: "causes", fallback: "auto", on: onCheck, section: theReport,
+		name: "causes", fallback: "auto", on: onCheck | onRecord, section: theReport,
 		help:    "tell why a step is slower: auto, never",
 		input:   "auto tells why a step is slower, where the records and the checkout tell; never does not, and keeps nothing that could",
 		binding: choice(func(s *settings) *command.When { return &s.causes }, command.Auto, command.Never),
@@ -258,19 +273,19 @@ var options = []option{
 		binding: when(func(s *settings) *command.When { return &s.color }),
 	},
 	{
-		name: "mask-env", value: "NAME", on: onCheck | onRecord | onBacktest | onReport | onShow | onCompare | onHistory, section: theReport, many: true,
+		name: "mask-env", value: "NAME", on: onCheck | onRecord | onBacktest | onReport | onShow | onCompare | onHistory | onPrune, section: theReport, many: true,
 		help:    "cut its value out of all that is written (repeatable)",
 		input:   "variables of the environment whose values are cut out of all that is written, one a line",
 		binding: list(func(s *settings) *[]string { return &s.maskEnv }),
 	},
 	{
-		name: "verbose", on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theReport, toggle: true,
+		name: "verbose", on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory | onPrune, section: theReport, toggle: true,
 		help:    "say what is being done",
 		input:   "say what is being done. Default false",
 		binding: toggle(func(s *settings) *bool { return &s.verbose }),
 	},
 	{
-		name: "timeout", fallback: "2m", on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory, section: theReport,
+		name: "timeout", fallback: "2m", on: onCheck | onRecord | onBacktest | onShow | onCompare | onHistory | onPrune, section: theReport,
 		help:    "give up after that; 0 is never",
 		input:   "give up after that",
 		binding: duration(func(s *settings) *time.Duration { return &s.timeout }),

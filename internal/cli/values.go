@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/command"
+	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/report"
 )
 
@@ -212,10 +214,14 @@ func printBuilds(field func(*settings) *bool) binding {
 func storeURL(field func(*settings) *string) binding { return bind(field, parseStore) }
 
 func parseStore(g given) (string, error) {
-	if url := g.value(); source.IsStore(url) && source.StorePath(url) != "" {
-		return url, nil
+	address := g.value()
+	if !source.IsStore(address) {
+		return "", usagef("%s: %q names no store: it is written sqlite:PATH or postgres://HOST/DATABASE", g.from, redact.Text(address))
 	}
-	return "", usagef("%s: %q names no store: it is written sqlite:PATH", g.from, g.value())
+	if err := source.CheckStore(address); err != nil {
+		return "", usageError{g.from + ": " + err.Error(), console.HintOf(err)}
+	}
+	return address, nil
 }
 
 // baseline takes a store, or anything that may be a source.

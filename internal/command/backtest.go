@@ -40,9 +40,10 @@ func Backtest(ctx context.Context, env *Env, o *BacktestOptions) error {
 	names := ci.NewResolver(o.Given, env.Variables, ".", env.Now)
 	var list []detect.Build
 	var notes []detect.Note
+	stored := map[string]int{} // builds of pipelines, if more than those that are read
 	var err error
 	if len(o.Sources) == 0 {
-		list, err = readStored(ctx, o)
+		list, stored, err = readStored(ctx, env, o)
 	} else {
 		list, notes, err = readSources(ctx, env, names, o.Sources, o.Given.Pipeline)
 	}
@@ -50,6 +51,7 @@ func Backtest(ctx context.Context, env *Env, o *BacktestOptions) error {
 		return err
 	}
 	r := newReplayer(env, o, names, list)
+	r.stored = stored
 	out := backtest.Report{
 		SchemaVersion: detect.SchemaVersion, FailOn: o.FailOn, Thresholds: o.Policy.Thresholds,
 		Results: []backtest.Result{},
@@ -73,42 +75,44 @@ func writeBacktest(w io.Writer, b *backtest.Report, o *BacktestOptions) error {
 }
 
 // readStored reads what is to be replayed out of the store, and the builds before
-// that as far as one of these may be judged by them.
-func readStored(ctx context.Context, o *BacktestOptions) (list []detect.Build, err error) {
-	st, err := store.Open(ctx, o.Store)
+// that as far as one of these may be judged by them. stored is how many it holds of each.
+func readStored(ctx context.Context, env *Env, o *BacktestOptions) (list []detect.Build, stored map[string]int, err error) {
+	st, err := env.openStore(ctx, o.Store, store.ReadOnly)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer st.Close()
 	pipelines, err := st.Pipelines(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	stored = map[string]int{}
 	var known []string
 	for _, p := range pipelines {
+		stored[p.Name] = p.Builds
 		known = append(known, p.Name)
 		if o.Given.Pipeline != "" && p.Name != o.Given.Pipeline {
 			continue
 		}
 		found, err := st.Newest(ctx, p.Name, o.Builds+o.Policy.Window*fetch.SearchFactor)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		list = append(list, found...)
 	}
 	switch {
 	case len(known) == 0:
-		return nil, emptyStoreError{o.Store}
+		return nil, nil, emptyStoreError{st.Name()}
 	case len(list) == 0:
-		return nil, fmt.Errorf("%s: no build of pipeline `%s` in it, but of%s", o.Store, redact.Text(o.Given.Pipeline), listed(known))
+		return nil, nil, fmt.Errorf("%s: no build of pipeline `%s` in it, but of%s", st.Name(), redact.Text(o.Given.Pipeline), listed(known))
 	}
-	return list, nil
+	return list, stored, nil
 }
 
 // An emptyStoreError tells that there is nothing to replay yet.
-type emptyStoreError struct{ url string }
+type emptyStoreError struct{ name string }
 
-func (e emptyStoreError) Error() string { return e.url + ": holds no build yet" }
+func (e emptyStoreError) Error() string { return e.name + ": holds no build yet" }
 
 // Hint says where builds come from.
 func (e emptyStoreError) Hint() string {

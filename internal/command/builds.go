@@ -40,13 +40,48 @@ type target struct {
 // readBuilds reads the builds of a source, each once, and returns what was wrong with
 // the rest as warnings, which it says.
 func readBuilds(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []detect.Build, warnings []detect.Note, err error) {
-	builds, problems, err := from.Builds(ctx, wanted)
+	read := from.Builds
+	if from.Large != nil && wanted.Ref+wanted.TraceID != "" {
+		read = func(ctx context.Context, wanted fetch.Selector) ([]detect.Build, []error, error) {
+			return readOneOfMany(ctx, env, from, wanted)
+		}
+	}
+	builds, problems, err := read(ctx, wanted)
 	builds, clashes := fetch.Distinct(builds)
 	warnings = append(summarize(clashes, "more builds share an id"), summarize(problems, "more files could not be read")...)
 	for _, p := range slices.Concat(problems, clashes) {
 		env.Console.Warn(p.Error())
 	}
 	return builds, warnings, err
+}
+
+// readOneOfMany reads the builds that are asked for, and those of the same bakes, out of a
+// file of more than need be in memory.
+func readOneOfMany(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []detect.Build, problems []error, err error) {
+	survey, err := from.Large.Look(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	bar := env.Console.Progress("looking for the build", survey.Builds)
+	defer bar.Done()
+	problem, err := from.Large.Stream(ctx, func(list []detect.Build) error {
+		for i := range list {
+			if t := (target{Build: list[i]}); isAsked(&list[i], wanted) || t.isOfBake() {
+				builds = append(builds, list[i])
+			}
+		}
+		bar.Add(len(list))
+		return nil
+	})
+	if problem != nil {
+		problems = []error{problem}
+	}
+	return builds, problems, err
+}
+
+// isAsked tells whether a build is one that is asked for.
+func isAsked(b *detect.Build, wanted fetch.Selector) bool {
+	return (wanted.Ref == "" || isBuild(b, wanted.Ref)) && (wanted.TraceID == "" || b.Trace == wanted.TraceID)
 }
 
 // summarize returns the first few problems as notes, and how many more there are, with
@@ -81,8 +116,7 @@ func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.
 	for i := range builds {
 		b := &builds[i]
 		ids = append(ids, b.ID)
-		asked := (wanted.Ref == "" || isBuild(b, wanted.Ref)) && (wanted.TraceID == "" || b.Trace == wanted.TraceID)
-		targets = append(targets, target{Build: *b, justMade: ci.IsJustMade(b, env.Now), unstarted: b.Start.IsZero(), said: saidPipeline(b), unasked: !asked})
+		targets = append(targets, target{Build: *b, justMade: ci.IsJustMade(b, env.Now), unstarted: b.Start.IsZero(), said: saidPipeline(b), unasked: !isAsked(b, wanted)})
 	}
 	targets = keepAsked(targets)
 	if len(targets) == 0 {

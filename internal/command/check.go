@@ -31,6 +31,7 @@ type CheckOptions struct {
 	Given    ci.Identity
 	Policy   detect.Policy
 	Lookback time.Duration
+	Keep     time.Duration // older builds of the store are thinned, 0 for none
 	FailOn   []string
 	Record   When
 	Causes   When   // whether why is asked; never keeps what could tell out of the history, too
@@ -43,10 +44,21 @@ type CheckOptions struct {
 
 // cache is where what servers answer is kept: in the store, if anything is.
 func (o *CheckOptions) cache(st *store.Store) fetch.Cache {
-	if o.Record == Never {
+	switch {
+	case o.Record == Never:
 		return nil
+	case o.Causes == Never:
+		return factless{st}
 	}
 	return st
+}
+
+// access is what is done with the store.
+func (o *CheckOptions) access() store.Access {
+	if o.Record == Never {
+		return store.ReadOnly
+	}
+	return store.Write
 }
 
 // Check judges the builds of a source, reports, and records them. It returns the exit
@@ -54,7 +66,7 @@ func (o *CheckOptions) cache(st *store.Store) fetch.Cache {
 // before it.
 func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error) {
 	names := newResolver(ctx, env, o.Given)
-	st, err := store.Open(ctx, o.Store)
+	st, err := env.openStore(ctx, o.Store, o.access())
 	if err != nil {
 		return 0, err
 	}
@@ -67,10 +79,10 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	if err != nil {
 		return 0, err
 	}
-	if o.Causes == Never {
-		for i := range targets {
-			targets[i].DropFacts()
-		}
+	if o.Causes != Never {
+		joinRecords(ctx, env, targets)
+	} else {
+		dropFacts(targets)
 	}
 	completeAll(targets, names, env.Now)
 	history, warnings, err := openHistory(ctx, env, o, from, st, byContext(targets))
@@ -78,7 +90,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 		return 0, err
 	}
 
-	c := checker{env: env, options: o, names: names, history: history, store: st, served: from.History != nil}
+	c := checker{env: env, options: o, names: names, history: history, store: st, served: from.History != nil, changed: changes{env: env, names: names}, records: joiner{env: env}}
 	if history.kept != "" {
 		local := ci.NewResolver(ci.Identity{}, env.Variables, ".", env.Now)
 		local.CI = names.CI // with the pull request
@@ -90,18 +102,25 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	}
 	c.notes = append(notes, warnings...)
 	var results []detect.Result
+	bar := env.Console.Progress("judging builds", len(targets))
 	for _, group := range bakesOf(targets) {
 		r, err := c.judge(ctx, group)
 		if err != nil {
+			bar.Done()
 			return 0, err
 		}
 		results = append(results, r...)
+		bar.Add(len(group))
 	}
+	bar.Done()
 	if o.Dockerfile != nil && !c.located {
 		env.Console.Warn(fmt.Sprintf("--dockerfile: no step was found in %s", redact.Text(o.Dockerfile.name)))
 	}
 	if c.old > 0 {
 		c.note(detect.KindNotRecorded, "not recorded: %s that ended more than a day ago; --record always records such", report.Count(c.old, "build"))
+	}
+	if err := keepStore(ctx, env, st, names, o.Keep, c.recorded); err != nil {
+		env.Console.WarnOf(err) // the next one will do it
 	}
 	report := detect.NewReport(results, o.FailOn, distinct(c.notes))
 	failing := report.ExitCode == ExitVerdict
@@ -152,13 +171,16 @@ func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Sou
 	ui := cmp.Or(traces.UI(o.UI), from.UI)
 	switch {
 	case o.Baseline == "" && from.History == nil:
-		return history{st, o.Store, ui, from.Kept}, nil, nil
+		return history{st, st.Name(), ui, from.Kept}, nil, nil
 	case o.Baseline == "":
 		return history{from.History, from.Name, ui, ""}, nil, nil
 	case store.Is(o.Baseline):
 		// It stays open until the process ends, and is only read.
-		other, err := store.Open(ctx, o.Baseline)
-		return history{other, o.Baseline, ui, ""}, nil, err
+		other, err := env.openStore(ctx, o.Baseline, store.ReadOnly)
+		if err != nil {
+			return history{}, nil, err
+		}
+		return history{other, other.Name(), ui, ""}, nil, nil
 	}
 	baseline, err := env.Open(o.Baseline, o.cache(st))
 	if err != nil || baseline.History != nil {
@@ -184,8 +206,10 @@ type checker struct {
 	kept   *kept // nil where it is no history
 	served bool  // the builds come from a server that keeps them: no store has to
 
-	old      int // builds that were not recorded because they are
+	old      int      // builds that were not recorded because they are
+	recorded []string // pipelines of builds that were
 	changed  changes
+	records  joiner
 	asked    map[string]bool // pipelines that were asked about
 	located  bool            // a step stands in the Dockerfile that was given
 	notes    []detect.Note
@@ -238,9 +262,7 @@ func (c *checker) judgeAgainst(ctx context.Context, b *detect.Build, t *target, 
 	}
 	result := detect.Judge(b, history, c.options.Policy)
 	if c.options.Causes != Never {
-		result.Explain(b, history, func(before, after string) ([]string, bool) {
-			return c.changed.between(ctx, c.env.Variables, before, after)
-		})
+		result.Explain(b, c.records.history(ctx, &result, b, history), c.changed.in(ctx, b))
 	}
 	// Of one checkout it is the same image, made anew; nobody knows whose `default` is.
 	isOther = isOther || result.Reason.Kind == detect.KindOtherImage
@@ -346,6 +368,8 @@ func (c *checker) record(ctx context.Context, b *target) bool {
 	if err != nil {
 		c.troubles = append(c.troubles, err)
 		c.note(detect.KindNotRecorded, "not recorded: %s", console.Printable(err.Error()))
+	} else {
+		c.recorded = append(c.recorded, b.Pipeline)
 	}
 	return err == nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
+	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/console"
 )
@@ -26,6 +27,14 @@ type Env struct {
 	Open func(address string, cache fetch.Cache) (source.Source, error)
 	// GitHub reaches GitHub, by one client for all that ask.
 	GitHub func() (*source.GitHub, error)
+}
+
+// openStore opens the store at an address. Who has to wait for others is told so.
+func (e *Env) openStore(ctx context.Context, address string, access store.Access) (*store.Store, error) {
+	return store.Open(ctx, address, store.Options{Access: access, Waiting: func(what, hint string) {
+		e.Console.Waiting(what)
+		e.Console.Hint(hint)
+	}})
 }
 
 // Exit codes. Scripts rely on them, and a report holds its own.

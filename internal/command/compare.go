@@ -60,7 +60,7 @@ func (f *finder) usual(ctx context.Context, b *detect.Build) (*detect.Build, err
 		return nil, err
 	}
 	if len(h.Base) == 0 {
-		return nil, noBuildError{Usual + " of " + branch + " before it", f.url}
+		return nil, noBuildError{Usual + " of " + branch + " before it", f.store.Name()}
 	}
 	slices.SortStableFunc(h.Base, func(x, y detect.Build) int { return int(x.Duration - y.Duration) })
 	f.notes = append(f.notes, detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf("there is the build of the median duration of %s of `%s` before it", report.Count(len(h.Base), "build"), branch)})

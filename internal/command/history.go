@@ -65,9 +65,10 @@ func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 	slices.Sort(pipelines)
 	h := &detect.Courses{SchemaVersion: detect.SchemaVersion, Results: []detect.Course{}, Notes: distinct(notes)}
 	bar := env.Console.Progress("reading the history", len(pipelines))
+	changed := &changes{env: env, names: names}
 	matched := false
 	for _, p := range pipelines {
-		c := o.follow(of[p], names, env.Now)
+		c := o.follow(ctx, of[p], names, env.Now, changed)
 		matched = matched || len(c.Steps) > 0
 		h.Results = append(h.Results, *c)
 		bar.Add(1)
@@ -82,7 +83,7 @@ func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 }
 
 // follow tells the course of the builds of one pipeline that are asked for.
-func (o *HistoryOptions) follow(builds []detect.Build, names *ci.Resolver, now time.Time) *detect.Course {
+func (o *HistoryOptions) follow(ctx context.Context, builds []detect.Build, names *ci.Resolver, now time.Time, changed *changes) *detect.Course {
 	slices.SortStableFunc(builds, func(a, b detect.Build) int { return a.Start.Compare(b.Start) })
 	base, repository := names.Base(&builds[len(builds)-1])
 	q := fetch.Query{BaseBranch: base, BaseRepository: repository}
@@ -109,6 +110,7 @@ func (o *HistoryOptions) follow(builds []detect.Build, names *ci.Resolver, now t
 	kept, runner, otherRunners := onRunner(kept, o.Runner, o.Policy.MinHistory)
 	c := detect.Follow(kept, o.Policy.Thresholds)
 	c.Advise(kept, o.Policy)
+	c.Explain(kept, func(b *detect.Build) detect.Changed { return changed.in(ctx, b) })
 	c.Pipeline, c.Runner, c.Branch = builds[0].Pipeline, runner, base
 	if o.Branch != "" {
 		c.Branch = o.Branch
@@ -215,7 +217,7 @@ func (o *HistoryOptions) read(ctx context.Context, env *Env, names *ci.Resolver)
 
 // readStored reads the newest builds of each pipeline of the store.
 func (o *HistoryOptions) readStored(ctx context.Context, env *Env) (list []detect.Build, notes []detect.Note, err error) {
-	st, err := store.Open(ctx, o.Store)
+	st, err := env.openStore(ctx, o.Store, store.ReadOnly)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -225,7 +227,7 @@ func (o *HistoryOptions) readStored(ctx context.Context, env *Env) (list []detec
 		return nil, nil, err
 	}
 	if len(pipelines) == 0 {
-		return nil, nil, emptyStoreError{o.Store}
+		return nil, nil, emptyStoreError{st.Name()}
 	}
 	var known []string
 	for _, p := range pipelines {
@@ -243,7 +245,7 @@ func (o *HistoryOptions) readStored(ctx context.Context, env *Env) (list []detec
 		list = append(list, found...)
 	}
 	if len(list) == 0 {
-		return nil, nil, fmt.Errorf("%s: no build of pipeline `%s` in it, but of%s", o.Store, redact.Text(o.Given.Pipeline), listed(known))
+		return nil, nil, fmt.Errorf("%s: no build of pipeline `%s` in it, but of%s", st.Name(), redact.Text(o.Given.Pipeline), listed(known))
 	}
 	return list, notes, nil
 }

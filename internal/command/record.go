@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
+	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,7 +26,9 @@ import (
 type RecordOptions struct {
 	Sources []string
 	Store   string
-	Print   bool // the builds, instead of putting them into the store
+	Keep    time.Duration // older builds of the store are thinned, 0 for none
+	Print   bool          // the builds, instead of putting them into the store
+	Causes  When          // never keeps nothing of a build that could tell why a step is slower
 	Wanted  fetch.Selector
 	Given   ci.Identity
 }
@@ -58,28 +64,30 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 		}
 		all = append(all, slices.DeleteFunc(targets, func(t target) bool { return t.unasked })...)
 	}
-	if err := r.take(ctx, all); err != nil {
-		troubles = append(troubles, err)
-	}
+	// An interrupt ends what may take long, and nothing else: what is in is told.
+	filling, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err := r.take(filling, all)
 	for _, from := range sources {
-		if from.Large == nil {
-			continue
-		}
-		if err := r.takeLarge(ctx, from); err != nil {
-			troubles = append(troubles, err)
+		if from.Large != nil && filling.Err() == nil {
+			err = errors.Join(err, r.takeLarge(filling, from))
 		}
 	}
-	return errors.Join(append(troubles, r.end())...)
+	if filling.Err() != nil && ctx.Err() == nil {
+		err = source.ErrInterrupted
+	}
+	return errors.Join(append(troubles, err, r.end(ctx, err != nil))...)
 }
 
 // A recorder takes builds for the store, or prints them.
 type recorder struct {
-	env     *Env
-	o       *RecordOptions
-	names   *ci.Resolver
-	store   *store.Store // nil until there are builds for it
-	sum     store.Summary
-	nowhere int // builds of which nothing says a branch
+	env       *Env
+	o         *RecordOptions
+	names     *ci.Resolver
+	store     *store.Store // nil until there are builds for it
+	sum       store.Summary
+	nowhere   int      // builds of which nothing says a branch
+	pipelines []string // of builds that were stored
 }
 
 // takeLarge takes the builds of a source that are too many to be read at once. While some
@@ -112,7 +120,7 @@ func (r *recorder) takeLarge(ctx context.Context, from source.Source) error {
 			var targets []target
 			for i := range list {
 				b := &list[i]
-				if r.isWanted(b) {
+				if isAsked(b, r.o.Wanted) {
 					targets = append(targets, target{Build: *b, unstarted: b.Start.IsZero(), said: saidPipeline(b)})
 				}
 			}
@@ -132,16 +140,13 @@ func (r *recorder) takeLarge(ctx context.Context, from source.Source) error {
 	return err
 }
 
-// isWanted tells whether a build is one that was asked for.
-func (r *recorder) isWanted(b *detect.Build) bool {
-	w := &r.o.Wanted
-	return (w.Ref == "" || isBuild(b, w.Ref)) && (w.TraceID == "" || b.Trace == w.TraceID)
-}
-
 // take completes builds, and stores or prints them.
 func (r *recorder) take(ctx context.Context, targets []target) error {
 	if len(targets) == 0 {
 		return nil
+	}
+	if r.o.Causes == Never {
+		dropFacts(targets)
 	}
 	if r.o.Print {
 		for i := range targets {
@@ -155,9 +160,12 @@ func (r *recorder) take(ctx context.Context, targets []target) error {
 		if list[i].Branch == "" && list[i].PullRequest == "" {
 			r.nowhere++
 		}
+		if p := list[i].Pipeline; !slices.Contains(r.pipelines, p) {
+			r.pipelines = append(r.pipelines, p)
+		}
 	}
 	if r.store == nil {
-		st, err := store.Open(ctx, r.o.Store)
+		st, err := r.env.openStore(ctx, r.o.Store, store.Write)
 		if err != nil {
 			return err
 		}
@@ -172,23 +180,28 @@ func (r *recorder) take(ctx context.Context, targets []target) error {
 	for _, clash := range sum.Clashes {
 		r.env.Console.Warn(clash.Error())
 	}
-	if err != nil && r.sum.Read > 0 {
-		r.env.Console.Warn(fmt.Sprintf("stopped: %s of them are in %s, and the same command goes on with the rest", report.Count(r.sum.Read, "build"), r.o.Store))
-	}
 	return err
 }
 
-// end closes the store, and says how many builds are in it and how many are new.
-func (r *recorder) end() error {
+// end closes the store, and says how many builds are in it and how many are new; of a
+// recording that was stopped, that it can go on.
+func (r *recorder) end(ctx context.Context, stopped bool) error {
+	if stopped && r.sum.Read > 0 {
+		r.env.Console.Warn(fmt.Sprintf("stopped: %s of them are in %s, and the same command goes on with the rest", report.Count(r.sum.Read, "build"), r.store.Name()))
+	}
 	if r.nowhere > 0 {
 		r.env.Console.Warn(fmt.Sprintf("nothing says the branch of %s: counted as builds of the base branch (--branch says another)", report.Count(r.nowhere, "build")))
 	}
 	if r.store == nil {
 		return nil
 	}
-	err := r.store.Close()
+	var err error
+	if !stopped {
+		err = keepStore(ctx, r.env, r.store, r.names, r.o.Keep, r.pipelines)
+	}
+	err = errors.Join(err, r.store.Close())
 	if r.sum.Read > 0 {
-		_, printed := fmt.Fprintf(r.env.Stdout, "%s read, %d new in %s\n", report.Count(r.sum.Read, "build"), r.sum.Added, console.Printable(r.o.Store))
+		_, printed := fmt.Fprintf(r.env.Stdout, "%s read, %d new in %s\n", report.Count(r.sum.Read, "build"), r.sum.Added, console.Printable(r.store.Name()))
 		err = errors.Join(err, printed)
 	}
 	return err

@@ -23,7 +23,8 @@ type replayer struct {
 	memory  fetch.Memory
 	of      map[string][]detect.Build // by pipeline, in order of start
 
-	maxCases int // steps that are slowed down
+	maxCases int            // steps that are slowed down
+	stored   map[string]int // builds of pipelines in the store, if they come from one
 }
 
 func newReplayer(env *Env, o *BacktestOptions, names *ci.Resolver, list []detect.Build) *replayer {
@@ -86,7 +87,11 @@ func (r *replayer) replay(ctx context.Context, pipeline string) (out backtest.Re
 	if r.options.Inject > 0 {
 		out.Injection, err = r.inject(ctx, pipeline, replays)
 	}
-	return out, r.branchNotes(builds[from:]), err
+	notes = r.branchNotes(builds[from:])
+	if left := max(len(builds), r.stored[pipeline]) - len(builds[from:]); left > 0 {
+		notes = append(notes, detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf("left out: %s of `%s` before the newest %d (--builds)", report.Count(left, "build"), pipeline, len(builds[from:]))})
+	}
+	return out, notes, err
 }
 
 // branchNotes tell what about the builds' branches may not be as it looks.

@@ -50,18 +50,17 @@ type finder struct {
 	env    *Env
 	names  *ci.Resolver
 	store  *store.Store
-	url    string // of the store
 	given  ci.Identity
 	wanted fetch.Selector
 	notes  []detect.Note
 }
 
-func newFinder(ctx context.Context, env *Env, url string, given ci.Identity, wanted fetch.Selector) (*finder, error) {
-	st, err := store.Open(ctx, url)
+func newFinder(ctx context.Context, env *Env, address string, given ci.Identity, wanted fetch.Selector) (*finder, error) {
+	st, err := env.openStore(ctx, address, store.ReadOnly)
 	if err != nil {
 		return nil, err
 	}
-	return &finder{env: env, names: newResolver(ctx, env, given), store: st, url: url, given: given, wanted: wanted}, nil
+	return &finder{env: env, names: newResolver(ctx, env, given), store: st, given: given, wanted: wanted}, nil
 }
 
 // find is the build that a name means: of a source the newest; else one in the store. ^N
@@ -80,11 +79,11 @@ func (f *finder) find(ctx context.Context, name string, other *detect.Build) (*d
 		return nil, err
 	}
 	if len(found) == 0 {
-		return nil, noBuildError{name, f.url}
+		return nil, noBuildError{name, f.store.Name()}
 	}
 	for i := range found {
 		if found[i].Revision != found[0].Revision {
-			return nil, fmt.Errorf("%s: more than one revision in %s begins so: %s, %s", redact.Text(name), f.url, found[0].Revision, found[i].Revision)
+			return nil, fmt.Errorf("%s: more than one revision in %s begins so: %s, %s", redact.Text(name), f.store.Name(), found[0].Revision, found[i].Revision)
 		}
 	}
 	f.noteOthers(len(found)-1, "of that name")
@@ -106,7 +105,7 @@ func (f *finder) before(ctx context.Context, n int, other *detect.Build) (*detec
 		return nil, err
 	}
 	if len(found) <= n {
-		return nil, noBuildError{fmt.Sprintf("^%d", n), f.url}
+		return nil, noBuildError{fmt.Sprintf("^%d", n), f.store.Name()}
 	}
 	return &found[n], nil
 }

@@ -93,6 +93,9 @@ func askForPipeline(ctx context.Context, env *Env, st *store.Store, given string
 	if given == "" {
 		return nil
 	}
+	if known, err := st.Knows(ctx, given); err != nil || known {
+		return err
+	}
 	pipelines, err := st.Pipelines(ctx)
 	if err != nil || isKnown(given, pipelines) {
 		return err

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"slices"
@@ -23,7 +24,8 @@ type brakeRule struct {
 	match  func(*http.Request) bool
 	takes  time.Duration // that the body of the request takes to go through, or that of the answer
 	once   bool          // only the first request that matches
-	refuse bool          // with 403
+	refuse bool          // with 403, or the code
+	code   int           // 0 for 403
 }
 
 type interval struct{ start, end time.Time }
@@ -81,7 +83,7 @@ func (b *brake) wrap(server http.Handler) http.Handler {
 			return
 		case rule.refuse:
 			io.Copy(io.Discard, q.Body)
-			http.Error(w, `{"errors":[{"code":"DENIED","message":"no place is left"}]}`, http.StatusForbidden)
+			http.Error(w, `{"errors":[{"code":"DENIED","message":"no place is left"}]}`, cmp.Or(rule.code, http.StatusForbidden))
 			return
 		}
 		in := interval{start: time.Now()}

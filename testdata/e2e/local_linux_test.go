@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"debug/elf"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,7 +29,7 @@ func (s *stack) startLocal(t *testing.T) {
 		}
 	}
 	s.base = "FROM scratch AS base\nADD rootfs.tar /\n"
-	s.context = map[string][]byte{"rootfs.tar": rootfs(t, busybox)}
+	s.context = map[string][]byte{"rootfs.tar": rootfs(t, busybox, nil)}
 	if s.otlp == "" {
 		s.startJaeger(t, filepath.Join(install(t, jaegerTool), "jaeger"))
 	}
@@ -73,8 +75,9 @@ func isStatic(path string) bool {
 	return len(libraries) == 0 && (err == nil || f.Section(".dynamic") == nil)
 }
 
-// rootfs is an image of busybox alone, as no registry can be asked for one.
-func rootfs(t *testing.T, busybox string) []byte {
+// rootfs is an image of busybox and of more programs, by their path in it: no registry can
+// be asked for one.
+func rootfs(t *testing.T, busybox string, more map[string][]byte) []byte {
 	t.Helper()
 	program, err := os.ReadFile(busybox)
 	if err != nil {
@@ -95,8 +98,11 @@ func rootfs(t *testing.T, busybox string) []byte {
 		add(tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o777}, nil)
 	}
 	add(tar.Header{Typeflag: tar.TypeReg, Name: "bin/busybox", Mode: 0o755}, program)
-	for _, name := range []string{"sh", "cat", "sleep", "head", "echo", "mkdir"} {
+	for _, name := range []string{"sh", "cat", "sleep", "head", "echo", "mkdir", "awk", "wget", "cp", "dd"} {
 		add(tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/" + name, Linkname: "busybox"}, nil)
+	}
+	for _, name := range slices.Sorted(maps.Keys(more)) {
+		add(tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o755}, more[name])
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)

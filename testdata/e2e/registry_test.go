@@ -25,10 +25,10 @@ func putsLayer(q *http.Request) bool {
 	return q.Method == http.MethodPut && strings.Contains(q.URL.Path, "/blobs/")
 }
 
-// startRegistry starts a registry.
-func (s *stack) startRegistry(t *testing.T) {
+// startRegistry starts a registry that is reached at an address.
+func (s *stack) startRegistry(t *testing.T, address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,38 +60,22 @@ type stack struct {
 // start starts what is missing.
 func start(t *testing.T) *stack {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "e2e-") //nolint:usetesting // short: the name of a socket is in it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
-	t.Cleanup(stop)
-	if deadline, ok := t.Deadline(); ok {
-		var cancel func()
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-time.Minute))
-		t.Cleanup(cancel)
-	}
-	s := &stack{ctx: ctx, dir: dir, env: environment(dir)}
+	s := newStack(t)
 	if s.binary = os.Getenv("E2E_BINARY"); s.binary == "" {
-		s.binary = filepath.Join(dir, "buildregress")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "../..").CombinedOutput(); err != nil {
+		s.binary = filepath.Join(s.dir, "buildregress")
+		if out, err := exec.CommandContext(s.ctx, "go", "build", "-o", s.binary, "../..").CombinedOutput(); err != nil {
 			t.Fatalf("go build: %v\n%s", err, out)
 		}
 	}
-	s.startRegistry(t)
+	s.startRegistry(t, "127.0.0.1:0")
 	if s.otlp = os.Getenv("E2E_OTLP"); s.otlp != "" {
 		s.grpc, s.http = os.Getenv("E2E_JAEGER_GRPC"), os.Getenv("E2E_JAEGER_HTTP")
 	}
 	kind := os.Getenv("E2E_STACK")
 	if kind == "" {
 		kind = "local"
-		if exec.CommandContext(ctx, "docker", "info").Run() == nil &&
-			exec.CommandContext(ctx, "docker", "buildx", "version").Run() == nil {
+		if exec.CommandContext(s.ctx, "docker", "info").Run() == nil &&
+			exec.CommandContext(s.ctx, "docker", "buildx", "version").Run() == nil {
 			kind = "docker"
 		}
 	}
@@ -116,13 +100,35 @@ func start(t *testing.T) *stack {
 		return err
 	})
 	s.await(t, "the builder", func() error {
-		_, stderr, err := s.try(s.ctx, dir, nil, append(s.buildx, "inspect", "--bootstrap", s.builder)...)
+		_, stderr, err := s.try(s.ctx, s.dir, nil, append(s.buildx, "inspect", "--bootstrap", s.builder)...)
 		if err != nil {
 			return fmt.Errorf("%w: %s", err, stderr)
 		}
 		return nil
 	})
 	return s
+}
+
+// newStack is one of which nothing runs yet, in a folder that goes with the test.
+func newStack(t *testing.T) *stack {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "e2e-") //nolint:usetesting // short: the name of a socket is in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
+	t.Cleanup(stop)
+	if deadline, ok := t.Deadline(); ok {
+		var cancel func()
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-time.Minute))
+		t.Cleanup(cancel)
+	}
+	return &stack{ctx: ctx, dir: dir, env: environment(dir)}
 }
 
 // environment is what builds and checks see: nothing of a CI system, nor of what

@@ -44,6 +44,8 @@ type Server struct {
 	Artifacts []*gh.Artifact
 	Jobs      map[int64][]*gh.WorkflowJob // by run
 
+	Comparisons map[[2]string]Comparison // by both commits
+
 	Comments []*Comment
 	Checks   []*CheckRun
 
@@ -91,6 +93,7 @@ func New(t testing.TB, now func() time.Time) *Server {
 		t:    t, now: now, mux: http.NewServeMux(), blobs: map[int64][]byte{}, lastID: 1000,
 	}
 	s.mux.HandleFunc("GET "+repo+"/pulls", s.listPulls)
+	s.mux.HandleFunc("GET "+repo+"/compare/{commits}", s.compare)
 	s.handleRuns()
 	s.handlePosts()
 	api, blobs := httptest.NewServer(s), httptest.NewServer(http.HandlerFunc(s.blob))

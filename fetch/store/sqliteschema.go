@@ -1,21 +1,7 @@
 package store
 
-import (
-	"context"
-	"database/sql"
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
-)
-
-// applicationID marks a SQLite file as ours: "brgr".
-const applicationID = 0x62726772
-
-// migrations lead from an empty database to the present schema, one version
-// each. They are never edited, only added to.
+// migrations lead from an empty SQLite file to the present schema, one version each.
+// They are never edited, only added to, and with each postgresMigrations are as well.
 var migrations = []string{`
 -- Times are nanoseconds since 1970, 0 if unknown; durations are nanoseconds;
 -- outcomes and states are the numbers of detect.Outcome and detect.State.
@@ -191,76 +177,10 @@ ALTER TABLE steps  ADD COLUMN usage   TEXT NOT NULL DEFAULT '';
 ALTER TABLE builds ADD COLUMN step_count INTEGER NOT NULL DEFAULT -1;
 ALTER TABLE builds ADD COLUMN sum        INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE steps  ADD COLUMN sum        INTEGER NOT NULL DEFAULT 0;
+`, `
+-- What is left of old builds, see prune.go.
+ALTER TABLE builds ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
+DROP INDEX builds_of_line;
+CREATE INDEX builds_of_line ON builds (line, outcome, start, ref, runner, kept);
+CREATE INDEX builds_whole ON builds (pipeline, start) WHERE kept = 0;
 `}
-
-// inspect looks at the file without SQLite, which might repair it, and tells
-// whether there is a store in it. An empty file is none yet: SQLite makes one
-// before it writes its first page, in one piece.
-func inspect(path string) (exists bool, err error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	// https://www.sqlite.org/fileformat.html#the_database_header
-	var header [100]byte
-	switch n, err := io.ReadFull(f, header[:]); {
-	case err == io.EOF:
-		return false, nil
-	case err != nil && err != io.ErrUnexpectedEOF:
-		return false, fmt.Errorf("%s: %w", path, err)
-	case n < len(header), string(header[:16]) != "SQLite format 3\x00":
-		return false, fmt.Errorf("%s: %w: it is no SQLite file", path, ErrForeign)
-	}
-	version := binary.BigEndian.Uint32(header[60:])
-	switch id := binary.BigEndian.Uint32(header[68:]); {
-	case id != applicationID:
-		return false, fmt.Errorf("%s: %w: its application id is %#x, not %#x", path, ErrForeign, id, applicationID)
-	case version == 0: // tables and version are made in one transaction
-		return false, fmt.Errorf("%s: %w: its schema has no version", path, ErrDamaged)
-	case version > uint32(len(migrations)):
-		return false, fmt.Errorf("%s: %w: its schema is version %d, this one knows %d", path, ErrNewer, version, len(migrations))
-	}
-	return true, nil
-}
-
-// migrate brings the schema up to date. Of several processes that come at once,
-// one does it and the others find it done.
-func migrate(ctx context.Context, db *sql.DB) error {
-	version, err := schemaVersion(ctx, db)
-	if err != nil || version == len(migrations) {
-		return err
-	}
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // without effect after Commit
-	if version, err = schemaVersion(ctx, tx); err != nil {
-		return err
-	}
-	if version > len(migrations) {
-		return ErrNewer
-	}
-	for _, m := range migrations[version:] {
-		if _, err := tx.ExecContext(ctx, m); err != nil {
-			return err
-		}
-	}
-	// A PRAGMA takes no parameters.
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, len(migrations))); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
-
-func schemaVersion(ctx context.Context, db interface {
-	QueryRowContext(context.Context, string, ...any) *sql.Row
-},
-) (version int, err error) {
-	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
-	return version, err
-}

@@ -1,0 +1,142 @@
+package detect
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// printingHistory is an app's of which is known what a step printed; change makes of each
+// build what else it was.
+func printingHistory(change func(n int, b *Build, s *Step)) *History {
+	h := usedHistory()
+	for i := range h.Base {
+		b := &h.Base[i]
+		for j := range b.Steps {
+			s := &b.Steps[j]
+			s.Facts = &StepFacts{Op: "o"}
+			if s.Name == compile {
+				change(i, b, s)
+			}
+		}
+	}
+	return h
+}
+
+// explainedStep is what is told of compiling, three times as slow, in a build that change
+// made what it was.
+func explainedStep(t *testing.T, h *History, change func(b *Build, s *Step)) *StepResult {
+	t.Helper()
+	b := edit("x", 100, slow(compile, 3))
+	b.Facts = &Facts{}
+	for i := range b.Steps {
+		s := &b.Steps[i]
+		if s.Facts = (&StepFacts{Op: "o"}); s.Name == compile {
+			s.Usage = used(41, 2)
+			change(&b, s)
+		}
+	}
+	r := Judge(&b, h, defaults)
+	r.Explain(&b, h, nil)
+	return stepOf(t, &r, compile)
+}
+
+// wantCause wants the first cause to be of a kind, and as sure.
+func wantCause(t *testing.T, s *StepResult, kind Kind, certainty Certainty, says string) {
+	t.Helper()
+	if len(s.Causes) == 0 || s.Causes[0].Kind != kind || s.Causes[0].Certainty != certainty || !strings.Contains(s.Causes[0].Text, says) {
+		t.Errorf("causes %+v, want %s %s: %s", s.Causes, certainty, kind, says)
+	}
+}
+
+// Other versions than before are the reason, unless they are others in every build.
+func TestCausesByVersions(t *testing.T) {
+	h := printingHistory(func(_ int, _ *Build, s *Step) { s.Usage.Versions = []string{"curl 8.7.1", "libcurl 8.7.1"} })
+	for _, test := range []struct {
+		now  []string
+		sum  string
+		says string
+	}{
+		{[]string{"curl 8.8.0", "libcurl 8.7.1"}, "", "it installs `curl 8.8.0` (before: 8.7.1)"},
+		{[]string{"curl 8.8.0", "libcurl 8.8.0"}, "", "`curl 8.8.0` (before: 8.7.1) and another"},
+		{[]string{"brotli 1.0", "curl 8.7.1", "libcurl 8.7.1"}, "", "`brotli 1.0`, which is new"},
+		{[]string{"curl 8.7.1"}, "", "no `libcurl` any more"},
+		{[]string{"curl 8.7.1", "libcurl 8.7.1"}, "other", "other versions than before"},
+	} {
+		s := explainedStep(t, h, func(_ *Build, s *Step) { s.Usage.Versions, s.Usage.VersionsSum = test.now, test.sum })
+		wantCause(t, s, KindDependency, Likely, test.says)
+	}
+	same := explainedStep(t, h, func(_ *Build, s *Step) { s.Usage.Versions = []string{"curl 8.7.1", "libcurl 8.7.1"} })
+	wantCause(t, same, KindNothingRecorded, Possible, "nothing")
+	if !slices.ContainsFunc(same.RuledOut, func(n Note) bool { return n.Kind == KindDependency }) {
+		t.Errorf("ruled out %+v, and not the versions", same.RuledOut)
+	}
+	// What is found in a cache prints nothing, and is no other version.
+	silent := explainedStep(t, h, func(_ *Build, s *Step) { s.Usage.Versions = nil })
+	wantCause(t, silent, KindNothingRecorded, Possible, "nothing")
+
+	nightly := printingHistory(func(n int, _ *Build, s *Step) { s.Usage.Versions = []string{"tool 1." + string(rune('A'+n))} })
+	s := explainedStep(t, nightly, func(_ *Build, s *Step) { s.Usage.Versions = []string{"tool 2.0"} })
+	wantCause(t, s, KindNothingRecorded, Possible, "nothing")
+}
+
+// Where the time went within a step is told if it is one silence that was never so long.
+func TestCausesByPhase(t *testing.T) {
+	gap := func(before, after string, s float64) Gap { return Gap{before, after, Seconds(seconds(s))} }
+	h := printingHistory(func(n int, _ *Build, s *Step) {
+		s.Usage.Gaps = []Gap{gap("link", "done", 20+float64(n%3)), gap("fetch", "resolve", 5)}
+	})
+	for _, test := range []struct {
+		name string
+		gaps []Gap
+		want Kind
+		says string
+	}{
+		{"the same lines", []Gap{gap("fetch", "resolve", 90), gap("link", "done", 21)}, KindPhase, "between `fetch` and `resolve`, usually 5 s"},
+		{"other lines", []Gap{gap("fetch", "new", 90), gap("link", "done", 21)}, KindPhase, "and never for more than 22 s before"},
+		{"before the first line", []Gap{gap("", "resolve", 90)}, KindPhase, "before `resolve`"},
+		{"after the last line", []Gap{gap("done", "", 90)}, KindPhase, "after `done`"},
+		{"as usual", []Gap{gap("link", "done", 22), gap("fetch", "resolve", 5)}, KindNothingRecorded, "nothing"},
+		{"a little of everything", []Gap{gap("link", "done", 45), gap("fetch", "resolve", 14)}, KindNothingRecorded, "nothing"},
+		{"no lines", nil, KindNothingRecorded, "nothing"},
+	} {
+		s := explainedStep(t, h, func(_ *Build, s *Step) { s.Usage.Gaps = test.gaps })
+		certainty := Is
+		if test.want == KindNothingRecorded {
+			certainty = Possible
+		}
+		t.Run(test.name, func(t *testing.T) { wantCause(t, s, test.want, certainty, test.says) })
+	}
+	// It says where, and not why: it is told with what differs.
+	s := explainedStep(t, h, func(_ *Build, s *Step) { s.Usage.Gaps, s.Facts.Op = []Gap{gap("fetch", "resolve", 90)}, "other" })
+	wantCause(t, s, KindInstruction, Likely, "executed for it has changed, though it is written as before (it printed nothing for 90 s between")
+}
+
+// A registry that refuses, and a cache that grows, are told by the builder.
+func TestCausesThatTheBuilderTells(t *testing.T) {
+	h := printingHistory(func(_ int, _ *Build, s *Step) { s.Usage.Layers = 3 })
+	refused := explainedStep(t, h, func(_ *Build, s *Step) { s.Usage.Limited, s.Usage.Retries = 3, 2 })
+	wantCause(t, refused, KindRegistry, Likely, "a server refused 3 requests as too many (429), and the builder tried 2 requests again")
+	again := explainedStep(t, h, func(_ *Build, s *Step) { s.Usage.Retries = 1 })
+	wantCause(t, again, KindRegistry, Likely, "the builder tried 1 request again")
+	cache := explainedStep(t, h, func(_ *Build, s *Step) { s.Usage.Layers = 14 })
+	wantCause(t, cache, KindCacheExport, Is, "a cache of 14 layers, and never wrote more than 3")
+	usual := explainedStep(t, h, func(_ *Build, s *Step) { s.Usage.Layers = 4 })
+	wantCause(t, usual, KindNothingRecorded, Possible, "nothing")
+}
+
+// What built is a possible reason where both builds tell, and something else goes before.
+func TestCausesByBuilder(t *testing.T) {
+	h := printingHistory(func(_ int, b *Build, _ *Step) { b.Facts.Builder = &Builder{BuildKit: "v0.24.0", Runner: "ubuntu24 1"} })
+	newer := explainedStep(t, h, func(b *Build, _ *Step) { b.Facts.Builder = &Builder{BuildKit: "v0.25.2", Runner: "ubuntu24 1"} })
+	wantCause(t, newer, KindBuilder, Possible, "BuildKit changed (`v0.24.0` → `v0.25.2`)")
+	image := explainedStep(t, h, func(b *Build, _ *Step) { b.Facts.Builder = &Builder{BuildKit: "v0.24.0", Runner: "ubuntu24 2"} })
+	wantCause(t, image, KindRunnerImage, Possible, "the runner's image changed (`ubuntu24 1` → `ubuntu24 2`)")
+	unknown := explainedStep(t, h, func(b *Build, _ *Step) { b.Facts.Builder = nil })
+	wantCause(t, unknown, KindNothingRecorded, Possible, "nothing")
+	emulated := explainedStep(t, h, func(b *Build, _ *Step) {
+		b.Facts.Builder = &Builder{BuildKit: "v0.24.0"}
+		b.Facts.Warnings = []string{wrongPlatform + ": Base image was pulled with platform linux/arm64, expected linux/amd64", "StageNameCasing: no reason"}
+	})
+	wantCause(t, emulated, KindWarning, Possible, "for the first time: `InvalidBaseImagePlatform: ")
+}

@@ -1,0 +1,503 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch"
+)
+
+// What is left of a build when it is old.
+const (
+	//
+	// 0 is all. tail is how long its steps took, of those that the judgement remembers, see
+	// fetch.Index.Durations. It is no build any more that can be shown or compared.
+	tail = 1
+	// milestone is all, for good: it is the first of its week, or one at which a level
+	// began or ended.
+	milestone = 2
+)
+
+const (
+	// keptBuilds is how many builds of a base branch stay whole however old they are, and
+	// keptExecutions how many executions of a step are remembered: more than a usual window
+	// and what is remembered before it. Of other branches those stay that are among the
+	// newest keptBeside of all, as a window of branches is looked for in these.
+	keptBuilds     = 250
+	keptExecutions = 250
+	keptBeside     = 500
+	// milestonesEvery is in how much time at least one build stays whole.
+	milestonesEvery = 7 * 24 * time.Hour
+	// followed is how many builds are searched for levels at once, and around how many
+	// before and after them help to tell.
+	followed, around = 1000, 100
+)
+
+// A Retention says which builds are old, and which stay nevertheless.
+type Retention struct {
+	Before time.Time // what began earlier is old
+	// Base tells of the newest build of a pipeline which branch is its base, see
+	// fetch.Query.IsBase.
+	Base func(newest *detect.Build) (branch, repository string)
+	// Pipelines are those that are looked at, none for all.
+	Pipelines []string
+	// Enough is how many old builds of a pipeline are worth the work.
+	Enough int
+}
+
+// Pruned is what became of old builds.
+type Pruned struct {
+	Dropped    int // of other branches, failed, or not remembered any more
+	Thinned    int // to what the judgement remembers
+	Milestones int // that stay whole
+}
+
+// Add adds what became of more.
+func (p *Pruned) Add(more Pruned) {
+	p.Dropped += more.Dropped
+	p.Thinned += more.Thinned
+	p.Milestones += more.Milestones
+}
+
+// Any tells whether anything was done.
+func (p *Pruned) Any() bool { return *p != Pruned{} }
+
+// Prune thins old builds to what the judgement and the history need of them: no build is
+// judged otherwise after that, as long as what began earlier is older than its lookback.
+// With an error, what was done of it stays done.
+func (s *Store) Prune(ctx context.Context, r Retention) (done Pruned, err error) {
+	if s.db == nil {
+		return done, nil
+	}
+	names := r.Pipelines
+	if len(names) == 0 {
+		pipelines, err := s.Pipelines(ctx)
+		if err != nil {
+			return done, err
+		}
+		for _, p := range pipelines {
+			names = append(names, p.Name)
+		}
+	}
+	for _, name := range names {
+		p := pruner{s: s, retention: &r, name: clean(name)}
+		err := p.run(ctx)
+		done.Add(p.done)
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// Tidy forgets what no build refers to any more, and makes the database smaller where that
+// is worth it.
+func (s *Store) Tidy(ctx context.Context) error {
+	if s.db == nil {
+		return nil
+	}
+	if err := s.write(ctx, func(tx *txn) error {
+		for _, unused := range []string{
+			"DELETE FROM names WHERE id IN (SELECT id FROM names EXCEPT SELECT name FROM steps)",
+			"DELETE FROM keys WHERE id IN (SELECT id FROM keys EXCEPT SELECT key FROM steps EXCEPT SELECT key FROM names)",
+			"DELETE FROM texts WHERE id IN (SELECT id FROM texts EXCEPT SELECT text FROM steps)",
+			"DELETE FROM facts WHERE id IN (SELECT id FROM facts EXCEPT SELECT facts FROM steps EXCEPT SELECT facts FROM builds)",
+		} {
+			if err := tx.exec(ctx, unused); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	return s.explain(s.database.reclaim(ctx, s.db))
+}
+
+// A pruner thins the builds of one pipeline.
+type pruner struct {
+	s         *Store
+	retention *Retention
+	name      string
+	pipeline  int64
+	base      []int64 // lines, see index.base
+	done      Pruned
+}
+
+// An oldBuild is one that is old, and whole.
+type oldBuild struct {
+	id, line, start int64
+	outcome         detect.Outcome
+}
+
+func (p *pruner) run(ctx context.Context) error {
+	var old, base []oldBuild
+	var last int64 // start of the newest milestone
+	err := p.s.read(ctx, func(tx *txn) (err error) {
+		if p.pipeline, err = tx.id(ctx, "SELECT id FROM pipelines WHERE name = ?", p.name); errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if old, err = p.findOld(ctx, tx); err != nil || len(old) == 0 || len(old) < p.retention.Enough {
+			old = nil
+			return err
+		}
+		if err = p.findBase(ctx, tx); err != nil {
+			return err
+		}
+		old, base, err = p.divide(ctx, tx, old)
+		if err != nil {
+			return err
+		}
+		last, err = tx.id(ctx, fmt.Sprintf("SELECT COALESCE(MAX(start), 0) FROM builds WHERE pipeline = ? AND kept = %d", milestone), p.pipeline)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.drop(ctx, old); err != nil {
+		return err
+	}
+	if len(base) == 0 {
+		return nil
+	}
+	milestones := map[int64]bool{}
+	for part := range slices.Chunk(base, followed) {
+		ids, err := p.milestones(ctx, part)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			milestones[id] = true
+		}
+	}
+	if err := p.thin(ctx, base, milestones, last); err != nil {
+		return err
+	}
+	return p.forget(ctx)
+}
+
+// findOld are the builds that are old and whole, oldest first.
+func (p *pruner) findOld(ctx context.Context, tx *txn) (old []oldBuild, err error) {
+	rows, err := tx.query(ctx, "SELECT id, line, start, outcome FROM builds WHERE kept = 0 AND pipeline = ? AND start < ? ORDER BY start, id", p.pipeline, instant(p.retention.Before))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var b oldBuild
+		if err := rows.Scan(&b.id, &b.line, &b.start, &b.outcome); err != nil {
+			return nil, damaged(err)
+		}
+		old = append(old, b)
+	}
+	return old, rows.Err()
+}
+
+// findBase finds the lines of the base branch. Where nothing was built of what is said to
+// be it, that is the branch of which most was built: nobody's history is dropped for a
+// branch of another name.
+func (p *pruner) findBase(ctx context.Context, tx *txn) error {
+	newest, err := queryBuilds(ctx, tx, "WHERE b.pipeline = ? ORDER BY b.start DESC, b.ref DESC LIMIT 1", p.pipeline)
+	if err != nil || len(newest) == 0 {
+		return err
+	}
+	var q fetch.Query
+	q.BaseBranch, q.BaseRepository = p.retention.Base(&newest[0].Build)
+	rows, err := tx.query(ctx, `SELECT l.id, l.branch, l.pull_request, l.repository, COUNT(*) FROM lines l JOIN builds b ON b.line = l.id
+		WHERE l.pipeline = ? GROUP BY l.id, l.branch, l.pull_request, l.repository ORDER BY COUNT(*) DESC, l.id`, p.pipeline)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var most []int64
+	for rows.Next() {
+		var line, count int64
+		var b detect.Build
+		if err := rows.Scan(&line, &b.Branch, &b.PullRequest, &b.Repository, &count); err != nil {
+			return damaged(err)
+		}
+		if q.IsBase(&b) {
+			p.base = append(p.base, line)
+		} else if b.PullRequest == "" && most == nil {
+			most = []int64{line}
+		}
+	}
+	if len(p.base) == 0 {
+		p.base = most
+	}
+	return rows.Err()
+}
+
+// divide tells old builds of the base branch, without those that stay, from those that are
+// not needed at all.
+func (p *pruner) divide(ctx context.Context, tx *txn, old []oldBuild) (rest, base []oldBuild, err error) {
+	beside, err := newestIDs(ctx, tx, "SELECT id FROM builds WHERE pipeline = ? AND outcome = 0 AND kept <> 1 ORDER BY start DESC, ref DESC LIMIT ?", p.pipeline, keptBeside)
+	if err != nil {
+		return nil, nil, err
+	}
+	newest := map[int64]bool{}
+	for _, line := range p.base {
+		found, err := newestIDs(ctx, tx, "SELECT id FROM builds WHERE line = ? AND outcome = 0 AND kept <> 1 ORDER BY start DESC, ref DESC LIMIT ?", line, keptBuilds)
+		if err != nil {
+			return nil, nil, err
+		}
+		maps.Copy(newest, found)
+	}
+	for _, b := range old {
+		isBase := slices.Contains(p.base, b.line)
+		switch {
+		case newest[b.id], !isBase && beside[b.id]:
+		case b.outcome == detect.OK && isBase:
+			base = append(base, b)
+		default:
+			rest = append(rest, b)
+		}
+	}
+	return rest, base, nil
+}
+
+func newestIDs(ctx context.Context, tx *txn, query string, of int64, limit int) (map[int64]bool, error) {
+	rows, err := tx.query(ctx, query, of, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := map[int64]bool{}
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, damaged(err)
+		}
+		found[id] = true
+	}
+	return found, rows.Err()
+}
+
+// drop forgets builds.
+func (p *pruner) drop(ctx context.Context, list []oldBuild) error {
+	for part := range slices.Chunk(list, batch) {
+		err := p.s.write(ctx, func(tx *txn) error {
+			for _, b := range part {
+				if err := remove(ctx, tx, b.id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		p.done.Dropped += len(part)
+	}
+	return nil
+}
+
+// milestones are the builds of a list at which a level of anything began or ended, and
+// some around them at which one did.
+func (p *pruner) milestones(ctx context.Context, list []oldBuild) (ids []int64, err error) {
+	var builds []detect.Build
+	of := map[string]int64{}
+	err = p.s.read(ctx, func(tx *txn) error {
+		all, err := p.around(ctx, tx, list)
+		if err != nil {
+			return err
+		}
+		for _, id := range all {
+			found, err := queryBuilds(ctx, tx, "WHERE b.id = ?", id)
+			if err != nil || len(found) == 0 {
+				return err
+			}
+			if err := found[0].readSteps(ctx, tx); err != nil {
+				return err
+			}
+			builds = append(builds, found[0].Build)
+			of[found[0].ID] = id
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	course := detect.Follow(builds, detect.DefaultThresholds)
+	tracks := []*detect.Track{&course.WallClock}
+	for i := range course.Steps {
+		tracks = append(tracks, &course.Steps[i].Track)
+	}
+	for _, t := range tracks {
+		for _, s := range t.Shifts {
+			ids = append(ids, of[course.Builds[s.Build].ID], of[course.Builds[s.After].ID])
+		}
+	}
+	return ids, nil
+}
+
+// around are builds of a list, with some of those before and after them that are whole.
+func (p *pruner) around(ctx context.Context, tx *txn, list []oldBuild) (ids []int64, err error) {
+	for _, b := range list {
+		ids = append(ids, b.id)
+	}
+	find := func(query string, line, start int64) error {
+		rows, err := tx.query(ctx, query, line, start, around)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id int64
+			if err := rows.Scan(&id); err != nil {
+				return damaged(err)
+			}
+			ids = append(ids, id)
+		}
+		return rows.Err()
+	}
+	for _, line := range p.base {
+		if err := find("SELECT id FROM builds WHERE line = ? AND outcome = 0 AND kept <> 1 AND start < ? ORDER BY start DESC LIMIT ?", line, list[0].start); err != nil {
+			return nil, err
+		}
+		if err := find("SELECT id FROM builds WHERE line = ? AND outcome = 0 AND kept <> 1 AND start > ? ORDER BY start LIMIT ?", line, list[len(list)-1].start); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+// thin thins builds of the base branch, oldest first, but for milestones: those given, and
+// the first of each week.
+func (p *pruner) thin(ctx context.Context, list []oldBuild, milestones map[int64]bool, last int64) error {
+	for id := range milestones {
+		if err := p.s.write(ctx, func(tx *txn) error {
+			return tx.exec(ctx, "UPDATE builds SET kept = ? WHERE id = ? AND kept = 0", milestone, id)
+		}); err != nil {
+			return err
+		}
+	}
+	for part := range slices.Chunk(list, batch) {
+		var done Pruned
+		err := p.s.write(ctx, func(tx *txn) error {
+			for _, b := range part {
+				week := b.start / int64(milestonesEvery)
+				if isFirst := week != last/int64(milestonesEvery); isFirst || milestones[b.id] {
+					last = max(last, b.start)
+					done.Milestones++
+					if err := tx.exec(ctx, "UPDATE builds SET kept = ? WHERE id = ?", milestone, b.id); err != nil {
+						return err
+					}
+					continue
+				}
+				done.Thinned++
+				if err := thin(ctx, tx, b.id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		p.done.Add(done)
+	}
+	return nil
+}
+
+// thin leaves of a build how long its steps took.
+func thin(ctx context.Context, tx *txn, id int64) error {
+	found, err := queryBuilds(ctx, tx, "WHERE b.id = ?", id)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	b := &found[0].Build
+	b.URL, b.Error, b.Log, b.Facts, b.Machine = "", "", nil, nil, nil
+	if err := tx.exec(ctx, "UPDATE builds SET kept = ?, step_count = -1, url = '', error = '', log = '', facts = NULL, machine = '', sum = ? WHERE id = ?", tail, sumOfBuild(b, -1), id); err != nil {
+		return err
+	}
+	return tx.exec(ctx, "DELETE FROM steps WHERE build = ? AND sample_line IS NULL", id)
+}
+
+// forget forgets what is left of thinned builds and not remembered any more: executions
+// that have many newer ones, and those of steps that did not run since.
+func (p *pruner) forget(ctx context.Context) error {
+	for _, line := range p.base {
+		err := p.s.write(ctx, func(tx *txn) error {
+			oldest, err := p.oldestKept(ctx, tx, line)
+			if err != nil {
+				return err
+			}
+			remembered, err := samplesByKey(ctx, tx, line)
+			if err != nil {
+				return err
+			}
+			for _, r := range remembered {
+				until := r.newest // that of a step that is no more
+				if r.newest >= oldest {
+					until, err = tx.id(ctx, "SELECT sample_start FROM steps WHERE sample_line = ? AND key = ? ORDER BY sample_start DESC LIMIT 1 OFFSET ?", line, r.key, keptExecutions)
+				}
+				if errors.Is(err, sql.ErrNoRows) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				if err := tx.exec(ctx, "DELETE FROM steps WHERE sample_line = ? AND key = ? AND sample_start <= ? AND EXISTS (SELECT 1 FROM builds b WHERE b.id = steps.build AND b.kept = 1)", line, r.key, until); err != nil {
+					return err
+				}
+			}
+			empty, err := tx.id(ctx, "SELECT COUNT(*) FROM builds WHERE line = ? AND outcome = 0 AND kept = 1 AND NOT EXISTS (SELECT 1 FROM steps s WHERE s.build = builds.id)", line)
+			if err != nil {
+				return err
+			}
+			p.done.Dropped += int(empty)
+			p.done.Thinned = max(0, p.done.Thinned-int(empty))
+			return tx.exec(ctx, "DELETE FROM builds WHERE line = ? AND outcome = 0 AND kept = 1 AND NOT EXISTS (SELECT 1 FROM steps s WHERE s.build = builds.id)", line)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oldestKept is since when a step has to have run to be remembered.
+func (p *pruner) oldestKept(ctx context.Context, tx *txn, line int64) (int64, error) {
+	oldest, err := tx.id(ctx, "SELECT start FROM builds WHERE line = ? AND outcome = 0 AND kept <> 1 ORDER BY start DESC LIMIT 1 OFFSET ?", line, keptBuilds)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return min(oldest, instant(p.retention.Before)), err
+}
+
+// A remembered is when a step ran last.
+type remembered struct{ key, newest int64 }
+
+func samplesByKey(ctx context.Context, tx *txn, line int64) (out []remembered, err error) {
+	rows, err := tx.query(ctx, "SELECT key, MAX(sample_start) FROM steps WHERE sample_line = ? GROUP BY key", line)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r remembered
+		if err := rows.Scan(&r.key, &r.newest); err != nil {
+			return nil, damaged(err)
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// remove forgets a build.
+func remove(ctx context.Context, tx *txn, id int64) error {
+	if err := tx.exec(ctx, "DELETE FROM steps WHERE build = ?", id); err != nil {
+		return err
+	}
+	return tx.exec(ctx, "DELETE FROM builds WHERE id = ?", id)
+}
