@@ -308,17 +308,22 @@ func (a *adviser) holds(saved []time.Duration) (mean time.Duration, ok bool) {
 		}
 		return time.Duration(sum / float64(to-from))
 	}
-	var whole time.Duration
-	for i := range a.builds {
-		whole += a.builds[i].build.Duration / time.Duration(len(a.builds))
-	}
-	least := max(a.thresholds.MinDelta.D(), time.Duration(minAdviceShare*float64(whole)))
+	least := a.least()
 	mean = average(0, len(saved))
 	if a.single {
 		return mean, mean >= least
 	}
 	half := len(saved) / 2
 	return mean, len(some) >= minMisses && mean >= least && average(0, half) >= least && average(half, len(saved)) >= least
+}
+
+// least is how much a build has to be shorter on average for it to be worth telling.
+func (a *adviser) least() time.Duration {
+	var whole time.Duration
+	for i := range a.builds {
+		whole += a.builds[i].build.Duration / time.Duration(len(a.builds))
+	}
+	return max(a.thresholds.MinDelta.D(), time.Duration(minAdviceShare*float64(whole)))
 }
 
 // onPaths are the steps on the critical path of any build.
@@ -337,7 +342,17 @@ func (a *adviser) onPaths() []int {
 // singles are what each step by itself is worth, and what each build had been shorter.
 func (a *adviser) singles() (all []Advice, saves map[int][]time.Duration) {
 	saves = map[int][]time.Duration{}
+	least := a.least()
 	for _, id := range a.onPaths() {
+		var most time.Duration // that it can save
+		for i := range a.builds {
+			if k, ok := a.builds[i].at[id]; ok {
+				most += a.builds[i].steps[k].Duration / time.Duration(len(a.builds))
+			}
+		}
+		if most < least {
+			continue
+		}
 		saved := make([]time.Duration, len(a.builds))
 		kind := AdviceStep
 		for i := range a.builds {
@@ -374,7 +389,7 @@ func (s *Step) adviceKind() AdviceKind {
 // each other.
 func (a *adviser) togethers(saves map[int][]time.Duration) (all []Advice) {
 	told := map[string]bool{}
-	for _, id := range a.onPaths() {
+	for _, id := range slices.Sorted(maps.Keys(saves)) {
 		var onPath, whole, alone time.Duration
 		for i := range a.builds {
 			b := &a.builds[i]
@@ -462,7 +477,8 @@ func (a *adviser) together(ids []int) (Advice, bool) {
 // needs what the first one leaves behind nobody knows but its author.
 func (a *adviser) inSeries() (all []Advice) {
 	type pair struct{ first, second int }
-	saved := map[pair][]time.Duration{}
+	found := map[pair][][2]int{} // of each build: the two steps
+	most := map[pair]time.Duration{}
 	var order []pair
 	for i := range a.builds {
 		b := &a.builds[i]
@@ -472,16 +488,26 @@ func (a *adviser) inSeries() (all []Advice) {
 				if !b.mayBeApart(p, k) || of.first < 0 || of.second < 0 {
 					continue
 				}
-				if saved[of] == nil {
-					saved[of] = make([]time.Duration, len(a.builds))
+				if found[of] == nil {
+					found[of] = make([][2]int, len(a.builds))
 					order = append(order, of)
 				}
-				saved[of][i] = b.abreast(p, k)
+				found[of][i] = [2]int{p, k}
+				most[of] += min(b.steps[p].Duration, b.steps[k].Duration) / time.Duration(len(a.builds))
 			}
 		}
 	}
 	for _, of := range order {
-		if x, ok := a.advice(AdviceSeries, []int{of.first, of.second}, saved[of]); ok {
+		if most[of] < a.least() {
+			continue
+		}
+		saved := make([]time.Duration, len(a.builds))
+		for i, at := range found[of] {
+			if at[0] != at[1] {
+				saved[i] = a.builds[i].abreast(at[0], at[1])
+			}
+		}
+		if x, ok := a.advice(AdviceSeries, []int{of.first, of.second}, saved); ok {
 			all = append(all, x)
 		}
 	}
@@ -551,7 +577,7 @@ func (a *adviser) misses() (all []Advice) {
 			}
 		}
 	}
-	chainsOf := map[int][][]int{} // by the first step: of each build, the steps that ran for it
+	chains := map[int][][]int{} // by the first step: of each build, the steps that ran for it
 	for i := range a.builds {
 		b := &a.builds[i]
 		// A step that is found in the cache as often as not could have been.
@@ -559,28 +585,22 @@ func (a *adviser) misses() (all []Advice) {
 			id := b.of[k]
 			return id >= 0 && b.steps[k].State == Executed && cached[id] >= max(ran[id], minMisses)
 		}
-		for k := range b.steps {
-			if !missed(k) {
-				continue
+		lost := make([]bool, len(b.steps))
+		for k := range lost {
+			lost[k] = missed(k)
+		}
+		for _, c := range chainsOf(b.graph, lost) {
+			id := b.of[c.root]
+			if chains[id] == nil {
+				chains[id] = make([][]int, len(a.builds))
 			}
-			root := k
-			b.ancestors(k, func(at int) bool {
-				if missed(at) && b.steps[at].Start.Before(b.steps[root].Start) {
-					root = at
-				}
-				return true
-			})
-			id := b.of[root]
-			if chainsOf[id] == nil {
-				chainsOf[id] = make([][]int, len(a.builds))
-			}
-			chainsOf[id][i] = append(chainsOf[id][i], k)
+			chains[id][i] = append(c.downstream, c.root)
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(chainsOf)) {
+	for _, id := range slices.Sorted(maps.Keys(chains)) {
 		saved := make([]time.Duration, len(a.builds))
 		dragged := map[int]time.Duration{}
-		for i, chain := range chainsOf[id] {
+		for i, chain := range chains[id] {
 			b := &a.builds[i]
 			saved[i] = b.without(chain...)
 			for _, k := range chain {
@@ -593,7 +613,7 @@ func (a *adviser) misses() (all []Advice) {
 			return cmp.Or(cmp.Compare(dragged[y], dragged[x]), cmp.Compare(x, y))
 		})
 		x, ok := a.advice(AdviceMisses, append([]int{id}, order[:min(len(order), 2)]...), saved)
-		if a.measure(&x, id, chainsOf[id]); ok && x.Saves >= a.thresholds.MinDelta && x.Share >= minAdviceShare {
+		if a.measure(&x, id, chains[id]); ok && x.Saves >= a.thresholds.MinDelta && x.Share >= minAdviceShare {
 			all = append(all, x)
 		}
 	}
