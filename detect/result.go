@@ -123,6 +123,7 @@ type Cause string
 const (
 	CauseStep      Cause = "step"       // one step took longer or shorter than expected
 	CauseCacheLoss Cause = "cache-loss" // a step ran that is usually cached, with those after it that ran because of it
+	CauseQueue     Cause = "queue"      // jobs waited for machines
 	CauseRunner    Cause = "runner"     // the whole machine was slower or faster
 	CauseOther     Cause = "other"      // the small differences of all other steps on the critical path
 	CausePath      Cause = "path"       // more or less of one step is on the critical path than usually, besides what it took longer

@@ -362,8 +362,8 @@ GitLab:
 The build is the pipeline that runs us, as far as it has come, or that of
 --run-id ID. Its history are the newest pipelines of the base branch, and the
 earlier ones of its merge request. GITLAB_TOKEN, or BUILDREGRESS_GITLAB_TOKEN,
-is to be one with read_api; without it CI_JOB_TOKEN is shown. CI_SERVER_URL names a
-GitLab other than gitlab.com.
+is to be one with read_api; without it CI_JOB_TOKEN is shown. CI_SERVER_URL is
+that of a GitLab other than gitlab.com.
 
 Traces:
 ` + schemesHelp(source.TraceServers) + `
