@@ -48,6 +48,7 @@ type BuildInfo struct {
 	// Targets are the pipelines of the targets of a bake that is judged as one build.
 	Targets []string `json:"targets,omitempty"`
 	Origin
+	Within     *Within   `json:"within,omitempty"` // the step of a run that made it
 	Start      time.Time `json:"start"`
 	Duration   Seconds   `json:"duration_seconds"`
 	Outcome    Outcome   `json:"outcome"`

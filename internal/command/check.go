@@ -103,6 +103,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	if c.old > 0 {
 		c.note(detect.KindNotRecorded, "not recorded: %s that ended more than a day ago; --record always records such", report.Count(c.old, "build"))
 	}
+	detect.TellNested(results)
 	report := detect.NewReport(results, o.FailOn, distinct(c.notes))
 	failing := report.ExitCode == ExitVerdict
 	if len(c.troubles) > 0 {
