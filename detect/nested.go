@@ -43,7 +43,7 @@ func (r *Result) tellWithin(step *StepResult, within []*Result) {
 			longer += max(0, n.WallClock.Delta)
 		}
 	}
-	if float64(longer) < most*float64(step.Delta) {
+	if float64(longer) < most*float64(step.Delta-r.Build.Resolution) { // which may have a tick too many
 		return
 	}
 	step.Causes = slices.Insert(step.Causes, 0, Explanation{Kind: KindBuildWithin, Certainty: Is, Text: "its " + partsWithin(within)})

@@ -51,6 +51,7 @@ type BuildInfo struct {
 	Within     *Within   `json:"within,omitempty"` // the step of a run that made it
 	Start      time.Time `json:"start"`
 	Duration   Seconds   `json:"duration_seconds"`
+	Resolution Seconds   `json:"resolution_seconds,omitempty"` // of its clock, where that is coarse
 	Outcome    Outcome   `json:"outcome"`
 	Error      string    `json:"error"`       // why it failed
 	FailedStep string    `json:"failed_step"` // name of the step at which it failed, "" if none is known

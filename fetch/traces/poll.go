@@ -98,8 +98,9 @@ func (s *Source) byID(ctx context.Context, id string) ([]*summary, error) {
 	return nil, ErrNoTrace
 }
 
-// githubRun is the id of a run of GitHub's, and its attempt.
-var githubRun = regexp.MustCompile(`^(\d{9,18})(?:-(\d{1,3}))?$`)
+// githubRun is the id of a run of GitHub's, and its attempt; where none is said, one that is
+// as long as those of github.com.
+var githubRun = regexp.MustCompile(`^(?:(\d{1,18})-(\d{1,3})|(\d{9,18}))$`)
 
 // byComputed asks for the traces whose ids receivers compute out of the id of a run of
 // GitHub's and its attempt, the first if none is said.
@@ -108,8 +109,8 @@ func (s *Source) byComputed(ctx context.Context, run string) ([]*summary, error)
 	if m == nil {
 		return nil, nil
 	}
-	attempt := cmp.Or(m[2], "1")
-	receivers, explorer := sha256.Sum256([]byte(m[1]+attempt+"t")), md5.Sum([]byte(m[1]+"-"+attempt))
+	id, attempt := cmp.Or(m[1], m[3]), cmp.Or(m[2], "1")
+	receivers, explorer := sha256.Sum256([]byte(id+attempt+"t")), md5.Sum([]byte(id+"-"+attempt))
 	for _, id := range []string{hex.EncodeToString(receivers[:16]), hex.EncodeToString(explorer[:])} {
 		found, err := s.byID(ctx, id)
 		if err != nil && !errors.Is(err, ErrNoTrace) || len(found) > 0 {
