@@ -35,14 +35,14 @@ func (s *Source) poll(ctx context.Context, wants []fetch.Selector, tooEarly bool
 		case w.TraceID != "":
 			found, err = s.byID(ctx, w.TraceID)
 		case w.RunID != "":
-			if s.named {
+			if s.named || strings.Contains(w.RunID, "-") { // of what our own run is called, that is enough
 				found, err = s.byComputed(ctx, w.RunID)
 			}
 			if early := found; err == nil && (len(early) == 0 || len(early[0].builds) == 0) {
 				if found, err = s.byTag(ctx, attributeRun, w.RunID); len(found) == 0 && err == nil && s.named {
 					found, err = s.byAliases(ctx, w.RunID)
 				}
-				if len(found) == 0 {
+				if len(found) == 0 && s.named { // else what is meant may be another trace, on its way
 					found = early
 				}
 			}

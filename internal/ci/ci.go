@@ -85,8 +85,10 @@ func IsRunning(e Env) bool {
 	return slices.ContainsFunc(ciSystems, func(ci ciSystem) bool { return ci.runs(e) })
 }
 
-// runIDs are what the CI system that runs us calls this run, the most exact first.
+// runIDs are what the CI system that runs us calls this run, and before that the one whose
+// end started it; the most exact first.
 func runIDs(e Env) (ids []string) {
+	ids = append(ids, endedRun(e)...)
 	if id, attempt := e("GITHUB_RUN_ID"), e("GITHUB_RUN_ATTEMPT"); id != "" && attempt != "" {
 		ids = append(ids, id+"-"+attempt)
 	}

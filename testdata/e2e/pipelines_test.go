@@ -289,6 +289,15 @@ func (s *stack) testWorkflow(t *testing.T, hooks string) {
 			}
 		}
 	}
+	// In a workflow that the run's end started, nothing has to name it.
+	event := filepath.Join(s.dir, "event.json")
+	write(t, event, fmt.Sprintf(`{"action":"completed","workflow_run":{"id":%d,"run_attempt":1,"event":"pull_request","head_branch":"slow","head_sha":%q,
+		"path":".github/workflows/ci.yml","head_repository":{"full_name":"shop/app"},"pull_requests":[]},"repository":{"full_name":"shop/app","default_branch":"main"}}`, slow.ID, slow.SHA))
+	env := []string{"GITHUB_ACTIONS=true", "GITHUB_EVENT_NAME=workflow_run", "GITHUB_EVENT_PATH=" + event, "GITHUB_API_URL=http://127.0.0.1:1", "GITHUB_REPOSITORY=shop/app", "GITHUB_RUN_ID=14460889999", "GITHUB_RUN_ATTEMPT=1", "GITHUB_SHA=" + random(20)}
+	stdout, stderr, err := s.try(s.ctx, s.dir, env, s.binary, "check", places[0], "--record", "never", "--comment", "never", "--check-run", "never")
+	if exitCode(err) != 1 || !strings.Contains(stdout, "`Run tests` is slower") || !strings.Contains(stdout, "Build of `build and test` on `slow`") {
+		t.Errorf("exit %d\n%s%s", exitCode(err), stdout, stderr)
+	}
 	late := make(31, "late", "pull_request", 61, 300) // it waited, and nothing else
 	late.post(t, hooks, "workflow_job")
 	late.post(t, hooks, "workflow_run")
@@ -316,7 +325,7 @@ RUN read seconds </src/main && sleep $seconds && echo built >/out
 // testBuildWithin builds in a job's step, with the job's TRACEPARENT. One step of the build
 // gets slower: that is told of the build, and fails once.
 func (s *stack) testBuildWithin(t *testing.T, hooks string) {
-	const base, usual, slow = 14, "0.5", "7"
+	const base, usual, slow = 14, "0.5", "15"
 	dir := s.folder(t, plan{name: "within", dockerfile: withinDockerfile}, "within")
 	context := filepath.Join(dir, "context")
 	var last *workflowRun
