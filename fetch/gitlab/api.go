@@ -117,7 +117,7 @@ func list[T any](ctx context.Context, s *Source, what, path string, query url.Va
 // nextPage is the query of the page behind an answer, nil if it is the last: GitLab
 // counts the pages of some lists, and marks the place in others.
 func nextPage(h http.Header) url.Values {
-	for _, link := range strings.Split(strings.Join(h.Values("Link"), ","), ",") {
+	for link := range strings.SplitSeq(strings.Join(h.Values("Link"), ","), ",") {
 		address, rel, _ := strings.Cut(link, ";")
 		if !strings.Contains(rel, `rel="next"`) {
 			continue

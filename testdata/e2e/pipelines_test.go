@@ -249,7 +249,7 @@ const (
 func (s *stack) testWorkflow(t *testing.T, hooks string) {
 	const base = 12
 	now := time.Now().Truncate(time.Second)
-	make := func(n int, branch, event string, tests, queue int) *workflowRun {
+	newRun := func(n int, branch, event string, tests, queue int) *workflowRun {
 		r := &workflowRun{
 			ID: firstWorkflow + n, Workflow: "build and test", Branch: branch, SHA: random(20), Event: event, Job: "test (1.26)",
 			Begin: now.Add(time.Duration(n-40) * 10 * time.Minute), Created: 1, Started: 1 + queue,
@@ -261,11 +261,11 @@ func (s *stack) testWorkflow(t *testing.T, hooks string) {
 		return r
 	}
 	for n := range base {
-		r := make(n, "main", "push", 60+n%4, 3+n%3)
+		r := newRun(n, "main", "push", 60+n%4, 3+n%3)
 		r.post(t, hooks, "workflow_job")
 		r.post(t, hooks, "workflow_run")
 	}
-	slow := make(30, "slow", "pull_request", 100, 4)
+	slow := newRun(30, "slow", "pull_request", 100, 4)
 	slow.post(t, hooks, "workflow_job")
 	places := []string{"jaeger://" + s.grpc, "jaeger+http://" + s.http}
 	run := fmt.Sprintf("%d-1", slow.ID)
@@ -298,7 +298,7 @@ func (s *stack) testWorkflow(t *testing.T, hooks string) {
 	if exitCode(err) != 1 || !strings.Contains(stdout, "`Run tests` is slower") || !strings.Contains(stdout, "Build of `build and test` on `slow`") {
 		t.Errorf("exit %d\n%s%s", exitCode(err), stdout, stderr)
 	}
-	late := make(31, "late", "pull_request", 61, 300) // it waited, and nothing else
+	late := newRun(31, "late", "pull_request", 61, 300) // it waited, and nothing else
 	late.post(t, hooks, "workflow_job")
 	late.post(t, hooks, "workflow_run")
 	s.awaitRoot(t, late)
