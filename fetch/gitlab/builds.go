@@ -38,7 +38,7 @@ func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, 
 	}
 	p := jobs[0].Pipeline
 	b, later, problems := s.come(&p, jobs)
-	s.later = later
+	s.later, s.kind = later, p.kind()
 	if b == nil || len(b.Steps) == 0 {
 		return nil, problems, fmt.Errorf("%s: pipeline %d: %w", s.Project, wanted, errNoJob)
 	}

@@ -62,6 +62,7 @@ type Source struct {
 	// later are the keys of the steps that the pipeline which is judged has not come to
 	// yet: what other pipelines tell of them has nothing to be compared with.
 	later map[string]bool
+	kind  string // of the pipeline that is judged
 	seen  []detect.Build
 	// cacheErr is the first fault of the cache, which costs requests and no builds.
 	cacheErr error

@@ -29,11 +29,12 @@ type found struct {
 // History are the newest pipelines of the base branch, and the newest of the build's own
 // branch or merge request.
 func (s *Source) History(ctx context.Context, q fetch.Query) (*detect.History, error) {
-	inner, cancel := context.WithCancel(ctx)
+	inner := ctx
 	if deadline, ends := ctx.Deadline(); ends {
+		var cancel context.CancelFunc
 		inner, cancel = context.WithDeadline(ctx, deadline.Add(-s.Reserve))
+		defer cancel()
 	}
-	defer cancel()
 	var base, head []*found
 	var err error
 	if s.JobToken {
@@ -116,22 +117,13 @@ func (s *Source) compared(q fetch.Query, base, head []*found, cut error) (all []
 
 // isBefore tells whether a pipeline may be of the history of a build.
 func (s *Source) isBefore(p *pipeline, q *fetch.Query) bool {
-	// A pull request elsewhere may have any branch.
-	return slices.Contains(ended, p.Status) && !strings.HasPrefix(p.Source, "external_pull_request") && p.ID != s.Run && p.Created.Before(q.Build.Start) && s.name(p) == s.nameOf(q.Build) &&
-		prefix+id(p.ID) != q.Build.ID
-}
-
-// nameOf is the name by which the pipelines of a build's kind are found.
-func (s *Source) nameOf(b *detect.Build) string {
-	if s.Pipeline != "" {
-		return s.Pipeline
+	switch {
+	case !slices.Contains(ended, p.Status), !p.Created.Before(q.Build.Start), p.ID == s.Run, prefix+id(p.ID) == q.Build.ID:
+		return false
+	case strings.HasPrefix(p.Source, "external_pull_request"): // elsewhere, of any branch
+		return false
 	}
-	for _, kind := range []string{"schedule", "parent_pipeline"} {
-		if name := s.name(&pipeline{Source: kind}); b.Pipeline == name || strings.HasPrefix(b.Pipeline, name+" / ") {
-			return name
-		}
-	}
-	return s.Project
+	return p.kind() == s.kind
 }
 
 // headRefs are the refs of the pipelines of a build's own branch or merge request.
@@ -147,14 +139,10 @@ func headRefs(q *fetch.Query) []string {
 
 // byPipelines asks for the pipelines of a branch, and for the jobs of each.
 func (s *Source) byPipelines(ctx context.Context, q fetch.Query) (base, head []*found, err error) {
-	kind := ""
-	if strings.Contains(s.nameOf(q.Build), "parent pipeline") {
-		kind = "parent_pipeline" // else they are not listed
-	}
 	of := func(ref string, most int) (list []*found, err error) {
 		query := url.Values{"ref": {ref}, "scope": {"finished"}, "created_before": {q.Build.Start.UTC().Format(time.RFC3339)}}
-		if kind != "" {
-			query.Set("source", kind)
+		if s.kind != "" { // pipelines of a parent are else not listed
+			query.Set("source", s.kind)
 		}
 		pipelines, err := s.pipelines(ctx, query, most, func(p *pipeline) bool { return p.Ref == ref && s.isBefore(p, &q) })
 		for _, p := range pipelines {
@@ -200,6 +188,11 @@ func (s *Source) readAll(ctx context.Context, q fetch.Query, base, head []*found
 			})
 		}
 		_ = group.Wait() // the errors stand beside the pipelines
+		for _, f := range batch {
+			if f.read {
+				f.build, _ = s.buildOf(&f.pipeline, f.jobs)
+			}
+		}
 		from += len(batch)
 		spent := false
 		for i, f := range batch {
@@ -244,7 +237,6 @@ func (s *Source) read(ctx context.Context, f *found, cached map[string]fetch.Cac
 		return
 	}
 	f.read = true
-	f.build, _ = s.buildOf(&f.pipeline, f.jobs)
 }
 
 // byJobs asks for the newest jobs of the whole project, which is all that a job's token
