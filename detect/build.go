@@ -27,7 +27,7 @@ type Build struct {
 	// stand in the builds of the others.
 	Target string
 	Origin
-	Within *Within // the step of a run that made it, nil if none did or none is known
+	Within *Within // the step of a run that made it, nil if that is not known; no store keeps it
 
 	Start      time.Time
 	Duration   time.Duration // wall time from first start to last end, not the sum of the steps
