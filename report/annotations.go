@@ -63,7 +63,7 @@ func Annotations(r *detect.Report, failing bool) []Annotation {
 			}
 			at := *s
 			at.Source = dockerfile.Position{} // it is where the annotation stands
-			a := Annotation{File: file, Line: s.Source.Line, Level: Notice, Title: title, Message: plain(slowerLine(&at, n, false, ""), maxSentenceName)}
+			a := Annotation{File: file, Line: s.Source.Line, Level: Notice, Title: title, Message: plain(slowerLine(&at, n, false), maxSentenceName)}
 			if x := ratio(s.Ratio); x != "" {
 				a.Title += " " + x
 			}

@@ -102,6 +102,8 @@ func liveHTML(t testing.TB, markdown string) (tags []string, text string) {
 	return anyTag.FindAllString(live, -1), html.UnescapeString(anyTag.ReplaceAllString(live, " "))
 }
 
+var revision = regexp.MustCompile(`\b(at|since) [0-9a-f]{7,64}\b`)
+
 func FuzzMarkdownStaysDead(f *testing.F) {
 	for _, seed := range hostileSeeds {
 		f.Add(seed)
@@ -127,7 +129,8 @@ func FuzzMarkdownStaysDead(f *testing.F) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%q changes the structure: %s", text, cmp.Diff(want, got))
 		}
-		if found := reference.FindString(live); found != "" {
+		// Revisions that are commits are links on purpose, where they stand as revisions.
+		if found := reference.FindString(revision.ReplaceAllString(live, "$1 ")); found != "" {
 			t.Errorf("%q makes a live %q", text, found)
 		}
 		for line := range strings.Lines(document) {

@@ -15,23 +15,43 @@ import (
 // Findings are what somebody should look at, the dearest in wall clock first; notices are
 // worth knowing and ask for nothing. Each is one line, which all formats share.
 
-// findings says what somebody should look at, dearest in wall clock first, and
-// what is worth knowing and asks for nothing.
-func findings(r *detect.Result, n *names) (found, notices []line) {
+// A finding is what somebody should look at, with what it costs the build.
+type finding struct {
+	cost detect.Seconds
+	line line
+}
+
+// dearestFirst are the lines of findings.
+func dearestFirst(all []finding) (lines []line) {
+	slices.SortStableFunc(all, func(a, b finding) int { return cmp.Compare(b.cost, a.cost) })
+	for _, f := range all {
+		lines = append(lines, f.line)
+	}
+	return lines
+}
+
+// findings says what somebody should look at, what looks like it and is not proven, each
+// dearest in wall clock first, and what is worth knowing and asks for nothing.
+func findings(r *detect.Result, n *names) (found, suspects, notices []line) {
 	if r.Build.Outcome != detect.OK {
-		return nil, nil
+		return nil, nil, nil
 	}
-	type finding struct {
-		cost detect.Seconds
-		line line
-	}
-	var all []finding
+	var all, unproven []finding
+	inHeadline := costInHeadline(r)
 	for _, g := range groupsOf(r) {
-		l := groupLine(r, &g, n)
-		if s := &r.Steps[g.steps[0]]; len(g.steps) == 1 {
-			l = withLinks(slowerLine(s, n, isOnBase(r), r.Build.Revision), s)
+		f := finding{g.cost(r), groupLine(r, &g, n)}
+		s := &r.Steps[g.steps[0]]
+		if len(g.steps) == 1 {
+			f.line = withLinks(slowerLine(s, n, s == inHeadline), s)
+			if isOnBase(r) && s.Status == detect.StatusSlower {
+				f.line = lineOf(f.line, " ", acceptance(s, n, cmp.Or(s.Evidence.Since, r.Build.Revision)))
+			}
 		}
-		all = append(all, finding{g.cost(r), l})
+		if s.Status == detect.StatusSuspect {
+			unproven = append(unproven, f)
+		} else {
+			all = append(all, f)
+		}
 	}
 	for i := range r.Steps {
 		switch s := &r.Steps[i]; s.Status {
@@ -70,15 +90,31 @@ func findings(r *detect.Result, n *names) (found, notices []line) {
 	if l := unusualRunner(r.RunnerFactor); l != nil {
 		notices = slices.Insert(notices, 0, l)
 	}
-	slices.SortStableFunc(all, func(a, b finding) int { return cmp.Compare(b.cost, a.cost) })
-	for _, f := range all {
-		found = append(found, f.line)
-	}
-	return found, notices
+	return dearestFirst(all), dearestFirst(unproven), notices
 }
 
-// slowerLine tells of a step that is slower, looks slower or broke its budget.
-func slowerLine(s *detect.StepResult, n *names, onBase bool, revision string) line {
+// costInHeadline is the step whose cost the headline tells already, as it is that of no
+// other; nil if there is none.
+func costInHeadline(r *detect.Result) (only *detect.StepResult) {
+	if r.Verdict != detect.Regressed {
+		return nil
+	}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		if s.Status != detect.StatusSlower && s.Status != detect.StatusOverBudget || s.WallClockSeconds <= 0 {
+			continue
+		}
+		if only != nil {
+			return nil
+		}
+		only = s
+	}
+	return only
+}
+
+// slowerLine tells of a step that is slower, looks slower or broke its budget; costTold
+// that what it costs stands elsewhere.
+func slowerLine(s *detect.StepResult, n *names, costTold bool) line {
 	l := lineOf(code(n.of(s)))
 	switch s.Status {
 	case detect.StatusSuspect:
@@ -88,14 +124,18 @@ func slowerLine(s *detect.StepResult, n *names, onBase bool, revision string) li
 	default:
 		l = lineOf(l, " is slower: ")
 	}
-	l = lineOf(l, measured(s), wallClockCost(s), ".")
+	l = lineOf(l, measured(s))
+	if !costTold {
+		l = lineOf(l, wallClockCost(s))
+	}
+	l = lineOf(l, ".")
 	if s.Reason.Text != "" && s.Status == detect.StatusOverBudget {
 		l = lineOf(l, " ", sentence(capitalize(s.Reason.Text)))
 	}
 	if s.Evidence.Builds > 1 {
 		l = lineOf(l, fmt.Sprintf(" Seen in %d of %d builds of this branch", s.Evidence.Slow, s.Evidence.Builds))
 		if s.Evidence.Since != "" {
-			l = lineOf(l, ", since ", code(shortRevision(s.Evidence.Since)))
+			l = lineOf(l, ", since ", commit(s.Evidence.Since))
 		}
 		l = lineOf(l, ".")
 	}
@@ -106,9 +146,6 @@ func slowerLine(s *detect.StepResult, n *names, onBase bool, revision string) li
 		l = lineOf(l, " ", sentence(capitalize(note.Text)))
 	}
 	l = lineOf(l, causesLine(s.Causes))
-	if onBase && s.Status == detect.StatusSlower {
-		l = lineOf(l, acceptance(s, n, cmp.Or(s.Evidence.Since, revision)))
-	}
 	return withPosition(l, s.Source)
 }
 
@@ -169,8 +206,25 @@ func acceptance(s *detect.StepResult, n *names, since string) line {
 		return nil
 	}
 	name := cut(Clean(n.of(s)), mostName)
-	return lineOf(" If it is to stay so, .buildregress.yaml says it: ",
+	return lineOf("If it is to stay so, .buildregress.yaml says it: ",
 		snippet(fmt.Sprintf(`accept: [{step: %s, since: %q, why: …}]`, strconv.Quote(name), shortRevision(since))), ".")
+}
+
+// acceptances are the entries that accept what a branch made slower, for who merges it.
+func acceptances(r *detect.Result, n *names) (lines []line) {
+	if r.Build.Outcome != detect.OK || isOnBase(r) { // there it stands with the finding
+		return nil
+	}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		if s.Status != detect.StatusSlower {
+			continue
+		}
+		if l := acceptance(s, n, cmp.Or(s.Evidence.Since, r.Build.Revision)); l != nil {
+			lines = append(lines, l)
+		}
+	}
+	return lines
 }
 
 // commits are revisions that the configuration takes.
@@ -198,7 +252,7 @@ func changedRules(r *detect.Result, n *names) (notices []line) {
 				if onBase || note.Kind == detect.KindAccepted || note.Kind == detect.KindEarlierLevel {
 					l := lineOf(code(n.of(s)), ": ", sentence(note.Text))
 					if note.Kind == detect.KindLevelShift {
-						l = lineOf(l, acceptance(s, n, s.Cut))
+						l = lineOf(l, " ", acceptance(s, n, s.Cut))
 					}
 					notices = append(notices, l)
 				}
@@ -228,7 +282,7 @@ func fasterLine(s *detect.StepResult, n *names) line {
 		l = lineOf(l, "; it saves the build ", (-s.WallClockSeconds).String(), " of wall clock")
 	}
 	if s.Evidence.Since != "" {
-		l = lineOf(l, ", since ", code(shortRevision(s.Evidence.Since)))
+		l = lineOf(l, ", since ", commit(s.Evidence.Since))
 	}
 	return lineOf(l, ".")
 }

@@ -34,7 +34,7 @@ func TestGroupsOfFindings(t *testing.T) {
 		{[]string{"[a] RUN one", "[a] RUN two", "[a] RUN three", "[a] RUN four"}, []string{"4 steps of `a` are slower"}},
 	} {
 		r := slowedResult(tt.keys...)
-		found, _ := findings(r, newNames(r))
+		found, _, _ := findings(r, newNames(r))
 		var text []string
 		for _, l := range found {
 			text = append(text, inline(l))
@@ -64,7 +64,7 @@ func TestPassIsNoCleanBill(t *testing.T) {
 			Current: detect.Seconds(30 * time.Second), Usual: detect.Seconds(20 * time.Second), Ratio: 1.5, WallClockSeconds: detect.Seconds(tt.cost),
 			Conditions: []detect.Condition{{Kind: detect.KindMinDelta, Value: 10, Limit: 1, Met: true}, {Kind: detect.KindMinSlowdown, Value: .5, Limit: .15, Met: true}, {Kind: detect.KindSuspectP, Value: .2, Limit: .004}},
 		}}
-		_, notices := findings(r, newNames(r))
+		_, _, notices := findings(r, newNames(r))
 		var text strings.Builder
 		text.WriteString(inline(passedHeadline(r)))
 		for _, l := range notices {

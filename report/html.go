@@ -110,7 +110,7 @@ func spans(l line) (out []htmlSpan) {
 		if s.to != "" && i > 1 && l[i-2].to != "" {
 			out = append(out, htmlSpan{Text: "· "})
 		}
-		out = append(out, htmlSpan{Text: s.text, To: s.to, Code: s.code})
+		out = append(out, htmlSpan{Text: s.text, To: s.to, Code: s.code || s.commit})
 	}
 	return out
 }
@@ -174,7 +174,8 @@ func resultSection(v *resultView, r *detect.Result, named bool) htmlSection {
 		s.Intro, s.Log = append(s.Intro, spansOf(f.reason)...), f.log
 	}
 	s.Intro = append(s.Intro, spansOf(v.next, v.history)...)
-	s.Lists = append(listOfLines("", v.findings), listOfLines("", v.notices)...)
+	s.Lists = append(listOfLines("", v.findings), listOfLines("Not proven", v.suspects)...)
+	s.Lists = append(s.Lists, listOfLines("", v.notices)...)
 	s.Lists = append(s.Lists, listOfLines("The build", v.facts)...)
 	t := htmlTable{Title: "Steps", Label: "Steps of the build", Head: heads("Step|name", "Took|n", "Usually|n", "", "When|bar", "History, this build last|trend")}
 	for i := range v.rows {

@@ -109,12 +109,12 @@ func junitSuiteOf(r *detect.Result, failOn []string) junitSuite {
 		if r.OverBudget != "" {
 			whole.Failure.Message, whole.Failure.Type = Clean(r.OverBudget), detect.StatusOverBudget.String()
 		}
-		whole.Failure.Text = junitLines(v.findings)
+		whole.Failure.Text = junitLines(slices.Concat(v.findings, v.suspects))
 	case r.Verdict == detect.Unjudged:
 		whole.Skipped = &junitSkipped{plain(v.headline, maxTextErrors)}
 	}
 	s.add(whole)
-	s.Output = junitLines(slices.Concat([]line{v.headline}, v.findings, []line{v.next, v.history}, v.notices, v.facts, []line{v.coverage, v.baseline}))
+	s.Output = junitLines(slices.Concat([]line{v.headline}, v.findings, v.suspects, []line{v.next, v.history}, v.notices, v.facts, []line{v.coverage, v.baseline}))
 	return s
 }
 
@@ -138,7 +138,7 @@ func junitCaseOf(r *detect.Result, s *detect.StepResult, n *names, failOn []stri
 	told := ""
 	switch s.Status {
 	case detect.StatusSlower, detect.StatusSuspect, detect.StatusOverBudget:
-		told = plain(slowerLine(s, n, isOnBase(r), r.Build.Revision), maxTextErrors)
+		told = plain(slowerLine(s, n, false), maxTextErrors)
 	case detect.StatusCacheLost:
 		told = Clean(s.Reason.Text)
 	}

@@ -22,7 +22,10 @@ type span struct {
 	code bool
 	// whole is set where leaving something out of code would spoil it.
 	whole bool
-	to    string // an address that is safe in every format, or ""
+	// commit is set for a revision of nothing but hexadecimal digits: forges make a link
+	// of it where it stands as plain text.
+	commit bool
+	to     string // an address that is safe in every format, or ""
 }
 
 // A code argument of lineOf becomes a code span.
@@ -30,6 +33,9 @@ type code string
 
 // A snippet argument of lineOf becomes a code span that is never cut: it is to be pasted.
 type snippet string
+
+// A commit argument of lineOf is a revision, short; a code span if it is no commit.
+type commit string
 
 // A link argument of lineOf becomes words that lead somewhere, or nothing if the
 // address is none that may be shown.
@@ -47,6 +53,13 @@ func lineOf(parts ...any) line {
 			l = append(l, span{text: Clean(string(p)), code: true})
 		case snippet:
 			l = append(l, span{text: Clean(string(p)), code: true, whole: true})
+		case commit:
+			short := shortRevision(string(p))
+			if commits.MatchString(short) {
+				l = append(l, span{text: short, commit: true})
+			} else {
+				l = append(l, span{text: Clean(short), code: true})
+			}
 		case link:
 			if to := address(p.to); to != "" {
 				l = append(l, span{text: p.words, to: to})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
@@ -80,8 +81,12 @@ func (v *view) markdown(limit limits, n int) string {
 		m.paragraph(Count(left, "more build") + " left out here: a comment is limited in size. See the JSON report.")
 	}
 	m.list(v.notes)
+	m.WriteString(signature)
 	return m.String()
 }
+
+// signature says who speaks, and where it is told how.
+const signature = "<sub>[buildregress](https://github.com/buildregress/buildregress) · [how it judges](https://github.com/buildregress/buildregress/blob/main/docs/judgement.md) · [settings](https://github.com/buildregress/buildregress/blob/main/docs/configuration.md)</sub>\n"
 
 // A markdownWriter writes blocks, each followed by an empty line.
 type markdownWriter struct {
@@ -99,6 +104,10 @@ func (m *markdownWriter) result(v *resultView) {
 		}
 	}
 	m.list(v.findings)
+	if len(v.findings) > 0 && len(v.suspects) > 0 {
+		m.paragraph(notProven)
+	}
+	m.list(v.suspects)
 	for _, l := range []line{v.next, v.history} {
 		if len(l) > 0 {
 			m.paragraph("**" + inline(l) + "**")
@@ -109,10 +118,13 @@ func (m *markdownWriter) result(v *resultView) {
 	if v.verdict == detect.Unjudged {
 		m.waterfall(v)
 	} else {
-		m.table(v.rows)
+		m.table(v.rows, v.accepting)
 	}
 	m.lines(v.coverage, v.baseline)
 }
+
+// notProven stands above the suspects where there are findings as well.
+const notProven = "Not proven:"
 
 // waterfall shows what there is to see of a build without a judgement: where
 // its time went, as Text has it.
@@ -130,18 +142,20 @@ func (m *markdownWriter) waterfall(v *resultView) {
 	}
 }
 
-// table lists all steps, folded.
-func (m *markdownWriter) table(rows []row) {
+// table lists the steps, folded: those with something to tell first, then the longest. What
+// was cached, or is too short to be told of, is counted.
+func (m *markdownWriter) table(rows []row, accepting []line) {
 	if len(rows) == 0 {
 		return
 	}
-	shown, left := mostNotable(rows, m.limit.rows)
+	listed, small := listedRows(rows)
+	shown, left := mostNotable(listed, m.limit.rows)
 	if len(shown) == 0 {
 		m.paragraph(fmt.Sprintf("The list of %s is left out here: a comment is limited in size. See the JSON report.", Count(len(rows), "step")))
 		return
 	}
 	m.printf("<details><summary>%s</summary>\n\n", capitalize(Count(len(rows), "step")))
-	m.WriteString("| Step | Took | Usually | | Smallest slowdown that one build, three builds prove |\n|:--|--:|--:|:--|:--|\n")
+	m.WriteString("| Step | Took | Usually | | Noticed from, in one build / three |\n|:--|--:|--:|:--|:--|\n")
 	for i := range shown {
 		r := &shown[i]
 		name := codeSpan(r.name, maxCellName)
@@ -158,8 +172,32 @@ func (m *markdownWriter) table(rows []row) {
 	if left > 0 {
 		m.paragraph(fmt.Sprintf("%s left out here: a comment is limited in size. See the JSON report.", Count(left, "step")))
 	}
-	m.paragraph("◆ is on the critical path: what it takes longer, the build takes longer.")
+	if small > 0 {
+		m.paragraph(Count(small, "step") + " not listed: cached, or too short to be judged.")
+	}
+	legend := lineOf("◆ is on the critical path: what it takes longer, the build takes longer.")
+	m.paragraph(inline(joined(slices.Concat([]line{legend}, accepting), " ")))
 	m.WriteString("</details>\n\n")
+}
+
+// listedRows are the rows that are worth a line of their own, in the order in which people
+// ask for them, and how many others there are; all of them where none is.
+func listedRows(rows []row) (listed []row, small int) {
+	for i := range rows {
+		r := &rows[i]
+		if r.short && (r.status == detect.StatusCached || r.status == detect.StatusSame) {
+			small++
+			continue
+		}
+		listed = append(listed, *r)
+	}
+	if len(listed) == 0 {
+		listed, small = slices.Clone(rows), 0
+	}
+	slices.SortStableFunc(listed, func(a, b row) int {
+		return cmp.Or(cmp.Compare(weight(&b), weight(&a)), cmp.Compare(b.effect, a.effect), cmp.Compare(b.current, a.current))
+	})
+	return listed, small
 }
 
 // unbroken keeps the number and the unit of a cell in one line.
@@ -216,6 +254,8 @@ func inline(l line) string {
 				b.WriteString("· ")
 			}
 			b.WriteString("[" + escapeMarkdown(s.text) + "](<" + s.to + ">)")
+		case s.commit:
+			b.WriteString(s.text)
 		case s.whole:
 			b.WriteString(codeSpan(s.text, maxClean))
 		case s.code:

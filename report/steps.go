@@ -65,6 +65,8 @@ type row struct {
 	detectable string // what one build and three builds could have shown
 	start      detect.Seconds
 	current    detect.Seconds
+	effect     detect.Seconds // on the wall clock
+	short      bool           // it takes less than what is worth telling of a change
 }
 
 // rows lists the steps in the order of the build, and how long it took.
@@ -83,6 +85,8 @@ func rows(r *detect.Result, n *names) (list []row, total detect.Seconds, starts 
 			detectable: detectableCell(s),
 			start:      s.Start,
 			current:    s.Current,
+			effect:     s.WallClockSeconds,
+			short:      max(s.Current, s.High) < r.Thresholds.MinDelta,
 		})
 		if s.Status == detect.StatusGone {
 			continue
@@ -150,11 +154,11 @@ var statusWords = map[detect.Status]string{
 }
 
 func detectableCell(s *detect.StepResult) string {
-	one, three := atLeast(s.MinDetectable), atLeast(s.MinDetectable3)
+	one, three := leastFactor(s.MinDetectable), leastFactor(s.MinDetectable3)
 	if one == "" || three == "" {
 		return one
 	}
-	return one + ", " + three
+	return one + " / " + three
 }
 
 // coverage is the line on what was judged and why the rest was not: "Judged 27

@@ -74,6 +74,12 @@ func (t *textWriter) result(v *resultView) {
 	for _, l := range v.findings {
 		t.bullet(l)
 	}
+	if len(v.findings) > 0 && len(v.suspects) > 0 {
+		t.line(lineOf(notProven))
+	}
+	for _, l := range v.suspects {
+		t.bullet(l)
+	}
 	if len(v.next) > 0 {
 		t.line(v.next)
 	}
@@ -167,7 +173,7 @@ func plain(l line, nameWidth int) string {
 			b.WriteString(lineBreak + " " + s.text + ": " + s.to)
 		case s.whole:
 			b.WriteString("`" + s.text + "`")
-		case s.code:
+		case s.code, s.commit:
 			b.WriteString("`" + cut(s.text, nameWidth) + "`")
 		default:
 			b.WriteString(s.text)

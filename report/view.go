@@ -28,6 +28,7 @@ type resultView struct {
 	verdict   detect.Verdict
 	headline  line
 	findings  []line // dearest first
+	suspects  []line // what looks like one, and is not proven
 	next      line   // what to do about it
 	history   line   // how much is missing until builds are judged
 	failure   *failure
@@ -38,6 +39,7 @@ type resultView struct {
 	waterfall bool           // the source knows when steps began
 	coverage  line
 	baseline  line
+	accepting []line // how to accept what is slower
 }
 
 // A failure is why a build failed, with the end of its log.
@@ -100,7 +102,8 @@ func viewOfResult(r *detect.Result) resultView {
 		coverage: coverage(r),
 		baseline: baseline(r),
 	}
-	v.findings, v.notices = findings(r, n)
+	v.findings, v.suspects, v.notices = findings(r, n)
+	v.accepting = acceptances(r, n)
 	v.notices = append(v.notices, noteLines(untoldNotes(r))...)
 	v.rows, v.total, v.waterfall = rows(r, n)
 	return v
@@ -230,10 +233,14 @@ func nextStep(r *detect.Result) line {
 	case r.Build.Outcome == detect.Cancelled:
 		return nil
 	case r.Verdict == detect.Regressed && countOf(r, detect.StatusSlower) > 0:
-		if seenOnce(r) {
-			return lineOf("Next: look at what changed in the step or in what it fetches. So far it was seen in one build: re-run the job to confirm it.")
+		look := "Next: look at what changed in the step or in what it fetches."
+		if causeKnown(r) {
+			look = "Next: begin with the cause that is named above."
 		}
-		return lineOf("Next: look at what changed in the step or in what it fetches.")
+		if seenOnce(r) {
+			look += " So far it was seen in one build: re-run the job to confirm it."
+		}
+		return lineOf(look)
 	case r.Verdict == detect.Regressed && countOf(r, detect.StatusOverBudget) > 0:
 		return lineOf("Next: look at what changed in the step, or raise its budget on purpose.")
 	case r.Verdict == detect.Regressed:
@@ -244,6 +251,24 @@ func nextStep(r *detect.Result) line {
 		return lineOf("Next: see why the cache is missed: its key or scope, its size limit, or a step above that changes each time.")
 	}
 	return nil
+}
+
+// causeKnown tells whether a cause that is sure or likely stands under the dearest of what
+// is slower.
+func causeKnown(r *detect.Result) bool {
+	var dearest *group
+	groups := groupsOf(r)
+	for i := range groups {
+		g := &groups[i]
+		if r.Steps[g.steps[0]].Status == detect.StatusSlower && (dearest == nil || g.cost(r) > dearest.cost(r)) {
+			dearest = g
+		}
+	}
+	if dearest == nil {
+		return false
+	}
+	causes := dearest.causes(r)
+	return len(causes) > 0 && causes[0].Certainty != detect.Possible && causes[0].Kind != detect.KindNothingRecorded
 }
 
 // seenOnce tells whether all that is slower was seen in a single build.
@@ -342,7 +367,7 @@ func baseline(r *detect.Result) line {
 		l = lineOf(l, ", pull request ", code(r.Build.PullRequest))
 	}
 	if r.Build.Revision != "" {
-		l = lineOf(l, " at ", code(shortRevision(r.Build.Revision)))
+		l = lineOf(l, " at ", commit(r.Build.Revision))
 	}
 	if r.Build.Runner != "" {
 		l = lineOf(l, " on ", code(r.Build.Runner))

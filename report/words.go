@@ -52,10 +52,18 @@ func number(r float64) string {
 // atLeast writes a smallest slowdown that can be shown, 1.4 as "≥ ×1.4"; "" if
 // it is not known. It is rounded up: less is not promised.
 func atLeast(r float64) string {
+	if least := leastFactor(r); least != "" {
+		return "≥ " + least
+	}
+	return ""
+}
+
+// leastFactor is a bound above 1, rounded up; "" for none.
+func leastFactor(r float64) string {
 	if !(r > 1) || r > 1e6 {
 		return ""
 	}
-	return "≥ ×" + factor(math.Ceil(r*100-1e-9)/100)
+	return "×" + factor(math.Ceil(r*100-1e-9)/100)
 }
 
 // factor writes a positive number near 1, to the percent: "1.04", "0.9", "12".
