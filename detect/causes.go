@@ -280,7 +280,7 @@ func (e *explainer) measured(s *Step, r *StepResult) (m measurement) {
 		}
 		if info.Other {
 			m.machine = append(m.machine, Explanation{Kind: KindOtherMachine, Certainty: Is,
-				Before: hardware(info.UsualCPUs, info.UsualMemory), After: hardware(info.CPUs, info.Memory), Text: info.otherMachine()})
+				Before: info.usualHardware(), After: info.hardware(), Text: info.otherMachine()})
 		}
 	}
 	m.addUsage(s, r, past)

@@ -169,6 +169,9 @@ func (st *stepTest) decide(limit float64, room []Condition) Decision {
 	case d.Status == StatusSame && st.seen > 0:
 		d.Conditions = append(d.Conditions, Condition{KindSeenMode, st.seen, 0, true})
 	}
+	if d.Status == StatusFaster {
+		d.Evidence = Evidence{Builds: max(st.faster.run, st.fastBuilds()), Value: -math.Log10(max(st.faster.p, leastP))}
+	}
 	d.Conditions = slices.Clip(d.Conditions)
 	return d
 }

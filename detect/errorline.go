@@ -49,11 +49,13 @@ const chargeShort = 2.5
 const (
 	// chargeRun is that of a run of several builds: there is more than one.
 	chargeRun = 0.3
-	// chargeLate is that of a run that begins after the branch did: a branch has many
-	// chances to look slow from some later build on, and one to look so from its first.
-	chargeLate = 0.5
-	// chargeAlone is that of a later build by itself.
-	chargeAlone = 0.5
+	// chargeLate is that of builds that are not the whole branch, alone or together: a
+	// branch has many chances to look slow from some later build on, and one to look so
+	// from its first.
+	chargeLate = 0.8
+	// chargeRolling is that of a run of the newest of a long branch, each of which was
+	// looked at by itself: runs overlap.
+	chargeRolling = 0.5
 )
 
 // benjaminiHochberg sets q of each judgement: the smallest false discovery rate

@@ -112,11 +112,11 @@ func (e *evidence) look(n int, rolling bool) (best oneSided) {
 			continue
 		}
 		power := e.power(n-run, n)
-		switch late := run < n; {
-		case run > 1 && (late || rolling):
+		switch {
+		case rolling && run > 1:
+			power -= chargeRolling
+		case !rolling && run < n:
 			power -= chargeLate
-		case late && !rolling:
-			power -= chargeAlone
 		}
 		if p := errorOf(power); p < best.p {
 			best.run, best.p = run, p

@@ -231,7 +231,8 @@ type Mode struct {
 	Share   float64 `json:"share"`   // of the history, in (0,1]
 }
 
-// Evidence is what the builds of one branch say together.
+// Evidence is what the builds of one branch say together: that a step is slower, or, of one
+// that is faster, that.
 type Evidence struct {
 	Builds int     `json:"builds"` // how many of them count, this one included
 	Slow   int     `json:"slow"`   // in how many the step was slower than usual

@@ -126,3 +126,23 @@ func TestOneFastOutlier(t *testing.T) {
 		t.Errorf("%v, flagged %q", r.Verdict, flagged(&r))
 	}
 }
+
+// A speed-up of the base branch names the build that it began with.
+func TestFasterNamesItsFirstBuild(t *testing.T) {
+	const n = 24
+	for newest := 2; newest <= 4; newest++ {
+		h := mainHistory(n, func(i int, rng *rand.Rand) []stepSpec {
+			if i > n-newest {
+				return slow(compile, 0.5)(app(rng))
+			}
+			return app(rng)
+		})
+		b := edit("main", n, slow(compile, 0.5))
+		r := Judge(&b, h, defaults)
+		s := stepOf(t, &r, compile)
+		wantStatus(t, s, StatusFaster)
+		if want := h.Base[newest-2].Revision; s.Evidence.Since != want {
+			t.Errorf("%d builds are faster: since %s (of %d builds), want %s", newest, s.Evidence.Since, s.Evidence.Builds, want)
+		}
+	}
+}

@@ -259,6 +259,19 @@ func (st *stepTest) slowBuilds() (n int) {
 	return n
 }
 
+// fastBuilds counts the newest values in a row, each of which is a speed-up that is worth
+// telling: it began with the first of them, however few of them prove it.
+func (st *stepTest) fastBuilds() (n int) {
+	usual := st.reference(st.faster.run, -1)
+	for _, v := range slices.Backward(st.trial.New[len(st.trial.New)-len(st.raw):]) {
+		if usual-v < st.t.MinDelta.D() || float64(usual-v) < st.t.MinSlowdown*float64(v) {
+			break
+		}
+		n++
+	}
+	return n
+}
+
 // minDetectable returns the smallest factor on a step that k builds of a branch, 1 or 3,
 // would show as slower with a probability of about 80 %, 0 if there is none up to
 // maxDetectable; limit is the error at which a step of this build counts. All that is

@@ -224,6 +224,9 @@ func fasterLine(s *detect.StepResult, n *names) line {
 	if s.WallClockSeconds < 0 {
 		l = lineOf(l, "; it saves the build ", (-s.WallClockSeconds).String(), " of wall clock")
 	}
+	if s.Evidence.Since != "" {
+		l = lineOf(l, ", since ", code(shortRevision(s.Evidence.Since)))
+	}
 	return lineOf(l, ".")
 }
 

@@ -3,7 +3,11 @@
 # whose checksum must be right; or, where there is no such release, says that it is
 # to be built from the action's own source.
 #
-# Reads ACTION_PATH, ACTION_REF and ACTION_REPOSITORY, and what the runner sets.
+# Where gh and a token are there, GitHub's statement of where the release was built
+# has to be right as well; else it is built from source, which the action's own
+# commit vouches for.
+#
+# Reads ACTION_PATH, ACTION_REF, ACTION_REPOSITORY and GH_TOKEN, and what the runner sets.
 # Sets the outputs binary, from (release or source), go (missing, if it has to be
 # set up for that), history (a folder), cache-key and cache-prefix.
 set -euo pipefail
@@ -69,6 +73,13 @@ version_of() {
 	awk -v commit="$commit" '$2 == commit { print $1 }' <<<"$tags" | grep -E "$release" | sort -t. -k1.2,1n -k2,2n -k3,3n | tail -n1 || true
 }
 
+# attested FILE tells whether GitHub states that a workflow of the repository built a
+# file; it says yes where nobody can ask.
+attested() {
+	[[ -n ${GH_TOKEN:-} ]] && command -v gh >/dev/null || return 0
+	GH_HOST=${server#*://} GH_PROMPT_DISABLED=1 gh attestation verify "$1" --repo "$repository" >"$folder/attestation" 2>&1
+}
+
 # download NAME FILE gets a file of the release, and prints the status of the answer.
 download() {
 	curl --silent --show-error --location --retry 3 --connect-timeout 20 --max-time 300 --proto "=$scheme" \
@@ -91,14 +102,17 @@ if [[ -n $version ]]; then
 		[[ $wanted =~ ^[0-9a-f]{64}$ ]] || fail "checksums.txt of the release $version of $repository does not name $name once: it is not used"
 		found=$(sha256 "$binary.download")
 		[[ $found == "$wanted" ]] || fail "$name of the release $version of $repository has the checksum $found, and should have $wanted: it is not used"
-		mv -f "$binary.download" "$binary"
-		chmod +x "$binary"
-		output from release
-		echo "buildregress $version for $os/$arch, checksum $wanted"
-		exit 0
+		if attested "$binary.download"; then
+			mv -f "$binary.download" "$binary"
+			chmod +x "$binary"
+			output from release
+			echo "buildregress $version for $os/$arch, checksum $wanted"
+			exit 0
+		fi
+		echo "::warning title=buildregress::gh could not verify where $name of the release $version was built: it is built from source instead"
 	fi
 	rm -f "$binary.download"
-	[[ $status == 404 ]] || echo "::notice title=buildregress::the release $version could not be downloaded (status $status): it is built from source instead"
+	[[ $status == 200 || $status == 404 ]] || echo "::notice title=buildregress::the release $version could not be downloaded (status $status): it is built from source instead"
 fi
 echo "no release of ${repository:-this action} for ${ref:-its ref} on $os/${arch:-${RUNNER_ARCH:-}}: it is built from source"
 output from source

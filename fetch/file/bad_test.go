@@ -90,6 +90,8 @@ func TestWrongInput(t *testing.T) {
 		}), "does not match its digest"},
 		{"OTLP cut off", otlp[:len(otlp)/2], "cut off"},
 		{"OTLP of no list", []byte(`{"resourceSpans":{}}`), "resourceSpans is no list"},
+		{"OTLP with a number of a million digits", []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":` + strings.Repeat("9", 1e6) + `}]}]}]}`), "a number too large"},
+		{"OTLP with an id that is none", []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"spanId":"zz"}]}]}]}`), "an id not 16 or 32 digits"},
 		{"OTLP of wrong types", []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":5}]}]}]}`), "bad OTLP"},
 		{"OTLP nested", []byte(`{"resourceSpans":[{"resource":{"attributes":` + strings.Repeat("[", 100_000)), "nested more than 200 deep"},
 		{"OTLP without a build", []byte(`{"resourceSpans":[]}`), "no build in it"},

@@ -62,6 +62,7 @@ func NewGRPC(address string, secure bool, o httpclient.Options, extra buildkit.A
 		if err != nil {
 			return nil, err
 		}
+		c.VerifyConnection = offersHTTP2
 		creds = credentials.NewTLS(c)
 	}
 	last := new(atomic.Pointer[handshake])
@@ -191,6 +192,8 @@ func (g *GRPC) unavailable(t *traces.ServerError) {
 		last = &handshake{}
 	}
 	switch fault := last.fault(); {
+	case errors.Is(last.err, errNoHTTP2):
+		t.Err, t.Advice = errNoHTTP2, "what stands before Jaeger has to offer h2 (ALPN); or give jaeger+https://"+g.address+" where it passes on HTTP"
 	case fault == httpclient.NoTLS:
 		t.Err, t.Advice = errors.New("the server speaks no TLS there"), "without TLS it is jaeger://"+g.address
 	case fault == httpclient.Untrusted:

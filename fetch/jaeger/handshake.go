@@ -2,6 +2,8 @@ package jaeger
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"net"
 	"sync/atomic"
 
@@ -36,6 +38,18 @@ func (o observed) ClientHandshake(ctx context.Context, authority string, raw net
 	spoken := &httpclient.Conn{Conn: conn}
 	o.last.Store(&handshake{conn: spoken})
 	return spoken, info, nil
+}
+
+// errNoHTTP2 is the error of a handshake with a server that speaks TLS, and nothing in it
+// that gRPC could use.
+var errNoHTTP2 = errors.New("the server speaks TLS there, but does not offer HTTP/2 in it, which gRPC needs")
+
+// offersHTTP2 refuses a connection in which no protocol was agreed on (RFC 7301).
+func offersHTTP2(state tls.ConnectionState) error {
+	if state.NegotiatedProtocol == "" {
+		return errNoHTTP2
+	}
+	return nil
 }
 
 // Clone implements credentials.TransportCredentials.

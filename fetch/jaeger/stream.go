@@ -3,6 +3,7 @@ package jaeger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -123,7 +124,9 @@ func (f *frame) decode(extra buildkit.AttributeSet) decoded {
 		rest = after
 		var j *model.Span
 		if err == nil && span != nil {
-			j, err = decoder.span(span)
+			if err = checkValues(span); err == nil {
+				j, err = decoder.span(span)
+			}
 		}
 		switch {
 		case err != nil:
@@ -144,20 +147,62 @@ func (f *frame) decode(extra buildkit.AttributeSet) decoded {
 // first, and what follows.
 func nextSpan(data []byte) (span, rest []byte, err error) {
 	const spans = 1 // number of the field
-	number, kind, n := protowire.ConsumeTag(data)
-	if n < 0 {
-		return nil, nil, protowire.ParseError(n)
+	number, value, rest, err := nextField(data)
+	if number != spans {
+		value = nil
 	}
-	rest = data[n:]
-	if number == spans && kind == protowire.BytesType {
-		span, n = protowire.ConsumeBytes(rest)
+	return value, rest, err
+}
+
+// maxValues is how many references, tags, log entries with their fields, and warnings one
+// span may have. Each takes a hundred bytes decoded, and two in the message if it is empty.
+const maxValues = 1 << 17
+
+// checkValues counts these in the message of a span, before there is room made for them.
+func checkValues(span []byte) error {
+	const references, tags, logs, process, warnings = 4, 8, 9, 10, 12
+	values := 0
+	for len(span) > 0 {
+		number, value, rest, err := nextField(span)
+		if err != nil {
+			return err
+		}
+		span = rest
+		switch number {
+		case references, tags, warnings:
+			values++
+		case logs, process:
+			values++
+			for inner := value; len(inner) > 0 && values <= maxValues; values++ {
+				if _, _, inner, err = nextField(inner); err != nil {
+					return err
+				}
+			}
+		}
+		if values > maxValues {
+			return fmt.Errorf("a span with more than %d tags", maxValues)
+		}
+	}
+	return nil
+}
+
+// nextField returns the first field of a message, its value if that is of bytes, and what
+// follows.
+func nextField(message []byte) (number protowire.Number, value, rest []byte, err error) {
+	number, kind, n := protowire.ConsumeTag(message)
+	if n < 0 {
+		return 0, nil, nil, protowire.ParseError(n)
+	}
+	rest = message[n:]
+	if kind == protowire.BytesType {
+		value, n = protowire.ConsumeBytes(rest)
 	} else {
 		n = protowire.ConsumeFieldValue(number, kind, rest)
 	}
 	if n < 0 {
-		return nil, nil, protowire.ParseError(n)
+		return 0, nil, nil, protowire.ParseError(n)
 	}
-	return span, rest[n:], nil
+	return number, value, rest[n:], nil
 }
 
 // A decoder decodes one span after the other into the same room: to make room for their

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/spans"
@@ -35,6 +36,22 @@ func TestSpansOfOneMessage(t *testing.T) {
 	}
 }
 
+// spanOfTags is a message with one span of so many tags, all empty.
+func spanOfTags(n int) []byte {
+	message := protowire.AppendVarint([]byte{0x0a}, uint64(2*n))
+	return append(message, bytes.Repeat([]byte{0x42, 0}, n)...)
+}
+
+// A span with more tags than any has is refused before room is made for them.
+func TestSpanOfManyTags(t *testing.T) {
+	for n, want := range map[int]string{maxValues: "", maxValues + 1: "more than 131072 tags"} {
+		f := frame{mem.BufferSlice{mem.SliceBuffer(spanOfTags(n))}}
+		if d := f.decode(nil); (d.err == nil) != (want == "") || d.err != nil && !strings.Contains(d.err.Error(), want) {
+			t.Errorf("%d tags: %v, want %q", n, d.err, want)
+		}
+	}
+}
+
 // messages are an answer, after which the server does what end says.
 type messages struct {
 	list [][]byte
@@ -53,7 +70,7 @@ func (m *messages) RecvMsg(v any) error {
 // A message that takes long to decode holds nobody up whose time is over.
 func TestNoMessageIsWaitedForTooLong(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	slow := append([]byte{0x0a, 0x80, 0x80, 0x80, 0x01}, bytes.Repeat([]byte{0x42, 0}, 1<<20)...) // a span of a million empty tags
+	slow := bytes.Repeat(spanOfTags(maxValues), 16)
 	answer := &messages{list: [][]byte{slow}, end: func() error {
 		cancel()
 		return ctx.Err()

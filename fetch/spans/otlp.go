@@ -95,10 +95,20 @@ func resourceSpansJSON(element []byte) (ptrace.Traces, error) {
 	document := slices.Concat([]byte(`{"resourceSpans":[`), hexIDs(presentNames(element)), []byte(`]}`))
 	traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(document)
 	if err != nil {
-		return traces, fmt.Errorf("bad OTLP: %w", err)
+		return traces, badJSON{err}
 	}
 	return traces, nil
 }
+
+// A badJSON is the error of JSON that holds other values than OTLP has in their place. The
+// decoder's own words, which go on about its buffers, are only to be unwrapped.
+type badJSON struct{ err error }
+
+func (badJSON) Error() string {
+	return "bad OTLP: a value is of the wrong kind, a number too large, or an id not 16 or 32 digits of hex"
+}
+
+func (e badJSON) Unwrap() error { return e.err }
 
 // presentNames writes resource spans of OTLP before 0.15, which Tempo 1 and Grafana
 // hand out, with the names of today: what was an instrumentation library is a scope.

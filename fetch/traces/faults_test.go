@@ -3,6 +3,7 @@ package traces_test
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http/httptest"
 	"net/url"
@@ -290,6 +291,39 @@ func TestMutualTLS(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A server that speaks TLS, and offers no HTTP/2 in it, is told as that: gRPC's own words
+// for it are about its releases.
+func TestTLSWithoutHTTP2(t *testing.T) {
+	ca := newCA(t)
+	server, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "jaeger.test", false)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	go func() {
+		for {
+			conn, err := server.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				_, _ = io.Copy(io.Discard, conn)
+			}()
+		}
+	}()
+	s, err := jaeger.NewGRPC(server.Addr().String(), true, httpclient.Options{CAFile: ca.file(t), ServerName: "jaeger.test", Backoff: time.Millisecond}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, 20*time.Second, func(ctx context.Context) {
+		_, _, err := traces.New(s, quick()).Builds(ctx, fetch.Selector{TraceID: strings.Repeat("7", 32)})
+		if err == nil || !strings.Contains(err.Error(), "does not offer HTTP/2") || !strings.Contains(hintOf(err), "ALPN") {
+			t.Errorf("error %v, hint %q", err, hintOf(err))
+		}
+	})
 }
 
 // What real stores hold beside sound builds.

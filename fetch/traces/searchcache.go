@@ -61,7 +61,7 @@ func (f *backfill) takeCached(ctx context.Context, c timeRange, to time.Time) (t
 			if hit.Start.Before(f.oldest) {
 				return f.oldest, nil
 			}
-			if !f.enough() && !f.seen[hit.ID] {
+			if !f.seen[hit.ID] { // more than enough: what is older than that tells of rare times
 				f.seen[hit.ID] = true
 				f.taken++
 				f.take(&summary{id: hit.ID, start: hit.Start, builds: hit.Builds, state: buildkit.Whole})

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/fetch/traces"
@@ -62,6 +63,35 @@ func TestKept(t *testing.T) {
 		}
 		if len(cold.Base) != 50 || len(warm.Base) != 50 {
 			t.Errorf("%d and %d builds", len(cold.Base), len(warm.Base))
+		}
+	})
+}
+
+// What steps took before the window is remembered from what earlier checks kept, at no
+// question more.
+func TestKeptTellsOfRareTimes(t *testing.T) {
+	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
+		list := mains(120)
+		b := subject()
+		j.Add(list...)
+		j.Add(b)
+		options := quick()
+		options.Cache = emptyStore(t)
+		judge(t, traces.New(s, options), fetch.Selector{TraceID: list[70].ID()})
+		judge(t, traces.New(s, options), fetch.Selector{TraceID: list[119].ID()})
+		asked := len(j.Asked())
+		build, h := judge(t, traces.New(s, options), fetch.Selector{TraceID: b.ID()})
+		if more := len(j.Asked()) - asked; more > 3 {
+			t.Errorf("%d questions for what is kept", more)
+		}
+		const least = 4 // what thirty values before the window weigh
+		for i := range build.Steps {
+			if key := build.Steps[i].Key; build.Steps[i].State == detect.Executed && h.Tails[key].Weight < least {
+				t.Errorf("of %s %.1f are remembered, want %d at least", key, h.Tails[key].Weight, least)
+			}
+		}
+		if len(h.Base) != 50 {
+			t.Errorf("%d builds, want a window of them", len(h.Base))
 		}
 	})
 }

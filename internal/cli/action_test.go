@@ -250,6 +250,7 @@ func TestActionInstalls(t *testing.T) {
 		name, os, arch, ref string
 		files               map[string]string
 		code                int
+		gh                  string // what gh exits with, "" for none of it
 		want                string // name of the binary, or source
 		says                string
 	}{
@@ -266,6 +267,8 @@ func TestActionInstalls(t *testing.T) {
 		{name: "no ref", os: "Linux", arch: "X64", want: source},
 		{name: "a processor of which we know nothing", os: "Linux", arch: "S390X", ref: "v1.2.3", want: source},
 		{name: "a system of which we know nothing", os: "Plan9", arch: "X64", ref: "v1.2.3", code: 1, says: "runners of the system 'Plan9'"},
+		{name: "a release that gh knows", os: "Linux", arch: "X64", ref: "v1.2.3", gh: "0", want: "buildregress_linux_amd64"},
+		{name: "a release that gh does not know", os: "Linux", arch: "X64", ref: "v1.2.3", gh: "1", want: source, says: "could not verify where"},
 		{
 			name: "changed since", os: "Linux", arch: "X64", ref: "v1.2.3", code: 1, says: "it is not used",
 			files: with(map[string]string{"buildregress_linux_amd64": "echo owned"}),
@@ -297,10 +300,14 @@ func TestActionInstalls(t *testing.T) {
 			}
 			address, commit, next := releases(t, test.files)
 			ref := strings.NewReplacer("COMMIT", commit, "NEXT", next).Replace(test.ref)
-			log, outputs, code := bash(t, "install.bash", map[string]string{
+			vars := map[string]string{
 				"RUNNER_OS": test.os, "RUNNER_ARCH": test.arch, "RUNNER_TEMP": t.TempDir(), "ACTION_PATH": root,
 				"ACTION_REF": ref, "ACTION_REPOSITORY": "acme/tool", "GITHUB_SERVER_URL": address,
-			})
+			}
+			if test.gh != "" {
+				vars["GH_TOKEN"], vars["PATH"] = "secret", answering(t, test.gh)+string(os.PathListSeparator)+os.Getenv("PATH")
+			}
+			log, outputs, code := bash(t, "install.bash", vars)
 			if code != test.code || !strings.Contains(log, test.says) {
 				t.Fatalf("exit code %d, want %d and %q:\n%s", code, test.code, test.says, log)
 			}
@@ -317,6 +324,17 @@ func TestActionInstalls(t *testing.T) {
 			}
 		})
 	}
+}
+
+// answering is a folder with a gh that is asked about a file of acme/tool, and exits so.
+func answering(t *testing.T, code string) string {
+	t.Helper()
+	dir := t.TempDir()
+	script := "#!/bin/sh\n[ \"$1 $2 $4 $5\" = 'attestation verify --repo acme/tool' ] && [ -s \"$3\" ] || exit 9\nexit " + code + "\n"
+	if err := os.WriteFile(filepath.Join(dir, "gh"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // Where the runner does not say what the action is, its folder does.

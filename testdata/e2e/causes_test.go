@@ -103,6 +103,11 @@ type explained struct {
 func (c *checkout) check(t *testing.T, env []string, args ...string) (e explained, shown string) {
 	t.Helper()
 	args = append([]string{c.binary, "check", "--format", "json", "--base-branch", "main", "--min-delta", minDelta}, args...)
+	for _, v := range c.stack.env { // what builds may see no git
+		if own, ok := strings.CutPrefix(v, "PATH="); ok {
+			env = append(slices.Clip(env), "PATH="+own+string(os.PathListSeparator)+os.Getenv("PATH"))
+		}
+	}
 	stdout, stderr, err := c.try(c.ctx, c.dir, env, args...)
 	if decoded := json.Unmarshal([]byte(stdout), &e); decoded != nil || len(e.Results) != 1 {
 		t.Fatalf("%s: %v, %v\n%s", strings.Join(args, " "), err, decoded, stderr)
@@ -143,7 +148,7 @@ func TestCauses(t *testing.T) {
 		c.check(t, nil, local, "buildx:"+b.ref)
 		s.run(t, s.binary, "record", records, b.record)
 	}
-	for _, test := range []struct {
+	for i, test := range []struct {
 		name  string
 		files map[string]string
 		flags []string
@@ -156,8 +161,9 @@ func TestCauses(t *testing.T) {
 		{"an edit", map[string]string{"Dockerfile": s.base + strings.Replace(causesDockerfile, usualPause, slowPause, 1), "README.md": "more\n"}, nil, "RUN sleep 8", "likely instruction: ", "`RUN sleep 1", false},
 		{"an argument", map[string]string{"README.md": "more\n"}, []string{"--build-arg", "PAUSE=7"}, "RUN sleep 1", "likely argument: ", "`PAUSE`", false},
 	} {
-		c.git(t, "checkout", "-q", "-B", "change", "main")
-		b := c.build(t, test.name, "change", c.commit(t, test.files), test.flags...)
+		branch := fmt.Sprintf("change-%d", i+1)
+		c.git(t, "checkout", "-q", "-B", branch, "main")
+		b := c.build(t, test.name, branch, c.commit(t, test.files), test.flags...)
 		for _, from := range []struct {
 			name string
 			args []string

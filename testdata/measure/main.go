@@ -75,6 +75,7 @@ type check struct {
 	p               [6][looks]float64 // error of believing that it is slower, 1 if it is not worth telling
 	status          [6][looks]detect.Status
 	rank            [6][looks]float64 // standard score of the rank sum alone, 0 if it is not worth telling
+	rules           [6][len(rules)]float64
 }
 
 type measurement struct {
@@ -257,6 +258,9 @@ func (c *check) note(factor, look int, d *detect.Decision, t *detect.Trial) {
 	c.status[factor][look], c.p[factor][look] = d.Status, 1
 	if d.Reportable {
 		c.p[factor][look] = d.P
+	}
+	if look == 0 {
+		c.rules[factor] = byRules(t.New[0], t.History)
 	}
 	if worthTelling(t.New, t.History) {
 		c.rank[factor][look] = mannWhitney(t.New, t.History)

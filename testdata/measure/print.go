@@ -201,6 +201,7 @@ func (m *measurement) print() {
 	}
 	m.printLimits()
 	m.printLeftOut()
+	m.printRules()
 	m.printPeers()
 }
 
@@ -246,7 +247,7 @@ func (m *measurement) printLimits() {
 // limitFor is the error that a share of the unchanged checks of all projects but one
 // reach at the looks.
 func (m *measurement) limitFor(score func(c *check) float64, share float64, without int) float64 {
-	low, high := -30.0, 30.0
+	low, high := -30.0, 1e4
 	for range 60 {
 		middle := (low + high) / 2
 		shares := m.shares(always(func(c *check) bool { return score(c) >= middle }))
@@ -298,6 +299,36 @@ func (m *measurement) printLeftOut() {
 			fmt.Printf(" ×%g %.2f", factors[f], mean(found[i]))
 		}
 		fmt.Println()
+	}
+}
+
+// printRules compares one build with what others judge it by, held to the same floors: set
+// as they usually are, and at equal false alarms.
+func (m *measurement) printRules() {
+	fmt.Println("one build beside the rules of others: false of 1,000 as they are usually set · ×2/×3/×5; at 1.5; at 5")
+	row := func(name string, usual float64, score func(c *check, f int) float64) {
+		fmt.Printf("  %-48s", name)
+		found := func(limit float64) {
+			for _, f := range []int{3, 4, 5} {
+				fmt.Printf(" %.2f", mean(m.shares(always(func(c *check) bool { return score(c, f) >= limit }))))
+			}
+		}
+		unchanged := func(c *check) float64 { return score(c, 0) }
+		if !math.IsInf(usual, 1) {
+			fmt.Printf("%5.1f ·", 1000*mean(m.shares(always(func(c *check) bool { return unchanged(c) >= usual }))))
+			found(usual)
+		} else {
+			fmt.Printf("%22s", "")
+		}
+		for _, per := range []float64{1.5, 5} {
+			fmt.Printf("; ")
+			found(m.limitFor(unchanged, per/1000, -1))
+		}
+		fmt.Println()
+	}
+	row("ours", -math.Log10(detect.SlowerP), func(c *check, f int) float64 { return -math.Log10(c.p[f][0]) })
+	for i := range rules {
+		row(rules[i].name, rules[i].usual, func(c *check, f int) float64 { return c.rules[f][i] })
 	}
 }
 
