@@ -279,8 +279,9 @@ func (e *explainer) measured(s *Step, r *StepResult) (m measurement) {
 			m.machine = append(m.machine, x)
 		}
 		if info.Other {
-			m.machine = append(m.machine, Explanation{Kind: KindOtherMachine, Certainty: Is,
-				Before: info.usualHardware(), After: info.hardware(), Text: info.otherMachine()})
+			m.machine = append(m.machine, Explanation{
+				Kind: KindOtherMachine, Certainty: Is, Before: info.usualHardware(), After: info.hardware(), Text: info.otherMachine(),
+			})
 		}
 	}
 	m.addUsage(s, r, past)
@@ -353,8 +354,10 @@ func (m *measurement) addUsage(s *Step, r *StepResult, past []*Step) {
 	}
 	switch {
 	case doing >= most && float64(*u.CPU) >= grown*float64(usual.cpuMost):
-		m.work = &Explanation{Kind: KindMoreWork, Certainty: Is, Before: usual.cpu.String(), After: u.CPU.String(),
-			Text: fmt.Sprintf("it has more to do: it used %s of processor time, usually %s", u.CPU, usual.cpu)}
+		m.work = &Explanation{
+			Kind: KindMoreWork, Certainty: Is, Before: usual.cpu.String(), After: u.CPU.String(),
+			Text: fmt.Sprintf("it has more to do: it used %s of processor time, usually %s", u.CPU, usual.cpu),
+		}
 	case sameWork && !isSure && wait >= most && *u.CPUWait > usual.waitMost:
 		add(KindStepStarved, usual.wait.String(), u.CPUWait.String(), "it did the same work (%s of processor time, usually %s) and waited %s for a processor", u.CPU, usual.cpu, u.CPUWait)
 	case sameWork && disk >= most && *u.IOWait > usual.diskMost:

@@ -3,6 +3,7 @@ package detect
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Machines of one class may differ: a runner with twice the processors has the same name.
@@ -50,7 +51,7 @@ func (h *History) likeWithLike(build *Build, t Thresholds) *History {
 	}
 	out := *h
 	out.Base, out.Sparse, out.Other, out.Branch = base, alike(h.Sparse), alike(h.Other), alike(h.Branch)
-	out.Notes = append(h.Notes[:len(h.Notes):len(h.Notes)], Note{KindHistory, fmt.Sprintf(
+	out.Notes = append(slices.Clip(h.Notes), Note{KindHistory, fmt.Sprintf(
 		"compared with the builds on machines like its own (%s): %d on others are left out", hardware(build.Machine.CPUs, build.Machine.Memory), len(h.Base)-len(base))})
 	return &out
 }

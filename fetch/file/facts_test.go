@@ -147,8 +147,11 @@ func TestFactsAreSmall(t *testing.T) {
 	for range 1000 {
 		b.Steps = append(b.Steps, detect.Step{
 			Key: "k", Name: "RUN x", Duration: 1e9, Facts: &detect.StepFacts{Op: "0123456789ab", Reads: []string{strings.Repeat("/r", 60)}},
-			Usage: &detect.Usage{CPU: &seconds, CPUWait: &seconds, IOWait: &seconds, MemoryWait: &seconds, Throttled: &seconds, MemoryPeak: 1e12, Read: 1e12, Written: 1e12, Swap: 1e12, OOMKills: 9, Retries: 9, Limited: 9, Layers: 99,
-				Gaps: []detect.Gap{{Before: strings.Repeat("b", detect.MaxLine), After: strings.Repeat("a", detect.MaxLine), Seconds: seconds}}},
+			Usage: &detect.Usage{
+				CPU: &seconds, CPUWait: &seconds, IOWait: &seconds, MemoryWait: &seconds, Throttled: &seconds, MemoryPeak: 1e12, Read: 1e12, Written: 1e12, Swap: 1e12,
+				OOMKills: 9, Retries: 9, Limited: 9, Layers: 99, Versions: []string{strings.Repeat("v", detect.MaxVersion)},
+				Gaps: []detect.Gap{{Before: strings.Repeat("b", detect.MaxLine), After: strings.Repeat("a", detect.MaxLine), Seconds: seconds}},
+			},
 		})
 	}
 	b.BoundFacts()

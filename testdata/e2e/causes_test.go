@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,9 +51,7 @@ func (c *checkout) commit(t *testing.T, files map[string]string) (revision strin
 func mergedWith(files, more map[string]string) map[string]string {
 	all := map[string]string{}
 	for _, list := range []map[string]string{files, more} {
-		for name, text := range list {
-			all[name] = text
-		}
+		maps.Copy(all, list)
 	}
 	return all
 }
