@@ -27,6 +27,7 @@ type Build struct {
 	// stand in the builds of the others.
 	Target string
 	Origin
+	Within *Within // the step of a run that made it, nil if that is not known; no store keeps it
 
 	Start      time.Time
 	Duration   time.Duration // wall time from first start to last end, not the sum of the steps
@@ -45,6 +46,13 @@ type Build struct {
 	Facts   *Facts   // what it was made of; nil where it is not known
 	Machine *Machine // what was measured of its machine; nil where nothing was
 	Steps   []Step   // in order of their start, then of their announcement
+}
+
+// Within is a step of another build, within which a build was made: a job's step that runs
+// docker buildx build.
+type Within struct {
+	Build string `json:"build"` // ID
+	Step  string `json:"step"`  // Key
 }
 
 // ReaderVersion counts the changes of how builds are read: of what is a step, what it is

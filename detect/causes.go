@@ -49,6 +49,7 @@ const (
 	KindExporter        Kind = "exporter"         // the result is written in another way
 	KindCacheImport     Kind = "cache-import"     // other caches were to be read
 	KindFrontend        Kind = "frontend"         // what reads the Dockerfile is another
+	KindBuildWithin     Kind = "build-within"     // a build that it makes took longer
 	KindNothingRecorded Kind = "nothing-recorded" // of what can reach it has changed
 )
 

@@ -362,13 +362,13 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 			continue
 		}
 		if read == "/" {
-			d.complete = false // less may be sent: what .dockerignore leaves out
 			beside := len(list)
 			inContext := strings.Trim(path.Clean("/"+bad.Facts.Context), "/") + "/"
 			if list = slices.DeleteFunc(list, func(file string) bool { return isAside(strings.TrimPrefix(file, inContext)) }); len(list) == 0 {
 				d.rule(KindFile, fmt.Sprintf("of the whole context that it reads, %d files changed that hardly make a step slower", beside))
 				continue
 			}
+			d.complete = false // not all that is read is used
 		}
 		// A file that hardly ever changes says more than the others in its folder.
 		rare := slices.DeleteFunc(slices.Clone(list), func(file string) bool {

@@ -67,3 +67,28 @@ func TestQueueIsNobodysWork(t *testing.T) {
 		t.Errorf("of %d runs %d are false alarms, and %d of those that are slower are found", many, alarms, found)
 	}
 }
+
+// What jobs waited is one part of the account, whichever of them it was, and none of it is
+// the machine's.
+func TestQueueIsOnePart(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 1))
+	h := &History{BaseBranch: "main"}
+	for n := range 30 {
+		h.Base = append([]Build{withQueue("main", n, rng, seconds(4), 1)}, h.Base...)
+	}
+	b := withQueue("pr", 100, rng, seconds(64), 1)
+	r := Judge(&b, h, defaults)
+	var sum, queue Seconds
+	for _, p := range r.WallClock.Parts {
+		sum += p.Seconds
+		if p.Cause == CauseQueue {
+			queue += p.Seconds
+		}
+		if p.Step == b.Steps[0].Key {
+			t.Errorf("the wait is told as %+v", p)
+		}
+	}
+	if queue.D() != seconds(60) || sum != r.WallClock.Delta {
+		t.Errorf("%v in the queue of %v: %+v", queue, r.WallClock.Delta, r.WallClock.Parts)
+	}
+}

@@ -48,8 +48,10 @@ type BuildInfo struct {
 	// Targets are the pipelines of the targets of a bake that is judged as one build.
 	Targets []string `json:"targets,omitempty"`
 	Origin
+	Within     *Within   `json:"within,omitempty"` // the step of a run that made it
 	Start      time.Time `json:"start"`
 	Duration   Seconds   `json:"duration_seconds"`
+	Resolution Seconds   `json:"resolution_seconds,omitempty"` // of its clock, where that is coarse
 	Outcome    Outcome   `json:"outcome"`
 	Error      string    `json:"error"`       // why it failed
 	FailedStep string    `json:"failed_step"` // name of the step at which it failed, "" if none is known
@@ -123,6 +125,7 @@ type Cause string
 const (
 	CauseStep      Cause = "step"       // one step took longer or shorter than expected
 	CauseCacheLoss Cause = "cache-loss" // a step ran that is usually cached, with those after it that ran because of it
+	CauseQueue     Cause = "queue"      // jobs waited for machines
 	CauseRunner    Cause = "runner"     // the whole machine was slower or faster
 	CauseOther     Cause = "other"      // the small differences of all other steps on the critical path
 	CausePath      Cause = "path"       // more or less of one step is on the critical path than usually, besides what it took longer

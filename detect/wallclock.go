@@ -98,7 +98,36 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 		}
 		acc.nameRest(rest, build, a, g, steps)
 	}
+	acc.joinQueues(build, a)
 	return sumParts(build, usual, acc.parts)
+}
+
+// joinQueues makes one part of all that jobs waited for machines: which of them waited says
+// nothing of what was built.
+func (acc *account) joinQueues(build *Build, a *arranged) {
+	queues := map[string]bool{}
+	for _, steps := range a.allSteps(build) {
+		for i := range steps {
+			if steps[i].isQueue() {
+				queues[steps[i].Key] = true
+			}
+		}
+	}
+	for p, d := range acc.parts {
+		if queues[p.Step] && (p.Cause == CauseStep || p.Cause == CausePath) {
+			delete(acc.parts, p)
+			acc.parts[WallClockPart{Cause: CauseQueue}] += d
+		}
+	}
+}
+
+// allSteps are those of a build and of each of its baseline.
+func (a *arranged) allSteps(build *Build) (all [][]Step) {
+	all = append(all, build.Steps)
+	for b := range a.base {
+		all = append(all, a.base[b].Steps)
+	}
+	return all
 }
 
 // An account gathers the parts of a difference.
@@ -252,7 +281,9 @@ func (a *arranged) cost(build *Build, i int, steps []StepResult, loads map[int]i
 	if len(c.result.History) == 0 || c.result.Status == StatusUnjudged && c.result.Reason.Kind != KindToldOnce {
 		c.usual = durationMedian(c.series.newest(t.Window))
 	}
-	c.byRunner = bounded(float64(c.usual) * (factor - 1))
+	if !c.series.step.isQueue() { // nothing of the machine is in it
+		c.byRunner = bounded(float64(c.usual) * (factor - 1))
+	}
 	c.own = c.series.step.within(build) - c.usual - c.byRunner
 	c.reached = c.series.reached
 	return c

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -37,7 +38,26 @@ func wallClock(r *detect.Result, n *names) line {
 	if account := account(&r.WallClock, n); account != nil {
 		l = lineOf(l, ": ", account)
 	}
-	return lineOf(l, ".")
+	return lineOf(l, ".", queued(&r.WallClock))
+}
+
+// queued is " Of these +28 s, 20 s in the queue.", where that is a part of a build's
+// difference which is worth a sentence: no change of what was built made it.
+func queued(w *detect.WallClock) line {
+	const least = 10 // of the difference, one part in so many
+	u := unitOf(w)
+	at := slices.IndexFunc(w.Parts, func(p detect.WallClockPart) bool { return p.Cause == detect.CauseQueue })
+	if at < 0 {
+		return nil
+	}
+	switch waited := w.Parts[at].Seconds; {
+	case w.Delta <= 0 || u.in(waited) <= 0 || waited < w.Delta/least:
+		return nil
+	case waited > w.Delta:
+		return lineOf(" The queue alone took ", u.write(u.in(waited)), " ", u.name, " more.")
+	default:
+		return lineOf(" Of these +", u.write(u.in(w.Delta)), " ", u.name, ", ", u.write(u.in(waited)), " ", u.name, " in the queue.")
+	}
 }
 
 // account is the sum of the parts, rounded to one unit so that it can be added
@@ -45,20 +65,14 @@ func wallClock(r *detect.Result, n *names) line {
 // tell.
 func account(w *detect.WallClock, n *names) line {
 	unit := unitOf(w)
-	left := w.Delta.D() / unit.size
-	if over := w.Delta.D() % unit.size; over.Abs()*2 >= unit.size {
-		left += time.Duration(sign(over))
-	}
+	left := unit.in(w.Delta)
 	delta := left
 	var terms []line
 	var other, lost, largest time.Duration
 	var folded []line
 	cacheTerm := -1
 	for _, p := range w.Parts {
-		units := time.Duration(p.Seconds) / unit.size
-		if over := time.Duration(p.Seconds) % unit.size; over.Abs()*2 >= unit.size {
-			units += time.Duration(sign(over))
-		}
+		units := unit.in(p.Seconds)
 		switch {
 		case p.Cause == detect.CauseRest || units == 0:
 			continue // what is left over at the end
@@ -124,6 +138,8 @@ func causeOf(p *detect.WallClockPart, n *names) line {
 		return lineOf(code(n.ofKey(p.Step)), " off the critical path")
 	case p.Cause == detect.CausePath:
 		return lineOf(code(n.ofKey(p.Step)), " on the critical path")
+	case p.Cause == detect.CauseQueue:
+		return lineOf("waiting for runners")
 	case p.Cause == detect.CauseGap && p.Step == "":
 		return lineOf("after the last step")
 	case p.Cause == detect.CauseGap:
@@ -152,6 +168,15 @@ func unitOf(w *detect.WallClock) unit {
 		return unit{"s", time.Second / 10, 1}
 	}
 	return unit{"ms", time.Millisecond, 0}
+}
+
+// in is how many of the unit a time is, rounded.
+func (u unit) in(d detect.Seconds) time.Duration {
+	n := d.D() / u.size
+	if over := d.D() % u.size; over.Abs()*2 >= u.size {
+		n += time.Duration(sign(over))
+	}
+	return n
 }
 
 func (u unit) write(n time.Duration) string {

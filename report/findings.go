@@ -61,6 +61,10 @@ func findings(r *detect.Result, n *names) (found, suspects, notices []line) {
 			if s.State == detect.Executed && s.Current >= max(r.Thresholds.MinDelta, r.Build.Duration/20) {
 				notices = append(notices, lineOf(code(n.of(s)), " is new and took ", s.Current.String(), "."))
 			}
+		case detect.StatusUnjudged:
+			if len(s.Causes) > 0 && s.Causes[0].Kind == detect.KindBuildWithin {
+				notices = append(notices, lineOf(code(n.of(s)), " +", s.Delta.String(), ": ", prose(s.Causes[0].Text), "; ", prose(s.Reason.Text), "."))
+			}
 		}
 	}
 	notices = append(notices, unprovenLines(r, n)...)

@@ -74,7 +74,7 @@ var (
 // TestAccountAddsUp adds the printed numbers as a reader would.
 func TestAccountAddsUp(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	causes := []detect.Cause{detect.CauseStep, detect.CauseCacheLoss, detect.CauseRunner, detect.CauseOther, detect.CausePath, detect.CauseGap}
+	causes := []detect.Cause{detect.CauseStep, detect.CauseCacheLoss, detect.CauseRunner, detect.CauseOther, detect.CausePath, detect.CauseGap, detect.CauseQueue}
 	parse := func(text string) float64 {
 		n, err := strconv.ParseFloat(strings.NewReplacer("−", "-", "+", "").Replace(text), 64)
 		if err != nil {
@@ -111,6 +111,28 @@ func TestAccountAddsUp(t *testing.T) {
 		}
 		if math.Abs(sum-parse(m[1])) > 1e-9 {
 			t.Errorf("%q adds up to %v", text, sum)
+		}
+	}
+}
+
+// What of a difference was waiting is said in a sentence, where it is a part worth one.
+func TestQueueIsTold(t *testing.T) {
+	for _, test := range []struct {
+		delta, queue float64
+		want         string
+	}{
+		{28, 20, " Of these +28 s, 20 s in the queue."},
+		{2.84, 2, " Of these +2.8 s, 2.0 s in the queue."},
+		{28, 2, ""},
+		{28, -20, ""},
+		{-28, 20, ""},
+		{5, 20, " The queue alone took 20 s more."},
+	} {
+		w := detect.WallClock{Usual: sec(80), Delta: sec(test.delta), Parts: []detect.WallClockPart{
+			{Cause: detect.CauseQueue, Seconds: sec(test.queue)}, {Cause: detect.CauseRest, Seconds: sec(test.delta - test.queue)},
+		}}
+		if got := plain(queued(&w), 80); got != strings.TrimSpace(test.want) && got != test.want {
+			t.Errorf("%v of %v: %q, want %q", test.queue, test.delta, got, test.want)
 		}
 	}
 }

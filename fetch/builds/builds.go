@@ -54,6 +54,7 @@ type build struct {
 	Target     string          `json:"target,omitempty"`
 	Content    string          `json:"content,omitempty"`
 	Partial    bool            `json:"partial,omitempty"`
+	Within     *detect.Within  `json:"within,omitempty"`
 	Reader     int             `json:"reader,omitempty"`
 	Facts      *detect.Facts   `json:"facts,omitempty"`
 	Machine    *detect.Machine `json:"machine,omitempty"`

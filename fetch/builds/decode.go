@@ -132,6 +132,10 @@ func (b *build) build() (detect.Build, error) {
 		return out, fmt.Errorf("resolution_seconds is %v, of which no build can be judged: 0 to %v is possible", out.Resolution, MaxResolution)
 	}
 	texts := append(out.Origin.Texts(), &out.ID, &out.Trace, &out.Content, &out.Pipeline, &out.Image, &out.Target, &out.Error)
+	if b.Within != nil {
+		out.Within = &detect.Within{Build: b.Within.Build, Step: b.Within.Step}
+		texts = append(texts, &out.Within.Build, &out.Within.Step)
+	}
 	for _, text := range texts {
 		*text = fetch.Clean(*text, MaxName)
 	}

@@ -61,7 +61,7 @@ func (e *Encoder) build(b *detect.Build) build {
 	out := build{
 		ID: b.ID, Pipeline: b.Pipeline, Image: b.Image, origin: origin(b.Origin), Start: given(b.Start), Duration: &duration,
 		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: detect.Seconds(b.Resolution),
-		TraceID: b.Trace, Target: b.Target, Content: b.Content, Partial: b.Partial, Reader: b.Reader, Facts: b.Facts, Machine: b.Machine, Steps: make([]step, len(b.Steps)),
+		TraceID: b.Trace, Target: b.Target, Content: b.Content, Partial: b.Partial, Within: b.Within, Reader: b.Reader, Facts: b.Facts, Machine: b.Machine, Steps: make([]step, len(b.Steps)),
 	}
 	for i := range b.Steps {
 		out.Steps[i] = e.step(&b.Steps[i])

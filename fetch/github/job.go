@@ -11,6 +11,7 @@ import (
 	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/pipeline"
 )
 
 // maxSteps of a job are looked at. GitHub allows a thousand jobs, and fewer steps.
@@ -36,6 +37,8 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 		return b, 0, false
 	}
 	stage := clean(job.GetName())
+	b.Steps = waitOf(run, job, stage)
+	waits := len(b.Steps)
 	seen := map[int64]bool{}
 	for _, task := range job.Steps[:min(len(job.Steps), maxSteps)] {
 		if !isWork(task) {
@@ -68,7 +71,28 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 		b.Duration = max(b.Duration, end.Sub(b.Start))
 		b.Steps = append(b.Steps, step)
 	}
-	return b, odd, len(b.Steps) > 0
+	if waits > 0 && b.Steps[0].Start.Before(b.Start) {
+		b.Duration += b.Start.Sub(b.Steps[0].Start)
+		b.Start = b.Steps[0].Start
+	}
+	return b, odd, len(b.Steps) > waits
+}
+
+// waitOf is the time that a job waited for a runner, as a step; none if that is not known. A
+// job is created when those that it needs are done, but for one that is run again, which
+// GitHub gives the time of its first attempt.
+func waitOf(run *gh.WorkflowRun, job *gh.WorkflowJob, stage string) []detect.Step {
+	created, started := job.GetCreatedAt().UTC(), job.GetStartedAt().UTC()
+	if job.GetRunAttempt() > 1 && created.Before(run.GetRunStartedAt().Time) {
+		created = run.GetRunStartedAt().UTC()
+	}
+	took := started.Sub(created)
+	if !fetch.Plausible(created) || !fetch.Plausible(started) || took <= 0 || took > buildkit.MaxDuration {
+		return nil
+	}
+	return []detect.Step{{
+		ID: "queue", Key: dockerfile.Key("", stage, pipeline.WaitName), Name: pipeline.WaitName, Stage: detect.StageQueue, Start: created, Duration: took,
+	}}
 }
 
 // rule is the detect.ReaderVersion with which the keys of steps so called last changed: with

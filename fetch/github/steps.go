@@ -73,7 +73,7 @@ func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, [
 		odd += n
 		s.identifyJob(&b, run, pull)
 		if job == own {
-			s.own[b.Pipeline] = ownStepOf(job, len(b.Steps))
+			s.own[b.Pipeline] = ownStepOf(job, len(b.Steps)-waits(b.Steps))
 		}
 		builds = append(builds, s.trim(b))
 	}
@@ -179,7 +179,7 @@ func (s *Steps) trim(b detect.Build) detect.Build {
 	if own, known := s.own[b.Pipeline]; known {
 		end := slices.IndexFunc(all, func(step detect.Step) bool { return step.Name == own.name })
 		if end < 0 {
-			end = min(own.before, len(all))
+			end = min(own.before+waits(all), len(all))
 		} else {
 			reached = true
 		}
@@ -203,6 +203,14 @@ func (s *Steps) trim(b detect.Build) detect.Build {
 		b.Outcome, b.Error = detect.OK, ""
 	}
 	return b
+}
+
+// waits is how many of a job's steps, the first of them, are no work: one or none.
+func waits(steps []detect.Step) int {
+	if len(steps) > 0 && steps[0].Stage == detect.StageQueue {
+		return 1
+	}
+	return 0
 }
 
 // runsUs tells by its name whether a step runs buildregress.

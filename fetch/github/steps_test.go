@@ -140,6 +140,53 @@ func TestLiveJob(t *testing.T) {
 	}
 }
 
+// What a job waited for a runner, since those that it needs were done, is a step of its own
+// in it and in those that it is compared with.
+func TestQueueOfJobs(t *testing.T) {
+	s := githubtest.New(t, clock)
+	queued := func(job *gh.WorkflowJob, d time.Duration) {
+		job.CreatedAt = &gh.Timestamp{Time: job.GetStartedAt().Add(-d)}
+	}
+	for n := range 12 {
+		run := s.AddRun(githubtest.Run{Created: began.Add(time.Duration(n) * time.Hour)})
+		queued(addJob(s, run, "image", usual(n)...), time.Duration(3+n%2)*time.Second)
+	}
+	run := s.AddRun(githubtest.Run{Event: "pull_request", Branch: "slow", Status: "in_progress", Created: began.Add(100 * time.Hour)})
+	queued(addJob(s, run, "image", task{"Set up job", 2, ""}, task{"Run actions/checkout@v4", 3, ""}, task{"Build", 60, ""}, task{"Test", 30, ""}, task{"Judge it", -1, ""}), 45*time.Second)
+	o := options(t, s, run.GetID())
+	o.Job, o.Runner = "image", "runner of image"
+	steps := OpenSteps(o)
+	builds, _, err := steps.Builds(t.Context(), fetch.Selector{})
+	if err != nil || len(builds) != 1 {
+		t.Fatal(builds, err)
+	}
+	b := &builds[0]
+	if err := buildtest.Check(b); err != nil {
+		t.Error(err)
+	}
+	if wait := b.Steps[0]; wait.Key != "[image] waiting for a runner" || wait.Stage != detect.StageQueue || wait.Duration != 45*time.Second || b.Duration != 140*time.Second || b.Steps[1].Inputs[0] != wait.ID {
+		t.Errorf("%v of %+v", b.Duration, b.Steps)
+	}
+	h, err := steps.History(t.Context(), fetch.Query{Build: b, BaseBranch: "main", BaseRepository: "shop/app", Window: 50, Enough: 8})
+	if err != nil || len(h.Base) != 12 {
+		t.Fatal(h, err)
+	}
+	if got := named(&h.Base[0]); len(got) != 5 || got[0] != "waiting for a runner 4s" || got[4] != "Test 32s" { // as far as ours has come, though its step is called otherwise
+		t.Error(got)
+	}
+	r := detect.Judge(b, h, detect.Policy{Thresholds: detect.DefaultThresholds})
+	if r.Verdict != detect.Pass || r.Counts[detect.StatusWaiting] != 1 {
+		t.Errorf("%v: %v", r.Verdict, r.Counts)
+	}
+	// A job that is run again was created long before.
+	run.RunAttempt, run.RunStartedAt = new(2), &gh.Timestamp{Time: s.Jobs[run.GetID()][0].GetStartedAt().Add(-20 * time.Second)}
+	again := *s.Jobs[run.GetID()][0]
+	again.RunAttempt, again.CreatedAt = new(int64(2)), &gh.Timestamp{Time: began}
+	if got, _, _ := buildOf(run, &again); got.Steps[0].Duration != 20*time.Second {
+		t.Errorf("%+v", got.Steps[0])
+	}
+}
+
 // Seconds more or less are no slowdown where the clock counts in them.
 func TestWholeSeconds(t *testing.T) {
 	s := githubtest.New(t, clock)

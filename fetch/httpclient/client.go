@@ -27,11 +27,10 @@ type Client struct {
 	http    *retryablehttp.Client
 }
 
-// How often, and how long, is waited for a server that is busy.
+// How often is waited for a server that is busy, and how often it may send us elsewhere.
 const (
 	maxRetries   = 3
 	maxRedirects = 5
-	longestRetry = 5 * time.Second
 )
 
 // NewClient asks the server at base, whose path stands in front of all others.
@@ -82,7 +81,7 @@ func (c *Client) retry(ctx context.Context, r *http.Response, err error) (bool, 
 	case r.StatusCode == http.StatusTooManyRequests, r.StatusCode == http.StatusBadGateway,
 		r.StatusCode == http.StatusServiceUnavailable, r.StatusCode == http.StatusGatewayTimeout:
 		wait, _ := retryAfter(r)
-		return wait <= longestRetry, nil
+		return wait <= c.options.longestWait(), nil
 	}
 	return false, nil
 }
@@ -122,10 +121,11 @@ func (e *StatusError) Error() string {
 // A Response is the body of an answer. Reading from it fails when nothing comes for
 // too long. It has to be closed.
 type Response struct {
-	Type string // of the content, without parameters
-	body io.ReadCloser
-	ctx  context.Context // of the request, whose end the body is told of
-	idle *IdleTimer
+	Type   string // of the content, without parameters
+	Header http.Header
+	body   io.ReadCloser
+	ctx    context.Context // of the request, whose end the body is told of
+	idle   *IdleTimer
 }
 
 func (r *Response) Read(p []byte) (int, error) {
@@ -145,11 +145,17 @@ func (r *Response) Close() error {
 	return r.body.Close()
 }
 
-// Get asks for path below the base. An answer other than 200 is a *StatusError.
+// Get asks for path below the base, written as in an address: what is no separator in it
+// is escaped. An answer other than 200 is a *StatusError.
 func (c *Client) Get(ctx context.Context, path string, query url.Values, accept string) (*Response, error) {
 	ctx, idle := c.options.WithIdleTimer(ctx)
 	u := *c.base
-	u.Path = strings.TrimSuffix(u.Path, "/") + path
+	u.RawPath = strings.TrimSuffix(u.EscapedPath(), "/") + path
+	var err error
+	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
+		idle.Stop()
+		return nil, err
+	}
 	u.RawQuery = query.Encode()
 	var conn atomic.Pointer[Conn]
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
@@ -171,7 +177,7 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, accept 
 	}
 	idle.Touch()
 	contentType, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
-	r := &Response{Type: strings.ToLower(strings.TrimSpace(contentType)), body: response.Body, ctx: ctx, idle: idle}
+	r := &Response{Type: strings.ToLower(strings.TrimSpace(contentType)), Header: response.Header, body: response.Body, ctx: ctx, idle: idle}
 	if response.StatusCode == http.StatusOK {
 		return r, nil
 	}

@@ -25,6 +25,9 @@ type Options struct {
 	// IdleTimeout is how long a server may send nothing; 0 is the default.
 	IdleTimeout time.Duration
 	Backoff     time.Duration // before a request is first repeated; 0 is the default
+	// LongestWait is how long a server that is busy may ask us to wait before it is asked
+	// once more; 0 is the default.
+	LongestWait time.Duration
 }
 
 // DefaultBackoff is how long to wait before a request is first repeated.
@@ -32,6 +35,11 @@ const DefaultBackoff = 200 * time.Millisecond
 
 // FirstBackoff is how long to wait before a request is first repeated.
 func (o *Options) FirstBackoff() time.Duration { return cmp.Or(o.Backoff, DefaultBackoff) }
+
+// DefaultLongestWait is how long a server that is busy may ask us to wait.
+const DefaultLongestWait = 5 * time.Second
+
+func (o *Options) longestWait() time.Duration { return cmp.Or(o.LongestWait, DefaultLongestWait) }
 
 // DefaultIdleTimeout is how long a server may send nothing while it is asked.
 const DefaultIdleTimeout = 25 * time.Second

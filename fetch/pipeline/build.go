@@ -14,15 +14,22 @@ import (
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
-// build makes the build of a run, nil if no step of it is there.
-func (r *run) build() (*detect.Build, []error) {
+// build makes the build of a run, nil if no step of it is there. keys are those of its
+// steps, by their spans.
+func (r *run) build() (b *detect.Build, keys map[*span]string, warnings []error) {
 	resolution := r.resolution()
 	w := r.walkRun(resolution)
 	start, end := w.chosen()
 	if len(w.steps) == 0 {
-		return nil, w.warnings()
+		return nil, nil, w.warnings()
 	}
-	b := &detect.Build{
+	keys = map[*span]string{}
+	for i, s := range w.spans[:len(w.steps)] {
+		if s != nil {
+			keys[s] = w.steps[i].Key
+		}
+	}
+	b = &detect.Build{
 		ID: r.tree.id + "-" + r.root.ID, Trace: r.tree.id, Pipeline: r.pipeline(), Origin: r.origin(),
 		Start: start, Duration: end.Sub(start), Resolution: resolution, Reader: detect.ReaderVersion,
 	}
@@ -35,7 +42,7 @@ func (r *run) build() (*detect.Build, []error) {
 	b.Outcome, b.Error = w.outcome()
 	slices.SortStableFunc(w.steps, func(a, b detect.Step) int { return a.Start.Compare(b.Start) })
 	b.Steps = w.steps
-	return b, w.warnings()
+	return b, keys, w.warnings()
 }
 
 // resolution is what the emitter's clock counts in: whole seconds if all of its times are.

@@ -101,7 +101,7 @@ func (w *walk) step(s *span, path []string, name string, start, end time.Time) d
 		step.Duration, step.State, step.Error = 0, detect.Interrupted, "it ended before it began, by the clock of its source"
 		w.odd++
 	}
-	if name == waitName && step.State != detect.Interrupted {
+	if name == WaitName && step.State != detect.Interrupted {
 		step.State, step.Error = detect.Executed, ""
 	}
 	return step

@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch"
@@ -11,11 +13,15 @@ import (
 
 // adopt tells the builds that BuildKit made below a run's jobs what the run says of itself:
 // each is of the pipeline "PIPELINE / JOB", so that two jobs' builds are not compared with
-// each other. A build that says its pipeline keeps it.
-func (r *run) adopt(nested []detect.Build) {
+// each other. A build that says its pipeline keeps it. id is that of the run's build, "" if
+// it has none, and steps are the keys of its steps by their spans.
+func (r *run) adopt(nested []detect.Build, id string, steps map[*span]string) {
 	for i := range nested {
 		b := &nested[i]
 		s := r.tree.spans[strings.TrimPrefix(b.ID, r.tree.id+"-")]
+		if key := r.stepAround(s, steps); key != "" && id != "" {
+			b.Within = &detect.Within{Build: id, Step: key}
+		}
 		path, ok := r.jobOf(s)
 		if !ok {
 			continue
@@ -28,6 +34,35 @@ func (r *run) adopt(nested []detect.Build) {
 		}
 		b.Image = ""
 	}
+}
+
+// stepAround is the key of the step that a span is below; of one below a job itself, as of a
+// build that was given the job's TRACEPARENT, that of the job's step at that time. "" is none.
+func (r *run) stepAround(s *span, steps map[*span]string) string {
+	if s == nil {
+		return ""
+	}
+	above := s
+	for depth := 0; above != nil && depth < deepest; above, depth = above.parent, depth+1 {
+		if key := steps[above]; key != "" {
+			return key
+		}
+		if above != s && r.isOwn(above) {
+			break
+		}
+	}
+	if above == nil {
+		return ""
+	}
+	const clocks = 2 * time.Second // by which two may differ
+	key, shortest := "", time.Duration(math.MaxInt64)
+	for _, kid := range above.kids {
+		took := kid.End.Sub(kid.Start)
+		if steps[kid] != "" && took < shortest && !r.isQueue(kid) && !s.Start.Before(kid.Start.Add(-clocks)) && !s.End.After(kid.End.Add(clocks)) {
+			key, shortest = steps[kid], took
+		}
+	}
+	return key
 }
 
 // jobOf is the path of the job that a span is below, without the step of it. ok is false

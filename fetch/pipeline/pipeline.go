@@ -63,12 +63,13 @@ func (r *Reader) BuildsOf(t *buildkit.Trace, spans []buildkit.Span) (builds []de
 	}
 	for _, run := range runs {
 		run.jobs = r.Jobs
-		run.adopt(nested)
-		b, w := run.build()
+		b, keys, w := run.build()
 		warnings = append(warnings, w...)
+		id := ""
 		if b != nil {
-			builds = append(builds, *b)
+			builds, id = append(builds, *b), b.ID
 		}
+		run.adopt(nested, id, keys)
 	}
 	builds = append(builds, nested...)
 	sortBuilds(builds)

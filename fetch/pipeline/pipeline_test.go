@@ -186,6 +186,10 @@ func TestNested(t *testing.T) {
 	if nested.Pipeline != "build and test / test (3.12)" || nested.Branch != run.Branch || nested.Revision != run.Revision || nested.Repository != run.Repository {
 		t.Errorf("nested: %q, %+v; run %+v", nested.Pipeline, nested.Origin, run.Origin)
 	}
+	// It hangs below the job, and ran while that step did.
+	if w := nested.Within; w == nil || w.Build != run.ID || w.Step != "[test (3.12)] Run tests" || run.Within != nil {
+		t.Errorf("the build was made within %+v of %s", nested.Within, run.ID)
+	}
 	for _, s := range run.Steps {
 		if strings.Contains(s.Key, "RUN ") || strings.Contains(s.Key, "export") {
 			t.Errorf("step %s of the run", s.Key)

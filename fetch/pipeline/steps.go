@@ -18,11 +18,10 @@ const (
 	setupGap = 2 * time.Second
 )
 
-// Names of the steps that are no spans.
-const (
-	waitName  = "waiting for a runner"
-	setupName = "before the first step"
-)
+// WaitName is what the time is called that a job waited for a machine.
+const WaitName = "waiting for a runner"
+
+const setupName = "before the first step" // of a job
 
 // A block is a part of a run, a step or a job: its steps, and those of them that begin it
 // and end it.
@@ -64,7 +63,7 @@ func (w *walk) container(s *span, path []string, level int) (b block) {
 			work = append(work, kid)
 			continue
 		}
-		at := w.add(w.step(kid, path, waitName, kid.Start, kid.End), kid)
+		at := w.add(w.step(kid, path, WaitName, kid.Start, kid.End), kid)
 		w.steps[at].Stage = detect.StageQueue
 		if kid.End.After(waited) {
 			waited = kid.End
@@ -114,7 +113,7 @@ func (w *walk) addWait(s *span, path []string, b *block) time.Time {
 	if took == 0 {
 		return s.Start
 	}
-	at := w.add(w.step(s, path, waitName, start, start.Add(took)), nil)
+	at := w.add(w.step(s, path, WaitName, start, start.Add(took)), nil)
 	w.steps[at].Stage, w.steps[at].State, w.steps[at].Error = detect.StageQueue, detect.Executed, ""
 	b.first, b.start = append(b.first, at), start
 	return start.Add(took)

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -148,23 +149,21 @@ func (t *tree) runAt(root *span) *run {
 // emitterOf is whose trace it is that begins with the span, nil if no mark tells.
 func (t *tree) emitterOf(root *span) *emitter {
 	// The attributes of one program's spans together: of the root, and of what is below it.
-	for i := range emitters {
-		e := &emitters[i]
-		if e.isMarked(root.Own) || e.onResource && e.isMarked(root.Shared) {
-			return e
+	own := attribute.Values{}
+	maps.Copy(own, root.Own)
+	for _, kid := range root.kids {
+		if t.builders[kid.Service] {
+			continue
 		}
-		for _, kid := range root.kids {
-			if t.builders[kid.Service] {
-				continue
+		for _, s := range append([]*span{kid}, kid.kids...) {
+			if s.Service == root.Service {
+				maps.Copy(own, s.Own)
 			}
-			if e.isMarked(kid.Own) && kid.Service == root.Service {
-				return e
-			}
-			for _, below := range kid.kids {
-				if e.isMarked(below.Own) && below.Service == root.Service {
-					return e
-				}
-			}
+		}
+	}
+	for i := range emitters {
+		if e := &emitters[i]; e.isMarked(own) || e.onResource && e.isMarked(root.Shared) {
+			return e
 		}
 	}
 	return nil

@@ -61,6 +61,7 @@ type Options struct {
 	Cache     fetch.Cache // keeps what was fetched; nil for none
 	Traces    TracesOptions
 	GitHub    GitHubOptions
+	GitLab    GitLabOptions
 	// Host tells what the machine is that we run on, nil where neither that nor the builder
 	// is to be asked what can explain builds.
 	Host func() (image string, machine detect.Machine)
@@ -108,6 +109,7 @@ type Section int
 const (
 	NoServer Section = iota // the help on the command tells of it
 	GitHubServers
+	GitLabServers
 	TraceServers
 )
 
@@ -117,6 +119,7 @@ func Schemes() []Scheme {
 		{Prefix: "buildx:", Form: "buildx:[BUILDER/][REF]", Help: "a build record of the local builder, or all: buildx:*", open: openBuildx},
 		{Prefix: "github://", Form: "github://OWNER/NAME", Help: "build records among the artifacts of runs", Section: GitHubServers, open: openGitHub, check: checkGitHub},
 		{Prefix: "github-steps://", Form: "github-steps://OWNER/NAME", Help: "times of jobs and their steps, in seconds", Section: GitHubServers, open: openGitHubSteps, check: checkGitHub},
+		{Prefix: "gitlab://", Form: "gitlab://GROUP/PROJECT", Help: "times of the jobs of pipelines", Section: GitLabServers, open: openGitLab, check: checkGitLab},
 		{Prefix: "jaeger://", Form: "jaeger://HOST[:16685]", Help: "Jaeger's gRPC; jaegers:// with TLS", Section: TraceServers, open: openJaeger, check: checkServer, isTraceServer: true},
 		{Prefix: "jaegers://", open: openJaeger, check: checkServer, isTraceServer: true},
 		{Prefix: "jaeger+http://", Form: "jaeger+http://HOST[:16686][/PATH]", Help: "Jaeger's HTTP; jaeger+https:// with TLS", Section: TraceServers, open: openJaegerHTTP, check: checkServer, isTraceServer: true},

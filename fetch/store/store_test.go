@@ -178,7 +178,8 @@ func TestNothingIsLost(t *testing.T) {
 		var want detect.Build
 		fill(reflect.ValueOf(&want).Elem())
 		want.Pipeline, want.Branch, want.PullRequest = "p", "main", ""
-		want.Image = "" // it is a part of the pipeline by then
+		want.Image = ""   // it is a part of the pipeline by then
+		want.Within = nil // it is asked for beside the run alone, of what a source tells of both
 
 		put(t, s, want)
 		got := history(t, s, 50).Base

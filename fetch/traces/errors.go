@@ -8,6 +8,7 @@ import (
 
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/httpclient"
+	"github.com/buildregress/buildregress/fetch/pipeline"
 )
 
 // ErrNoTrace is returned where a server has no trace of an id.
@@ -53,6 +54,9 @@ const (
 // hintOf is what an error on a trace without a build says is to be done.
 func hintOf(err error) string {
 	var hinted interface{ Hint() string }
+	if early, ok := errors.AsType[*pipeline.NoBuildError](err); ok && early.Rootless {
+		return early.Hint()
+	}
 	if errors.As(err, &hinted) {
 		return hintForeign + "; " + hinted.Hint()
 	}

@@ -35,14 +35,14 @@ func (s *Source) poll(ctx context.Context, wants []fetch.Selector, tooEarly bool
 		case w.TraceID != "":
 			found, err = s.byID(ctx, w.TraceID)
 		case w.RunID != "":
-			if s.named {
+			if s.named || strings.Contains(w.RunID, "-") { // of what our own run is called, that is enough
 				found, err = s.byComputed(ctx, w.RunID)
 			}
 			if early := found; err == nil && (len(early) == 0 || len(early[0].builds) == 0) {
 				if found, err = s.byTag(ctx, attributeRun, w.RunID); len(found) == 0 && err == nil && s.named {
 					found, err = s.byAliases(ctx, w.RunID)
 				}
-				if len(found) == 0 {
+				if len(found) == 0 && s.named { // else what is meant may be another trace, on its way
 					found = early
 				}
 			}
@@ -98,8 +98,9 @@ func (s *Source) byID(ctx context.Context, id string) ([]*summary, error) {
 	return nil, ErrNoTrace
 }
 
-// githubRun is the id of a run of GitHub's, and its attempt.
-var githubRun = regexp.MustCompile(`^(\d{9,18})(?:-(\d{1,3}))?$`)
+// githubRun is the id of a run of GitHub's, and its attempt; where none is said, one that is
+// as long as those of github.com.
+var githubRun = regexp.MustCompile(`^(?:(\d{1,18})-(\d{1,3})|(\d{9,18}))$`)
 
 // byComputed asks for the traces whose ids receivers compute out of the id of a run of
 // GitHub's and its attempt, the first if none is said.
@@ -108,8 +109,8 @@ func (s *Source) byComputed(ctx context.Context, run string) ([]*summary, error)
 	if m == nil {
 		return nil, nil
 	}
-	attempt := cmp.Or(m[2], "1")
-	receivers, explorer := sha256.Sum256([]byte(m[1]+attempt+"t")), md5.Sum([]byte(m[1]+"-"+attempt))
+	id, attempt := cmp.Or(m[1], m[3]), cmp.Or(m[2], "1")
+	receivers, explorer := sha256.Sum256([]byte(id+attempt+"t")), md5.Sum([]byte(id+"-"+attempt))
 	for _, id := range []string{hex.EncodeToString(receivers[:16]), hex.EncodeToString(explorer[:])} {
 		found, err := s.byID(ctx, id)
 		if err != nil && !errors.Is(err, ErrNoTrace) || len(found) > 0 {

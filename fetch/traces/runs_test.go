@@ -44,6 +44,12 @@ func TestRunsOfPipelines(t *testing.T) {
 		j.Add(list...)
 		check(t, s, nil, fetch.Selector{TraceID: list[19].ID()})
 		check(t, s, nil, fetch.Selector{RunID: id})
+		// What the CI system calls this run names it as well, with its attempt.
+		o := quick()
+		o.Own = []fetch.Selector{{RunID: id + "-1"}}
+		if b, _ := judge(t, traces.New(s, o), fetch.Selector{}); b.Pipeline != "checks" {
+			t.Errorf("our own run: %+v", b)
+		}
 		other := list[19]
 		other.Trace = "" // one that nobody can compute
 		j.Set(append(slices.Clone(list[:19]), other)...)

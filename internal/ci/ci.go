@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
@@ -84,8 +85,10 @@ func IsRunning(e Env) bool {
 	return slices.ContainsFunc(ciSystems, func(ci ciSystem) bool { return ci.runs(e) })
 }
 
-// runIDs are what the CI system that runs us calls this run, the most exact first.
+// runIDs are what the CI system that runs us calls this run, and before that the one whose
+// end started it; the most exact first.
 func runIDs(e Env) (ids []string) {
+	ids = append(ids, endedRun(e)...)
 	if id, attempt := e("GITHUB_RUN_ID"), e("GITHUB_RUN_ATTEMPT"); id != "" && attempt != "" {
 		ids = append(ids, id+"-"+attempt)
 	}
@@ -147,7 +150,7 @@ func drone(e Env) Identity {
 }
 
 func gitlab(e Env) Identity {
-	return Identity{
+	id := Identity{
 		Pipeline: joined(e("CI_PROJECT_PATH"), e("CI_JOB_NAME")),
 		Origin: detect.Origin{
 			Repository: e.first("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH", "CI_PROJECT_PATH"),
@@ -161,6 +164,45 @@ func gitlab(e Env) Identity {
 		BaseRepository: e.first("CI_MERGE_REQUEST_PROJECT_PATH", "CI_PROJECT_PATH"),
 		BaseBranch:     e.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "CI_DEFAULT_BRANCH"),
 	}
+	if commit := e("CI_COMMIT_SHA"); id.PullRequest != "" && commit != id.Revision {
+		id.Merge = commit
+	}
+	return id
+}
+
+// GitLabTokens are the variables that a token for GitLab is taken from, the first that is
+// set. It is sent to the API's host alone, and never shown.
+var GitLabTokens = []string{"BUILDREGRESS_GITLAB_TOKEN", "GITLAB_TOKEN"}
+
+// GitLabToken is the token for GitLab, "" for none; isJobs tells that it is that of the job
+// which runs us, which may read less.
+func GitLabToken(e Env) (token string, isJobs bool) {
+	if token = strings.TrimSpace(e.first(GitLabTokens...)); token != "" {
+		return token, false
+	}
+	token = strings.TrimSpace(e("CI_JOB_TOKEN"))
+	return token, token != ""
+}
+
+// GitLabAPI is the address of GitLab's API that the environment names, "" for none.
+func GitLabAPI(e Env) string {
+	if api := e("CI_API_V4_URL"); api != "" {
+		return api
+	}
+	if server := strings.TrimSuffix(e("CI_SERVER_URL"), "/"); server != "" {
+		return server + "/api/v4"
+	}
+	return ""
+}
+
+// GitLabRun is the pipeline of GitLab that we run in.
+func GitLabRun(e Env) fetch.Run {
+	if !e.any("GITLAB_CI") {
+		return fetch.Run{}
+	}
+	run := fetch.Run{Repository: e("CI_PROJECT_PATH")}
+	run.ID, _ = strconv.ParseInt(e("CI_PIPELINE_ID"), 10, 64)
+	return run
 }
 
 func bitbucket(e Env) Identity {

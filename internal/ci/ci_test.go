@@ -298,6 +298,7 @@ func TestCIIdentity(t *testing.T) {
 					Branch:      "feature",
 					PullRequest: "5",
 				},
+				Merge:          "merge",
 				BaseBranch:     "main",
 				BaseRepository: "g/r",
 			},

@@ -86,6 +86,7 @@ type githubEvent struct {
 	PullRequest *githubPull `json:"pull_request"`
 	WorkflowRun *struct {
 		ID             int64            `json:"id"`
+		Attempt        int              `json:"run_attempt"`
 		Path           string           `json:"path"` // of the workflow's file
 		Event          string           `json:"event"`
 		HeadSHA        string           `json:"head_sha"`
@@ -162,6 +163,23 @@ func RunOf(e Env) fetch.Run {
 	run.Workflow = workflowFile(e("GITHUB_WORKFLOW_REF"))
 	run.Event, run.Job, run.Runner = e("GITHUB_EVENT_NAME"), e("GITHUB_JOB"), e("RUNNER_NAME")
 	return run
+}
+
+// endedRun are the names of the run whose end started ours, the most exact first; none if no
+// run's end did.
+func endedRun(e Env) (ids []string) {
+	if !OnGitHubOrAlike(e) || e("GITHUB_EVENT_NAME") != "workflow_run" {
+		return nil
+	}
+	run := readEvent(e("GITHUB_EVENT_PATH")).WorkflowRun
+	if run == nil || run.ID <= 0 {
+		return nil
+	}
+	id := strconv.FormatInt(run.ID, 10)
+	if run.Attempt > 0 {
+		ids = append(ids, id+"-"+strconv.Itoa(run.Attempt))
+	}
+	return append(ids, id)
 }
 
 // workflowFile is the name of a workflow's file: "ci.yml" for

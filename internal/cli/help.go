@@ -166,7 +166,8 @@ buildx:REF,REF are several, 'buildx:*' all of them, and buildx:@FILE those that
 docker buildx build --metadata-file wrote to FILE, or the newest where it wrote
 none. Check without SOURCE takes buildx: itself.
 github://OWNER/NAME are the build records that the workflow runs of a repository
-keep as artifacts, and github-steps://OWNER/NAME the times of their jobs' steps.
+keep as artifacts, and github-steps://OWNER/NAME the times of their jobs' steps;
+gitlab://GROUP/PROJECT are the times of the jobs of GitLab's pipelines.
 jaeger://HOST and tempo+https://HOST are servers of traces, which hold the build
 and its history: buildregress help servers.
 
@@ -381,6 +382,14 @@ The build is that of the workflow run that runs us, or that started ours
 the same workflow on the base branch, and the earlier ones of its pull request.
 GITHUB_TOKEN (or GH_TOKEN, BUILDREGRESS_GITHUB_TOKEN) is to be one that may read
 actions; GITHUB_API_URL names a GitHub other than github.com.
+
+GitLab:
+` + schemesHelp(source.GitLabServers) + `
+The build is the pipeline that runs us, as far as it has come, or that of
+--run-id ID. Its history are the newest pipelines of the base branch, and the
+earlier ones of its merge request. GITLAB_TOKEN, or BUILDREGRESS_GITLAB_TOKEN,
+is to be one with read_api; without it CI_JOB_TOKEN is shown. CI_SERVER_URL is
+that of a GitLab other than gitlab.com.
 
 Traces:
 ` + schemesHelp(source.TraceServers) + `

@@ -93,7 +93,7 @@ func unknownVariables(environ []string) (unknown []string) {
 	for _, v := range environ {
 		name, _, _ := strings.Cut(v, "=")
 		isOption := func(o option) bool { return variable(o.name) == name }
-		if strings.HasPrefix(name, variable("")) && !slices.ContainsFunc(options, isOption) && !slices.Contains(ci.GitHubTokens, name) {
+		if strings.HasPrefix(name, variable("")) && !slices.ContainsFunc(options, isOption) && !slices.Contains(slices.Concat(ci.GitHubTokens, ci.GitLabTokens), name) {
 			unknown = append(unknown, name)
 		}
 	}

@@ -77,6 +77,12 @@ func (p *Process) connectGitHub() (*source.GitHub, error) {
 	return source.NewGitHub(p.Getenv("GITHUB_API_URL"), ci.GitHubToken(p.Getenv), ci.TokenNames(), p.Clock)
 }
 
+// gitlab says how GitLab is reached, as the environment says.
+func (p *Process) gitlab() source.GitLabOptions {
+	token, isJobs := ci.GitLabToken(p.Getenv)
+	return source.GitLabOptions{API: ci.GitLabAPI(p.Getenv), Token: token, JobToken: isJobs, Run: ci.GitLabRun(p.Getenv)}
+}
+
 // env is what a command is surrounded by.
 func (p *Process) env(s *settings) *command.Env {
 	return &command.Env{

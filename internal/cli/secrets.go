@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/buildregress/buildregress/detect/redact"
@@ -15,7 +16,7 @@ func (p *Process) hideVariables() {
 	for _, name := range []string{variable("token"), variable("password"), "CI_JOB_TOKEN"} {
 		redact.Own(p.Getenv(name))
 	}
-	for _, name := range ci.GitHubTokens {
+	for _, name := range slices.Concat(ci.GitHubTokens, ci.GitLabTokens) {
 		redact.Own(p.Getenv(name))
 	}
 	for line := range strings.Lines(p.Getenv(variable("header"))) {

@@ -24,6 +24,7 @@ func (p *Process) opener(s *settings) func(address string, cache fetch.Cache) (s
 			Revision:   ci.Checkout(".").Revision,
 			Pipelines:  source.Pipelines{Any: s.anyTrace, Jobs: s.jobs},
 			GitHub:     source.GitHubOptions{Connect: p.github, Run: ci.RunOf(p.Getenv)},
+			GitLab:     p.gitlab(),
 			DockerHost: p.Getenv("DOCKER_HOST"),
 			Debugf:     p.console.Debugf,
 			Waiting:    spinner.Show,

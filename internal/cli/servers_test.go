@@ -101,8 +101,12 @@ func TestOwnBuild(t *testing.T) {
 	b := s.at()
 	delete(b.Attributes, "cicd.pipeline.run.id")
 	named := tracetest.Usual(2000, s.noon.Add(10*time.Second))
-	s.Add(b, named)
+	ended := tracetest.Usual(2001, s.noon.Add(20*time.Second))
+	ended.Attributes["cicd.pipeline.run.id"] = "14460881260"
+	s.Add(b, named, ended)
 	commit, later := b.Attributes["vcs.ref.head.revision"], named.Attributes["vcs.ref.head.revision"]
+	before := ended.Attributes["vcs.ref.head.revision"]
+	event := eventFile(t, `{"workflow_run":{"id":14460881260,"run_attempt":2,"head_sha":"`+before+`"}}`)
 	for name, test := range map[string]struct {
 		vars []string
 		want string // revision
@@ -111,6 +115,7 @@ func TestOwnBuild(t *testing.T) {
 		"OTEL_RESOURCE_ATTRIBUTES": {[]string{"OTEL_RESOURCE_ATTRIBUTES=a=b,cicd.pipeline.run.id=run%2D2000"}, later},
 		"a run's id":               {[]string{"GITLAB_CI=true", "CI_JOB_ID=run-2000"}, later},
 		"a run's id and attempt":   {[]string{"GITHUB_ACTIONS=true", "GITHUB_RUN_ID=run", "GITHUB_RUN_ATTEMPT=2000"}, later},
+		"the run that has ended":   {[]string{"GITHUB_ACTIONS=true", "GITHUB_RUN_ID=7", "GITHUB_EVENT_NAME=workflow_run", "GITHUB_EVENT_PATH=" + event}, before},
 		"a commit":                 {[]string{"GITHUB_ACTIONS=true", "GITHUB_RUN_ID=7", "GITHUB_SHA=" + commit}, commit},
 	} {
 		code, stdout, stderr := s.run(test.vars, "check", s.grpc, "--format", "json", "--record", "never")

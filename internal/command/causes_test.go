@@ -13,7 +13,7 @@ import (
 // What was fetched is kept without what could tell why a step is slower, where nobody is
 // to know.
 func TestFactlessCache(t *testing.T) {
-	st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "s.db"))
+	st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "s.db"), store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,6 +122,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	if err := keepStore(ctx, env, st, names, o.Keep, c.recorded); err != nil {
 		env.Console.WarnOf(err) // the next one will do it
 	}
+	detect.TellNested(results)
 	report := detect.NewReport(results, o.FailOn, distinct(c.notes))
 	failing := report.ExitCode == ExitVerdict
 	if len(c.troubles) > 0 {

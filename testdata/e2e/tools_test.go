@@ -17,7 +17,7 @@ import (
 // A tool is a program of the stack that is built from its source.
 type tool struct {
 	module, version string
-	command         string // its package in the module
+	command         string // its package in the module, "" for the module's own
 	ldflags         string
 }
 
@@ -27,6 +27,7 @@ var (
 	jaegerTool   = tool{"github.com/jaegertracing/jaeger", "v1.76.0", "cmd/jaeger", ""} // this is Jaeger 2.13.0
 	buildkitTool = tool{"github.com/moby/buildkit", "v0.25.2", "cmd/buildkitd", "-X github.com/moby/buildkit/version.Version=v0.25.2"}
 	buildxTool   = tool{"github.com/docker/buildx", "v0.29.1", "cmd/buildx", "-X github.com/docker/buildx/version.Version=v0.29.1"}
+	otelTool     = tool{"github.com/equinix-labs/otel-cli", "v0.4.5", "", ""}
 	registryTool = tool{"github.com/google/go-containerregistry", "v0.22.1", "cmd/registry", ""}
 )
 
@@ -44,7 +45,8 @@ func cacheDir(t *testing.T) string {
 // that it is in, alone.
 func install(t *testing.T, o tool) string {
 	t.Helper()
-	name := path.Base(o.command)
+	program := path.Join(o.module, o.command)
+	name := path.Base(program)
 	dir := filepath.Join(cacheDir(t), fmt.Sprintf("%s-%s-%s", name, o.version, runtime.GOARCH))
 	if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
 		return dir
@@ -81,8 +83,8 @@ func install(t *testing.T, o tool) string {
 	if sums, err := os.ReadFile(filepath.Join(at.Dir, "go.sum")); err == nil {
 		write(t, filepath.Join(work, "go.sum"), string(sums))
 	}
-	run("get", o.module+"/"+o.command+"@"+o.version)
-	run("build", "-trimpath", "-ldflags=-s -w "+o.ldflags, "-o", "bin/", o.module+"/"+o.command)
+	run("get", program+"@"+o.version)
+	run("build", "-trimpath", "-ldflags=-s -w "+o.ldflags, "-o", "bin/", program)
 	// A run beside this one may have been quicker: then its tool is as good.
 	if err := os.Rename(filepath.Join(work, "bin"), dir); err != nil {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {

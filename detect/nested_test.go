@@ -1,0 +1,72 @@
+package detect
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A run whose job builds an image, with the build: a step of that takes so many times as
+// long, and so does what the job does besides.
+func runAndBuild(branch string, n int, rng *rand.Rand, slower, besides float64) []Build {
+	took := func(s, by float64) time.Duration { return time.Duration(by * float64(noisy(rng, seconds(s), 0.03))) }
+	inner := newBuild(
+		branch, n,
+		ran("[build 1/3] RUN deps", took(20, 1)),
+		ran("[build 2/3] RUN make", took(40, slower), "[build 1/3] RUN deps"),
+		ran("[build 3/3] RUN test", took(30, 1), "[build 2/3] RUN make"),
+	)
+	inner.Pipeline = "shop / image"
+	run := newBuild(
+		branch, n,
+		ran("checkout", took(5, 1)),
+		ran("docker buildx build", inner.Duration+took(4, besides), "checkout"),
+		ran("push", took(10, 1), "docker buildx build"),
+	)
+	for i := range run.Steps {
+		s := &run.Steps[i]
+		s.Stage, s.Key = "image", "[image] "+s.Name
+	}
+	run.ID, run.Pipeline = inner.ID+"-run", "shop"
+	inner.Within = &Within{Build: run.ID, Step: "[image] docker buildx build"}
+	return []Build{run, inner}
+}
+
+// What makes a build within a run slower is told once, of the build, and fails once; the
+// run's step is explained by it. What the step did besides is its own.
+func TestOneCauseOfRunAndBuild(t *testing.T) {
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 9))
+		histories := []*History{{BaseBranch: "main"}, {BaseBranch: "main"}}
+		for n := range 30 {
+			for i, b := range runAndBuild("main", n, rng, 1, 1) {
+				histories[i].Base = append([]Build{b}, histories[i].Base...)
+			}
+		}
+		judge := func(slower, besides float64) []Result {
+			var results []Result
+			for i, b := range runAndBuild("pr", 100, rng, slower, besides) {
+				results = append(results, Judge(&b, histories[i], defaults))
+			}
+			return results
+		}
+		results := judge(2, 1)
+		if results[0].Verdict == Pass {
+			t.Errorf("seed %d: the run alone is %v", seed, results[0].Verdict)
+		}
+		TellNested(results)
+		step := stepOf(t, &results[0], "docker buildx build")
+		if results[0].Verdict != Pass || results[1].Verdict != Regressed || step.Status != StatusUnjudged || step.Reason.Kind != KindToldOnce || results[0].Counts[StatusSlower] != 0 {
+			t.Errorf("seed %d: the run %v, the build %v, the step %v", seed, results[0].Verdict, results[1].Verdict, step.Status)
+		}
+		if len(step.Causes) == 0 || !strings.HasPrefix(step.Causes[0].Text, "its `RUN make` +4") && !strings.HasPrefix(step.Causes[0].Text, "its `RUN make` +3") {
+			t.Errorf("seed %d: it is explained by %+v", seed, step.Causes)
+		}
+		results = judge(1, 12)
+		TellNested(results)
+		if step := stepOf(t, &results[0], "docker buildx build"); step.Status != StatusSlower || results[0].Verdict != Regressed || len(step.Causes) > 0 {
+			t.Errorf("seed %d: what is not the build's: %v, %v, %v", seed, results[0].Verdict, step.Status, step.Causes)
+		}
+	}
+}
