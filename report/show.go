@@ -71,7 +71,21 @@ func shownViewOf(d *detect.Description) shownView {
 	}
 	v.headline = lineOf(v.headline, ": ", Count(d.Executed, "step"), fmt.Sprintf(" ran, %d cached", d.Cached))
 	v.sentences = pathSentences(d, n)
-	v.advice = adviceLines(d.Advice, true, func(_, name string) string { return n.ofName(name) })
+	keys := map[string]string{} // by the name that is shown; "" where several steps have it
+	for i := range d.Steps {
+		name := n.ofName(d.Steps[i].Name)
+		if key, known := keys[name]; known && key != d.Steps[i].Key {
+			keys[name] = ""
+		} else {
+			keys[name] = d.Steps[i].Key
+		}
+	}
+	v.advice = adviceLines(d.Advice, true, func(key, name string) string {
+		if shown := n.ofName(name); keys[shown] != "" {
+			return shown
+		}
+		return key
+	})
 	share := map[int]float64{}
 	for _, p := range d.Path {
 		share[p.Step] += p.Share
