@@ -200,7 +200,7 @@ func (a *adviser) add(b *Build, of []int) {
 	a.builds = append(a.builds, one)
 }
 
-// best are the advices that are worth it and hold, those that save most first.
+// best are the advices that are worth it and hold: what is known first, then what saves most.
 func (a *adviser) best(dismissed []Dismissal) []Advice {
 	out := []Advice{}
 	if len(a.builds) == 0 || len(a.builds) < minReplayed && !a.single {
@@ -221,8 +221,15 @@ func (a *adviser) best(dismissed []Dismissal) []Advice {
 			return (d.Kind == "" || d.Kind == x.Kind) && slices.ContainsFunc(x.Steps, func(key string) bool { return d.Step.Match(key) || keys[key] })
 		})
 	}
+	// That two steps could run beside each other is a question: it comes last.
+	asks := func(x *Advice) int {
+		if x.Kind == AdviceSeries {
+			return 1
+		}
+		return 0
+	}
 	slices.SortStableFunc(all, func(x, y Advice) int {
-		return cmp.Or(cmp.Compare(y.Saves, x.Saves), cmp.Compare(x.Kind, y.Kind), slices.Compare(x.Steps, y.Steps))
+		return cmp.Or(cmp.Compare(asks(&x), asks(&y)), cmp.Compare(y.Saves, x.Saves), cmp.Compare(x.Kind, y.Kind), slices.Compare(x.Steps, y.Steps))
 	})
 	// Of each step one thing is told: its misses, or else what is worth most; but that two
 	// could run beside each other is a thing of its own.

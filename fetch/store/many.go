@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
@@ -120,7 +121,7 @@ func (r *manyReader) bareSteps(ctx context.Context, args []any) (out []bareStep,
 			}
 			r.inputs[string(inputs)] = known
 		}
-		b.Inputs = known[:len(known):len(known)]
+		b.Inputs = slices.Clip(known)
 		out = append(out, b)
 	}
 	return out, rows.Err()
