@@ -35,7 +35,7 @@ func cacheOf(a *arranged, g *graph) (info CacheInfo, chains []lossChain) {
 			lost[i] = s.step.State == Executed
 		}
 	}
-	info.Untold = info.Cached == 0 && info.Executed > 0 && usual == 0 && a.branch[len(a.branch)-1].Trace != "" && a.tellsNoCache()
+	info.Untold = info.Cached == 0 && info.Executed > 0 && usual == 0 && a.tellsNoCache()
 	chains = chainsOf(g, lost)
 	all, edited := len(chains), false
 	for i := range chains {

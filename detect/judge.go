@@ -295,7 +295,7 @@ func (r *Result) countStatuses() {
 
 func infoOf(b *Build) BuildInfo {
 	info := BuildInfo{
-		ID: b.ID, Pipeline: b.Pipeline, Origin: b.Origin, Within: b.Within, Start: b.Start, Duration: Seconds(b.Duration), Resolution: Seconds(b.Resolution),
+		ID: b.ID, Pipeline: b.Pipeline, Origin: b.Origin, Within: b.Within, Trace: b.Trace, Start: b.Start, Duration: Seconds(b.Duration), Resolution: Seconds(b.Resolution),
 		Outcome: b.Outcome, Error: b.Error, Log: append([]string{}, b.Log...),
 	}
 	info.FailedStep = failedStep(b)

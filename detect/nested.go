@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // A step of a pipeline's run may make a build that is judged as well: what makes a step of
@@ -135,21 +134,8 @@ func (r *Result) weighAgain() {
 	if r.Verdict != Regressed && (r.Verdict != Unsure || r.Reason.Kind != KindUnconfirmed) {
 		return
 	}
-	var cost, suspected time.Duration
-	for i := range r.Steps {
-		switch s := &r.Steps[i]; s.Status {
-		case StatusSlower:
-			cost += max(0, s.WallClockSeconds.D())
-		case StatusSuspect:
-			suspected += max(0, s.WallClockSeconds.D())
-		}
-	}
-	least := max(r.Thresholds.MinDelta.D(), r.WallClock.Usual.D()/100)
-	switch {
-	case r.OverBudget != "" || r.Counts[StatusOverBudget] > 0 || r.Counts[StatusSlower] > 0 && cost >= least:
-	case r.Counts[StatusSuspect] > 0 && cost+suspected >= least:
-		r.Verdict, r.Reason = Unsure, Note{KindUnconfirmed, "one build cannot prove it: re-run the job to confirm"}
-	default:
-		r.Verdict, r.Reason = Pass, Note{}
+	r.Verdict, r.Reason = r.byFindings(r.OverBudget != "" || r.Counts[StatusOverBudget] > 0, r.Thresholds)
+	if r.Verdict == Unjudged {
+		r.Verdict = Pass
 	}
 }

@@ -49,6 +49,7 @@ type BuildInfo struct {
 	Targets []string `json:"targets,omitempty"`
 	Origin
 	Within     *Within   `json:"within,omitempty"` // the step of a run that made it
+	Trace      string    `json:"trace,omitempty"`  // 32 hex digits, where it is known
 	Start      time.Time `json:"start"`
 	Duration   Seconds   `json:"duration_seconds"`
 	Resolution Seconds   `json:"resolution_seconds,omitempty"` // of its clock, where that is coarse

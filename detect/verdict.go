@@ -14,27 +14,14 @@ import (
 
 // conclude decides the verdict on the build.
 func (r *Result) conclude(g *gauge, overBudget bool, t Thresholds) {
-	var cost, suspected time.Duration
 	judged := 0
-	for i := range r.Steps {
-		switch s := &r.Steps[i]; s.Status {
-		case StatusSlower:
-			cost += max(0, s.WallClockSeconds.D())
-			judged++
-		case StatusSuspect:
-			suspected += max(0, s.WallClockSeconds.D())
-			judged++
-		case StatusSame, StatusFaster, StatusOverBudget:
-			judged++
-		}
+	for _, s := range []Status{StatusSlower, StatusSuspect, StatusSame, StatusFaster, StatusOverBudget} {
+		judged += r.Counts[s]
 	}
-	least := max(t.MinDelta.D(), r.WallClock.Usual.D()/100)
+	verdict, reason := r.byFindings(overBudget, t)
 	switch {
-	case overBudget || r.Counts[StatusSlower] > 0 && cost >= least:
-		r.Verdict = Regressed
-	case r.Counts[StatusSuspect] > 0 && cost+suspected >= least:
-		r.Verdict = Unsure
-		r.Reason = Note{KindUnconfirmed, "one build cannot prove it: re-run the job to confirm"}
+	case verdict != Unjudged:
+		r.Verdict, r.Reason = verdict, reason
 	case disputed(g, g.newest()):
 		r.Verdict = Unsure
 		r.Reason = Note{KindRunnerOrChange, "most steps were slower by one factor, and some not at all: a slow runner, or a change that many steps feel; re-run the job to tell"}
@@ -51,6 +38,28 @@ func (r *Result) conclude(g *gauge, overBudget bool, t Thresholds) {
 	default:
 		r.Verdict = Pass
 	}
+}
+
+// byFindings is what the findings make of the build: Regressed or Unsure, Unjudged if they
+// cost it too little, or there are none.
+func (r *Result) byFindings(overBudget bool, t Thresholds) (Verdict, Note) {
+	var cost, suspected time.Duration
+	for i := range r.Steps {
+		switch s := &r.Steps[i]; s.Status {
+		case StatusSlower:
+			cost += max(0, s.WallClockSeconds.D())
+		case StatusSuspect:
+			suspected += max(0, s.WallClockSeconds.D())
+		}
+	}
+	least := max(t.MinDelta.D(), r.WallClock.Usual.D()/100)
+	switch {
+	case overBudget || r.Counts[StatusSlower] > 0 && cost >= least:
+		return Regressed, Note{}
+	case r.Counts[StatusSuspect] > 0 && cost+suspected >= least:
+		return Unsure, Note{KindUnconfirmed, "one build cannot prove it: re-run the job to confirm"}
+	}
+	return Unjudged, Note{}
 }
 
 // ignored counts the steps that ran and that the policy asks to ignore.

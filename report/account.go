@@ -19,8 +19,10 @@ func facts(r *detect.Result, n *names) []line {
 		lines = append(lines, runner(r))
 	}
 	switch {
-	case r.Cache.Untold:
+	case r.Cache.Untold && r.Build.Trace != "":
 		lines = append(lines, lineOf("Cache: not told by this trace."))
+	case r.Cache.Untold:
+		lines = append(lines, lineOf("Cache: not told by where this build was read."))
 	case r.Cache.Cached+r.Cache.Executed > 0:
 		lines = append(lines, lineOf(fmt.Sprintf("Cache: %s cached, %d ran.", Count(r.Cache.Cached, "step"), r.Cache.Executed)))
 	}
