@@ -73,6 +73,7 @@ func TestScript(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NOW", clitest.Start.AddDate(0, 6, 0).Format(time.RFC3339))
 			e.Setenv("RECORDINGS", recordings)
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector waits a second at the end of each process
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"builds": makeBuilds, "docker": installDocker},
