@@ -1,10 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -25,13 +25,9 @@ const (
 )
 
 const (
-	// keptBuilds is how many builds of a base branch stay whole however old they are, and
-	// keptExecutions how many executions of a step are remembered: more than a usual window
-	// and what is remembered before it. Of other branches those stay that are among the
-	// newest keptBeside of all, as a window of branches is looked for in these.
-	keptBuilds     = 250
-	keptExecutions = 250
-	keptBeside     = 500
+	// spareExecutions is how many more executions of a step are remembered than a judgement
+	// looks at: equal steps of one build are forgotten together.
+	spareExecutions = 50
 	// milestonesEvery is in how much time at least one build stays whole.
 	milestonesEvery = 7 * 24 * time.Hour
 	// followed is how many builds are searched for levels at once, and around how many
@@ -45,15 +41,27 @@ type Retention struct {
 	// Base tells of the newest build of a pipeline which branch is its base, see
 	// fetch.Query.IsBase.
 	Base func(newest *detect.Build) (branch, repository string)
+	// Window is that of the judgements to come, see fetch.Query, and MinHistory how many
+	// builds of a branch can be a baseline. They keep more than those of
+	// detect.DefaultThresholds do, never less.
+	Window, MinHistory int
 	// Pipelines are those that are looked at, none for all.
 	Pipelines []string
 	// Enough is how many old builds of a pipeline are worth the work.
 	Enough int
 }
 
+// keptBuilds is how many builds of a branch stay whole however old they are: as many as a
+// judgement searches for those of one kind of machine. Of what is no base those stay that
+// are among so many of all, as a window of branches is looked for in these.
+func (r *Retention) keptBuilds() int { return r.Window * fetch.SearchFactor }
+
+// keptExecutions is how many executions of a step are remembered.
+func (r *Retention) keptExecutions() int { return r.Window + detect.TailReach + spareExecutions }
+
 // Pruned is what became of old builds.
 type Pruned struct {
-	Dropped    int // of other branches, failed, or not remembered any more
+	Dropped    int // of no base branch, failed, or not remembered any more
 	Thinned    int // to what the judgement remembers
 	Milestones int // that stay whole
 }
@@ -75,6 +83,9 @@ func (s *Store) Prune(ctx context.Context, r Retention) (done Pruned, err error)
 	if s.db == nil {
 		return done, nil
 	}
+	usual := detect.DefaultThresholds
+	r.Window = max(r.Window, usual.Window)
+	r.MinHistory = min(cmp.Or(r.MinHistory, usual.MinHistory), usual.MinHistory)
 	names := r.Pipelines
 	if len(names) == 0 {
 		pipelines, err := s.Pipelines(ctx)
@@ -126,8 +137,15 @@ type pruner struct {
 	retention *Retention
 	name      string
 	pipeline  int64
-	base      []int64 // lines, see index.base
+	base      []baseBranch
 	done      Pruned
+}
+
+// A baseBranch is one that builds may be compared with.
+type baseBranch struct {
+	name  string  // "" for builds that say none
+	lines []int64 // more than one where builds differ in what they say of the repository
+	old   []oldBuild
 }
 
 // An oldBuild is one that is old, and whole.
@@ -137,8 +155,7 @@ type oldBuild struct {
 }
 
 func (p *pruner) run(ctx context.Context) error {
-	var old, base []oldBuild
-	var last int64 // start of the newest milestone
+	var old []oldBuild
 	err := p.s.read(ctx, func(tx *txn) (err error) {
 		if p.pipeline, err = tx.id(ctx, "SELECT id FROM pipelines WHERE name = ?", p.name); errors.Is(err, sql.ErrNoRows) {
 			return nil
@@ -153,11 +170,7 @@ func (p *pruner) run(ctx context.Context) error {
 		if err = p.findBase(ctx, tx); err != nil {
 			return err
 		}
-		old, base, err = p.divide(ctx, tx, old)
-		if err != nil {
-			return err
-		}
-		last, err = tx.id(ctx, fmt.Sprintf("SELECT COALESCE(MAX(start), 0) FROM builds WHERE pipeline = ? AND kept = %d", milestone), p.pipeline)
+		old, err = p.divide(ctx, tx, old)
 		return err
 	})
 	if err != nil {
@@ -166,12 +179,26 @@ func (p *pruner) run(ctx context.Context) error {
 	if err := p.drop(ctx, old); err != nil {
 		return err
 	}
-	if len(base) == 0 {
+	for i := range p.base {
+		if err := p.thinBranch(ctx, &p.base[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// thinBranch thins the old builds of a base branch.
+func (p *pruner) thinBranch(ctx context.Context, branch *baseBranch) error {
+	if len(branch.old) == 0 {
 		return nil
 	}
+	weeks, err := p.weeks(ctx, branch)
+	if err != nil {
+		return err
+	}
 	milestones := map[int64]bool{}
-	for part := range slices.Chunk(base, followed) {
-		ids, err := p.milestones(ctx, part)
+	for part := range slices.Chunk(branch.old, followed) {
+		ids, err := p.milestones(ctx, branch, part)
 		if err != nil {
 			return err
 		}
@@ -179,15 +206,47 @@ func (p *pruner) run(ctx context.Context) error {
 			milestones[id] = true
 		}
 	}
-	if err := p.thin(ctx, base, milestones, last); err != nil {
+	if err := p.thin(ctx, branch.old, milestones, weeks); err != nil {
 		return err
 	}
-	return p.forget(ctx)
+	return p.forget(ctx, branch)
 }
 
-// findOld are the builds that are old and whole, oldest first.
+// weekOf is the week of a start.
+func weekOf(start int64) int64 { return start / int64(milestonesEvery) }
+
+// weeks are the weeks of which builds of a branch are milestones, and the start of the
+// first of them in each.
+func (p *pruner) weeks(ctx context.Context, branch *baseBranch) (map[int64]int64, error) {
+	weeks := map[int64]int64{}
+	return weeks, p.s.read(ctx, func(tx *txn) error {
+		for _, line := range branch.lines {
+			rows, err := tx.query(ctx, "SELECT start FROM builds WHERE line = ? AND outcome = 0 AND kept = ? ORDER BY start DESC", line, milestone)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var start int64
+				if err := rows.Scan(&start); err != nil {
+					return damaged(err)
+				}
+				if first, known := weeks[weekOf(start)]; !known || start < first {
+					weeks[weekOf(start)] = start
+				}
+			}
+			if err := rows.Err(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// findOld are the builds that are old and whole, oldest first: of one whose start is not
+// known, nobody knows that it is old.
 func (p *pruner) findOld(ctx context.Context, tx *txn) (old []oldBuild, err error) {
-	rows, err := tx.query(ctx, "SELECT id, line, start, outcome FROM builds WHERE kept = 0 AND pipeline = ? AND start < ? ORDER BY start, id", p.pipeline, instant(p.retention.Before))
+	rows, err := tx.query(ctx, "SELECT id, line, start, outcome FROM builds WHERE kept = 0 AND pipeline = ? AND start > 0 AND start < ? ORDER BY start, id", p.pipeline, instant(p.retention.Before))
 	if err != nil {
 		return nil, err
 	}
@@ -202,9 +261,10 @@ func (p *pruner) findOld(ctx context.Context, tx *txn) (old []oldBuild, err erro
 	return old, rows.Err()
 }
 
-// findBase finds the lines of the base branch. Where nothing was built of what is said to
-// be it, that is the branch of which most was built: nobody's history is dropped for a
-// branch of another name.
+// findBase finds the branches that builds may be compared with. Of a pull request, the CI
+// system says one, and the next one is for another: each counts that holds enough for a
+// baseline, or of which something was built lately. Where there is none, it is the branch
+// of which most was built: nobody's history is dropped for a branch of another name.
 func (p *pruner) findBase(ctx context.Context, tx *txn) error {
 	newest, err := queryBuilds(ctx, tx, "WHERE b.pipeline = ? ORDER BY b.start DESC, b.ref DESC LIMIT 1", p.pipeline)
 	if err != nil || len(newest) == 0 {
@@ -212,57 +272,72 @@ func (p *pruner) findBase(ctx context.Context, tx *txn) error {
 	}
 	var q fetch.Query
 	q.BaseBranch, q.BaseRepository = p.retention.Base(&newest[0].Build)
-	rows, err := tx.query(ctx, `SELECT l.id, l.branch, l.pull_request, l.repository, COUNT(*) FROM lines l JOIN builds b ON b.line = l.id
-		WHERE l.pipeline = ? GROUP BY l.id, l.branch, l.pull_request, l.repository ORDER BY COUNT(*) DESC, l.id`, p.pipeline)
+	rows, err := tx.query(ctx, `SELECT l.id, l.branch, l.repository, COUNT(CASE WHEN b.outcome = 0 AND b.kept <> 1 THEN 1 END), MAX(b.start)
+		FROM lines l JOIN builds b ON b.line = l.id
+		WHERE l.pipeline = ? AND l.pull_request = '' GROUP BY l.id, l.branch, l.repository ORDER BY COUNT(*) DESC, l.id`, p.pipeline)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var most []int64
+	var all []baseBranch
+	index, whole, isBase := map[string]int{}, map[string]int{}, map[string]bool{}
 	for rows.Next() {
-		var line, count int64
+		var line, start int64
+		var count int
 		var b detect.Build
-		if err := rows.Scan(&line, &b.Branch, &b.PullRequest, &b.Repository, &count); err != nil {
+		if err := rows.Scan(&line, &b.Branch, &b.Repository, &count, &start); err != nil {
 			return damaged(err)
 		}
-		if q.IsBase(&b) {
-			p.base = append(p.base, line)
-		} else if b.PullRequest == "" && most == nil {
-			most = []int64{line}
+		i, known := index[b.Branch]
+		if !known {
+			i = len(all)
+			index[b.Branch] = i
+			all = append(all, baseBranch{name: b.Branch})
+		}
+		all[i].lines = append(all[i].lines, line)
+		whole[b.Branch] += count
+		if b.Branch == "" || q.IsBase(&b) || whole[b.Branch] >= p.retention.MinHistory || start >= instant(p.retention.Before) {
+			isBase[b.Branch] = true
 		}
 	}
+	p.base = slices.DeleteFunc(slices.Clone(all), func(b baseBranch) bool { return !isBase[b.name] })
 	if len(p.base) == 0 {
-		p.base = most
+		p.base = all[:min(len(all), 1)]
 	}
 	return rows.Err()
 }
 
-// divide tells old builds of the base branch, without those that stay, from those that are
+// divide finds the old builds of base branches, without those that stay, and those that are
 // not needed at all.
-func (p *pruner) divide(ctx context.Context, tx *txn, old []oldBuild) (rest, base []oldBuild, err error) {
-	beside, err := newestIDs(ctx, tx, "SELECT id FROM builds WHERE pipeline = ? AND outcome = 0 AND kept <> 1 ORDER BY start DESC, ref DESC LIMIT ?", p.pipeline, keptBeside)
+func (p *pruner) divide(ctx context.Context, tx *txn, old []oldBuild) (rest []oldBuild, err error) {
+	kept := p.retention.keptBuilds()
+	beside, err := newestIDs(ctx, tx, "SELECT id FROM builds WHERE pipeline = ? AND outcome = 0 AND kept <> 1 ORDER BY start DESC, ref DESC LIMIT ?", p.pipeline, kept)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	newest := map[int64]bool{}
-	for _, line := range p.base {
-		found, err := newestIDs(ctx, tx, "SELECT id FROM builds WHERE line = ? AND outcome = 0 AND kept <> 1 ORDER BY start DESC, ref DESC LIMIT ?", line, keptBuilds)
-		if err != nil {
-			return nil, nil, err
+	of := map[int64]*baseBranch{}
+	for i := range p.base {
+		for _, line := range p.base[i].lines {
+			of[line] = &p.base[i]
+			found, err := newestIDs(ctx, tx, "SELECT id FROM builds WHERE line = ? AND outcome = 0 AND kept <> 1 ORDER BY start DESC, ref DESC LIMIT ?", line, kept)
+			if err != nil {
+				return nil, err
+			}
+			maps.Copy(newest, found)
 		}
-		maps.Copy(newest, found)
 	}
 	for _, b := range old {
-		isBase := slices.Contains(p.base, b.line)
+		branch := of[b.line]
 		switch {
-		case newest[b.id], !isBase && beside[b.id]:
-		case b.outcome == detect.OK && isBase:
-			base = append(base, b)
+		case newest[b.id], branch == nil && beside[b.id]:
+		case b.outcome == detect.OK && branch != nil:
+			branch.old = append(branch.old, b)
 		default:
 			rest = append(rest, b)
 		}
 	}
-	return rest, base, nil
+	return rest, nil
 }
 
 func newestIDs(ctx context.Context, tx *txn, query string, of int64, limit int) (map[int64]bool, error) {
@@ -301,13 +376,13 @@ func (p *pruner) drop(ctx context.Context, list []oldBuild) error {
 	return nil
 }
 
-// milestones are the builds of a list at which a level of anything began or ended, and
+// milestones are the builds of a list of a branch at which a level of anything began or ended, and
 // some around them at which one did.
-func (p *pruner) milestones(ctx context.Context, list []oldBuild) (ids []int64, err error) {
+func (p *pruner) milestones(ctx context.Context, branch *baseBranch, list []oldBuild) (ids []int64, err error) {
 	var builds []detect.Build
 	of := map[string]int64{}
 	err = p.s.read(ctx, func(tx *txn) error {
-		all, err := p.around(ctx, tx, list)
+		all, err := p.around(ctx, tx, branch, list)
 		if err != nil {
 			return err
 		}
@@ -341,7 +416,7 @@ func (p *pruner) milestones(ctx context.Context, list []oldBuild) (ids []int64, 
 }
 
 // around are builds of a list, with some of those before and after them that are whole.
-func (p *pruner) around(ctx context.Context, tx *txn, list []oldBuild) (ids []int64, err error) {
+func (p *pruner) around(ctx context.Context, tx *txn, branch *baseBranch, list []oldBuild) (ids []int64, err error) {
 	for _, b := range list {
 		ids = append(ids, b.id)
 	}
@@ -360,7 +435,7 @@ func (p *pruner) around(ctx context.Context, tx *txn, list []oldBuild) (ids []in
 		}
 		return rows.Err()
 	}
-	for _, line := range p.base {
+	for _, line := range branch.lines {
 		if err := find("SELECT id FROM builds WHERE line = ? AND outcome = 0 AND kept <> 1 AND start < ? ORDER BY start DESC LIMIT ?", line, list[0].start); err != nil {
 			return nil, err
 		}
@@ -371,9 +446,9 @@ func (p *pruner) around(ctx context.Context, tx *txn, list []oldBuild) (ids []in
 	return ids, nil
 }
 
-// thin thins builds of the base branch, oldest first, but for milestones: those given, and
-// the first of each week.
-func (p *pruner) thin(ctx context.Context, list []oldBuild, milestones map[int64]bool, last int64) error {
+// thin thins builds of a base branch, oldest first, but for milestones: those given, and
+// the first of each week, see pruner.weeks.
+func (p *pruner) thin(ctx context.Context, list []oldBuild, milestones map[int64]bool, weeks map[int64]int64) error {
 	for id := range milestones {
 		if err := p.s.write(ctx, func(tx *txn) error {
 			return tx.exec(ctx, "UPDATE builds SET kept = ? WHERE id = ? AND kept = 0", milestone, id)
@@ -382,20 +457,28 @@ func (p *pruner) thin(ctx context.Context, list []oldBuild, milestones map[int64
 		}
 	}
 	for part := range slices.Chunk(list, batch) {
+		stays := make([]bool, len(part))
 		var done Pruned
-		err := p.s.write(ctx, func(tx *txn) error {
-			for _, b := range part {
-				week := b.start / int64(milestonesEvery)
-				if isFirst := week != last/int64(milestonesEvery); isFirst || milestones[b.id] {
-					last = max(last, b.start)
-					done.Milestones++
-					if err := tx.exec(ctx, "UPDATE builds SET kept = ? WHERE id = ?", milestone, b.id); err != nil {
-						return err
-					}
-					continue
-				}
+		for i, b := range part {
+			if first, known := weeks[weekOf(b.start)]; !known || b.start < first {
+				weeks[weekOf(b.start)] = b.start
+				stays[i] = true
+			}
+			if stays[i] = stays[i] || milestones[b.id]; stays[i] {
+				done.Milestones++
+			} else {
 				done.Thinned++
-				if err := thin(ctx, tx, b.id); err != nil {
+			}
+		}
+		err := p.s.write(ctx, func(tx *txn) error {
+			for i, b := range part {
+				var err error
+				if stays[i] {
+					err = tx.exec(ctx, "UPDATE builds SET kept = ? WHERE id = ?", milestone, b.id)
+				} else {
+					err = thin(ctx, tx, b.id)
+				}
+				if err != nil {
 					return err
 				}
 			}
@@ -425,8 +508,8 @@ func thin(ctx context.Context, tx *txn, id int64) error {
 
 // forget forgets what is left of thinned builds and not remembered any more: executions
 // that have many newer ones, and those of steps that did not run since.
-func (p *pruner) forget(ctx context.Context) error {
-	for _, line := range p.base {
+func (p *pruner) forget(ctx context.Context, branch *baseBranch) error {
+	for _, line := range branch.lines {
 		err := p.s.write(ctx, func(tx *txn) error {
 			oldest, err := p.oldestKept(ctx, tx, line)
 			if err != nil {
@@ -439,7 +522,7 @@ func (p *pruner) forget(ctx context.Context) error {
 			for _, r := range remembered {
 				until := r.newest // that of a step that is no more
 				if r.newest >= oldest {
-					until, err = tx.id(ctx, "SELECT sample_start FROM steps WHERE sample_line = ? AND key = ? ORDER BY sample_start DESC LIMIT 1 OFFSET ?", line, r.key, keptExecutions)
+					until, err = tx.id(ctx, "SELECT sample_start FROM steps WHERE sample_line = ? AND key = ? ORDER BY sample_start DESC LIMIT 1 OFFSET ?", line, r.key, p.retention.keptExecutions())
 				}
 				if errors.Is(err, sql.ErrNoRows) {
 					continue
@@ -468,7 +551,7 @@ func (p *pruner) forget(ctx context.Context) error {
 
 // oldestKept is since when a step has to have run to be remembered.
 func (p *pruner) oldestKept(ctx context.Context, tx *txn, line int64) (int64, error) {
-	oldest, err := tx.id(ctx, "SELECT start FROM builds WHERE line = ? AND outcome = 0 AND kept <> 1 ORDER BY start DESC LIMIT 1 OFFSET ?", line, keptBuilds)
+	oldest, err := tx.id(ctx, "SELECT start FROM builds WHERE line = ? AND outcome = 0 AND kept <> 1 ORDER BY start DESC LIMIT 1 OFFSET ?", line, p.retention.keptBuilds())
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}

@@ -189,3 +189,155 @@ func TestPruneKeepsTheBranchThatIsThere(t *testing.T) {
 		}
 	})
 }
+
+func agedOf(branch string, numbers ...int) (list []detect.Build) {
+	for _, i := range numbers {
+		b := aged(i)
+		b.ID = fmt.Sprintf("%s-%d", branch, i)
+		b.Branch, b.PullRequest, b.Outcome = branch, "", detect.OK
+		list = append(list, b)
+	}
+	return list
+}
+
+// numbers are those from one up to another, every so many.
+func numbers(from, to, every int) (out []int) {
+	for i := from; i < to; i += every {
+		out = append(out, i)
+	}
+	return out
+}
+
+func countOf(t *testing.T, s *Store, condition string) (n int) {
+	t.Helper()
+	if err := s.db.QueryRow("SELECT COUNT(*) FROM builds b JOIN lines l ON l.id = b.line WHERE " + condition).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// The branch that a pull request is for is not the only one that builds are compared with:
+// whatever the target of the one that prunes, no base branch loses its baseline.
+func TestPruneKeepsEachBase(t *testing.T) {
+	const now = 1200
+	queries := []struct {
+		base string
+		next detect.Build
+	}{{"main", agedOf("feature", now+1)[0]}, {"release/1.x", agedOf("fix", now+2)[0]}}
+	for _, target := range []string{"main", "release/1.x", "gone"} {
+		t.Run(target, func(t *testing.T) {
+			onEach(t, func(t *testing.T, s *Store) {
+				put(t, s, agedOf("main", numbers(0, now, 1)...)...)
+				put(t, s, agedOf("release/1.x", numbers(0, 120, 10)...)...)
+				put(t, s, agedOf("idea", 1, 2, 3)...)
+				past := func(i int) *detect.History {
+					h, err := s.History(t.Context(), fetch.Query{Build: &queries[i].next, BaseBranch: queries[i].base, Window: 50, Lookback: 30 * 24 * time.Hour, Enough: 8})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return h
+				}
+				before := []*detect.History{past(0), past(1)}
+				for range 2 {
+					if _, err := s.Prune(t.Context(), Retention{
+						Before: aged(now).Start.AddDate(0, 0, -60),
+						Base:   func(*detect.Build) (branch, repository string) { return target, "" },
+					}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for i := range queries {
+					if diff := cmp.Diff(before[i], past(i), cmpopts.EquateEmpty(), cmp.AllowUnexported(detect.Tail{})); diff != "" {
+						t.Errorf("base %s:\n%s", queries[i].base, diff)
+					}
+				}
+				if n := countOf(t, s, "l.branch = 'release/1.x' AND kept = 0"); n != 12 {
+					t.Errorf("%d builds of release/1.x", n)
+				}
+				if tails := countOf(t, s, "l.branch = 'main' AND kept = 1"); tails < 100 {
+					t.Errorf("%d tails of main", tails)
+				}
+				if n := countOf(t, s, "l.branch = 'idea'"); n != 0 {
+					t.Errorf("%d builds of a branch with too few for a baseline", n)
+				}
+			})
+		})
+	}
+}
+
+// The builds of one kind of machine are searched for among many windows of builds: they
+// are kept, however large the window.
+func TestPruneKeepsWhatIsSearched(t *testing.T) {
+	const now = 2400
+	for _, window := range []int{50, 120} {
+		t.Run(fmt.Sprint(window), func(t *testing.T) {
+			onEach(t, func(t *testing.T, s *Store) {
+				list := agedOf("main", numbers(0, now, 1)...)
+				for i := range list {
+					list[i].Runner = "amd64"
+					if i%40 == 7 {
+						list[i].Runner = "arm64"
+					}
+				}
+				put(t, s, list...)
+				var before []*detect.History
+				past := func(runner string) *detect.History {
+					next := agedOf("feature", now+1)[0]
+					next.Runner = runner
+					h, err := s.History(t.Context(), fetch.Query{Build: &next, BaseBranch: "main", Window: window, Lookback: 30 * 24 * time.Hour, Enough: 8})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return h
+				}
+				runners := []string{"arm64", "amd64", ""}
+				for _, r := range runners {
+					before = append(before, past(r))
+				}
+				done, err := s.Prune(t.Context(), Retention{
+					Before: aged(now).Start.AddDate(0, 0, -30), Window: window,
+					Base: func(*detect.Build) (branch, repository string) { return "main", "" },
+				})
+				if err != nil || done.Thinned == 0 {
+					t.Fatalf("pruned %+v, %v", done, err)
+				}
+				for i, r := range runners {
+					if diff := cmp.Diff(before[i], past(r), cmpopts.EquateEmpty(), cmp.AllowUnexported(detect.Tail{})); diff != "" {
+						t.Errorf("runner %q:\n%s", r, diff)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Of old builds that come later than newer ones, one a week is kept whole as well.
+func TestPruneOfLateBuilds(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		put(t, s, agedOf("main", numbers(1000, 2200, 1)...)...)
+		keep60(t, s, 2200, 1)
+		put(t, s, agedOf("main", numbers(320, 1000, 1)...)...)
+		if done := keep60(t, s, 2200, 1); done.Milestones > 680/42+2 {
+			t.Errorf("pruned %+v", done)
+		}
+	})
+}
+
+// Of a build whose start is not known, nobody knows that it is old.
+func TestPruneLeavesUnknownStarts(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		list := agedOf("main", numbers(0, 700, 1)...)
+		unknown := agedOf("main", 701, 702)
+		unknown[1].Branch, unknown[1].PullRequest = "feature", "7"
+		for i := range unknown {
+			unknown[i].Start = time.Time{}
+		}
+		put(t, s, append(list, unknown...)...)
+		if done := keep60(t, s, 1000, 1); done.Thinned == 0 {
+			t.Errorf("pruned %+v", done)
+		}
+		if n := countOf(t, s, "b.start = 0 AND b.kept = 0"); n != 2 {
+			t.Errorf("%d builds without a start are left", n)
+		}
+	})
+}

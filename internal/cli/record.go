@@ -9,7 +9,7 @@ import (
 func runRecord(ctx context.Context, p *Process, s *settings, args []string) (code int, err error) {
 	s.asksBuilder = s.causes == command.Auto
 	return 0, command.Record(ctx, p.env(s), &command.RecordOptions{
-		Sources: args, Store: s.store, Keep: s.keep, Print: s.printBuilds, Causes: s.causes, Wanted: s.wanted(), Given: s.identity(),
+		Sources: args, Store: s.store, Keep: s.keep, For: s.thresholds, Print: s.printBuilds, Causes: s.causes, Wanted: s.wanted(), Given: s.identity(),
 	})
 }
 

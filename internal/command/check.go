@@ -119,7 +119,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	if c.old > 0 {
 		c.note(detect.KindNotRecorded, "not recorded: %s that ended more than a day ago; --record always records such", report.Count(c.old, "build"))
 	}
-	if err := keepStore(ctx, env, st, names, o.Keep, c.recorded); err != nil {
+	if err := keepStore(ctx, env, st, names, o.Keep, o.Policy.Thresholds, c.recorded); err != nil {
 		env.Console.WarnOf(err) // the next one will do it
 	}
 	detect.TellNested(results)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/console"
@@ -15,8 +16,9 @@ import (
 // PruneOptions are what the prune command is asked to do.
 type PruneOptions struct {
 	Store string
-	Keep  time.Duration // what began longer ago is old
-	Given ci.Identity   // its pipeline is "" for all
+	Keep  time.Duration     // what began longer ago is old
+	For   detect.Thresholds // of the judgements to come
+	Given ci.Identity       // its pipeline is "" for all
 }
 
 // Prune thins the old builds of a store to what later judgements and histories need.
@@ -47,7 +49,7 @@ func Prune(ctx context.Context, env *Env, o *PruneOptions) error {
 	bar := env.Console.Progress("pruning pipelines", len(known))
 	var sum store.Pruned
 	for _, name := range known {
-		done, err := st.Prune(ctx, store.Retention{Before: env.Now.Add(-o.Keep), Base: names.Base, Pipelines: []string{name}})
+		done, err := st.Prune(ctx, store.Retention{Before: env.Now.Add(-o.Keep), Base: names.Base, Window: o.For.Window, MinHistory: o.For.MinHistory, Pipelines: []string{name}})
 		sum.Add(done)
 		if err != nil {
 			bar.Done()
@@ -74,12 +76,15 @@ func prunedText(p store.Pruned) string {
 const enoughToPrune = 50
 
 // keepStore thins what is older than keep of pipelines in which builds were recorded, if
-// that is asked for.
-func keepStore(ctx context.Context, env *Env, st *store.Store, names *ci.Resolver, keep time.Duration, pipelines []string) error {
+// that is asked for. judged is how later builds are judged.
+func keepStore(ctx context.Context, env *Env, st *store.Store, names *ci.Resolver, keep time.Duration, judged detect.Thresholds, pipelines []string) error {
 	if keep == 0 || len(pipelines) == 0 {
 		return nil
 	}
-	done, err := st.Prune(ctx, store.Retention{Before: env.Now.Add(-keep), Base: names.Base, Pipelines: distinct(pipelines), Enough: enoughToPrune})
+	done, err := st.Prune(ctx, store.Retention{
+		Before: env.Now.Add(-keep), Base: names.Base, Window: judged.Window, MinHistory: judged.MinHistory,
+		Pipelines: distinct(pipelines), Enough: enoughToPrune,
+	})
 	if done.Any() {
 		env.Console.Debugf("%s", prunedText(done))
 	}

@@ -26,9 +26,10 @@ import (
 type RecordOptions struct {
 	Sources []string
 	Store   string
-	Keep    time.Duration // older builds of the store are thinned, 0 for none
-	Print   bool          // the builds, instead of putting them into the store
-	Causes  When          // never keeps nothing of a build that could tell why a step is slower
+	Keep    time.Duration     // older builds of the store are thinned, 0 for none
+	For     detect.Thresholds // of the judgements to come, for which they are thinned
+	Print   bool              // the builds, instead of putting them into the store
+	Causes  When              // never keeps nothing of a build that could tell why a step is slower
 	Wanted  fetch.Selector
 	Given   ci.Identity
 }
@@ -73,10 +74,14 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 			err = errors.Join(err, r.takeLarge(filling, from))
 		}
 	}
-	if filling.Err() != nil && ctx.Err() == nil {
-		err = source.ErrInterrupted
+	if filling.Err() != nil {
+		r.stopped = true
 	}
-	return errors.Join(append(troubles, err, r.end(ctx, err != nil))...)
+	ended := r.end(filling)
+	if filling.Err() != nil && ctx.Err() == nil {
+		err, ended = source.ErrInterrupted, nil
+	}
+	return errors.Join(append(troubles, err, ended)...)
 }
 
 // A recorder takes builds for the store, or prints them.
@@ -88,6 +93,7 @@ type recorder struct {
 	sum       store.Summary
 	nowhere   int      // builds of which nothing says a branch
 	pipelines []string // of builds that were stored
+	stopped   bool     // by people, the deadline or the store, and the rest is still to come
 }
 
 // takeLarge takes the builds of a source that are too many to be read at once. While some
@@ -167,6 +173,7 @@ func (r *recorder) take(ctx context.Context, targets []target) error {
 	if r.store == nil {
 		st, err := r.env.openStore(ctx, r.o.Store, store.Write)
 		if err != nil {
+			r.stopped = true
 			return err
 		}
 		r.store = st
@@ -180,13 +187,16 @@ func (r *recorder) take(ctx context.Context, targets []target) error {
 	for _, clash := range sum.Clashes {
 		r.env.Console.Warn(clash.Error())
 	}
+	if err != nil && ctx.Err() == nil { // else it is the reading that ended
+		r.stopped = true
+	}
 	return err
 }
 
 // end closes the store, and says how many builds are in it and how many are new; of a
 // recording that was stopped, that it can go on.
-func (r *recorder) end(ctx context.Context, stopped bool) error {
-	if stopped && r.sum.Read > 0 {
+func (r *recorder) end(ctx context.Context) error {
+	if r.stopped && r.sum.Read > 0 {
 		r.env.Console.Warn(fmt.Sprintf("stopped: %s of them are in %s, and the same command goes on with the rest", report.Count(r.sum.Read, "build"), r.store.Name()))
 	}
 	if r.nowhere > 0 {
@@ -196,8 +206,8 @@ func (r *recorder) end(ctx context.Context, stopped bool) error {
 		return nil
 	}
 	var err error
-	if !stopped {
-		err = keepStore(ctx, r.env, r.store, r.names, r.o.Keep, r.pipelines)
+	if !r.stopped {
+		err = keepStore(ctx, r.env, r.store, r.names, r.o.Keep, r.o.For, r.pipelines)
 	}
 	err = errors.Join(err, r.store.Close())
 	if r.sum.Read > 0 {
