@@ -76,8 +76,9 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 	}
 	if filling.Err() != nil {
 		r.stopped = true
+		err = errors.Join(err, ctx.Err())
 	}
-	ended := r.end(filling)
+	ended := r.end(filling) // which an interrupt ends as well
 	if filling.Err() != nil && ctx.Err() == nil {
 		err, ended = source.ErrInterrupted, nil
 	}
