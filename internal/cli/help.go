@@ -233,6 +233,8 @@ the history holds already is not added again, but completed by what is new.
 
 ` + flagsHelp(onRecord, theHistory) + flagsHelp(onRecord, theBuild) + `Flags on builds in servers of traces: buildregress help servers
 
+The judgement for which --keep thins, as for check:
+` + flagsHelp(onRecord, theJudgement) + `
 ` + flagsHelp(onRecord, theReport) + `
 Examples:
   buildregress record --branch main records/
@@ -273,11 +275,15 @@ func pruneHelp() string {
 Thins the builds of the store that are older than --keep to what judgements and
 histories need: how long steps took, as far as that is remembered; and whole the
 first build of each week, and those at which a step got slower or faster for
-good. The newest 250 builds of a base branch stay whole whatever their age. The
-verdict on a later build is the same as without. Builds of other branches are
-forgotten.
+good. The newest 500 builds of a branch (10 times --window, if that is more)
+stay whole whatever their age. The verdict on a later build is the same as
+without, if it is judged with no larger --window. Forgotten are builds of pull
+requests, and of branches with fewer than --min-history builds none of which is
+newer.
 
 ` + sectionHelp(onPrune, theHistory) + `
+The judgement for which builds are kept, as for check:
+` + flagsHelp(onPrune, theJudgement) + `
 ` + sectionHelp(onPrune, theReport) + `
 Examples:
   buildregress prune --keep 90d

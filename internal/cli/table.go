@@ -163,12 +163,12 @@ var options = []option{
 	},
 
 	{
-		name: "window", fallback: strconv.Itoa(detect.DefaultThresholds.Window), on: onCheck | onBacktest, section: theJudgement, inFile: true,
+		name: "window", fallback: strconv.Itoa(detect.DefaultThresholds.Window), on: onCheck | onRecord | onBacktest | onPrune, section: theJudgement, inFile: true,
 		help:    "newest samples of a step that count",
 		binding: whole(func(s *settings) *int { return &s.thresholds.Window }, detect.MinWindow),
 	},
 	{
-		name: "min-history", fallback: strconv.Itoa(detect.DefaultThresholds.MinHistory), on: onCheck | onBacktest, section: theJudgement, inFile: true,
+		name: "min-history", fallback: strconv.Itoa(detect.DefaultThresholds.MinHistory), on: onCheck | onRecord | onBacktest | onPrune, section: theJudgement, inFile: true,
 		help:    "samples without which a step is not judged",
 		binding: whole(func(s *settings) *int { return &s.thresholds.MinHistory }, 3),
 	},
@@ -206,7 +206,7 @@ var options = []option{
 		binding: failOn(func(s *settings) *[]string { return &s.failOn }),
 	},
 	{
-		name: "config", value: "PATH", on: onCheck | onBacktest | onHistory | onShow, section: theJudgement,
+		name: "config", value: "PATH", on: onCheck | onRecord | onBacktest | onHistory | onShow | onPrune, section: theJudgement,
 		help:    "file with these (" + configPath + ", if it exists)",
 		input:   "file with settings. Default " + configPath + ", if it is there",
 		binding: text(func(s *settings) *string { return &s.config }),
