@@ -188,6 +188,35 @@ func TestAgainAndByHand(t *testing.T) {
 	}
 }
 
+// A pipeline of which all jobs were run again hours later began then, also while it runs.
+func TestAllAgain(t *testing.T) {
+	const later = 5 * 60 * 60
+	for _, running := range []bool{false, true} {
+		s := gitlabtest.New(t)
+		jobs, status := gitlabtest.Usual(0, 90, running), "success"
+		if running {
+			status = "running"
+		}
+		for _, j := range jobs {
+			if j.Start > 0 {
+				j.Start += later
+			}
+		}
+		p := s.Add(gitlabtest.Pipeline{Ref: "main", Status: status, Created: began, Jobs: jobs})
+		builds, problems, err := open(t, s, false, p.ID).Builds(t.Context(), fetch.Selector{})
+		if err != nil || len(problems) > 0 || len(builds) != 1 {
+			t.Fatal(builds, problems, err)
+		}
+		b := &builds[0]
+		if err := buildtest.Check(b); err != nil {
+			t.Error(err)
+		}
+		if text := strings.Join(described(b), "\n"); b.Duration > time.Hour || b.Duration < time.Minute || !strings.Contains(text, "[build] image executed 1m30s") {
+			t.Errorf("running %v: %v\n%s", running, b.Duration, text)
+		}
+	}
+}
+
 // The run that is judged is that of an id, of a commit, or the newest that is over.
 func TestWhichPipeline(t *testing.T) {
 	s := project(t, 3)
