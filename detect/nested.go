@@ -49,13 +49,13 @@ func (r *Result) tellWithin(step *StepResult, within []*Result) {
 	step.Causes = step.Causes[:min(len(step.Causes), maxCauses)]
 	tells, strongest := false, StatusUnjudged
 	for _, n := range within {
-		tells = tells || len(n.Cache.Losses) > 0 || n.OverBudget != ""
+		if !n.tellsOfIt() {
+			continue
+		}
+		tells = true
 		for i := range n.Steps {
-			if s := n.Steps[i].Status; finds(s) > 0 {
-				tells = true
-				if strongest != StatusSlower {
-					strongest = s
-				}
+			if s := n.Steps[i].Status; finds(s) > 0 && strongest != StatusSlower {
+				strongest = s
 			}
 		}
 	}
@@ -78,6 +78,26 @@ func (r *Result) tellWithin(step *StepResult, within []*Result) {
 		step.Status, step.Reason = StatusUnjudged, Note{KindToldOnce, "told of " + strings.Join(names, " and ") + ", which was built within it"}
 		r.weighAgain()
 	}
+}
+
+// tellsOfIt tells whether what was found in a build is most of what it took longer: a
+// finding beside the critical path explains nothing around it.
+func (r *Result) tellsOfIt() bool {
+	if r.OverBudget != "" {
+		return true
+	}
+	var told Seconds
+	for i := range r.Steps {
+		if s := &r.Steps[i]; finds(s.Status) > 0 {
+			told += max(0, s.WallClockSeconds)
+		}
+	}
+	for _, p := range r.WallClock.Parts {
+		if p.Cause == CauseCacheLoss {
+			told += max(0, p.Seconds)
+		}
+	}
+	return told > 0 && 2*told >= r.WallClock.Delta
 }
 
 // partsWithin are the dearest parts of what some builds took longer: "`RUN make` +71 s".

@@ -70,3 +70,43 @@ func TestOneCauseOfRunAndBuild(t *testing.T) {
 		}
 	}
 }
+
+// What is found beside the critical path of a build is not what made the run around it
+// longer, and does not hide that.
+func TestFindingThatCostsNothingHidesNoRun(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 9))
+	builds := func(branch string, n int, lint float64, gap time.Duration) []Build {
+		both := runAndBuild(branch, n, rng, 1, 1)
+		run, inner := &both[0], &both[1]
+		took := time.Duration(lint * float64(noisy(rng, seconds(8), 0.03)))
+		inner.Steps = append(inner.Steps, Step{Key: "[lint] RUN lint", Name: "[lint 1/1] RUN lint", Stage: "lint", Index: 1, Count: 1, ID: "lint", Start: inner.Start, Duration: took, State: Executed})
+		inner.Duration += gap
+		for i := range run.Steps {
+			switch s := &run.Steps[i]; s.Name {
+			case "docker buildx build":
+				s.Duration += gap
+			case "push":
+				s.Start = s.Start.Add(gap)
+			}
+		}
+		run.Duration += gap
+		return both
+	}
+	histories := []*History{{BaseBranch: "main"}, {BaseBranch: "main"}}
+	for n := range 30 {
+		for i, b := range builds("main", n, 1, 0) {
+			histories[i].Base = append([]Build{b}, histories[i].Base...)
+		}
+	}
+	var results []Result
+	for i, b := range builds("pr", 100, 3, time.Minute) {
+		results = append(results, Judge(&b, histories[i], defaults))
+	}
+	if lint := stepOf(t, &results[1], "[lint 1/1] RUN lint"); finds(lint.Status) <= 0 || lint.WallClockSeconds != 0 {
+		t.Fatalf("lint is %v and costs %v, want a finding that costs nothing", lint.Status, lint.WallClockSeconds)
+	}
+	TellNested(results)
+	if results[0].Verdict != Regressed {
+		t.Errorf("the run is %v, want it regressed: nothing else says so", results[0].Verdict)
+	}
+}

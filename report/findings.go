@@ -44,7 +44,7 @@ func findings(r *detect.Result, n *names) (found, suspects, notices []line) {
 		if len(g.steps) == 1 {
 			f.line = withLinks(slowerLine(s, n, s == inHeadline), s)
 			if isOnBase(r) && s.Status == detect.StatusSlower {
-				f.line = lineOf(f.line, " ", acceptance(s, n, cmp.Or(s.Evidence.Since, r.Build.Revision)))
+				f.line = withSentence(f.line, acceptance(s, n, cmp.Or(s.Evidence.Since, r.Build.Revision)))
 			}
 		}
 		if s.Status == detect.StatusSuspect {
@@ -253,7 +253,7 @@ func changedRules(r *detect.Result, n *names) (notices []line) {
 				if onBase || note.Kind == detect.KindAccepted || note.Kind == detect.KindEarlierLevel {
 					l := lineOf(code(n.of(s)), ": ", sentence(note.Text))
 					if note.Kind == detect.KindLevelShift {
-						l = lineOf(l, " ", acceptance(s, n, s.Cut))
+						l = withSentence(l, acceptance(s, n, s.Cut))
 					}
 					notices = append(notices, l)
 				}
@@ -320,6 +320,14 @@ func withPosition(l line, p dockerfile.Position) line {
 		return lineOf(l, " See ", code(p.File), ".")
 	}
 	return lineOf(l, " See ", code(fmt.Sprintf("%s:%d", p.File, p.Line)), ".")
+}
+
+// withSentence adds a sentence, if there is one.
+func withSentence(l, sentence line) line {
+	if len(sentence) == 0 {
+		return l
+	}
+	return lineOf(l, " ", sentence)
 }
 
 // withLinks adds where people see the step and the build.

@@ -268,7 +268,14 @@ func causeKnown(r *detect.Result) bool {
 		return false
 	}
 	causes := dearest.causes(r)
-	return len(causes) > 0 && causes[0].Certainty != detect.Possible && causes[0].Kind != detect.KindNothingRecorded
+	if len(causes) == 0 || causes[0].Certainty == detect.Possible {
+		return false
+	}
+	switch causes[0].Kind {
+	case detect.KindNothingRecorded, detect.KindPhase, detect.KindMoreWork: // what became longer, and not why
+		return false
+	}
+	return true
 }
 
 // seenOnce tells whether all that is slower was seen in a single build.

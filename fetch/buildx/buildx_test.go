@@ -100,6 +100,7 @@ func install(t *testing.T, names ...string) {
 		copyFile(t, self, filepath.Join(dir, name))
 	}
 	t.Setenv("PATH", dir)
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector waits a second at the end of each process
 }
 
 func copyFile(t *testing.T, from, to string) {
