@@ -193,6 +193,7 @@ func (d *differences) nothing(s *Step, sameWork bool) Explanation {
 // say what happened to the step, and not why it did.
 type measurement struct {
 	moved    []Explanation // and what a registry did
+	printed  []Explanation // what the step says of one, which takes nothing from what is known
 	machine  []Explanation // what the machine did to it
 	work     *Explanation  // it had more to do
 	phase    *Explanation  // where in the step that was
@@ -241,6 +242,7 @@ func (m *measurement) rank(d *differences) (causes []Explanation) {
 	} else {
 		causes = slices.Concat(m.moved[:sure], m.machine, found, m.moved[sure:])
 	}
+	causes = append(causes, m.printed...)
 	causes = causes[:min(len(causes), maxCauses)]
 	if slices.ContainsFunc(causes, func(x Explanation) bool { return x.Certainty == Is }) {
 		for i := range causes {
@@ -269,7 +271,8 @@ func revisionOf(b *Build) string {
 // measured is what the numbers of the machine, of the step, and of what it moved say.
 func (e *explainer) measured(s *Step, r *StepResult) (m measurement) {
 	past := e.past(s)
-	m.moved = append(moved(s, past), e.told(s)...)
+	told, printed := e.told(s)
+	m.moved, m.printed = append(moved(s, past), told...), printed
 	slices.SortStableFunc(m.moved, func(a, b Explanation) int { return isPossible(a) - isPossible(b) })
 	if info := e.result.Machine; info != nil && machineExplain(s, r) {
 		if info.Overloaded {

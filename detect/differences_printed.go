@@ -177,10 +177,11 @@ func between(g Gap) string {
 }
 
 // told are the causes that the builder tells of a step: trouble with a registry, and how
-// much of a cache it writes.
-func (e *explainer) told(s *Step) (causes []Explanation) {
+// much of a cache it writes. printed is what a step of the Dockerfile says of such trouble:
+// it prints what it likes, and a test may print of a server that it only plays.
+func (e *explainer) told(s *Step) (causes, printed []Explanation) {
 	if s.Usage == nil {
-		return nil
+		return nil, nil
 	}
 	builds := 0
 	var retries, limited int64
@@ -198,25 +199,36 @@ func (e *explainer) told(s *Step) (causes []Explanation) {
 		}
 	}
 	if builds < leastUsual {
-		return nil
+		return nil, nil
 	}
-	who := "a registry"
-	if s.Count > 0 {
-		who = "a server"
-	}
-	again := ""
-	if s.Usage.Retries > retries {
-		again = fmt.Sprintf("the builder tried %s again", counted(s.Usage.Retries, "request"))
+	trouble := Explanation{Kind: KindRegistry, Certainty: Likely}
+	refused := fmt.Sprintf("refused %s as too many (429)", counted(s.Usage.Limited, "request"))
+	again := counted(s.Usage.Retries, "request")
+	switch isMore := s.Usage.Retries > retries; {
+	case s.Usage.Limited > limited:
+		trouble.Before, trouble.After = fmt.Sprint(limited), fmt.Sprint(s.Usage.Limited)
+		switch {
+		case s.Count > 0:
+			trouble.Text = "it printed that a server " + refused
+		case isMore:
+			trouble.Text = "a registry " + refused + ", and the builder tried " + again + " again"
+		default:
+			trouble.Text = "a registry " + refused
+		}
+	case isMore:
+		trouble.Before, trouble.After = fmt.Sprint(retries), fmt.Sprint(s.Usage.Retries)
+		trouble.Text = "a registry was in trouble: the builder tried " + again + " again"
+		if s.Count > 0 {
+			trouble.Text = "it printed that it tried " + again + " again"
+		}
 	}
 	switch {
-	case s.Usage.Limited > limited:
-		text := fmt.Sprintf("%s refused %s as too many (429)", who, counted(s.Usage.Limited, "request"))
-		if again != "" {
-			text += ", and " + again
-		}
-		causes = append(causes, Explanation{Kind: KindRegistry, Certainty: Likely, Text: text, Before: fmt.Sprint(limited), After: fmt.Sprint(s.Usage.Limited)})
-	case again != "":
-		causes = append(causes, Explanation{Kind: KindRegistry, Certainty: Likely, Text: who + " was in trouble: " + again, Before: fmt.Sprint(retries), After: fmt.Sprint(s.Usage.Retries)})
+	case trouble.Text == "":
+	case s.Count > 0:
+		trouble.Certainty = Possible
+		printed = append(printed, trouble)
+	default:
+		causes = append(causes, trouble)
 	}
 	if len(layers) >= leastUsual {
 		if most := slices.Max(layers); s.Usage.Layers >= most+2 && float64(s.Usage.Layers) >= 1.5*float64(most) {
@@ -226,7 +238,7 @@ func (e *explainer) told(s *Step) (causes []Explanation) {
 			})
 		}
 	}
-	return causes
+	return causes, printed
 }
 
 func counted(n int64, what string) string {

@@ -115,14 +115,39 @@ func TestCausesByPhase(t *testing.T) {
 // A registry that refuses, and a cache that grows, are told by the builder.
 func TestCausesThatTheBuilderTells(t *testing.T) {
 	h := printingHistory(func(_ int, _ *Build, s *Step) { s.Usage.Layers = 3 })
-	refused := explainedStep(t, h, func(_ *Build, s *Step) { s.Usage.Limited, s.Usage.Retries = 3, 2 })
-	wantCause(t, refused, KindRegistry, Likely, "a server refused 3 requests as too many (429), and the builder tried 2 requests again")
-	again := explainedStep(t, h, func(_ *Build, s *Step) { s.Usage.Retries = 1 })
-	wantCause(t, again, KindRegistry, Likely, "the builder tried 1 request again")
+	ofBuilder := func(limited, retries int64) func(*Build, *Step) {
+		return func(_ *Build, s *Step) { s.Index, s.Count, s.Usage.Limited, s.Usage.Retries = 0, 0, limited, retries }
+	}
+	wantCause(t, explainedStep(t, h, ofBuilder(3, 2)), KindRegistry, Likely, "a registry refused 3 requests as too many (429), and the builder tried 2 requests again")
+	wantCause(t, explainedStep(t, h, ofBuilder(3, 0)), KindRegistry, Likely, "a registry refused 3 requests as too many (429)")
+	wantCause(t, explainedStep(t, h, ofBuilder(0, 1)), KindRegistry, Likely, "the builder tried 1 request again")
 	cache := explainedStep(t, h, func(_ *Build, s *Step) { s.Usage.Layers = 14 })
 	wantCause(t, cache, KindCacheExport, Is, "a cache of 14 layers, and never wrote more than 3")
 	usual := explainedStep(t, h, func(_ *Build, s *Step) { s.Usage.Layers = 4 })
 	wantCause(t, usual, KindNothingRecorded, Possible, "nothing")
+}
+
+// What a step of the Dockerfile prints, as a test does of a server that it plays, is possible
+// at most, and takes nothing from what is known.
+func TestCausesThatAStepPrints(t *testing.T) {
+	h := printingHistory(func(_ int, _ *Build, s *Step) { s.Usage.Gaps = []Gap{{"link", "done", Seconds(seconds(5))}} })
+	for says, change := range map[string]func(*Step){
+		"it printed that a server refused 3 requests as too many (429)": func(s *Step) { s.Usage.Limited, s.Usage.Retries = 3, 2 },
+		"it printed that it tried 1 request again":                      func(s *Step) { s.Usage.Retries = 1 },
+	} {
+		alone := explainedStep(t, h, func(_ *Build, s *Step) { change(s) })
+		wantCause(t, alone, KindRegistry, Possible, says)
+		edited := explainedStep(t, h, func(_ *Build, s *Step) { s.Facts.Op = "other"; change(s) })
+		wantCause(t, edited, KindInstruction, Likely, "executed for it has changed")
+		if last := edited.Causes[len(edited.Causes)-1]; len(edited.Causes) != 2 || last.Certainty != Possible || last.Text != says {
+			t.Errorf("causes %+v", edited.Causes)
+		}
+		silent := explainedStep(t, h, func(_ *Build, s *Step) {
+			change(s)
+			s.Usage.Gaps = []Gap{{"link", "done", Seconds(seconds(90))}}
+		})
+		wantCause(t, silent, KindPhase, Is, "it printed nothing for 90 s")
+	}
 }
 
 // What built is a possible reason where both builds tell, and something else goes before.

@@ -26,17 +26,24 @@ const (
 	// Shorter gaps are nobody's concern, nor those that are a small part of a step.
 	leastGap      = 250 * time.Millisecond
 	leastGapShare = 0.1
+	maxNeighbour  = 8 * detect.MaxLine // bytes of a line, before masking
 	gapCandidates = 2 * detect.MaxGaps // those at the ends come in later
 )
+
+// clipMark begins the line that BuildKit prints in place of what it keeps to itself: what is
+// beyond 2 MiB, or comes too fast.
+var clipMark = []byte("[output clipped, log limit ")
 
 // printed is what a vertex has printed so far.
 type printed struct {
 	read        int // bytes
 	first, last time.Time
-	firstLine   []byte // the first that was not blank
-	lastLine    []byte // the last that was not blank
+	firstLine   []byte // the first whole line that was not blank
+	lastLine    []byte // the last whole line that was not blank
 	partial     []byte // of a line that has not ended
 	gaps        []silence
+	open        bool              // a gap waits for the end of the line after it
+	clipped     bool              // more was printed than is known: from here on, silence says nothing
 	packages    map[string]string // versions by name
 	retries     int64
 	limited     int64
@@ -46,44 +53,72 @@ type printed struct {
 type silence struct {
 	start, end    time.Time
 	before, after string
+	open          bool // the line after it has not ended
 }
 
 // add takes in a piece of what was printed. It may end within a line.
 func (p *printed) add(at time.Time, data []byte) {
 	if p.read += len(data); p.read > maxReadText {
+		p.clipped, p.partial = true, nil
+		if at.After(p.last) {
+			p.last = at
+		}
 		return
 	}
-	before := p.lastLine
+	before, wasClipped := p.lastLine, p.clipped
 	text := data
 	if len(p.partial) > 0 {
 		text = append(p.partial, data...)
 		p.partial = nil
 	}
-	var after []byte
+	shows := false
+	var whole [][]byte // the first and the last
 	for len(text) > 0 {
 		line, rest, ended := bytes.Cut(text, []byte("\n"))
-		if !ended {
-			p.partial = bytes.Clone(line[:min(len(line), maxPartial)])
-		} else {
+		shows = shows || len(shownLine(line)) > 0
+		switch {
+		case !ended:
+			p.partial = bytes.Clone(line[:min(len(line), maxPartial+1)])
+		case bytes.HasPrefix(rest, clipMark): // BuildKit cut it anywhere
+		default:
+			p.clipped = p.clipped || bytes.HasPrefix(line, clipMark)
 			p.line(line)
-		}
-		if line = shownLine(line); len(line) > 0 {
-			if p.lastLine = line; after == nil {
-				after = line
+			if line = neighbour(line); len(line) > 0 {
+				whole = append(whole[:min(len(whole), 1)], line)
 			}
 		}
 		text = rest
 	}
 	switch {
-	case after == nil || at.IsZero():
-		return
+	case !shows || at.IsZero():
 	case p.first.IsZero():
-		p.first, p.firstLine = at, after
-	case at.Sub(p.last) >= leastGap:
-		p.note(silence{p.last, at, string(cutLine(before)), string(cutLine(after))})
+		p.first = at
+	case !wasClipped && at.Sub(p.last) >= leastGap:
+		p.open = true
+		p.note(silence{start: p.last, end: at, before: string(before), open: true})
 	}
-	if at.After(p.last) {
+	if shows && at.After(p.last) {
 		p.last = at
+	}
+	if len(whole) == 0 {
+		return
+	}
+	if p.firstLine == nil {
+		p.firstLine = whole[0]
+	}
+	p.lastLine = whole[len(whole)-1]
+	if p.open {
+		closeGaps(p.gaps, whole[0])
+		p.open = false
+	}
+}
+
+// closeGaps names the line after those gaps that wait for it.
+func closeGaps(gaps []silence, line []byte) {
+	for i := range gaps {
+		if gaps[i].open {
+			gaps[i].open, gaps[i].after = false, string(line)
+		}
 	}
 }
 
@@ -103,8 +138,19 @@ func shownLine(line []byte) []byte {
 	return bytes.TrimLeft(line, " \t")
 }
 
-// cutLine is as much of a line as masking needs.
-func cutLine(line []byte) []byte { return line[:min(len(line), 8*detect.MaxLine)] }
+// neighbour is a whole line as it is kept beside a gap: as much as masking needs, and no part
+// of a word, whose form masking would not know. It is empty for a line that is too long to
+// be held whole.
+func neighbour(line []byte) []byte {
+	if len(line) > maxPartial {
+		return nil
+	}
+	line = shownLine(line)
+	if len(line) <= maxNeighbour {
+		return line
+	}
+	return line[:max(bytes.LastIndexAny(line[:maxNeighbour], " \t"), 0)]
+}
 
 // line looks at a whole line.
 func (p *printed) line(line []byte) {
@@ -202,7 +248,7 @@ func (p *printed) usage(u *detect.Usage, start, end time.Time, secret *redact.Ar
 	}
 	out.Retries, out.Limited = p.retries, p.limited
 	out.Gaps = p.longest(start, end, secret)
-	if len(p.packages) > 0 {
+	if len(p.packages) > 0 && !p.clipped { // else some are not known, and would be told as gone
 		var all []string
 		for _, name := range slices.Sorted(maps.Keys(p.packages)) {
 			all = append(all, name+" "+p.packages[name])
@@ -228,8 +274,21 @@ func (p *printed) longest(start, end time.Time, secret *redact.Arguments) (gaps 
 	if p.first.IsZero() || start.IsZero() || !end.After(start) {
 		return nil
 	}
-	all := slices.Clone(p.gaps)
-	all = append(all, silence{start, p.first, "", string(cutLine(p.firstLine))}, silence{p.last, end, string(cutLine(p.lastLine)), ""})
+	all, firstLine, lastLine := slices.Clone(p.gaps), p.firstLine, p.lastLine
+	if line := neighbour(p.partial); len(line) > 0 { // it never ended, and is whole
+		lastLine = line
+		if firstLine == nil {
+			firstLine = line
+		}
+		closeGaps(all, line)
+	}
+	if firstLine != nil {
+		all = append(all, silence{start: start, end: p.first, after: string(firstLine)})
+	}
+	if lastLine != nil && !p.clipped {
+		all = append(all, silence{start: p.last, end: end, before: string(lastLine)})
+	}
+	all = slices.DeleteFunc(all, func(s silence) bool { return s.open })
 	slices.SortStableFunc(all, func(a, b silence) int { return cmp.Compare(b.end.Sub(b.start), a.end.Sub(a.start)) })
 	least := max(leastGap, time.Duration(leastGapShare*float64(end.Sub(start))))
 	for _, s := range all {

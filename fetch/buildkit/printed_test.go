@@ -104,6 +104,60 @@ func TestGaps(t *testing.T) {
 	}
 }
 
+// What was printed and is not known is no silence, nor are versions in it gone.
+func TestClippedLog(t *testing.T) {
+	second := func(n int) time.Time { return began.Add(time.Duration(n) * time.Second) }
+	busy := &printed{}
+	for i := range 61 {
+		busy.add(second(i), bytes.Repeat([]byte("0123456789abcde\n"), 100<<10/16))
+	}
+	if got := usageOfPrinted(busy, 61, &redact.Arguments{}); len(got.Gaps) > 0 {
+		t.Errorf("of a step that printed all the time: %+v", got.Gaps)
+	}
+	clipped := &printed{}
+	clipped.add(second(1), []byte("(1/9) Installing curl (8.7.1-r0)\nstart\n"))
+	clipped.add(second(10), []byte("Compiling app v1.0\nline cut\n[output clipped, log limit 2MiB reached]\n"))
+	clipped.add(second(40), []byte("more\n"))
+	want := []detect.Gap{{Before: "start", After: "Compiling app v#", Seconds: seconds(9)}}
+	got := usageOfPrinted(clipped, 61, &redact.Arguments{})
+	if diff := cmp.Diff(want, got.Gaps); diff != "" || len(got.Versions) > 0 {
+		t.Errorf("of a log that BuildKit clipped: %s, and versions %q", diff, got.Versions)
+	}
+	early := printedAt(map[float64]string{1: "a\n", 3: "b\n\n[output clipped, log limit 200KiB/s reached]\n"}, 1, 3)
+	for _, gap := range usageOfPrinted(early, 61, &redact.Arguments{}).Gaps {
+		t.Errorf("of a log that was clipped at 3 s: %+v", gap)
+	}
+}
+
+// Lines that come in pieces stand beside a gap whole, or not at all: of a part of a secret,
+// masking does not know what it is.
+func TestLinesInPieces(t *testing.T) {
+	const token = "ghp_1111111111111111111111111111EXAMPLE"
+	for at := range len(token) {
+		p := printedAt(map[float64]string{
+			1: "login\npushing with " + token[:at], 5: token[at:] + " now\nfetching with " + token[:at], 9: token[at:] + "\n", 10: "end",
+		}, 1, 5, 9, 10)
+		want := []detect.Gap{
+			{Before: "login", After: "pushing with ***** now", Seconds: seconds(4)},
+			{Before: "pushing with ***** now", After: "fetching with *****", Seconds: seconds(4)},
+			{Before: "end", After: "", Seconds: seconds(3)},
+		}
+		if diff := cmp.Diff(want, usageOfPrinted(p, 13, &redact.Arguments{}).Gaps); diff != "" {
+			t.Fatalf("cut at %d: %s", at, diff)
+		}
+	}
+	for pad := range 100 { // wherever a long line is cut
+		line := strings.Repeat("a", pad) + strings.Repeat(" "+strings.Repeat("b", 33), 13) + " " + token + strings.Repeat(" more", 10)
+		long := strings.Repeat("x ", maxPartial/2-60+pad) + token
+		for _, text := range []string{line, long} {
+			p := printedAt(map[float64]string{1: text[:len(text)/2], 1.1: text[len(text)/2:], 1.2: " end\n"}, 1, 1.1, 1.2)
+			if got := fmt.Sprint(usageOfPrinted(p, 60, &redact.Arguments{}).Gaps); strings.Contains(got, "ghp") {
+				t.Fatalf("kept %s", got)
+			}
+		}
+	}
+}
+
 // Nothing that is secret is kept of what a step prints.
 func TestPrintedSecrets(t *testing.T) {
 	var secret redact.Arguments

@@ -80,11 +80,12 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 
 // waitOf is the time that a job waited for a runner, as a step; none if that is not known. A
 // job is created when those that it needs are done, but for one that is run again, which
-// GitHub gives the time of its first attempt.
+// GitHub gives the time of its first attempt: since when it could have begun is not known,
+// as those that it needs may have been run again before it.
 func waitOf(run *gh.WorkflowRun, job *gh.WorkflowJob, stage string) []detect.Step {
 	created, started := job.GetCreatedAt().UTC(), job.GetStartedAt().UTC()
 	if job.GetRunAttempt() > 1 && created.Before(run.GetRunStartedAt().Time) {
-		created = run.GetRunStartedAt().UTC()
+		return nil
 	}
 	took := started.Sub(created)
 	if !fetch.Plausible(created) || !fetch.Plausible(started) || took <= 0 || took > buildkit.MaxDuration {

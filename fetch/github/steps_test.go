@@ -178,11 +178,16 @@ func TestQueueOfJobs(t *testing.T) {
 	if r.Verdict != detect.Pass || r.Counts[detect.StatusWaiting] != 1 {
 		t.Errorf("%v: %v", r.Verdict, r.Counts)
 	}
-	// A job that is run again was created long before.
-	run.RunAttempt, run.RunStartedAt = new(2), &gh.Timestamp{Time: s.Jobs[run.GetID()][0].GetStartedAt().Add(-20 * time.Second)}
+	// A job that is run again was created long before, and waited for those that it needs.
 	again := *s.Jobs[run.GetID()][0]
+	run.RunAttempt, run.RunStartedAt = new(2), &gh.Timestamp{Time: again.GetStartedAt().Add(-21 * time.Minute)}
 	again.RunAttempt, again.CreatedAt = new(int64(2)), &gh.Timestamp{Time: began}
-	if got, _, _ := buildOf(run, &again); got.Steps[0].Duration != 20*time.Second {
+	if got, _, _ := buildOf(run, &again); got.Steps[0].Stage == detect.StageQueue || got.Duration != 95*time.Second || !got.Start.Equal(again.GetStartedAt().Time) {
+		t.Errorf("%v of %+v", got.Duration, got.Steps)
+	}
+	// One that was created in this attempt tells what it waited.
+	again.CreatedAt = &gh.Timestamp{Time: again.GetStartedAt().Add(-20 * time.Second)}
+	if got, _, _ := buildOf(run, &again); got.Steps[0].Stage != detect.StageQueue || got.Steps[0].Duration != 20*time.Second {
 		t.Errorf("%+v", got.Steps[0])
 	}
 }

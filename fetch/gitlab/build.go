@@ -37,7 +37,7 @@ func (s *Source) buildOf(p *pipeline, jobs []job) (*detect.Build, []error) {
 		return nil, nil
 	}
 	const root = "1"
-	start, end := p.Created, time.Time{}
+	start, end := beginning(p, jobs), time.Time{}
 	spans := []buildkit.Span{{}}
 	for i := range jobs {
 		j := &jobs[i]
@@ -143,17 +143,29 @@ func withoutIdle(jobs []job) (kept []job) {
 	return kept
 }
 
+// beginning is when a pipeline began, of whose jobs some are kept: when it was made, unless the
+// first of them were run again, or by hand, long after that.
+func beginning(p *pipeline, kept []job) time.Time {
+	if first := kept[0].queued(); first.Sub(p.Created) > longestIdle {
+		return first
+	}
+	return p.Created
+}
+
 // come are the builds of a pipeline that runs yet: of what is over, and of all, as if it
 // were. What the first has not is to come.
 func (s *Source) come(p *pipeline, jobs []job) (b *detect.Build, later map[string]bool, problems []error) {
 	b, problems = s.buildOf(p, jobs)
 	all := slices.Clone(jobs)
-	open := false
+	open, start := false, p.Created
+	if kept := withoutIdle(jobs); len(kept) > 0 {
+		start = beginning(p, kept)
+	}
 	for i := range all {
 		if j := &all[i]; slices.Contains(isToCome, j.Status) {
 			open = true
 			j.Status, j.Queued = "success", 1
-			j.Started = p.Created.Add(time.Second)
+			j.Started = start.Add(time.Second)
 			j.Finished = j.Started.Add(time.Second)
 		}
 	}

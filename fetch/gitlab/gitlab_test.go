@@ -159,6 +159,41 @@ func TestNoMoreThanNeeded(t *testing.T) {
 	}
 }
 
+// What was read for some jobs is not taken for others, whose names differ by case alone.
+func TestCacheByJobs(t *testing.T) {
+	s := gitlabtest.New(t)
+	for i := range 12 {
+		jobs := gitlabtest.Usual(i, 90, false)
+		jobs[1].Stage = "BUILD"
+		s.Add(gitlabtest.Pipeline{Ref: "main", Created: began.Add(time.Duration(i) * time.Hour), Jobs: jobs})
+	}
+	jobs := gitlabtest.Usual(0, 90, false)
+	jobs[1].Stage = "BUILD"
+	own := s.Add(gitlabtest.Pipeline{Ref: "slow", Created: began.Add(1000 * time.Hour), Jobs: jobs})
+	cache := &memoryCache{held: map[string][]detect.Build{}}
+	for _, name := range []string{"build", "BUILD"} {
+		source := open(t, s, false, own.ID)
+		source.Cache, source.Jobs = cache, name
+		builds, _, err := source.Builds(t.Context(), fetch.Selector{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := source.History(t.Context(), fetch.Query{Build: &builds[0], BaseBranch: "main", Window: 20, Enough: 8})
+		if err != nil || len(h.Base) != 12 {
+			t.Fatal(h, err)
+		}
+		for i := range h.Base {
+			if text := strings.Join(described(&h.Base[i]), "\n"); !strings.Contains(text, "["+name+"] ") {
+				t.Fatalf("--job %s: %s", name, text)
+			}
+		}
+	}
+	one, other := open(t, s, false, 0), open(t, s, false, 0)
+	if other.Project = strings.ToUpper(one.Project); one.cacheSource() != other.cacheSource() {
+		t.Errorf("%s and %s are one project", one.cacheSource(), other.cacheSource())
+	}
+}
+
 // A job that was run again counts as it was last, and one that somebody started the next
 // day does not.
 func TestAgainAndByHand(t *testing.T) {
@@ -185,6 +220,35 @@ func TestAgainAndByHand(t *testing.T) {
 	h, err := source.History(t.Context(), fetch.Query{Build: &builds[0], BaseBranch: "main", Window: 20, Enough: 8})
 	if err != nil || len(h.Base) != 1 || !slices.ContainsFunc(described(&h.Base[0]), func(s string) bool { return strings.Contains(s, "[build] image executed 1m20s") }) {
 		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+// A pipeline of which all jobs were run again hours later began then, also while it runs.
+func TestAllAgain(t *testing.T) {
+	const later = 5 * 60 * 60
+	for _, running := range []bool{false, true} {
+		s := gitlabtest.New(t)
+		jobs, status := gitlabtest.Usual(0, 90, running), "success"
+		if running {
+			status = "running"
+		}
+		for _, j := range jobs {
+			if j.Start > 0 {
+				j.Start += later
+			}
+		}
+		p := s.Add(gitlabtest.Pipeline{Ref: "main", Status: status, Created: began, Jobs: jobs})
+		builds, problems, err := open(t, s, false, p.ID).Builds(t.Context(), fetch.Selector{})
+		if err != nil || len(problems) > 0 || len(builds) != 1 {
+			t.Fatal(builds, problems, err)
+		}
+		b := &builds[0]
+		if err := buildtest.Check(b); err != nil {
+			t.Error(err)
+		}
+		if text := strings.Join(described(b), "\n"); b.Duration > time.Hour || b.Duration < time.Minute || !strings.Contains(text, "[build] image executed 1m30s") {
+			t.Errorf("running %v: %v\n%s", running, b.Duration, text)
+		}
 	}
 }
 

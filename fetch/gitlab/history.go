@@ -301,8 +301,10 @@ func (s *Source) byJobs(ctx context.Context, q fetch.Query) (base, head []*found
 // cacheID is under what a cache keeps a pipeline: one that was run again has another.
 func (f *found) cacheID() string { return id(f.ID) + "/" + f.Updated.UTC().Format(time.RFC3339Nano) }
 
+// cacheSource is what a cache keeps pipelines by: the project, whose name may be written in
+// any case, and the jobs that count, whose names may not.
 func (s *Source) cacheSource() string {
-	return s.API + s.path("pipelines") + "?job=" + url.QueryEscape(s.Jobs)
+	return s.API + strings.ToLower(s.path("pipelines")) + "?job=" + url.QueryEscape(s.Jobs)
 }
 
 // cached is what the cache holds of some pipelines.
@@ -314,7 +316,7 @@ func (s *Source) cached(ctx context.Context, all []*found) map[string]fetch.Cach
 	for _, f := range all {
 		ids = append(ids, f.cacheID())
 	}
-	cached, err := s.Cache.Get(ctx, strings.ToLower(s.cacheSource()), ids)
+	cached, err := s.Cache.Get(ctx, s.cacheSource(), ids)
 	if err != nil {
 		s.cacheErr = cmp.Or(s.cacheErr, err)
 	}
@@ -334,7 +336,7 @@ func (s *Source) keep(ctx context.Context, all []*found) {
 		if f.build != nil {
 			builds = append(builds, *f.build)
 		}
-		if err := s.Cache.Put(ctx, strings.ToLower(s.cacheSource()), f.cacheID(), builds); err != nil {
+		if err := s.Cache.Put(ctx, s.cacheSource(), f.cacheID(), builds); err != nil {
 			s.cacheErr = cmp.Or(s.cacheErr, err)
 			return
 		}

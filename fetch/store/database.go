@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+
+	"github.com/buildregress/buildregress/detect/redact"
 )
 
 // A database is where builds are kept. It is what one kind of them does in another way
@@ -37,8 +39,8 @@ var kinds = []struct {
 	parse  func(address string) (database, error)
 }{
 	{sqliteScheme, "sqlite:PATH", newSQLite},
-	{"postgres://", "postgres://HOST/DATABASE", newPostgres},
-	{"postgresql://", "", newPostgres},
+	{"postgres:", "postgres://HOST/DATABASE", newPostgres},
+	{"postgresql:", "", newPostgres},
 }
 
 // Is tells whether an address is written as that of a store.
@@ -62,7 +64,7 @@ func databaseOf(address string) (database, error) {
 			forms = append(forms, k.form)
 		}
 	}
-	return nil, fmt.Errorf("%q names no store: it is written %s", address, strings.Join(forms, " or "))
+	return nil, fmt.Errorf("%q names no store: it is written %s", shownOf(address), strings.Join(forms, " or "))
 }
 
 // Check tells what is wrong with an address of a store, as far as reading it tells.
@@ -76,6 +78,18 @@ func Name(address string) string {
 	if db, err := databaseOf(address); err == nil {
 		return db.name()
 	}
-	scheme, _, _ := strings.Cut(address, ":") // nobody knows what of the rest is secret
-	return scheme + ":"
+	return shownOf(address)
+}
+
+// shownOf is what may be shown of an address that cannot be used: nobody knows what is secret
+// in it.
+func shownOf(address string) string {
+	shown := address
+	if scheme, _, isURL := strings.Cut(address, ":"); isURL {
+		shown = scheme + ":"
+	}
+	if strings.Contains(shown, "@") {
+		return "…"
+	}
+	return redact.Text(shown)
 }

@@ -42,6 +42,12 @@ func newPostgres(address string) (database, error) {
 		return nil, errAddress("it is no URL")
 	}
 	query := u.Query()
+	if _, rest, _ := strings.Cut(address, ":"); !strings.HasPrefix(rest, "//") {
+		return nil, errAddress("there is no // before its host")
+	}
+	if isSplit(u) {
+		return nil, errAddress("there is an @ after its host, as if a password before it were not written with %XX")
+	}
 	database := strings.Trim(u.Path, "/")
 	host := cmp.Or(u.Host, query.Get("host"))
 	p := &postgres{shown: "postgres://" + host + "/" + database}
@@ -84,6 +90,18 @@ func newPostgres(address string) (database, error) {
 		p.config.ConnectTimeout = connectTime
 	}
 	return p, nil
+}
+
+// isSplit tells whether there is an @ behind what was read as the host. Then a password has a
+// character in it that ends a host, and the parts of it are taken for something else.
+func isSplit(u *url.URL) bool {
+	for option := range strings.SplitSeq(u.RawQuery, "&") {
+		name, _, _ := strings.Cut(option, "=")
+		if strings.Contains(option, "@") && name != "user" && name != "password" && name != "sslpassword" {
+			return true
+		}
+	}
+	return strings.Contains(u.EscapedPath(), "@") || strings.Contains(u.EscapedFragment(), "@")
 }
 
 // errAddress tells what is wrong with an address, which it does not show.

@@ -16,7 +16,10 @@ import (
 
 const (
 	maxIgnoreFile = 256 << 10 // bytes
-	maxPatterns   = 2000
+	maxPatterns   = 16 << 10  // bytes of all patterns
+	// maxMatching is how many bytes of names may be held against bytes of patterns: what
+	// that costs at most grows with both.
+	maxMatching = 1 << 26
 )
 
 // An Ignore tells which files of a checkout a build does not send. The zero value tells
@@ -25,6 +28,8 @@ type Ignore struct {
 	folder  string // of the context, "" for the root
 	names   []string
 	matcher *patternmatcher.PatternMatcher
+	size    int  // bytes of its patterns
+	unknown bool // there is an ignore file, and more in it than is looked at
 }
 
 // ReadIgnore reads what a commit of the checkout around dir says of a build context, a
@@ -54,11 +59,17 @@ func ReadIgnore(ctx context.Context, e Env, dir, revision, folder, dockerfile st
 
 // read takes in an ignore file.
 func (i *Ignore) read(data []byte) {
-	if len(data) > maxIgnoreFile {
+	if i.unknown = len(data) > maxIgnoreFile; i.unknown {
 		return
 	}
 	patterns, err := ignorefile.ReadAll(bytes.NewReader(data))
-	if err != nil || len(patterns) > maxPatterns {
+	if err != nil {
+		return
+	}
+	for _, pattern := range patterns {
+		i.size += len(pattern) + 1
+	}
+	if i.unknown = i.size > maxPatterns; i.unknown {
 		return
 	}
 	if m, err := patternmatcher.New(patterns); err == nil {
@@ -67,12 +78,26 @@ func (i *Ignore) read(data []byte) {
 }
 
 // Sent are those of the files that changed between two commits which may be sent. Where
-// what is ignored changed as well, that may be any of them.
-func (i *Ignore) Sent(files []string) []string {
-	if i.matcher == nil || slices.ContainsFunc(files, func(file string) bool { return slices.Contains(i.names, file) }) {
-		return files
+// what is ignored changed as well, that may be any of them. known is false where it would
+// take too long to tell, or ctx has ended.
+func (i *Ignore) Sent(ctx context.Context, files []string) (sent []string, known bool) {
+	if slices.ContainsFunc(files, func(file string) bool { return slices.Contains(i.names, file) }) {
+		return files, true
 	}
-	return slices.DeleteFunc(slices.Clone(files), func(file string) bool {
+	names := 0
+	for _, file := range files {
+		names += len(file) + 1
+	}
+	if i.unknown || names*i.size > maxMatching {
+		return nil, false
+	}
+	if i.matcher == nil {
+		return files, true
+	}
+	sent = slices.DeleteFunc(slices.Clone(files), func(file string) bool {
+		if ctx.Err() != nil {
+			return false
+		}
 		inside := file
 		if i.folder != "" {
 			rest, ok := strings.CutPrefix(file, i.folder+"/")
@@ -84,4 +109,8 @@ func (i *Ignore) Sent(files []string) []string {
 		ignored, err := i.matcher.MatchesOrParentMatches(inside)
 		return err == nil && ignored
 	})
+	if ctx.Err() != nil {
+		return nil, false
+	}
+	return sent, true
 }

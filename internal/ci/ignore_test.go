@@ -1,10 +1,12 @@
 package ci
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -46,8 +48,52 @@ func TestIgnore(t *testing.T) {
 		{"no commit", "main", "", "", []string{"docs/a.txt"}, []string{"docs/a.txt"}},
 		{"outside of the checkout", after, "../..", "", []string{"docs/a.txt"}, []string{}},
 	} {
-		if got := ReadIgnore(t.Context(), os.Getenv, dir, test.revision, test.folder, test.dockerfile).Sent(test.files); !slices.Equal(got, test.want) {
-			t.Errorf("%s: sent are %q, want %q", test.name, got, test.want)
+		got, known := ReadIgnore(t.Context(), os.Getenv, dir, test.revision, test.folder, test.dockerfile).Sent(t.Context(), test.files)
+		if !known || !slices.Equal(got, test.want) {
+			t.Errorf("%s: sent are %q, %v, want %q", test.name, got, known, test.want)
+		}
+	}
+}
+
+// An ignore file that takes long to hold against names is not looked at, nor is one when
+// time is over: then what is sent is not known.
+func TestIgnoreThatTakesLong(t *testing.T) {
+	costly := strings.Repeat("*a", 60) + "b\n"
+	name := strings.Repeat("a", 200)
+	many := slices.Repeat([]string{name}, 3000)
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	for _, test := range []struct {
+		name     string
+		ctx      context.Context
+		patterns string
+		files    []string
+		known    bool
+	}{
+		{"many patterns", t.Context(), strings.Repeat(costly, 2000), []string{name}, false},
+		{"a large file", t.Context(), strings.Repeat("# comment\n", maxIgnoreFile/10+1), []string{name}, false},
+		{"some patterns and many names", t.Context(), strings.Repeat(costly, 100), many, false},
+		{"some patterns and some names", t.Context(), strings.Repeat(costly, 10), many[:20], true},
+		{"few patterns and many names", t.Context(), "docs\n**/*.md\n", many, true},
+		{"time is over", over, "docs\n", many[:1], false},
+	} {
+		i := &Ignore{names: []string{".dockerignore"}}
+		i.read([]byte(test.patterns))
+		if got, known := i.Sent(test.ctx, test.files); known != test.known || known && len(got) != len(test.files) {
+			t.Errorf("%s: %d of %d are sent, known: %v", test.name, len(got), len(test.files), known)
+		}
+	}
+}
+
+// BenchmarkIgnore is the most that is done for one answer.
+func BenchmarkIgnore(b *testing.B) {
+	i := &Ignore{}
+	i.read([]byte(strings.Repeat(strings.Repeat("*a", 60)+"b\n", 100)))
+	name := strings.Repeat("a", 200)
+	files := slices.Repeat([]string{name}, maxMatching/i.size/(len(name)+1))
+	for b.Loop() {
+		if _, known := i.Sent(b.Context(), files); !known {
+			b.Fatal("not known")
 		}
 	}
 }
@@ -58,7 +104,7 @@ func FuzzIgnore(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, name string) {
 		i := &Ignore{}
 		i.read(data)
-		if got := i.Sent([]string{name}); len(got) > 1 {
+		if got, _ := i.Sent(t.Context(), []string{name}); len(got) > 1 {
 			t.Errorf("sent %q", got)
 		}
 	})

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
-	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
@@ -215,9 +214,6 @@ func storeURL(field func(*settings) *string) binding { return bind(field, parseS
 
 func parseStore(g given) (string, error) {
 	address := g.value()
-	if !source.IsStore(address) {
-		return "", usagef("%s: %q names no store: it is written sqlite:PATH or postgres://HOST/DATABASE", g.from, redact.Text(address))
-	}
 	if err := source.CheckStore(address); err != nil {
 		return "", usageError{g.from + ": " + err.Error(), console.HintOf(err)}
 	}

@@ -39,15 +39,23 @@ const (
 // in tells which files a build was made from changed, as far as they may reach its builder.
 func (c *changes) in(ctx context.Context, b *detect.Build) detect.Changed {
 	var ignore *ci.Ignore
+	sent := map[[2]string]changed{}
 	return func(before, after string) ([]string, bool) {
+		pair := [2]string{before, after}
+		if s, ok := sent[pair]; ok {
+			return s.files, s.known
+		}
 		files, known := c.between(ctx, before, after, c.isFork(b))
-		if len(files) == 0 {
+		if !known || len(files) == 0 {
 			return files, known
 		}
 		if ignore == nil {
 			ignore = ci.ReadIgnore(ctx, c.env.Variables, ".", b.Revision, contextOf(b), dockerfileOf(b))
 		}
-		return ignore.Sent(files), known
+		var s changed
+		s.files, s.known = ignore.Sent(ctx, files)
+		sent[pair] = s
+		return s.files, s.known
 	}
 }
 
