@@ -407,3 +407,29 @@ func FuzzJobs(f *testing.F) {
 		}
 	})
 }
+
+// --job names jobs, which are steps of a pipeline of GitLab's, or its stages; each with its
+// wait.
+func TestNamedJobs(t *testing.T) {
+	s := project(t, 1)
+	own := s.Add(gitlabtest.Pipeline{Ref: "main", Created: began.Add(100 * time.Hour), Jobs: gitlabtest.Usual(0, 150, false)})
+	for jobs, want := range map[string][]string{
+		"image": {"[build / image] waiting for a runner", "[build] image"},
+		"unit":  {"[test / unit] waiting for a runner", "[test] unit"},
+		"build": {"[build / image] waiting for a runner", "[build / lint] waiting for a runner", "[build] image", "[build] lint"},
+	} {
+		source := open(t, s, false, own.ID)
+		source.Jobs = jobs
+		builds, problems, err := source.Builds(t.Context(), fetch.Selector{})
+		if err != nil || len(problems) > 0 || len(builds) != 1 {
+			t.Fatal(builds, problems, err)
+		}
+		var got []string
+		for i := range builds[0].Steps {
+			got = append(got, builds[0].Steps[i].Key)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("--job %s: %s", jobs, diff)
+		}
+	}
+}

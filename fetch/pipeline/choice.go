@@ -118,7 +118,10 @@ func (w *walk) chosen() (start, end time.Time) {
 	kept := w.steps[:0]
 	var spans []*span
 	for i := range w.steps {
-		job, _, _ := strings.Cut(strings.TrimPrefix(w.steps[i].Key, "["), "] ")
+		job, name, _ := strings.Cut(strings.TrimPrefix(w.steps[i].Key, "["), "] ")
+		if w.stage != "" && name != WaitName { // a step is a job, listed flat
+			job += " / " + name
+		}
 		if !pattern.Match(job) && !slices.ContainsFunc(strings.Split(job, " / "), pattern.Match) {
 			continue
 		}
