@@ -1,7 +1,9 @@
-package cli
+// Package causes asks the program why recorded builds are slower, of which that is known.
+package causes
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,14 +15,33 @@ import (
 	"sync"
 	"testing"
 	"text/tabwriter"
+	"time"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/buildregress/buildregress/internal/cli"
+	"github.com/buildregress/buildregress/internal/cli/clitest"
+	"github.com/buildregress/buildregress/internal/command"
+	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/report"
 )
 
 // The corpus of causes: recorded builds in which exactly what a label says was changed, see
-// testdata/causes/README.md.
+// README.md. It is judged many hundred times: too often for the race detector.
+
+// run runs buildregress, and returns what it prints.
+func run(t *testing.T, args ...string) string {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := cli.Run(t.Context(), cli.Process{
+		Args: args, Getenv: func(string) string { return "" }, Stdin: strings.NewReader(""), Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs},
+		Clock: clitest.NewClock(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)).Now,
+	})
+	if code == command.ExitUsage || code == command.ExitTrouble {
+		t.Fatalf("buildregress %s: exit code %d\n%s", strings.Join(args, " "), code, &errs)
+	}
+	return out.String()
+}
 
 // A labelled build is one with what was done to it.
 type labelledBuild struct {
@@ -92,7 +113,7 @@ func openCorpus(t *testing.T, dir, name string) *corpusProject {
 	if err := os.WriteFile(".buildregress.yaml", []byte("steps:\n  - step: \"*\"\n    max: 1ms\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	inProcess(t, main...)
+	run(t, main...)
 	return p
 }
 
@@ -100,7 +121,7 @@ func openCorpus(t *testing.T, dir, name string) *corpusProject {
 // step exceeds makes each a finding, however much it varies.
 func (p *corpusProject) check(t *testing.T, path string, args ...string) []detect.Result {
 	t.Helper()
-	_, out := inProcess(t, append([]string{
+	out := run(t, append([]string{
 		"check", "--store", p.store, "--pipeline", p.name, "--base-branch", "main", "--record", "never", "--fail-on", "never",
 		"--min-delta", "10ms", "--min-slowdown", "10%", "--format", "json", path,
 	}, args...)...)
@@ -115,7 +136,7 @@ func (p *corpusProject) check(t *testing.T, path string, args ...string) []detec
 // time is doubled, and all that is known stays as it is.
 func (p *corpusProject) asked(t *testing.T, l *labelledBuild) map[string][]detect.Explanation {
 	t.Helper()
-	_, out := inProcess(t, "record", "--format", "builds", "--pipeline", p.name, "--branch", l.Branch, filepath.Join(p.dir, l.Record))
+	out := run(t, "record", "--format", "builds", "--pipeline", p.name, "--branch", l.Branch, filepath.Join(p.dir, l.Record))
 	list, err := builds.Decode(strings.NewReader(out), "")
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%d builds, %v", len(list), err)
@@ -159,7 +180,10 @@ func (p *corpusProject) asked(t *testing.T, l *labelledBuild) map[string][]detec
 // build.
 func TestCausesOfCorpus(t *testing.T) {
 	const first, among = 0.90, 0.97 // least parts of the builds in which what was done is named
-	dir := filepath.Join(root, "testdata/causes")
+	dir, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "build\tinjected\tstep\tfound\trank\tnamed")
