@@ -41,8 +41,7 @@ func FuzzMaskTime(f *testing.F) {
 }
 
 // clock is the time since some moment.
-//
-// clock: two readings of a monotonic clock are compared with two others: no date is in them.
 func clock() time.Duration { return time.Since(began) }
 
+// clock: two readings of a monotonic clock are compared with two others: no date is in them.
 var began = time.Now()
