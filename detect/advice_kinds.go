@@ -196,7 +196,7 @@ func (a *adviser) inSeries() (all []Advice) {
 			all = append(all, x)
 		}
 	}
-	// One of each stage is enough, the later of two that are worth about the same: what comes
+	// One pair is enough, the later of two that are worth about the same: what comes
 	// last is needed least.
 	slices.SortStableFunc(all, func(x, y Advice) int { return cmp.Compare(y.Saves, x.Saves) })
 	const alike = 0.9

@@ -42,17 +42,18 @@ func (r *Result) tellWithin(step *StepResult, within []*Result) {
 			longer += max(0, n.WallClock.Delta)
 		}
 	}
-	if float64(longer) < most*float64(step.Delta-r.Build.Resolution) { // which may have a tick too many
+	if longer <= 0 || float64(longer) < most*float64(step.Delta-r.Build.Resolution) { // which may have a tick too many
 		return
 	}
 	step.Causes = slices.Insert(step.Causes, 0, Explanation{Kind: KindBuildWithin, Certainty: Is, Text: "its " + partsWithin(within)})
 	step.Causes = step.Causes[:min(len(step.Causes), maxCauses)]
-	tells, strongest := false, StatusUnjudged
+	var telling []*Result
+	strongest := StatusUnjudged
 	for _, n := range within {
 		if !n.tellsOfIt() {
 			continue
 		}
-		tells = true
+		telling = append(telling, n)
 		for i := range n.Steps {
 			if s := n.Steps[i].Status; finds(s) > 0 && strongest != StatusSlower {
 				strongest = s
@@ -60,9 +61,9 @@ func (r *Result) tellWithin(step *StepResult, within []*Result) {
 		}
 	}
 	switch {
-	case !tells, finds(step.Status) <= 0 && strongest == StatusUnjudged:
+	case len(telling) == 0, finds(step.Status) <= 0 && strongest == StatusUnjudged:
 	case strongest == StatusSuspect && step.Status == StatusSlower: // the step proves what the build does not
-		for _, n := range within {
+		for _, n := range telling {
 			for i := range n.Steps {
 				if s := &n.Steps[i]; s.Status == StatusSuspect {
 					s.Status, s.Reason = StatusUnjudged, Note{KindToldOnce, "told of `" + step.Name + "`, within which the build was made"}
@@ -72,10 +73,14 @@ func (r *Result) tellWithin(step *StepResult, within []*Result) {
 		}
 	default:
 		var names []string
-		for _, n := range within {
+		for _, n := range telling {
 			names = append(names, "`"+n.Build.Pipeline+"`")
 		}
-		step.Status, step.Reason = StatusUnjudged, Note{KindToldOnce, "told of " + strings.Join(names, " and ") + ", which was built within it"}
+		built := ", which was built within it"
+		if len(names) > 1 {
+			built = ", which were built within it"
+		}
+		step.Status, step.Reason = StatusUnjudged, Note{KindToldOnce, "told of " + strings.Join(names, " and ") + built}
 		r.weighAgain()
 	}
 }

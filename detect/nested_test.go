@@ -110,3 +110,16 @@ func TestFindingThatCostsNothingHidesNoRun(t *testing.T) {
 		t.Errorf("the run is %v, want it regressed: nothing else says so", results[0].Verdict)
 	}
 }
+
+// A step in which no build was made is explained by none, though it took a tick of its
+// clock more.
+func TestNoBuildWithinExplainsNothing(t *testing.T) {
+	step := StepResult{Key: "[image] make", Name: "make", Status: StatusSame, Usual: Seconds(3 * time.Second), Current: Seconds(4 * time.Second), Delta: Seconds(time.Second), Ratio: 1.33}
+	results := []Result{{
+		Build: BuildInfo{ID: "run", Resolution: Seconds(time.Second)}, Steps: []StepResult{step}, Thresholds: DefaultThresholds, Counts: map[Status]int{},
+	}}
+	TellNested(results)
+	if got := results[0].Steps[0].Causes; len(got) > 0 {
+		t.Errorf("it is explained by %+v", got)
+	}
+}

@@ -173,7 +173,7 @@ func (m *markdownWriter) table(rows []row, accepting []line) {
 		m.paragraph(fmt.Sprintf("%s left out here: a comment is limited in size. See the JSON report.", Count(left, "step")))
 	}
 	if small > 0 {
-		m.paragraph(Count(small, "step") + " not listed: cached, or too short to be judged.")
+		m.paragraph(Count(small, "step") + " not listed: cached, or too short for a change to be told.")
 	}
 	legend := lineOf("◆ is on the critical path: what it takes longer, the build takes longer.")
 	m.paragraph(inline(joined(slices.Concat([]line{legend}, accepting), " ")))

@@ -76,7 +76,7 @@ version_of() {
 # attested FILE tells whether GitHub states that a workflow of the repository built a
 # file; it says yes where nobody can ask.
 attested() {
-	[[ -n ${GH_TOKEN:-} ]] && command -v gh >/dev/null || return 0
+	[[ -n ${GH_TOKEN:-} ]] && gh attestation verify --help >/dev/null 2>&1 || return 0
 	GH_HOST=${server#*://} GH_PROMPT_DISABLED=1 gh attestation verify "$1" --repo "$repository" >"$folder/attestation" 2>&1
 }
 
@@ -109,12 +109,13 @@ if [[ -n $version ]]; then
 			echo "buildregress $version for $os/$arch, checksum $wanted"
 			exit 0
 		fi
-		echo "::warning title=buildregress::gh could not verify where $name of the release $version was built: it is built from source instead"
+		reason=$(tr -d '\r' <"$folder/attestation" | tail -n1 | tr -cd '[:print:]')
+		echo "::warning title=buildregress::gh could not verify where $name of the release $version was built (${reason:-it does not say why}): it is built from source instead"
 	fi
 	rm -f "$binary.download"
 	[[ $status == 200 || $status == 404 ]] || echo "::notice title=buildregress::the release $version could not be downloaded (status $status): it is built from source instead"
 fi
-echo "no release of ${repository:-this action} for ${ref:-its ref} on $os/${arch:-${RUNNER_ARCH:-}}: it is built from source"
+[[ ${status:-404} != 404 ]] || echo "no release of ${repository:-this action} for ${ref:-its ref} on $os/${arch:-${RUNNER_ARCH:-}}: it is built from source"
 output from source
 # This gets the Go that go.mod asks for, if there is any Go that can.
 if ! (cd "$ACTION_PATH" && GOFLAGS='' GOWORK=off go version); then

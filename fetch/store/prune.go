@@ -163,15 +163,24 @@ func (p *pruner) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if old, err = p.findOld(ctx, tx); err != nil || len(old) == 0 || len(old) < p.retention.Enough {
+		if old, err = p.findOld(ctx, tx); err != nil || len(old) < max(1, p.retention.Enough) {
 			old = nil
 			return err
 		}
 		if err = p.findBase(ctx, tx); err != nil {
 			return err
 		}
-		old, err = p.divide(ctx, tx, old)
-		return err
+		if old, err = p.divide(ctx, tx, old); err != nil {
+			return err
+		}
+		todo := len(old)
+		for i := range p.base {
+			todo += len(p.base[i].old)
+		}
+		if todo < p.retention.Enough { // the newest stay, however old they are
+			old, p.base = nil, nil
+		}
+		return nil
 	})
 	if err != nil {
 		return err

@@ -330,7 +330,7 @@ func TestActionInstalls(t *testing.T) {
 func answering(t *testing.T, code string) string {
 	t.Helper()
 	dir := t.TempDir()
-	script := "#!/bin/sh\n[ \"$1 $2 $4 $5\" = 'attestation verify --repo acme/tool' ] && [ -s \"$3\" ] || exit 9\nexit " + code + "\n"
+	script := "#!/bin/sh\n[ \"$3\" != --help ] || exit 0\n[ \"$1 $2 $4 $5\" = 'attestation verify --repo acme/tool' ] && [ -s \"$3\" ] || exit 9\nexit " + code + "\n"
 	if err := os.WriteFile(filepath.Join(dir, "gh"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -137,7 +137,7 @@ func inWords(names []string, line, width int) string {
 }
 
 func helpText() string {
-	keys := slices.Concat(configKeys(), []string{"budgets (max)", "rules for single steps (steps)", "changes that were accepted (accept)"})
+	keys := slices.Concat(configKeys(), []string{"budgets (max)", "rules for single steps (steps)", "changes that were accepted (accept)", "advice that is not wanted (dismiss)"})
 	return helpIntro + inWords(keys, len("file .buildregress.yaml, which holds "), 78) + helpExit
 }
 
@@ -147,13 +147,13 @@ and whether that is real or just a slow machine.
 Usage:
   buildregress check [flags] [SOURCE]   judge a build against the history
   buildregress record [flags] SOURCE…   add builds to the history
-  buildregress backtest [flags]         replay the history: what would have been
-                                        flagged, and what could be detected
+  buildregress backtest [flags]         what the history would have been told
   buildregress history [flags] [SOURCE…]
                                         which steps got slower or faster, since
                                         when, and what that cost or saved
   buildregress show [flags] [SOURCE]    one build: how long it took, and why
   buildregress compare [flags] A B      two builds, step by step
+  buildregress prune [flags]            thin the old builds of the store
   buildregress report [flags] RESULT    print a saved result again
   buildregress version                  print the version
   buildregress help [COMMAND]           print this, or the flags of a command
@@ -277,9 +277,9 @@ histories need: how long steps took, as far as that is remembered; and whole the
 first build of each week, and those at which a step got slower or faster for
 good. The newest 500 builds of a branch (10 times --window, if that is more)
 stay whole whatever their age. The verdict on a later build is the same as
-without, if it is judged with no larger --window. Forgotten are builds of pull
-requests, and of branches with fewer than --min-history builds none of which is
-newer.
+without, if it is judged with no larger --window. Forgotten are old builds of
+pull requests, failed ones, and those of branches with fewer than --min-history
+builds (8 at least) none of which is newer; the newest of a pipeline stay.
 
 ` + sectionHelp(onPrune, theHistory) + `
 The judgement for which builds are kept, as for check:

@@ -85,8 +85,9 @@ func keepStore(ctx context.Context, env *Env, st *store.Store, names *ci.Resolve
 		Before: env.Now.Add(-keep), Base: names.Base, Window: judged.Window, MinHistory: judged.MinHistory,
 		Pipelines: distinct(pipelines), Enough: enoughToPrune,
 	})
-	if done.Any() {
-		env.Console.Debugf("%s", prunedText(done))
+	if !done.Any() {
+		return err
 	}
-	return err
+	env.Console.Debugf("%s", prunedText(done))
+	return errors.Join(err, st.Tidy(ctx))
 }
