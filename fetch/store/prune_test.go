@@ -341,3 +341,17 @@ func TestPruneLeavesUnknownStarts(t *testing.T) {
 		}
 	})
 }
+
+// Whether it is worth the work is asked of what would be thinned: the newest stay, and are
+// old as well.
+func TestPruneOfFewIsLeft(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		put(t, s, agedOf("main", numbers(0, 520, 1)...)...)
+		if done := keep60(t, s, 1000, 50); done.Any() {
+			t.Errorf("pruned %+v", done)
+		}
+		if done := keep60(t, s, 1000, 10); done.Thinned == 0 {
+			t.Errorf("pruned %+v", done)
+		}
+	})
+}
