@@ -80,39 +80,28 @@ const (
 	unusual = 2
 )
 
-// Advise tells where it would pay to work, from the builds that Follow told the course of.
-func (c *Course) Advise(builds []Build, p Policy) {
-	c.Advice = []Advice{}
-	newest := slices.Clone(builds)
-	slices.SortStableFunc(newest, func(a, b Build) int { return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID)) })
-	n := min(len(newest), RecentBuilds)
-	if levels := c.WallClock.Levels; len(levels) > 1 { // what was before the last change is past
-		n = min(n, len(newest)-c.WallClock.Points[levels[len(levels)-1].Point].Build)
+// Terms are what an advice has to be worth.
+type Terms struct {
+	MinDelta time.Duration // by which a build has to be shorter at least
+	PerWeek  float64       // builds a week, 0 if it is not known
+	Dismiss  []Dismissal   // what is not wanted
+}
+
+// adviseAll tells where it would pay to work from builds of one pipeline, newest first, that
+// are all at its present level. Of fewer than ten nothing is told.
+func adviseAll(newest []Build, terms *Terms) []Advice {
+	if len(newest) < minReplayed {
+		return []Advice{}
 	}
-	if n < minReplayed {
-		return
-	}
-	last, rest := withoutSalt(&newest[0], &History{Base: newest[1:n]})
-	newest = append([]Build{*last}, rest.Base...)
+	newest = withoutSalt(-1, newest)[0]
 	alignment := align(newest, nil)
-	a := &adviser{thresholds: p.Thresholds.orDefaults(), perWeek: c.perWeek()}
-	newer := map[*track]*track{}
-	for _, t := range alignment.order {
-		if t.older != nil {
-			newer[t.older] = t
-		}
-	}
+	a := &adviser{minDelta: terms.MinDelta, perWeek: terms.PerWeek}
 	at := map[*track]int{}
 	for i := range newest {
 		of := make([]int, len(newest[i].Steps))
 		seen := map[int]bool{}
 		for k, t := range alignment.base[i].tracks {
-			for range len(alignment.order) {
-				if newer[t] == nil {
-					break
-				}
-				t = newer[t]
-			}
+			t = alignment.latest(t)
 			id, known := at[t]
 			if !known {
 				s := &newest[i].Steps[k]
@@ -128,33 +117,13 @@ func (c *Course) Advise(builds []Build, p Policy) {
 		a.add(&newest[i], of)
 	}
 	slices.Reverse(a.builds)
-	c.Advice = a.best(p.Dismiss)
-}
-
-// perWeek is how many builds a week has lately, 0 if that is not known.
-func (c *Course) perWeek() float64 {
-	const week, weeks = 7 * 24 * time.Hour, 4
-	if len(c.Builds) == 0 {
-		return 0
-	}
-	last := c.Builds[len(c.Builds)-1].Start
-	span := min(last.Sub(c.Builds[0].Start), weeks*week)
-	if span < week || c.Builds[0].Start.IsZero() {
-		return 0
-	}
-	n := 0
-	for i := range c.Builds {
-		if last.Sub(c.Builds[i].Start) < span {
-			n++
-		}
-	}
-	return float64(n) / (float64(span) / float64(week))
+	return a.best(terms.Dismiss)
 }
 
 // AdviseOne tells where it would have paid in one build: what that is worth in others is
 // not known.
-func AdviseOne(b *Build, p Policy) []Advice {
-	a := &adviser{thresholds: p.Thresholds.orDefaults(), single: true}
+func AdviseOne(b *Build, terms *Terms) []Advice {
+	a := &adviser{minDelta: terms.MinDelta, single: true}
 	of := make([]int, len(b.Steps))
 	for i := range b.Steps {
 		of[i] = i
@@ -163,16 +132,16 @@ func AdviseOne(b *Build, p Policy) []Advice {
 	if b.Outcome == OK {
 		a.add(b, of)
 	}
-	return a.best(p.Dismiss)
+	return a.best(terms.Dismiss)
 }
 
 // An adviser has the builds that are replayed, oldest first.
 type adviser struct {
-	builds     []advised
-	steps      []stepname.Name // by the number that adviser and advised have for a step
-	thresholds Thresholds
-	perWeek    float64 // builds, 0 if not known
-	single     bool    // one build is all there is
+	builds   []advised
+	steps    []stepname.Name // by the number that adviser and advised have for a step
+	minDelta time.Duration
+	perWeek  float64 // builds, 0 if not known
+	single   bool    // one build is all there is
 }
 
 // An advised is a build that is replayed.
@@ -328,5 +297,5 @@ func (a *adviser) least() time.Duration {
 	for i := range a.builds {
 		whole += a.builds[i].build.Duration / time.Duration(len(a.builds))
 	}
-	return max(a.thresholds.MinDelta.D(), time.Duration(minAdviceShare*float64(whole)))
+	return max(a.minDelta, time.Duration(minAdviceShare*float64(whole)))
 }

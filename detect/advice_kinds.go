@@ -46,7 +46,7 @@ func (a *adviser) singles() (all []Advice, saves map[int][]time.Duration) {
 			if !ok || b.steps[k].isWait() && !b.steps[k].isQueue() {
 				continue
 			}
-			kind = b.steps[k].adviceKind()
+			kind = kindOf(&b.steps[k])
 			if b.steps[k].State == Executed && b.onPath[k] > 0 {
 				saved[i] = b.without(k)
 			}
@@ -59,8 +59,8 @@ func (a *adviser) singles() (all []Advice, saves map[int][]time.Duration) {
 	return all, saves
 }
 
-// adviceKind says what kind of work a step is, by its stage and what it moved.
-func (s *Step) adviceKind() AdviceKind {
+// kindOf says what kind of work a step is, by its stage and what it moved.
+func kindOf(s *Step) AdviceKind {
 	switch {
 	case s.Index == 0 && s.Count == 0 && s.Stage == StageInternal && s.Bytes > 0:
 		return AdviceContext
@@ -219,14 +219,14 @@ func (b *advised) mayBeApart(first, second int) bool {
 	if x.State != Executed || y.State != Executed || x.Stage != y.Stage || x.Platform != y.Platform || x.Index == 0 || y.Index != x.Index+1 {
 		return false
 	}
-	if !x.runs() || !y.runs() {
+	if !runs(x) || !runs(y) {
 		return false // files that are copied are there to be used
 	}
 	return x.Facts != nil && y.Facts != nil && len(x.Facts.Reads) > 0 && len(y.Facts.Reads) > 0 && apartPaths(x.Facts.Reads, y.Facts.Reads)
 }
 
 // runs tells whether a step of a Dockerfile executes something.
-func (s *Step) runs() bool {
+func runs(s *Step) bool {
 	_, text, _ := strings.Cut(s.Key, "] ")
 	return strings.HasPrefix(text, "RUN ")
 }
@@ -298,7 +298,7 @@ func (a *adviser) misses() (all []Advice) {
 			return cmp.Or(cmp.Compare(dragged[y], dragged[x]), cmp.Compare(x, y))
 		})
 		x, ok := a.advice(AdviceMisses, append([]int{id}, order[:min(len(order), 2)]...), saved)
-		if a.measure(&x, id, chains[id]); ok && x.Saves >= a.thresholds.MinDelta && x.Share >= minAdviceShare {
+		if a.measure(&x, id, chains[id]); ok && x.Saves.D() >= a.minDelta && x.Share >= minAdviceShare {
 			all = append(all, x)
 		}
 	}

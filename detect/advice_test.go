@@ -27,10 +27,10 @@ func TestAdviceOnRecordings(t *testing.T) {
 	}
 	p := detect.Policy{Thresholds: detect.DefaultThresholds}
 	c := detect.Follow(builds, p.Thresholds)
-	if c.Advise(builds, p); len(c.Advice) != 0 { // nothing is worth a second
+	if c.Advise(builds, p.Dismiss); len(c.Advice) != 0 { // nothing is worth a second
 		t.Errorf("%+v", c.Advice)
 	}
-	p.MinDelta = detect.Seconds(30 * time.Millisecond)
+	c.Thresholds.MinDelta = detect.Seconds(30 * time.Millisecond)
 	near := func(what string, got detect.Seconds, want float64) {
 		t.Helper()
 		if math.Abs(got.D().Seconds()-want) > 0.02*want {
@@ -38,7 +38,7 @@ func TestAdviceOnRecordings(t *testing.T) {
 		}
 	}
 	all := func() map[string]detect.Advice {
-		c.Advise(builds, p)
+		c.Advise(builds, p.Dismiss)
 		found := map[string]detect.Advice{}
 		for _, x := range c.Advice {
 			found[string(x.Kind)+" "+x.Names[len(x.Names)-1]] = x

@@ -40,6 +40,7 @@ type trackID struct {
 
 // An alignment says for every step of every build which track it is on.
 type alignment struct {
+	newer      map[*track]*track // what continues a track, see latest
 	tracks     map[trackID]*track
 	order      []*track              // the same, as they came up
 	references map[string]*reference // of each stage
@@ -54,7 +55,7 @@ type alignment struct {
 // builds, which are older, only some steps are left: they are laid onto tracks
 // too, but do not tell what came and went.
 func align(history, sparse []Build) *alignment {
-	a := &alignment{tracks: map[trackID]*track{}, references: map[string]*reference{}}
+	a := &alignment{newer: map[*track]*track{}, tracks: map[trackID]*track{}, references: map[string]*reference{}}
 	// Most builds have the shape of the one after them.
 	repeats := make([]bool, len(history))
 	inParallel(max(0, len(history)-1), enough, func(i int) {
@@ -89,9 +90,22 @@ func align(history, sparse []Build) *alignment {
 	}
 	for newer, older := range a.continuations(whole, whole) {
 		newer.older, older.continued = older, true
+		a.newer[older] = newer
 	}
 	a.order = whole
 	return a
+}
+
+// latest is the track on which a step is now, as the newest builds of the history call it.
+func (a *alignment) latest(t *track) *track {
+	for range len(a.order) { // a bound: a track continues one that is older
+		newer := a.newer[t]
+		if newer == nil {
+			break
+		}
+		t = newer
+	}
+	return t
 }
 
 // tracksOf returns the track of each step of a build that is newer than the history.

@@ -9,12 +9,6 @@ import (
 // ran because of it: together they are a chain, whose first step is where to look. Why it
 // ran is guessed from what changed in the build: an edit, copied files, or nothing.
 
-// A lossChain is steps that ran and are usually cached: one, and those downstream of it.
-type lossChain struct {
-	root       int // indices of series
-	downstream []int
-}
-
 // cacheOf tells what became of the cache: which chains of steps ran that are
 // usually cached, and why. The chains are those of info.Losses, in their order.
 func cacheOf(a *arranged, g *graph) (info CacheInfo, chains []lossChain) {
@@ -56,42 +50,6 @@ func cacheOf(a *arranged, g *graph) (info CacheInfo, chains []lossChain) {
 		info.Cold, info.Losses, chains = true, []CacheLoss{cold}, []lossChain{one}
 	}
 	return info, chains
-}
-
-// chainsOf gathers lost steps below the first one of each chain, which is lost and
-// has nothing lost above it. A step below several belongs to the first of them.
-func chainsOf(g *graph, lost []bool) (chains []lossChain) {
-	const unknown, busy, none = -3, -2, -1
-	above := make([]int, len(lost)) // chain above a step, or that it begins
-	for i := range above {
-		above[i] = unknown
-	}
-	var visit func(i int) int
-	visit = func(i int) int {
-		if above[i] != unknown {
-			return max(above[i], none) // a cycle ends here
-		}
-		above[i] = busy
-		first := none
-		for _, in := range g.inputs[i] {
-			if c := visit(in); c >= 0 && (first < 0 || c < first) {
-				first = c
-			}
-		}
-		switch {
-		case lost[i] && first < 0:
-			first = len(chains)
-			chains = append(chains, lossChain{root: i})
-		case lost[i]:
-			chains[first].downstream = append(chains[first].downstream, i)
-		}
-		above[i] = first
-		return first
-	}
-	for i := range lost {
-		visit(i)
-	}
-	return chains
 }
 
 // An explainedLoss is a loss, and whether an edit of the Dockerfile explains it.

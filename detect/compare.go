@@ -42,8 +42,6 @@ type Change struct {
 
 // Compare tells of two builds. It changes neither.
 func Compare(a, b *Build) *Comparison {
-	b, rest := withoutSalt(b, &History{Base: []Build{*a}})
-	a = &rest.Base[0]
 	c := &Comparison{SchemaVersion: SchemaVersion, A: Describe(a), B: Describe(b), Steps: []ComparedStep{}, Changes: []Change{}, Notes: []Note{}}
 	c.Delta = c.B.Build.Duration - c.A.Build.Duration
 	alignment := align([]Build{*a}, nil)

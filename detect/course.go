@@ -121,24 +121,17 @@ func Follow(builds []Build, t Thresholds) *Course {
 	t = t.orDefaults()
 	c := &Course{Builds: []CourseBuild{}, Steps: []StepCourse{}, Advice: []Advice{}, Thresholds: t, Notes: []Note{}}
 	newest := slices.Clone(builds)
-	slices.SortStableFunc(newest, func(a, b Build) int { return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID)) })
+	slices.SortStableFunc(newest, newerFirst)
 	if len(newest) == 0 {
 		return c
 	}
 	c.Pipeline = newest[0].Pipeline
-	last, rest := withoutSalt(&newest[0], &History{Base: newest[1:]})
-	newest = append([]Build{*last}, rest.Base...)
+	newest = withoutSalt(-1, newest)[0]
 	n := len(newest)
 	onPath := make([][]Seconds, n) // of each step of each build, its part of the critical path
 	inParallel(n, enough, func(i int) { onPath[i] = pathOf(&newest[i]) })
 
 	a := align(newest, nil)
-	newer := map[*track]*track{}
-	for _, tr := range a.order {
-		if tr.older != nil {
-			newer[tr.older] = tr
-		}
-	}
 	var order []*follower
 	of := map[*track]*follower{}
 	recent := min(n, RecentBuilds)
@@ -150,12 +143,7 @@ func Follow(builds []Build, t Thresholds) *Course {
 			recentTotal += Seconds(b.Duration)
 		}
 		for k, tr := range a.base[i].tracks {
-			for range len(a.order) {
-				if newer[tr] == nil {
-					break
-				}
-				tr = newer[tr]
-			}
+			tr = a.latest(tr)
 			f := of[tr]
 			s := &b.Steps[k]
 			if f == nil {
@@ -197,6 +185,10 @@ func Follow(builds []Build, t Thresholds) *Course {
 	return c
 }
 
+func newerFirst(a, b Build) int {
+	return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID))
+}
+
 func (c *Course) addBuild(b *Build) {
 	out := CourseBuild{ID: b.ID, Revision: b.Revision, URL: b.URL, Start: b.Start, Duration: Seconds(max(b.Duration, 0))}
 	for i := range b.Steps {
@@ -208,18 +200,6 @@ func (c *Course) addBuild(b *Build) {
 		}
 	}
 	c.Builds = append(c.Builds, out)
-}
-
-// pathOf is what each step of a build adds to its critical path.
-func pathOf(b *Build) []Seconds {
-	parts := make([]Seconds, len(b.Steps))
-	g := newGraph(b)
-	for _, p := range g.pathParts(g.criticalPath(), b) {
-		if p.Step >= 0 {
-			parts[p.Step] += p.Seconds
-		}
-	}
-	return parts
 }
 
 // A follower gathers the samples of one step, newest first.
@@ -294,7 +274,7 @@ func (t *Track) level(values []time.Duration, limits Thresholds, tell func(after
 	if t.Points == nil {
 		t.Points = []CoursePoint{}
 	}
-	for i, l := range Levels(values, limits) {
+	for i, l := range Levels(values, limits.MinSlowdown, limits.MinDelta.D()) {
 		t.Levels = append(t.Levels, CourseLevel{l.First, l.Values, Seconds(l.Median)})
 		if i == 0 {
 			continue
@@ -302,5 +282,58 @@ func (t *Track) level(values []time.Duration, limits Thresholds, tell func(after
 		s := Shift{Build: t.Points[l.First].Build, After: t.Points[l.First-1].Build, Before: t.Levels[i-1].Seconds, Now: Seconds(l.Median)}
 		tell(l.First-1, l.First, &s)
 		t.Shifts = append(t.Shifts, s)
+	}
+}
+
+// Advise tells where it would pay to work, from the builds that Follow told the course of.
+func (c *Course) Advise(builds []Build, dismiss []Dismissal) {
+	newest := slices.Clone(builds)
+	slices.SortStableFunc(newest, newerFirst)
+	n := min(len(newest), RecentBuilds)
+	if levels := c.WallClock.Levels; len(levels) > 1 { // what was before the last change is past
+		n = min(n, len(newest)-c.WallClock.Points[levels[len(levels)-1].Point].Build)
+	}
+	c.Advice = adviseAll(newest[:n], &Terms{c.Thresholds.MinDelta.D(), c.perWeek(), dismiss})
+}
+
+// perWeek is how many builds a week has lately, 0 if that is not known.
+func (c *Course) perWeek() float64 {
+	const week, weeks = 7 * 24 * time.Hour, 4
+	if len(c.Builds) == 0 {
+		return 0
+	}
+	last := c.Builds[len(c.Builds)-1].Start
+	span := min(last.Sub(c.Builds[0].Start), weeks*week)
+	if span < week || c.Builds[0].Start.IsZero() {
+		return 0
+	}
+	n := 0
+	for i := range c.Builds {
+		if last.Sub(c.Builds[i].Start) < span {
+			n++
+		}
+	}
+	return float64(n) / (float64(span) / float64(week))
+}
+
+// Explain fills in the causes of the shifts of the steps of a course, which Follow made of
+// these builds. changed tells which files the build made from them changed; it is asked for a
+// few pairs of revisions, and may be nil.
+func (c *Course) Explain(builds []Build, changed func(*Build) Changed) {
+	oldest := slices.Clone(builds)
+	slices.SortStableFunc(oldest, func(a, b Build) int { return a.Start.Compare(b.Start) })
+	at := make(map[string]int, len(oldest))
+	for i := range oldest {
+		at[oldest[i].ID] = i
+	}
+	for i := range c.Steps {
+		for k := range c.Steps[i].Shifts {
+			s := &c.Steps[i].Shifts[k]
+			bad, ok := at[c.Builds[s.Build].ID]
+			good, known := at[c.Builds[s.After].ID]
+			if ok && known && good < bad {
+				s.Causes = ExplainShift(oldest, good, bad, c.Steps[i].Key, s.Was, s.Delta(), changed)
+			}
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/buildregress/buildregress/detect/dockerfile"
@@ -22,16 +21,6 @@ type Description struct {
 	Steps  []DescribedStep `json:"steps"`            // as the build has them
 	Advice []Advice        `json:"advice,omitempty"` // where it would have paid; see AdviseOne
 	Notes  []Note          `json:"notes"`
-}
-
-// A PathPart is what one step, or the time before it, adds to the critical path.
-type PathPart struct {
-	Step    int     `json:"step"` // index in Steps; -1 for what is between steps, or behind the last
-	Seconds Seconds `json:"seconds"`
-	Share   float64 `json:"share"` // of the build's duration, in [0,1]
-	// Saves is by how much the build would be shorter if the step took no time, which is
-	// less than Seconds where other steps ran beside it; absent of parts of less than 1 %.
-	Saves Seconds `json:"saves_seconds,omitempty"`
 }
 
 // A DescribedStep is a step of a build.
@@ -121,31 +110,4 @@ func (d *Description) saves(build *Build) {
 			p.Saves = Seconds(s.without(p.Step))
 		}
 	}
-}
-
-// pathParts lays a critical path of the build out in time. The parts sum to its duration;
-// there are none if it has none, or no path.
-func (g *graph) pathParts(path []int, build *Build) (parts []PathPart) {
-	path = slices.DeleteFunc(slices.Clone(path), func(i int) bool { return g.steps[i].isPart() })
-	whole := Seconds(max(build.Duration, 0))
-	if len(path) == 0 || whole == 0 {
-		return nil
-	}
-	start := func(i int) Seconds {
-		return Seconds(max(-g.steps[i].Duration, g.steps[i].Start.Sub(build.Start)))
-	}
-	slices.SortStableFunc(path, func(a, b int) int { return cmp.Or(cmp.Compare(start(a), start(b)), cmp.Compare(a, b)) })
-	at := Seconds(0)
-	add := func(step int, until Seconds) {
-		if until = min(until, whole); until > at {
-			parts = append(parts, PathPart{Step: step, Seconds: until - at, Share: float64(until-at) / float64(whole)})
-			at = until
-		}
-	}
-	for _, i := range path {
-		add(-1, start(i))
-		add(i, start(i)+Seconds(max(g.steps[i].Duration, 0)))
-	}
-	add(-1, whole)
-	return parts
 }

@@ -2,34 +2,12 @@ package detect
 
 import (
 	"fmt"
-	"math"
 	"slices"
 )
 
 // Machines of one class may differ: a runner with twice the processors has the same name.
 // Where measurements tell them apart, a build is compared with those on machines like its
 // own, as it is with those of its class.
-
-// sameCPUs is by what part two counts of processors differ that were measured of one machine.
-const sameCPUs = 0.25
-
-// tellsHardware tells whether it is known well enough how many processors there are: measured
-// over a while, or known without.
-func (m *Machine) tellsHardware() bool {
-	return m != nil && m.CPUs > 0 && (m.Window == 0 || m.Window >= usualWatched)
-}
-
-// isOther tells whether two builds are known to have run on machines unlike each other.
-func isOther(a, b *Machine) bool {
-	if a == nil || b == nil {
-		return false
-	}
-	if a.tellsHardware() && b.tellsHardware() && math.Round(a.CPUs) != math.Round(b.CPUs) && math.Abs(a.CPUs-b.CPUs) > sameCPUs*max(a.CPUs, b.CPUs) {
-		return true
-	}
-	low, high := float64(min(a.Memory, b.Memory)), float64(max(a.Memory, b.Memory))
-	return low > 0 && high > (1+otherMemory)*low
-}
 
 // likeWithLike is the history without the builds that are known to have run on other
 // machines, if enough are left to judge by; else all of it.

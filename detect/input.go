@@ -54,3 +54,13 @@ func newestFirst(builds []Build) []Build {
 	slices.SortStableFunc(builds, order)
 	return builds
 }
+
+// withoutSalt returns the build and its history with steps that have the same names in all
+// builds, see align.WithoutSalt. Neither is changed.
+func (h *History) withoutSalt(build *Build) (*Build, *History) {
+	newest := make([]Build, 0, 1+len(h.Base))
+	lists := withoutSalt(1, append(append(newest, *build), h.Base...), h.Sparse, h.Other, h.Branch)
+	plain := *h
+	plain.Base, plain.Sparse, plain.Other, plain.Branch = lists[0][1:], lists[1], lists[2], lists[3]
+	return &lists[0][0], &plain
+}

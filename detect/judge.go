@@ -45,7 +45,7 @@ type History struct {
 // build's pipeline and began before it. Lists that are not newest first are put in order.
 func Judge(build *Build, history *History, p Policy) Result {
 	history, p.Thresholds = history.orEmpty(), p.Thresholds.orDefaults()
-	build, history = withoutSalt(build, history)
+	build, history = history.withoutSalt(build)
 	t := p.Thresholds
 	history = history.likeWithLike(build, t)
 	base, branch, filled, onBase := selectBuilds(build, history, t)

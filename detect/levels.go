@@ -32,9 +32,17 @@ const (
 	leastLevelScore = 3.2
 )
 
+// A change is what stands between two levels.
+type change struct {
+	score float64 // standard score of the rank sum
+	part  float64 // of the level before
+	delta time.Duration
+}
+
 // Levels are the levels of a series, oldest value first, of which there is one at least if
-// there is a value. A change of less than Thresholds.MinSlowdown or MinDelta is none.
-func Levels(values []time.Duration, t Thresholds) []Level {
+// there is a value. A change by less than the part minSlowdown, or by less than minDelta, is
+// none.
+func Levels(values []time.Duration, minSlowdown float64, minDelta time.Duration) []Level {
 	n := len(values)
 	if n == 0 {
 		return nil
@@ -43,12 +51,12 @@ func Levels(values []time.Duration, t Thresholds) []Level {
 	for i, d := range values {
 		newest[n-1-i] = math.Log(max(d, time.Microsecond).Seconds())
 	}
-	t = t.orDefaults()
+	least := change{part: minSlowdown, delta: minDelta}
 	starts := []int{0} // of levels, in newest
 	for at := 0; n-at >= minLevel+minOlder; {
 		since := 0
 		for _, width := range levelWindows {
-			if since = shiftIn(newest[at:min(n, at+width)], t); since > 0 {
+			if since = shiftIn(newest[at:min(n, at+width)], minSlowdown); since > 0 {
 				break
 			}
 		}
@@ -59,8 +67,8 @@ func Levels(values []time.Duration, t Thresholds) []Level {
 			at += levelStride
 		}
 	}
-	least := math.Sqrt(leastLevelScore*leastLevelScore + 2*math.Log(max(1, float64(n)/50)))
-	starts = believe(newest, sharpened(newest, starts), least, t)
+	least.score = math.Sqrt(leastLevelScore*leastLevelScore + 2*math.Log(max(1, float64(n)/50)))
+	starts = believe(newest, sharpened(newest, starts), least)
 	slices.Reverse(starts)
 	end := n
 	var levels []Level
@@ -74,13 +82,13 @@ func Levels(values []time.Duration, t Thresholds) []Level {
 
 // shiftIn is how many values there are since the newest lasting change in a list of
 // logarithms, newest first; 0 if there is none.
-func shiftIn(newest []float64, t Thresholds) int {
+func shiftIn(newest []float64, minSlowdown float64) int {
 	if len(newest) < minLevel+minOlder {
 		return 0
 	}
 	r := rankFloats(newest)
 	defer r.release()
-	return findShift(r, t).since
+	return findShift(r, minSlowdown).since
 }
 
 // rankFloats ranks logarithms, newest first.
@@ -115,7 +123,7 @@ func sharpened(newest []float64, starts []int) []int {
 
 // believe takes away changes, the least certain first, until all that are left stand
 // between the whole levels beside them.
-func believe(newest []float64, starts []int, least float64, t Thresholds) []int {
+func believe(newest []float64, starts []int, least change) []int {
 	for len(starts) > 1 {
 		worst, weakest := 0, math.Inf(1)
 		for i := 1; i < len(starts); i++ {
@@ -123,11 +131,11 @@ func believe(newest []float64, starts []int, least float64, t Thresholds) []int 
 			if i+1 < len(starts) {
 				end = starts[i+1]
 			}
-			if s := standing(newest[starts[i-1]:starts[i]], newest[starts[i]:end], least, t); s < weakest {
+			if s := standing(newest[starts[i-1]:starts[i]], newest[starts[i]:end], least); s < weakest {
 				worst, weakest = i, s
 			}
 		}
-		if weakest >= least {
+		if weakest >= least.score {
 			return starts
 		}
 		starts = slices.Delete(starts, worst, worst+1)
@@ -135,9 +143,9 @@ func believe(newest []float64, starts []int, least float64, t Thresholds) []int 
 	return starts
 }
 
-// standing is the standard score of the rank sum between two levels, below least if they
+// standing is the standard score of the rank sum between two levels, below that of least if they
 // are too short, too close, or overlap.
-func standing(since, before []float64, least float64, t Thresholds) float64 {
+func standing(since, before []float64, least change) float64 {
 	short := minLevel
 	a, b := slices.Sorted(slices.Values(since)), slices.Sorted(slices.Values(before))
 	if len(a) == 0 || len(b) == 0 {
@@ -161,9 +169,9 @@ func standing(since, before []float64, least float64, t Thresholds) float64 {
 	relative := math.Expm1(math.Abs(now - then))
 	absolute := time.Duration(math.Abs(math.Exp(now)-math.Exp(then)) * float64(time.Second))
 	switch {
-	case len(a) < short, len(b) < min(short, minOlder), relative < t.MinSlowdown, absolute < t.MinDelta.D(),
+	case len(a) < short, len(b) < min(short, minOlder), relative < least.part, absolute < least.delta,
 		apart(a, b, math.Copysign(1, now-then)) < leastShare:
-		return min(score, least*0.99)
+		return min(score, least.score*0.99)
 	}
 	return score
 }

@@ -45,7 +45,7 @@ func TestLevelsAreFound(t *testing.T) {
 			for i := 20; i < len(values); i += 47 {
 				values[i] *= 4
 			}
-			levels := Levels(values, smallChanges)
+			levels := Levels(values, smallChanges.MinSlowdown, smallChanges.MinDelta.D())
 			if len(levels) != len(parts) {
 				t.Errorf("%s, seed %d: %d levels, want %d: %v", name, seed, len(levels), len(parts), levels)
 				continue
@@ -80,7 +80,7 @@ func TestLevelsOfUnchangedSeries(t *testing.T) {
 			}
 			for _, v := range [][]time.Duration{values, modes} {
 				series++
-				levels := Levels(v, smallChanges)
+				levels := Levels(v, smallChanges.MinSlowdown, smallChanges.MinDelta.D())
 				found += len(levels) - 1
 				sum := 0
 				for _, l := range levels {
@@ -98,7 +98,7 @@ func TestLevelsOfUnchangedSeries(t *testing.T) {
 	if found > series/100 {
 		t.Errorf("%d changes in %d unchanged series", found, series)
 	}
-	if Levels(nil, Thresholds{}) != nil {
+	if Levels(nil, 0, 0) != nil {
 		t.Error("a level of nothing")
 	}
 }

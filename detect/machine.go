@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 )
 
 // The machine is looked at first: one that is overloaded explains every step, and needs no
@@ -32,14 +31,12 @@ const (
 	// A machine that was watched for less says nothing of a build: its first second alone
 	// shows shares of a half and more in quiet builds. What is usual is found in all that
 	// were watched for half as long.
-	leastWatched = Seconds(time.Second)
-	usualWatched = leastWatched / 2
+	leastWatched = 2 * minWatched
 	leastUsual   = 5 // builds that tell what is usual
 
 	overloaded      = 0.6 // share of the time, where what is usual is known
 	beyondUsual     = 0.2 // … that it lies above that
 	alwaysOverload  = 0.8 // share, where it is not known
-	otherMemory     = 0.2 // part by which another machine's memory differs
 	machineExplains = 0.3 // part of a slowdown that a step must have waited for a processor
 )
 
@@ -53,7 +50,7 @@ func machineOf(build *Build, base []Build) *MachineInfo {
 	var memory []int64
 	for i := range base {
 		b := base[i].Machine
-		if b == nil || b.Window < usualWatched && b.Window > 0 {
+		if b == nil || b.Window < minWatched && b.Window > 0 {
 			continue
 		}
 		if b.Window > 0 {
@@ -97,9 +94,9 @@ func (m *MachineInfo) compare(cpus []float64, memory []int64) {
 	}
 	if len(memory) >= leastUsual && m.Memory > 0 {
 		low, high := float64(slices.Min(memory)), float64(slices.Max(memory))
-		if high <= (1+otherMemory)*low {
+		if high <= (1+sameMemory)*low {
 			m.UsualMemory = memory[0]
-			m.Other = m.Other || float64(m.Memory) < low/(1+otherMemory) || float64(m.Memory) > high*(1+otherMemory)
+			m.Other = m.Other || float64(m.Memory) < low/(1+sameMemory) || float64(m.Memory) > high*(1+sameMemory)
 		}
 	}
 }

@@ -98,7 +98,7 @@ func newGauge(a *arranged, resolution time.Duration, t Thresholds) *gauge {
 		ranked := rankLogs(durations, slices.Sorted(slices.Values(durations)), logOf)
 		level := ranked.newest
 		// What a machine does to a step is told from the level that the step was on.
-		found := findShift(ranked, t)
+		found := findShift(ranked, t.MinSlowdown)
 		if found.since > 0 {
 			for k := found.since; k < len(level); k++ {
 				level[k] += found.by

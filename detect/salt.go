@@ -13,16 +13,16 @@ import (
 // salt stands for the words that are of one build alone.
 const salt = "<salt>"
 
-// withoutSalt returns the build and its history with stages and keys that are the same in
-// all builds. Where there are no salts, which a look at the newest build mostly tells,
-// these are the same; neither is changed.
-func withoutSalt(build *Build, h *History) (*Build, *History) {
-	const least = 3 // builds, of which a word in one alone says something
-	if len(h.Base) < least || !hasOwn(stageWords(build), stageWords(&h.Base[0])) {
-		return build, h
+// withoutSalt returns lists of builds with stages and keys that are the same in all builds.
+// The first two builds of the first list are the newest, and sparse is the index of the list
+// of whose builds only some steps are left, -1 for none. Where there are no salts, which a
+// look at the newest builds mostly tells, these are the same; the builds are not changed.
+func withoutSalt(sparse int, lists ...[]Build) [][]Build {
+	const least = 4 // builds, of which a word in one alone says something
+	newest := lists[0]
+	if len(newest) < least || !hasOwn(stageWords(&newest[0]), stageWords(&newest[1])) {
+		return lists
 	}
-	const sparse = 2
-	lists := [][]Build{{*build}, h.Base, sparse: h.Sparse, h.Other, h.Branch}
 	builds := map[string]int{} // that have a word
 	for _, list := range lists {
 		for i := range list {
@@ -36,19 +36,18 @@ func withoutSalt(build *Build, h *History) (*Build, *History) {
 		for i := range list {
 			// Of sparse builds only those steps are left that others have.
 			if l != sparse && !hasSalt(stageWords(&list[i]), once) {
-				return build, h
+				return lists
 			}
 		}
 	}
-	for i := range lists {
-		lists[i] = slices.Clone(lists[i])
-		for k := range lists[i] {
-			lists[i][k].Steps = unsalted(lists[i][k].Steps, once)
+	plain := make([][]Build, len(lists))
+	for l := range lists {
+		plain[l] = slices.Clone(lists[l])
+		for i := range plain[l] {
+			plain[l][i].Steps = unsalted(plain[l][i].Steps, once)
 		}
 	}
-	plain := *h
-	plain.Base, plain.Sparse, plain.Other, plain.Branch = lists[1], lists[sparse], lists[3], lists[4]
-	return &lists[0][0], &plain
+	return plain
 }
 
 // unsalted are the steps with a placeholder for words of their stages.

@@ -3,7 +3,6 @@ package detect
 import (
 	"math"
 	"slices"
-	"time"
 )
 
 // A step's level may change for good: what was normal before is no longer. The newest such
@@ -44,8 +43,8 @@ const (
 const MinWindow = minLevel + minOlder
 
 // findShift returns the newest lasting change of level in a history of logarithms, the
-// zero shift if there is none. It looks again in what is since the one that it found.
-func findShift(r *ranked, t Thresholds) shift {
+// zero shift if there is none: one of less than half of minSlowdown is none. It looks again in what is since the one that it found.
+func findShift(r *ranked, minSlowdown float64) shift {
 	n := len(r.newest)
 	at, score := r.largestSum()
 	if math.Abs(score) < leastScore {
@@ -63,53 +62,15 @@ func findShift(r *ranked, t Thresholds) shift {
 	by := median(since) - median(before)
 	direction := math.Copysign(1, by)
 	apart := apart(since, before, direction)
-	if math.Abs(by) < math.Log1p(t.MinSlowdown)/2 || apart < leastShare || math.Abs(score)+shareWorth*apart < leastBoth {
+	if math.Abs(by) < math.Log1p(minSlowdown)/2 || apart < leastShare || math.Abs(score)+shareWorth*apart < leastBoth {
 		return shift{}
 	}
 	newer := r.first(at)
 	defer newer.release()
-	if later := findShift(newer, t); later.since > 0 {
+	if later := findShift(newer, minSlowdown); later.since > 0 {
 		return later
 	}
 	return shift{since: at, by: by}
-}
-
-// isBehind tells whether a branch is on the level that the base branch has left since: it
-// began before that, or may have, and is neither slower nor faster than the level of its
-// time. Where it is not known when it began, that is believed of what is faster alone.
-func (st *stepTest) isBehind(s Status) bool {
-	if st.trial.Newer < 0 || len(st.older) == 0 || s == StatusSame || s != StatusFaster && st.shift.since > st.trial.Newer {
-		return false
-	}
-	run := st.slower.run
-	if s == StatusFaster {
-		run = st.faster.run
-	}
-	usual, low, high := rangeOf(slices.Sorted(slices.Values(st.older)))
-	margin := max(st.t.MinDelta.D(), time.Duration(st.t.MinSlowdown*float64(usual)))
-	for _, v := range st.trial.New[len(st.trial.New)-run:] {
-		if v < low-margin || v > high+margin {
-			return false
-		}
-	}
-	return true
-}
-
-// fallBehind compares a step with the level before the shift, where it is the same.
-func (st *stepTest) fallBehind(d *Decision, newest time.Duration) {
-	d.Status, d.Behind, d.Before = StatusSame, true, d.Usual
-	d.Usual, d.Low, d.High = rangeOf(slices.Sorted(slices.Values(st.older)))
-	risen := float64(d.Before) / float64(d.Usual)
-	d.Expected = bounded(float64(d.Expected) / risen)
-	for _, detectable := range []*float64{&d.MinDetectable, &d.MinDetectable3} {
-		switch *detectable *= risen; {
-		case *detectable > maxDetectable:
-			*detectable = 0
-		case *detectable > 0:
-			*detectable = max(*detectable, 1+st.t.MinSlowdown)
-		}
-	}
-	d.Conditions = append(d.Conditions[:0], Condition{KindEarlierLevel, float64(newest) / float64(d.Usual), 1 + st.t.MinSlowdown, true})
 }
 
 // shiftAt is the shift of which it is known that it came so many samples ago.

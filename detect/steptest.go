@@ -104,7 +104,7 @@ func (st *stepTest) findLevel(r *ranked) []float64 {
 	n, logs, found := min(st.trial.Accepted, len(r.newest)), r.newest, shift{}
 	switch {
 	case n == 0 || n == len(logs):
-		found = findShift(r, st.t)
+		found = findShift(r, st.t.MinSlowdown)
 	case n < st.t.MinHistory:
 		found = shiftAt(r, n)
 	default:
@@ -112,7 +112,7 @@ func (st *stepTest) findLevel(r *ranked) []float64 {
 		logs = logs[:n]
 		accepted := r.first(n)
 		defer accepted.release()
-		found = findShift(accepted, st.t)
+		found = findShift(accepted, st.t.MinSlowdown)
 	}
 	if found.since > 0 {
 		st.shift = found

@@ -109,7 +109,7 @@ func (o *HistoryOptions) follow(ctx context.Context, builds []detect.Build, name
 	kept = o.Since.keep(kept, now)
 	kept, runner, otherRunners := onRunner(kept, o.Runner, o.Policy.MinHistory)
 	c := detect.Follow(kept, o.Policy.Thresholds)
-	c.Advise(kept, o.Policy)
+	c.Advise(kept, o.Policy.Dismiss)
 	c.Explain(kept, func(b *detect.Build) detect.Changed { return changed.in(ctx, b) })
 	c.Pipeline, c.Runner, c.Branch = builds[0].Pipeline, runner, base
 	if o.Branch != "" {

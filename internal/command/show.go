@@ -38,7 +38,7 @@ func Show(ctx context.Context, env *Env, o *ShowOptions) error {
 		return err
 	}
 	d := detect.Describe(b)
-	d.Advice = detect.AdviseOne(b, o.Policy)
+	d.Advice = detect.AdviseOne(b, &detect.Terms{MinDelta: o.Policy.MinDelta.D(), Dismiss: o.Policy.Dismiss})
 	d.Notes = append(d.Notes, distinct(f.notes)...)
 	return o.Output.render(env.Stdout, func(format report.Format, w io.Writer, to report.TextOptions) error {
 		return format.WriteShown(w, d, to)
