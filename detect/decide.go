@@ -77,7 +77,7 @@ const (
 
 const (
 	// MaxEvidence is how many builds of a branch count, the newest included.
-	MaxEvidence = 5
+	MaxEvidence = MinLength
 	// maxDetectable is the largest slowdown that MinDetectable looks for.
 	maxDetectable = 20.0
 )

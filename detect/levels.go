@@ -53,7 +53,7 @@ func Levels(values []time.Duration, minSlowdown float64, minDelta time.Duration)
 	}
 	least := change{part: minSlowdown, delta: minDelta}
 	starts := []int{0} // of levels, in newest
-	for at := 0; n-at >= minLevel+minOlder; {
+	for at := 0; n-at >= MinLength+minOlder; {
 		since := 0
 		for _, width := range levelWindows {
 			if since = shiftIn(newest[at:min(n, at+width)], minSlowdown); since > 0 {
@@ -83,7 +83,7 @@ func Levels(values []time.Duration, minSlowdown float64, minDelta time.Duration)
 // shiftIn is how many values there are since the newest lasting change in a list of
 // logarithms, newest first; 0 if there is none.
 func shiftIn(newest []float64, minSlowdown float64) int {
-	if len(newest) < minLevel+minOlder {
+	if len(newest) < MinLength+minOlder {
 		return 0
 	}
 	r := rankFloats(newest)
@@ -146,7 +146,7 @@ func believe(newest []float64, starts []int, least change) []int {
 // standing is the standard score of the rank sum between two levels, below that of least if they
 // are too short, too close, or overlap.
 func standing(since, before []float64, least change) float64 {
-	short := minLevel
+	short := MinLength
 	a, b := slices.Sorted(slices.Values(since)), slices.Sorted(slices.Values(before))
 	if len(a) == 0 || len(b) == 0 {
 		return 0

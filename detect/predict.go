@@ -232,12 +232,6 @@ func priorBeyond(d float64) float64 {
 // buffers are room for copies of numbers that are done with: a build of many steps has many.
 var buffers = sync.Pool{New: func() any { return new([]float64) }}
 
-// median of ascending values; they must not be empty.
-func median(sorted []float64) float64 {
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
 // quantile of ascending values at q in [0,1], linear between them.
 func quantile(sorted []float64, q float64) float64 {
 	at := q * float64(len(sorted)-1)

@@ -118,7 +118,7 @@ func (r *ranked) largestSum() (at int, score float64) {
 	for i, first := range r.ranks {
 		sum += float64(2*first+r.equals[first]+1) / 2 // the middle rank of equal values
 		s := float64(i + 1)
-		if i+1 < minLevel || n-i-1 < minOlder {
+		if i+1 < MinLength || n-i-1 < minOlder {
 			continue
 		}
 		off := sum - s*float64(n+1)/2
@@ -145,4 +145,10 @@ func (r *ranked) sharpen(at int) int {
 		at++
 	}
 	return at
+}
+
+// median of ascending values; they must not be empty.
+func median(sorted []float64) float64 {
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

@@ -20,7 +20,7 @@ type shift struct {
 const (
 	// A level is at least this many samples long, and so is what it is told from.
 	// A branch's evidence is shorter: what is newer is called slower, not a level.
-	minLevel = MaxEvidence
+	MinLength = 5
 	// A faster level has to be longer: taken for one too early, the return to the
 	// usual would look like a slowdown.
 	minFasterLevel = 8
@@ -40,7 +40,7 @@ const (
 
 // MinWindow is the shortest Thresholds.Window in which a lasting change of level can be
 // found: in a shorter one a slowdown would silently become what is usual.
-const MinWindow = minLevel + minOlder
+const MinWindow = MinLength + minOlder
 
 // findShift returns the newest lasting change of level in a history of logarithms, the
 // zero shift if there is none: one of less than half of minSlowdown is none. It looks again in what is since the one that it found.
@@ -51,7 +51,7 @@ func findShift(r *ranked, minSlowdown float64) shift {
 		return shift{}
 	}
 	at = r.sharpen(at)
-	least := minLevel
+	least := MinLength
 	if score < 0 {
 		least = minFasterLevel
 	}
