@@ -14,7 +14,7 @@ func TestJudgedAtOnce(t *testing.T) {
 		steps := wideBuilds(40)(n, rng)
 		for i := range steps {
 			if n >= 40 { // each level has shifted
-				steps[i].took = steps[i].took * 4 / 3
+				steps[i].Took = steps[i].Took * 4 / 3
 			}
 		}
 		return steps

@@ -12,7 +12,7 @@ import (
 // began before that, or may have, and is neither slower nor faster than the level of its
 // time. Where it is not known when it began, that is believed of what is faster alone.
 func (st *stepTest) isBehind(s Status) bool {
-	if st.trial.Newer < 0 || len(st.older) == 0 || s == StatusSame || s != StatusFaster && st.shift.since > st.trial.Newer {
+	if st.trial.Newer < 0 || len(st.older) == 0 || s == StatusSame || s != StatusFaster && st.shift.Since > st.trial.Newer {
 		return false
 	}
 	run := st.slower.run

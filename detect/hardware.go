@@ -3,6 +3,8 @@ package detect
 import (
 	"fmt"
 	"slices"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Machines of one class may differ: a runner with twice the processors has the same name.
@@ -11,13 +13,13 @@ import (
 
 // likeWithLike is the history without the builds that are known to have run on other
 // machines, if enough are left to judge by; else all of it.
-func (h *History) likeWithLike(build *Build, t Thresholds) *History {
+func (h *History) likeWithLike(build *timeline.Build, t Thresholds) *History {
 	if build.Machine == nil {
 		return h
 	}
-	alike := func(builds []Build) (kept []Build) {
+	alike := func(builds []timeline.Build) (kept []timeline.Build) {
 		for i := range builds {
-			if !isOther(builds[i].Machine, build.Machine) {
+			if !timeline.OtherMachine(builds[i].Machine, build.Machine) {
 				kept = append(kept, builds[i])
 			}
 		}
@@ -36,16 +38,16 @@ func (h *History) likeWithLike(build *Build, t Thresholds) *History {
 
 // starved tells whether a step that took longer did the same work as usual in a build, and
 // waited for the machine by so much more that it explains most of that; and how large a part.
-func starved(s *Step, was string, delta Seconds, base []Build) (part float64, is bool) {
+func starved(s *timeline.Step, was string, delta timeline.Seconds, base []timeline.Build) (part float64, is bool) {
 	const sameWork = 1.3
 	u := s.Usage
 	if u == nil || u.CPU == nil || u.CPUWait == nil || delta <= 0 {
 		return 0, false
 	}
-	var cpu, wait []Seconds
+	var cpu, wait []timeline.Seconds
 	for i := range base {
 		o := stepIn(&base[i], s, was)
-		if o != nil && o.State == Executed && o.Usage != nil && o.Usage.CPU != nil && o.Usage.CPUWait != nil {
+		if o != nil && o.State == timeline.Executed && o.Usage != nil && o.Usage.CPU != nil && o.Usage.CPUWait != nil {
 			cpu, wait = append(cpu, *o.Usage.CPU), append(wait, *o.Usage.CPUWait)
 		}
 	}

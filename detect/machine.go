@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The machine is looked at first: one that is overloaded explains every step, and needs no
@@ -12,7 +14,7 @@ import (
 
 // A MachineInfo is what was measured of the build's machine, beside the baseline's.
 type MachineInfo struct {
-	Machine
+	timeline.Machine
 	Builds int `json:"builds"` // of the baseline that were watched for long enough
 	// The usual shares of the time in which something waited for a processor; nil where too
 	// few builds tell.
@@ -31,7 +33,7 @@ const (
 	// A machine that was watched for less says nothing of a build: its first second alone
 	// shows shares of a half and more in quiet builds. What is usual is found in all that
 	// were watched for half as long.
-	leastWatched = 2 * minWatched
+	leastWatched = 2 * timeline.MinWatched
 	leastUsual   = 5 // builds that tell what is usual
 
 	overloaded      = 0.6 // share of the time, where what is usual is known
@@ -41,7 +43,7 @@ const (
 )
 
 // machineOf is what is known of the machine of a build; nil where nothing is.
-func machineOf(build *Build, base []Build) *MachineInfo {
+func machineOf(build *timeline.Build, base []timeline.Build) *MachineInfo {
 	if build.Machine == nil {
 		return nil
 	}
@@ -50,7 +52,7 @@ func machineOf(build *Build, base []Build) *MachineInfo {
 	var memory []int64
 	for i := range base {
 		b := base[i].Machine
-		if b == nil || b.Window < minWatched && b.Window > 0 {
+		if b == nil || b.Window < timeline.MinWatched && b.Window > 0 {
 			continue
 		}
 		if b.Window > 0 {
@@ -94,15 +96,15 @@ func (m *MachineInfo) compare(cpus []float64, memory []int64) {
 	}
 	if len(memory) >= leastUsual && m.Memory > 0 {
 		low, high := float64(slices.Min(memory)), float64(slices.Max(memory))
-		if high <= (1+sameMemory)*low {
+		if high <= (1+timeline.SameMemory)*low {
 			m.UsualMemory = memory[0]
-			m.Other = m.Other || float64(m.Memory) < low/(1+sameMemory) || float64(m.Memory) > high*(1+sameMemory)
+			m.Other = m.Other || float64(m.Memory) < low/(1+timeline.SameMemory) || float64(m.Memory) > high*(1+timeline.SameMemory)
 		}
 	}
 }
 
 // compareModel tells whether its processors are unlike each of the baseline's, which are alike.
-func (m *MachineInfo) compareModel(base []Build) {
+func (m *MachineInfo) compareModel(base []timeline.Build) {
 	usual, builds := "", 0
 	for i := range base {
 		b := base[i].Machine
@@ -154,7 +156,7 @@ func (r *Result) doubtOverloaded(a *arranged) {
 				if old == nil {
 					break
 				}
-				if _, is := starved(old, s.Was, Seconds(old.Duration)-s.Usual, a.base); !is {
+				if _, is := starved(old, s.Was, timeline.Seconds(old.Duration)-s.Usual, a.base); !is {
 					break
 				}
 			}
@@ -173,13 +175,13 @@ func (r *Result) doubtOverloaded(a *arranged) {
 }
 
 // measuresSteps tells whether it was measured of any step how long it waited.
-func measuresSteps(b *Build) bool {
-	return slices.ContainsFunc(b.Steps, func(s Step) bool { return s.Usage != nil && s.Usage.CPUWait != nil })
+func measuresSteps(b *timeline.Build) bool {
+	return slices.ContainsFunc(b.Steps, func(s timeline.Step) bool { return s.Usage != nil && s.Usage.CPUWait != nil })
 }
 
 // machineExplain tells whether waiting for processors can explain that a step took so much
 // longer.
-func machineExplain(step *Step, r *StepResult) bool {
+func machineExplain(step *timeline.Step, r *StepResult) bool {
 	u := step.Usage
 	return u == nil || u.CPUWait == nil || float64(*u.CPUWait) >= machineExplains*float64(r.Delta)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/level"
 )
 
 // rareMode is a step that takes 5 s, and about once in thirty builds 500 s.
@@ -30,7 +32,7 @@ func TestRareModeIsRemembered(t *testing.T) {
 		values = append(values[:115], slices.DeleteFunc(values[115:], func(d time.Duration) bool { return d > seconds(50) })...)
 		recent := slices.Clone(values[115:])
 		slices.Reverse(recent)
-		tail := TailOf(values, len(recent))
+		tail := level.TailOf(values, len(recent))
 		alone := Decide([]Trial{{History: recent, New: slow}}, DefaultThresholds)[0]
 		knows := Decide([]Trial{{History: recent, New: slow, Tail: tail}}, DefaultThresholds)[0]
 		if alone.Status != StatusSlower || knows.Status == StatusSlower {

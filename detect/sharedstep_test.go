@@ -5,10 +5,12 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // bake makes the builds of so many targets that share a step, one execution of it.
-func bake(branch string, n, targets int, shared time.Duration) (builds []Build) {
+func bake(branch string, n, targets int, shared time.Duration) (builds []timeline.Build) {
 	for target := range targets {
 		b := newBuild(branch, n, ran("[deps 1/1] RUN install", shared), ran("[app 1/1] RUN app", seconds(5), "[deps 1/1] RUN install"))
 		b.ID = fmt.Sprint(b.ID, "-", target)
@@ -38,7 +40,7 @@ func TestSharedStepIsOneSample(t *testing.T) {
 	}
 
 	// Nor is it several pieces of evidence.
-	var branch []*Build
+	var branch []*timeline.Build
 	own = bake("pr", 100, 5, seconds(23))
 	for i := range own {
 		branch = append(branch, &own[i])

@@ -1,5 +1,7 @@
 package detect
 
+import "github.com/buildregress/buildregress/detect/timeline"
+
 // Why a level changed for good, faster or slower: what differs between the last build at the
 // level before and the first at the new one, by the same rules by which a slower step is
 // explained.
@@ -8,9 +10,9 @@ package detect
 // between two builds: these are told by their indices in those of a pipeline, oldest first. was
 // is the name that the step had in the first one, "" for none of its own. changed tells which
 // files the second build changed, and may be nil.
-func ExplainShift(oldest []Build, good, bad int, key, was string, delta Seconds, changed func(*Build) Changed) []Explanation {
+func ExplainShift(oldest []timeline.Build, good, bad int, key, was string, delta timeline.Seconds, changed func(*timeline.Build) Changed) []Explanation {
 	before, after := &oldest[good], &oldest[bad]
-	now := stepIn(after, &Step{Key: key}, "")
+	now := stepIn(after, &timeline.Step{Key: key}, "")
 	if now == nil || before.Facts == nil || after.Facts == nil {
 		return nil
 	}
@@ -30,7 +32,7 @@ func ExplainShift(oldest []Build, good, bad int, key, was string, delta Seconds,
 	if r.Delta > 0 {
 		m = e.measured(now, r)
 	}
-	if isOther(before.Machine, after.Machine) {
+	if timeline.OtherMachine(before.Machine, after.Machine) {
 		x := Explanation{Kind: KindOtherMachine, Certainty: Is, Before: hardware(before.Machine.CPUs, before.Machine.Memory), After: hardware(after.Machine.CPUs, after.Machine.Memory)}
 		x.Text = "it ran on another machine since, with " + x.After + "; before on " + x.Before
 		m.machine = append(m.machine, x)

@@ -11,8 +11,11 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/advice"
+	"github.com/buildregress/buildregress/detect/course"
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/detect/stepname"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/store"
@@ -22,17 +25,18 @@ import (
 
 // HistoryOptions are what the history command is asked to do.
 type HistoryOptions struct {
-	Sources []string // none for the store
-	Store   string
-	Given   ci.Identity
-	Branch  string // whose builds are told of, "" for the base branch
-	Runner  string // on which they ran, "" for that of the newest one
-	Wanted  fetch.Selector
-	Steps   string // glob of their keys, "" for all
-	Since   Since
-	Policy  detect.Policy
-	All     bool
-	Output  OutputOptions
+	Sources    []string // none for the store
+	Store      string
+	Given      ci.Identity
+	Branch     string // whose builds are told of, "" for the base branch
+	Runner     string // on which they ran, "" for that of the newest one
+	Wanted     fetch.Selector
+	Steps      string // glob of their keys, "" for all
+	Since      Since
+	Thresholds detect.Thresholds
+	Dismiss    []advice.Dismissal
+	All        bool
+	Output     OutputOptions
 }
 
 // Since says which builds are too old. The zero value is none.
@@ -53,7 +57,7 @@ func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 		return err
 	}
 	builds = buildkit.CompleteBakes(builds)
-	of := map[string][]detect.Build{}
+	of := map[string][]timeline.Build{}
 	var pipelines []string
 	for i := range builds {
 		p := builds[i].Pipeline
@@ -63,7 +67,7 @@ func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 		of[p] = append(of[p], builds[i])
 	}
 	slices.Sort(pipelines)
-	h := &detect.Courses{SchemaVersion: detect.SchemaVersion, Results: []detect.Course{}, Notes: distinct(notes)}
+	h := &course.Report{SchemaVersion: detect.SchemaVersion, Results: []course.Course{}, Notes: distinct(notes)}
 	bar := env.Console.Progress("reading the history", len(pipelines))
 	changed := &changes{env: env, names: names}
 	matched := false
@@ -83,11 +87,11 @@ func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 }
 
 // follow tells the course of the builds of one pipeline that are asked for.
-func (o *HistoryOptions) follow(ctx context.Context, builds []detect.Build, names *ci.Resolver, now time.Time, changed *changes) *detect.Course {
-	slices.SortStableFunc(builds, func(a, b detect.Build) int { return a.Start.Compare(b.Start) })
+func (o *HistoryOptions) follow(ctx context.Context, builds []timeline.Build, names *ci.Resolver, now time.Time, changed *changes) *course.Course {
+	slices.SortStableFunc(builds, func(a, b timeline.Build) int { return a.Start.Compare(b.Start) })
 	base, repository := names.Base(&builds[len(builds)-1])
 	q := fetch.Query{BaseBranch: base, BaseRepository: repository}
-	var kept []detect.Build
+	var kept []timeline.Build
 	failed, elsewhere := 0, 0
 	others := map[string]int{}
 	for i := range builds {
@@ -100,17 +104,17 @@ func (o *HistoryOptions) follow(ctx context.Context, builds []detect.Build, name
 		case !isAsked:
 			elsewhere++
 			others[b.Branch]++
-		case b.Outcome != detect.OK:
+		case b.Outcome != timeline.OK:
 			failed++
 		default:
 			kept = append(kept, *b)
 		}
 	}
 	kept = o.Since.keep(kept, now)
-	kept, runner, otherRunners := onRunner(kept, o.Runner, o.Policy.MinHistory)
-	c := detect.Follow(kept, o.Policy.Thresholds)
-	c.Advise(kept, o.Policy.Dismiss)
-	c.Explain(kept, func(b *detect.Build) detect.Changed { return changed.in(ctx, b) })
+	kept, runner, otherRunners := onRunner(kept, o.Runner, o.Thresholds.MinHistory)
+	c := course.Follow(kept, o.Thresholds)
+	c.Advise(kept, o.Dismiss)
+	c.Explain(kept, func(b *timeline.Build) detect.Changed { return changed.in(ctx, b) })
 	c.Pipeline, c.Runner, c.Branch = builds[0].Pipeline, runner, base
 	if o.Branch != "" {
 		c.Branch = o.Branch
@@ -137,26 +141,26 @@ func (o *HistoryOptions) follow(ctx context.Context, builds []detect.Build, name
 		for i := range c.Steps {
 			steps = append(steps, stepname.Name{Key: c.Steps[i].Key, Name: c.Steps[i].Name})
 		}
-		asked := []detect.StepCourse{}
+		asked := []course.Step{}
 		for _, at := range stepname.Find(o.Steps, steps) {
 			asked = append(asked, c.Steps[at])
 		}
 		c.Steps = asked
 		isAsked := func(key string) bool {
-			return slices.ContainsFunc(asked, func(s detect.StepCourse) bool { return s.Key == key })
+			return slices.ContainsFunc(asked, func(s course.Step) bool { return s.Key == key })
 		}
-		c.Advice = slices.DeleteFunc(c.Advice, func(x detect.Advice) bool { return !slices.ContainsFunc(x.Steps, isAsked) })
+		c.Advice = slices.DeleteFunc(c.Advice, func(x advice.Advice) bool { return !slices.ContainsFunc(x.Steps, isAsked) })
 	}
 	return c
 }
 
 // keep leaves the builds that are not too old. They are in order of their start.
-func (s *Since) keep(builds []detect.Build, now time.Time) []detect.Build {
+func (s *Since) keep(builds []timeline.Build, now time.Time) []timeline.Build {
 	from := s.Time
 	if s.Ago > 0 {
 		from = now.Add(-s.Ago)
 	}
-	at := slices.IndexFunc(builds, func(b detect.Build) bool {
+	at := slices.IndexFunc(builds, func(b timeline.Build) bool {
 		if s.Revision != "" {
 			return strings.HasPrefix(b.Revision, s.Revision)
 		}
@@ -170,7 +174,7 @@ func (s *Since) keep(builds []detect.Build, now time.Time) []detect.Build {
 
 // onRunner leaves the builds that ran on the kind of machine of the newest one, where they
 // are enough to tell of, or on one that is asked for: two kinds would look like a change.
-func onRunner(builds []detect.Build, asked string, enough int) (kept []detect.Build, runner string, others int) {
+func onRunner(builds []timeline.Build, asked string, enough int) (kept []timeline.Build, runner string, others int) {
 	if len(builds) == 0 {
 		return builds, asked, 0
 	}
@@ -187,7 +191,7 @@ func onRunner(builds []detect.Build, asked string, enough int) (kept []detect.Bu
 }
 
 // read reads the builds that are told of.
-func (o *HistoryOptions) read(ctx context.Context, env *Env, names *ci.Resolver) (list []detect.Build, notes []detect.Note, err error) {
+func (o *HistoryOptions) read(ctx context.Context, env *Env, names *ci.Resolver) (list []timeline.Build, notes []detect.Note, err error) {
 	if len(o.Sources) == 0 {
 		return o.readStored(ctx, env)
 	}
@@ -216,7 +220,7 @@ func (o *HistoryOptions) read(ctx context.Context, env *Env, names *ci.Resolver)
 }
 
 // readStored reads the newest builds of each pipeline of the store.
-func (o *HistoryOptions) readStored(ctx context.Context, env *Env) (list []detect.Build, notes []detect.Note, err error) {
+func (o *HistoryOptions) readStored(ctx context.Context, env *Env) (list []timeline.Build, notes []detect.Note, err error) {
 	st, err := env.openStore(ctx, o.Store, store.ReadOnly)
 	if err != nil {
 		return nil, nil, err
