@@ -131,7 +131,7 @@ func installDocker(ts *testscript.TestScript, neg bool, args []string) {
 		// A link, as a file cannot be run while any process has it open for writing: one
 		// that another script starts just then has.
 		docker := filepath.Join(dir, name)
-		if os.Link(self, docker) != nil {
+		if _, err := os.Lstat(docker); err != nil && os.Link(self, docker) != nil {
 			ts.Check(os.Symlink(self, docker))
 		}
 		path = append(path, dir)
