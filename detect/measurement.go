@@ -181,7 +181,7 @@ func (e *explainer) filesMoved(m *measurement, good, bad *timeline.Build, now *t
 	}
 	files, _ := e.filesBetween(good, bad)
 	files = slices.DeleteFunc(slices.Clone(files), func(file string) bool {
-		return !isRead(file, "/", bad.Facts.Context) || e.oftenChanged(func(f string) bool { return f == file }) >= seldom
+		return !timeline.IsRead(file, "/", bad.Facts.Context) || e.oftenChanged(func(f string) bool { return f == file }) >= seldom
 	})
 	if len(files) > 0 {
 		x := &m.moved[at]

@@ -290,15 +290,32 @@ func (t *Track) level(values []time.Duration, limits detect.Thresholds, tell fun
 	}
 }
 
+// Advising says what else there is to know of where it would pay to work.
+type Advising struct {
+	Dismiss []advice.Dismissal
+	Others  []timeline.Build // of the pipeline on other branches
+	// Changed tells which files the build made from them changed, as of Explain. It may be nil.
+	Changed func(*timeline.Build) detect.Changed
+}
+
 // Advise tells where it would pay to work, from the builds that Follow told the course of.
-func (c *Course) Advise(builds []timeline.Build, dismiss []advice.Dismissal) {
+func (c *Course) Advise(builds []timeline.Build, o *Advising) {
 	newest := slices.Clone(builds)
 	slices.SortStableFunc(newest, newerFirst)
 	n := min(len(newest), RecentBuilds)
 	if levels := c.WallClock.Levels; len(levels) > 1 { // what was before the last change is past
 		n = min(n, len(newest)-c.WallClock.Points[levels[len(levels)-1].Point].Build)
 	}
-	c.Advice = advice.OfBuilds(newest[:n], &advice.Terms{MinDelta: c.Thresholds.MinDelta.D(), PerWeek: c.perWeek(), Dismiss: dismiss})
+	terms := advice.Terms{MinDelta: c.Thresholds.MinDelta.D(), PerWeek: c.perWeek(), Dismiss: o.Dismiss, Others: o.Others}
+	if o.Changed != nil {
+		terms.Changed = func(before, after *timeline.Build) ([]string, bool) {
+			if detect.IsDirty(before) || detect.IsDirty(after) {
+				return nil, false
+			}
+			return detect.ChangedBetween(before, after, o.Changed(after))
+		}
+	}
+	c.Advice = advice.OfBuilds(newest[:n], &terms)
 }
 
 // perWeek is how many builds a week has lately, 0 if that is not known.

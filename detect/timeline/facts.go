@@ -1,7 +1,9 @@
 package timeline
 
 import (
+	"path"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -225,6 +227,34 @@ func (f *Facts) Artifact(name string) *Artifact {
 		return &f.Sources[i]
 	}
 	return nil
+}
+
+// IsRead tells whether a file of the repository is read by a path of the build context,
+// which is a folder there.
+func IsRead(file, read, context string) bool {
+	context = strings.Trim(path.Clean("/"+context), "/")
+	if context != "" {
+		inside, ok := strings.CutPrefix(file, context+"/")
+		if !ok {
+			return false
+		}
+		file = inside
+	}
+	read = strings.TrimPrefix(path.Clean("/"+read), "/")
+	if read == "" || file == read || strings.HasPrefix(file, read+"/") {
+		return true
+	}
+	if !strings.ContainsAny(read, "*?[") {
+		return false
+	}
+	// A pattern names files, or folders of which all is read.
+	parts := strings.Split(file, "/")
+	depth := strings.Count(read, "/") + 1
+	if len(parts) < depth {
+		return false
+	}
+	matched, err := path.Match(read, strings.Join(parts[:depth], "/"))
+	return err == nil && matched
 }
 
 // Plausible tells whether these can be measurements: a source may claim anything.

@@ -71,8 +71,10 @@ func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 	bar := env.Console.Progress("reading the history", len(pipelines))
 	changed := &changes{env: env, names: names}
 	matched := false
+	var steps []stepname.Name // of all of the builds
 	for _, p := range pipelines {
-		c := o.follow(ctx, of[p], names, env.Now, changed)
+		c, all := o.follow(ctx, of[p], names, env.Now, changed)
+		steps = append(steps, all...)
 		matched = matched || len(c.Steps) > 0
 		h.Results = append(h.Results, *c)
 		bar.Add(1)
@@ -81,18 +83,31 @@ func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 	if o.Steps != "" && !matched {
 		return fmt.Errorf("no step is called %q", redact.Text(o.Steps))
 	}
+	h.Notes = append(h.Notes, unmatched(o.Dismiss, steps)...)
 	return o.Output.render(env.Stdout, func(format report.Format, w io.Writer, to report.TextOptions) error {
 		return format.WriteHistory(w, h, report.HistoryOptions{All: o.All}, to)
 	})
 }
 
-// follow tells the course of the builds of one pipeline that are asked for.
-func (o *HistoryOptions) follow(ctx context.Context, builds []timeline.Build, names *ci.Resolver, now time.Time, changed *changes) *course.Course {
+// unmatched are notes of the advice that is not wanted of steps that there are none of: one was
+// renamed, or the glob is wrong.
+func unmatched(dismissed []advice.Dismissal, steps []stepname.Name) (notes []detect.Note) {
+	for i := range dismissed {
+		if d := &dismissed[i]; len(steps) > 0 && len(d.Of(steps)) == 0 {
+			notes = append(notes, detect.Note{Kind: detect.KindUnmatched, Text: fmt.Sprintf("%s: no step matches `%s`", d.From, d.Step)})
+		}
+	}
+	return notes
+}
+
+// follow tells the course of the builds of one pipeline that are asked for, and what steps
+// they have.
+func (o *HistoryOptions) follow(ctx context.Context, builds []timeline.Build, names *ci.Resolver, now time.Time, changed *changes) (c *course.Course, steps []stepname.Name) {
 	slices.SortStableFunc(builds, func(a, b timeline.Build) int { return a.Start.Compare(b.Start) })
 	base, repository := names.Base(&builds[len(builds)-1])
 	q := fetch.Query{BaseBranch: base, BaseRepository: repository}
-	var kept []timeline.Build
-	failed, elsewhere := 0, 0
+	var kept, aside []timeline.Build
+	failed := 0
 	others := map[string]int{}
 	for i := range builds {
 		b := &builds[i]
@@ -102,7 +117,7 @@ func (o *HistoryOptions) follow(ctx context.Context, builds []timeline.Build, na
 		}
 		switch {
 		case !isAsked:
-			elsewhere++
+			aside = append(aside, *b)
 			others[b.Branch]++
 		case b.Outcome != timeline.OK:
 			failed++
@@ -112,9 +127,13 @@ func (o *HistoryOptions) follow(ctx context.Context, builds []timeline.Build, na
 	}
 	kept = o.Since.keep(kept, now)
 	kept, runner, otherRunners := onRunner(kept, o.Runner, o.Thresholds.MinHistory)
-	c := course.Follow(kept, o.Thresholds)
-	c.Advise(kept, o.Dismiss)
-	c.Explain(kept, func(b *timeline.Build) detect.Changed { return changed.in(ctx, b) })
+	c = course.Follow(kept, o.Thresholds)
+	for i := range c.Steps {
+		steps = append(steps, stepname.Name{Key: c.Steps[i].Key, Name: c.Steps[i].Name})
+	}
+	changedIn := func(b *timeline.Build) detect.Changed { return changed.in(ctx, b) }
+	c.Explain(kept, changedIn)
+	c.Advise(kept, &course.Advising{Dismiss: o.Dismiss, Others: aside, Changed: changedIn})
 	c.Pipeline, c.Runner, c.Branch = builds[0].Pipeline, runner, base
 	if o.Branch != "" {
 		c.Branch = o.Branch
@@ -128,7 +147,7 @@ func (o *HistoryOptions) follow(ctx context.Context, builds []timeline.Build, na
 	if failed > 0 {
 		note("left out: %s that failed or were cancelled", report.Count(failed, "build"))
 	}
-	if len(kept) == 0 && elsewhere > 0 {
+	if len(kept) == 0 && len(aside) > 0 {
 		known := []string{}
 		for name := range others {
 			known = append(known, "`"+name+"`")
@@ -137,10 +156,6 @@ func (o *HistoryOptions) follow(ctx context.Context, builds []timeline.Build, na
 		note("no build of `%s` is known, but builds of %s are: --branch names one", c.Branch, strings.Join(known[:min(len(known), 3)], ", "))
 	}
 	if o.Steps != "" {
-		var steps []stepname.Name
-		for i := range c.Steps {
-			steps = append(steps, stepname.Name{Key: c.Steps[i].Key, Name: c.Steps[i].Name})
-		}
 		asked := []course.Step{}
 		for _, at := range stepname.Find(o.Steps, steps) {
 			asked = append(asked, c.Steps[at])
@@ -151,7 +166,7 @@ func (o *HistoryOptions) follow(ctx context.Context, builds []timeline.Build, na
 		}
 		c.Advice = slices.DeleteFunc(c.Advice, func(x advice.Advice) bool { return !slices.ContainsFunc(x.Steps, isAsked) })
 	}
-	return c
+	return c, steps
 }
 
 // keep leaves the builds that are not too old. They are in order of their start.
