@@ -15,6 +15,9 @@ import (
 // plainly, only where git says which files changed, and only of builds in which nothing but
 // files can have invalidated it, while the cache held what comes before.
 
+// mostAsked is of how many builds it is asked what changed, which takes git its time.
+const mostAsked = 24
+
 // order are the steps that are worth to be put before the copy that invalidates them.
 func (a *adviser) order(changed func(before, after *timeline.Build) ([]string, bool)) (all []Advice) {
 	if changed == nil {
@@ -33,8 +36,8 @@ func (a *adviser) order(changed func(before, after *timeline.Build) ([]string, b
 			continue
 		}
 		var saved []time.Duration
-		unneeded, ran := 0, 0
-		for i := 1; i < len(a.builds); i++ {
+		unneeded, ran, asked := 0, 0, 0
+		for i := len(a.builds) - 1; i > 0 && asked < mostAsked; i-- { // newest first
 			b := &a.builds[i]
 			k, there := b.at[id]
 			if !there {
@@ -44,6 +47,7 @@ func (a *adviser) order(changed func(before, after *timeline.Build) ([]string, b
 				saved = append(saved, 0)
 				continue
 			}
+			asked++
 			list, known := files(i)
 			if !known {
 				continue
@@ -59,6 +63,7 @@ func (a *adviser) order(changed func(before, after *timeline.Build) ([]string, b
 		if len(saved) < MinBuilds || 2*unneeded < ran {
 			continue
 		}
+		slices.Reverse(saved)
 		if x, ok := a.advice(Order, []int{id}, saved); ok {
 			x.Builds, x.Ran, x.Needs, x.Unneeded = len(saved), ran, needs, unneeded
 			all = append(all, x)

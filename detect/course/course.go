@@ -5,6 +5,7 @@ package course
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -88,6 +89,9 @@ type Shift struct {
 	Builds int              `json:"builds"`
 	Total  timeline.Seconds `json:"total_seconds"`
 	Was    string           `json:"was,omitempty"` // name of the step before, where it was edited with it
+	// Promised is what the advice that was followed here had said a build would be shorter,
+	// 0 where there was none. See Advise.
+	Promised timeline.Seconds `json:"promised_seconds,omitempty"`
 	// Causes say why, as far as that is known, the surest first; see Course.Explain.
 	Causes []detect.Explanation `json:"causes,omitempty"`
 }
@@ -298,7 +302,8 @@ type Advising struct {
 	Changed func(*timeline.Build) detect.Changed
 }
 
-// Advise tells where it would pay to work, from the builds that Follow told the course of.
+// Advise tells where it would pay to work, from the builds that Follow told the course of; and
+// of what became faster, what the builds before had promised.
 func (c *Course) Advise(builds []timeline.Build, o *Advising) {
 	newest := slices.Clone(builds)
 	slices.SortStableFunc(newest, newerFirst)
@@ -316,6 +321,58 @@ func (c *Course) Advise(builds []timeline.Build, o *Advising) {
 		}
 	}
 	c.Advice = advice.OfBuilds(newest[:n], &terms)
+	c.promise(newest, &terms)
+}
+
+// mostPromises is how often it is looked at what had been promised: the newest changes.
+const mostPromises = 5
+
+// promise fills in what had been promised where something became faster. builds are newest
+// first.
+func (c *Course) promise(builds []timeline.Build, terms *advice.Terms) {
+	type change struct{ after, build int } // as of a Shift
+	changes := map[change][]*Shift{}
+	of := map[*Shift]*Step{}
+	gather := func(t *Track, step *Step) {
+		for i := range t.Shifts {
+			if s := &t.Shifts[i]; s.Delta() < 0 {
+				changes[change{s.After, s.Build}], of[s] = append(changes[change{s.After, s.Build}], s), step
+			}
+		}
+	}
+	gather(&c.WallClock, nil)
+	for i := range c.Steps {
+		gather(&c.Steps[i].Track, &c.Steps[i])
+	}
+	newest := slices.SortedFunc(maps.Keys(changes), func(a, b change) int { return cmp.Or(cmp.Compare(b.build, a.build), cmp.Compare(b.after, a.after)) })
+	for _, at := range newest[:min(len(newest), mostPromises)] {
+		from, to := c.levelsAround(at.after, at.build)
+		n := len(builds)
+		promised, followed := advice.Kept(builds[n-to:n-at.build], builds[n-1-at.after:n-from], terms)
+		for _, s := range changes[at] {
+			if step := of[s]; step == nil {
+				s.Promised = promised
+			} else if i := slices.IndexFunc(followed, func(x advice.Advice) bool { return slices.Contains(x.Steps, step.Key) }); i >= 0 {
+				s.Promised = followed[i].Saves
+			}
+		}
+	}
+}
+
+// levelsAround are the builds of the whole build's levels around a change between two builds: the
+// first one before it, and the one behind the last one after it, of no more than Advise takes.
+func (c *Course) levelsAround(after, build int) (from, to int) {
+	from, to = 0, len(c.Builds)
+	for i := range c.WallClock.Shifts {
+		s := &c.WallClock.Shifts[i]
+		if s.Build <= after {
+			from = max(from, s.Build)
+		}
+		if s.Build > build {
+			to = min(to, s.Build)
+		}
+	}
+	return max(from, after+1-RecentBuilds), min(to, build+RecentBuilds)
 }
 
 // perWeek is how many builds a week has lately, 0 if that is not known.

@@ -70,10 +70,12 @@ func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 	h := &course.Report{SchemaVersion: detect.SchemaVersion, Results: []course.Course{}, Notes: distinct(notes)}
 	bar := env.Console.Progress("reading the history", len(pipelines))
 	changed := &changes{env: env, names: names}
+	// Where it would pay is no reason to ask GitHub, of so many builds.
+	local := &changes{env: env, names: names, failed: true}
 	matched := false
 	var steps []stepname.Name // of all of the builds
 	for _, p := range pipelines {
-		c, all := o.follow(ctx, of[p], names, env.Now, changed)
+		c, all := o.follow(ctx, of[p], names, env.Now, changed, local)
 		steps = append(steps, all...)
 		matched = matched || len(c.Steps) > 0
 		h.Results = append(h.Results, *c)
@@ -102,7 +104,7 @@ func unmatched(dismissed []advice.Dismissal, steps []stepname.Name) (notes []det
 
 // follow tells the course of the builds of one pipeline that are asked for, and what steps
 // they have.
-func (o *HistoryOptions) follow(ctx context.Context, builds []timeline.Build, names *ci.Resolver, now time.Time, changed *changes) (c *course.Course, steps []stepname.Name) {
+func (o *HistoryOptions) follow(ctx context.Context, builds []timeline.Build, names *ci.Resolver, now time.Time, changed, local *changes) (c *course.Course, steps []stepname.Name) {
 	slices.SortStableFunc(builds, func(a, b timeline.Build) int { return a.Start.Compare(b.Start) })
 	base, repository := names.Base(&builds[len(builds)-1])
 	q := fetch.Query{BaseBranch: base, BaseRepository: repository}
@@ -131,9 +133,8 @@ func (o *HistoryOptions) follow(ctx context.Context, builds []timeline.Build, na
 	for i := range c.Steps {
 		steps = append(steps, stepname.Name{Key: c.Steps[i].Key, Name: c.Steps[i].Name})
 	}
-	changedIn := func(b *timeline.Build) detect.Changed { return changed.in(ctx, b) }
-	c.Explain(kept, changedIn)
-	c.Advise(kept, &course.Advising{Dismiss: o.Dismiss, Others: aside, Changed: changedIn})
+	c.Explain(kept, func(b *timeline.Build) detect.Changed { return changed.in(ctx, b) })
+	c.Advise(kept, &course.Advising{Dismiss: o.Dismiss, Others: aside, Changed: func(b *timeline.Build) detect.Changed { return local.in(ctx, b) }})
 	c.Pipeline, c.Runner, c.Branch = builds[0].Pipeline, runner, base
 	if o.Branch != "" {
 		c.Branch = o.Branch
