@@ -80,17 +80,24 @@ func adviceLine(x *advice.Advice, names []line, single bool) line {
 		}
 		return lineOf(l, "; "+replayed+" without it, less what the hits had taken one after the other.")
 	case x.Kind == advice.Processors:
-		return lineOf(few(names, "other step"), " waited for a processor, "+x.Waited.String()+" of each build: "+gain+" with twice the "+Count(int(math.Round(x.CPUs)), "processor")+"; "+replayed+" with half of that wait.")
+		waited := x.Waited.String()
+		if !single {
+			waited += " of each build"
+		}
+		return lineOf(few(names, "other step"), " waited for a processor, "+waited+": "+gain+" with twice the "+Count(int(math.Round(x.CPUs)), "processor")+"; "+replayed+" with half of that wait.")
 	case x.Kind == advice.Idle:
 		return lineOf(names[0], " keeps one of "+Count(int(math.Round(x.CPUs)), "processor")+" busy, and the others idle: "+gain+", if its work can be split among them; "+replayed+" with it split evenly.")
 	case x.Kind == advice.Indexes && len(names) > 1:
 		return lineOf(few(names, "other step"), " fetch the index of ", code(x.Tool), " each for itself: "+gain+", if one did for all; "+replayed+", no fetch longer than the quickest of these steps.")
 	case x.Kind == advice.Order:
 		l := lineOf(names[0], " ran in "+strconv.Itoa(x.Ran)+" of "+Count(x.Builds, "build")+", in "+strconv.Itoa(x.Unneeded)+" of them though ")
-		if len(x.Needs) > 0 {
-			l = lineOf(l, "none of ", anyOf(x.Needs), " had changed")
-		} else {
+		switch len(x.Needs) {
+		case 0:
 			l = lineOf(l, "it needs no file of the build context")
+		case 1:
+			l = lineOf(l, code(x.Needs[0]), " had not changed")
+		default:
+			l = lineOf(l, "none of ", anyOf(x.Needs), " had changed")
 		}
 		return lineOf(l, ": "+gain+", if what it needs were copied first, and the rest behind it; reckoned by replaying those builds without it, by what git says changed.")
 	case x.Kind == advice.Mounts:
@@ -173,7 +180,7 @@ func encodableAdvice(all []advice.Advice) []advice.Advice {
 	for i := range all {
 		x := &all[i]
 		x.Steps, x.Names = list(x.Steps), list(x.Names)
-		x.Share, x.OnPath = finite(x.Share, 0), finite(x.OnPath, 0)
+		x.Share, x.OnPath, x.CPUs = finite(x.Share, 0), finite(x.OnPath, 0), finite(x.CPUs, 0)
 	}
 	return all
 }

@@ -283,8 +283,13 @@ func (a *adviser) best(terms *Terms) []Advice {
 	// Of each step one thing is told: what to do about it, or else what is worth most. What
 	// is a question, or is about the machine or about parts of steps, is a thing of its own.
 	told, remedied := map[string]bool{}, map[string]bool{}
+	plain := Most // that may be told of what says no more than how much a step is worth
 	for i := range all {
-		if x := &all[i]; x.Kind.isRemedy() {
+		x := &all[i]
+		if x.Kind.isRemedy() || x.Kind.isOwn() && !x.Kind.isQuestion() {
+			plain = Most - 1
+		}
+		if x.Kind.isRemedy() {
 			for _, key := range x.Steps {
 				told[key] = true
 			}
@@ -301,9 +306,10 @@ func (a *adviser) best(terms *Terms) []Advice {
 			}
 			remedied[x.Steps[0]] = true
 		case !x.Kind.isOwn():
-			if slices.ContainsFunc(x.Steps, func(key string) bool { return told[key] }) {
+			if plain == 0 || slices.ContainsFunc(x.Steps, func(key string) bool { return told[key] }) {
 				continue
 			}
+			plain--
 			for _, key := range x.Steps {
 				told[key] = true
 			}

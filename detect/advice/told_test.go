@@ -112,6 +112,30 @@ func TestImages(t *testing.T) {
 	}
 }
 
+// What says what to do has a place among what is told, however much three steps are worth.
+func TestRemediesHaveAPlace(t *testing.T) {
+	const from = "[app 1/4] FROM docker.io/library/node:20"
+	for fetched, want := range map[time.Duration][]advice.Kind{
+		4 * second:  {advice.Step, advice.Step, advice.Images},
+		45 * second: {advice.Step, advice.Images, advice.Step},
+		0:           {advice.Step, advice.Step, advice.Step},
+	} {
+		builds := history(12, func(int) []buildtest.Step {
+			return []buildtest.Step{
+				buildtest.Ran(from, fetched), buildtest.Ran("[app 2/4] RUN a", 50*second, from),
+				buildtest.Ran("[app 3/4] RUN b", 40*second, "[app 2/4] RUN a"), buildtest.Ran("[app 4/4] RUN c", 30*second, "[app 3/4] RUN b"),
+			}
+		}, nil)
+		var kinds []advice.Kind
+		for _, x := range advice.OfBuilds(builds, &advice.Terms{MinDelta: second}) {
+			kinds = append(kinds, x.Kind)
+		}
+		if !slices.Equal(kinds, want) {
+			t.Errorf("%s: %q, want %q", fetched, kinds, want)
+		}
+	}
+}
+
 // A cache that is written is told if it costs more than what was found in one had taken, in
 // these builds and in those of other branches; and not where that is not known.
 func TestCacheExport(t *testing.T) {
