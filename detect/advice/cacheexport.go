@@ -43,7 +43,7 @@ func (a *adviser) cacheExports(others []timeline.Build) []Advice {
 			return nil
 		}
 		saved[i] = b.Without(steps...) - gain
-		hits += gain
+		hits += gain / time.Duration(len(a.builds))
 	}
 	var gained time.Duration
 	for i := range others {
@@ -51,17 +51,16 @@ func (a *adviser) cacheExports(others []timeline.Build) []Advice {
 		if !known {
 			return nil
 		}
-		gained += gain
+		gained += gain / time.Duration(len(a.builds))
 	}
-	each := gained / time.Duration(len(a.builds))
 	for i := range saved {
-		saved[i] -= each
+		saved[i] -= gained
 	}
 	x, ok := a.advice(CacheExport, ids, saved)
 	if !ok {
 		return nil
 	}
-	x.Hits, x.Others = timeline.Seconds((hits+gained)/time.Duration(len(a.builds))), len(others)
+	x.Hits, x.Others = timeline.Seconds(hits+gained), len(others)
 	return []Advice{x}
 }
 
@@ -106,6 +105,7 @@ func (a *adviser) usual(others []timeline.Build) times {
 // found is what the steps of a build that were found in a cache had taken, if that is known.
 // What a frontend needs is in no cache that a build writes.
 func (t times) found(b *timeline.Build) (whole time.Duration, known bool) {
+	const most = 366 * 24 * time.Hour // of a build whose source tells nonsense
 	if b.Partial {
 		return 0, false // what was found is not told whole
 	}
@@ -118,7 +118,9 @@ func (t times) found(b *timeline.Build) (whole time.Duration, known bool) {
 		if !ok {
 			return 0, false
 		}
-		whole += took
+		if whole += took; whole > most {
+			return 0, false
+		}
 	}
 	return whole, true
 }
