@@ -176,7 +176,7 @@ func moved(s *timeline.Step, past []*timeline.Step) []Explanation {
 // filesMoved adds the files that changed to a context that grew.
 func (e *explainer) filesMoved(m *measurement, good, bad *timeline.Build, now *timeline.Step) {
 	at := slices.IndexFunc(m.moved, func(x Explanation) bool { return x.Kind == KindMoreBytes })
-	if at < 0 || now.Facts != nil || now.IsPart() || now.IsWriting() || now.Stage == "push" {
+	if at < 0 || now.Facts != nil || now.IsPart() || now.IsWriting() || now.Stage == timeline.StagePush {
 		return
 	}
 	files, _ := e.filesBetween(good, bad)

@@ -100,6 +100,9 @@ func adviceLine(x *advice.Advice, names []line, single bool) line {
 			l = lineOf(l, "none of ", anyOf(x.Needs), " had changed")
 		}
 		return lineOf(l, ": "+gain+", if what it needs were copied first, and the rest behind it; reckoned by replaying those builds without it, by what git says changed.")
+	case x.Kind == advice.Layers && len(names) > 1:
+		return lineOf(names[0], " writes the same "+byteCount(float64(x.Bytes))+" again in "+strconv.Itoa(x.Unneeded)+" of "+Count(x.Builds, "build")+", as what stands before it changed: "+gain+
+			", if it stood before that, or were a ", code("COPY --link"), "; "+replayed+" without it, and ", listedLines(names[1:]), " shorter by its share of the bytes.")
 	case x.Kind == advice.Mounts:
 		return lineOf(names[0], " fetched "+Count(x.Packages, "module")+" again in "+strconv.Itoa(x.Ran)+" of "+Count(x.Builds, "build")+", though its cache mount keeps them: the builder does not. "+capitalize(gain)+", if it took no time; "+replayed+" without it.")
 	}

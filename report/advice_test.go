@@ -78,6 +78,11 @@ func TestAdviceWords(t *testing.T) {
 				", if what it needs were copied first, and the rest behind it; reckoned by replaying those builds without it, by what git says changed.",
 		},
 		{
+			of(advice.Layers, 2, func(x *advice.Advice) { x.Bytes, x.Unneeded = 280_000_000, 28 }),
+			"`RUN npm ci` writes the same 280 MB again in 28 of 40 builds, as what stands before it changed: " + gain + ", if it stood before that, or were a `COPY --link`; " +
+				"reckoned by replaying 40 builds without it, and `RUN make` shorter by its share of the bytes.",
+		},
+		{
 			of(advice.Mounts, 1, func(x *advice.Advice) { x.Packages = 34 }),
 			"`RUN npm ci` fetched 34 modules again in 30 of 40 builds, though its cache mount keeps them: the builder does not. Up to 12 s of each build (20 %), 10 m a week, if it took no time; reckoned by replaying 40 builds without it.",
 		},

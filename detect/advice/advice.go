@@ -59,7 +59,8 @@ type Advice struct {
 	// Tool is what fetches: of Indexes and Mounts.
 	Tool string `json:"tool,omitempty"`
 	// Needs are the files that the step needs, as far as its commands say, and Unneeded the
-	// builds in which it ran though none of them had changed: of Order.
+	// builds in which it ran though none of them had changed: of Order; or in which the layer
+	// was the same: of Layers.
 	Needs    []string `json:"needs,omitempty"`
 	Unneeded int      `json:"unneeded,omitempty"`
 	// Packages is how many the step fetched each time, on average: of Mounts.
@@ -83,11 +84,12 @@ const (
 	Idle        Kind = "idle"         // a step would use all processors, not one
 	Indexes     Kind = "indexes"      // an index of packages would be fetched once, not in several steps
 	Order       Kind = "order"        // a step would run only when what it needs has changed
+	Layers      Kind = "layers"       // a layer that is the same would not be written and pushed again
 	Mounts      Kind = "cache-mounts" // a cache mount would still hold what was put there
 )
 
 // Kinds are all of them.
-var Kinds = []Kind{Step, Together, Misses, Transfer, Context, Series, Images, CacheExport, Processors, Idle, Indexes, Order, Mounts}
+var Kinds = []Kind{Step, Together, Misses, Transfer, Context, Series, Images, CacheExport, Processors, Idle, Indexes, Order, Layers, Mounts}
 
 // isQuestion tells whether only the author of the steps knows if what is told can be done.
 func (k Kind) isQuestion() bool { return k == Series || k == Idle }
@@ -100,7 +102,7 @@ func (k Kind) isOwn() bool { return k.isQuestion() || k == Processors || k == In
 // is not told then.
 func (k Kind) isRemedy() bool {
 	switch k {
-	case Misses, Images, CacheExport, Order, Mounts:
+	case Misses, Images, CacheExport, Order, Layers, Mounts:
 		return true
 	}
 	return false
@@ -262,7 +264,7 @@ func (a *adviser) best(terms *Terms) []Advice {
 	singles, saves := a.singles()
 	all := slices.Concat(a.togethers(saves), singles, a.inSeries(), a.images(), a.indexes(), a.ofMachine())
 	if !a.single {
-		all = slices.Concat(all, a.misses(), a.cacheExports(terms.Others), a.order(terms.Changed), a.mounts())
+		all = slices.Concat(all, a.misses(), a.cacheExports(terms.Others), a.order(terms.Changed), a.layers(), a.mounts())
 	}
 	for i := range terms.Dismiss {
 		d := &terms.Dismiss[i]

@@ -356,3 +356,50 @@ func TestCacheMounts(t *testing.T) {
 		}
 	}
 }
+
+// A layer that is the same is told if it is written and pushed again for what stands before it,
+// by its share of the bytes; and not where it may be another one, or is not pushed.
+func TestLayers(t *testing.T) {
+	const deps, src, copied = "[deps 2/2] RUN npm ci", "[app 2/3] COPY src /src", "[app 3/3] COPY --from=deps /deps /deps"
+	const export, push = "[export] exporting to image", "[push] pushing to registry"
+	for name, c := range map[string]struct {
+		change func(i int, b *timeline.Build)
+		saves  time.Duration
+	}{
+		"behind what changes": {func(int, *timeline.Build) {}, 2*second + 8*second + 16*second},
+		"the stage ran":       {func(_ int, b *timeline.Build) { step(b, deps).State = timeline.Executed }, 0},
+		"the stage runs now and then": {func(i int, b *timeline.Build) {
+			if i%3 > 0 {
+				step(b, deps).State = timeline.Executed
+			}
+		}, 0},
+		"nothing ran before it": {func(_ int, b *timeline.Build) { step(b, src).State = timeline.Cached }, 0},
+		"a small one":           {func(_ int, b *timeline.Build) { step(b, copied).Usage.Layer = 1000 }, 0},
+		"not known":             {func(_ int, b *timeline.Build) { step(b, copied).Usage = nil }, 0},
+		"not pushed": {func(_ int, b *timeline.Build) {
+			b.Steps = slices.DeleteFunc(b.Steps, func(s timeline.Step) bool { return s.Name == push })
+		}, 0},
+		"linked": {func(_ int, b *timeline.Build) {
+			step(b, copied).Name = "[app 3/3] COPY --link --from=deps /deps /deps"
+		}, 0},
+	} {
+		builds := history(15, func(int) []buildtest.Step {
+			return []buildtest.Step{
+				buildtest.Hit(deps), buildtest.Hit("[app 1/3] WORKDIR /app"), buildtest.Ran(src, second, "[app 1/3] WORKDIR /app"), buildtest.Ran(copied, 2*second, src, deps),
+				buildtest.Ran(export, 10*second, copied), buildtest.Ran(push, 20*second, export),
+			}
+		}, func(i int, b *timeline.Build) {
+			step(b, copied).Usage = &timeline.Usage{Layer: 80_000_000}
+			for _, of := range []string{export, push} {
+				s := step(b, of)
+				s.Index, s.Count, s.Bytes = 0, 0, 100_000_000
+			}
+			c.change(i, b)
+		})
+		found := of(advice.Layers, builds, advice.Terms{})
+		wants(t, name, found, c.saves, 3)
+		if len(found) > 0 && (found[0].Bytes != 80_000_000 || found[0].Unneeded != 15) {
+			t.Errorf("%s: %+v", name, found[0])
+		}
+	}
+}
