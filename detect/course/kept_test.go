@@ -1,13 +1,16 @@
 package course_test
 
 import (
+	"math"
 	"testing"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/advice"
 	"github.com/buildregress/buildregress/detect/buildtest"
 	"github.com/buildregress/buildregress/detect/course"
 	"github.com/buildregress/buildregress/detect/timeline"
+	"github.com/buildregress/buildregress/fetch/file"
 )
 
 // What became faster is told with what the builds before had promised: of a step that was made
@@ -81,6 +84,47 @@ func TestPromisesKept(t *testing.T) {
 			if s.Promised != 0 {
 				t.Errorf("%s: %+v", name, s)
 			}
+		}
+	}
+}
+
+// Of 28 builds of BuildKit v0.25.2 that were recorded, each with another src, the first 13 of
+//
+//	FROM rootfs
+//	COPY src /src
+//	COPY --from=deps /blob /deps/blob
+//
+// and the others with the two copies the other way round: the layer of 40 MB was the same in all
+// of them, but for the first.
+func TestPromiseOfRecordings(t *testing.T) {
+	builds, _, err := file.Open(t.Context(), "testdata/layers.jsonl", file.Options{})
+	if err != nil || len(builds) != 28 {
+		t.Fatalf("%d builds: %v", len(builds), err)
+	}
+	near := func(what string, got timeline.Seconds, want float64) {
+		t.Helper()
+		if math.Abs(got.D().Seconds()-want) > 0.05*want {
+			t.Errorf("%s: %s, want %.2f s", what, got, want)
+		}
+	}
+	before := course.Follow(builds[:13], detect.DefaultThresholds)
+	before.Advise(builds[:13], &course.Advising{})
+	if len(before.Advice) == 0 || before.Advice[0].Kind != advice.Layers || before.Advice[0].Bytes/1000 != 40012 || before.Advice[0].Unneeded < 11 {
+		t.Fatalf("%+v", before.Advice)
+	}
+	near("the layer", before.Advice[0].Saves, 1.55)
+
+	c := course.Follow(builds, detect.DefaultThresholds)
+	c.Advise(builds, &course.Advising{})
+	if len(c.WallClock.Shifts) != 1 {
+		t.Fatalf("%+v", c.WallClock.Shifts)
+	}
+	s := &c.WallClock.Shifts[0]
+	near("promised", s.Promised, 1.44)
+	near("saved", -s.Delta(), 1.57)
+	for _, x := range c.Advice {
+		if x.Kind == advice.Layers {
+			t.Errorf("it was mended, and is told: %+v", x)
 		}
 	}
 }
