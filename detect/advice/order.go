@@ -100,13 +100,9 @@ func (a *adviser) needsOf(id int) (needs []string, ok bool) {
 // copied are the paths of the build context that a step is made from within its stage: its own,
 // and those of what is copied before it.
 func (b *advised) copied(k int) (paths []string) {
-	s := &b.Steps[k]
-	for i := range b.Steps {
-		x := &b.Steps[i]
-		if i == k || x.Index > 0 && x.Index < s.Index && x.Stage == s.Stage && x.Platform == s.Platform && x.Count == s.Count {
-			if x.Facts != nil {
-				paths = append(paths, x.Facts.Reads...)
-			}
+	for _, i := range b.until(k) {
+		if facts := b.Steps[i].Facts; facts != nil {
+			paths = append(paths, facts.Reads...)
 		}
 	}
 	return paths
@@ -150,19 +146,49 @@ func isNeeded(file string, needs []string) bool {
 func (b *advised) hasSame(c *advised, then, now int) bool {
 	x, y := b.build.Facts, c.build.Facts
 	f, g := b.Steps[then].Facts, c.Steps[now].Facts
-	return x != nil && y != nil && f != nil && g != nil && f.Op != "" && f.Op == g.Op && f.Env == g.Env &&
-		slices.Equal(x.Sources, y.Sources) && slices.Equal(x.Args, y.Args)
+	if x == nil || y == nil || f == nil || g == nil || f.Op == "" || f.Op != g.Op || f.Env != g.Env || x.Text != y.Text || !slices.Equal(x.Sources, y.Sources) {
+		return false
+	}
+	var used []string // arguments in the environment of what is before it in its stage
+	for _, i := range c.until(now) {
+		facts := c.Steps[i].Facts
+		if facts == nil {
+			continue
+		}
+		used = append(used, facts.Args...)
+		if k, ok := b.at[c.of[i]]; ok && b.Steps[k].Facts != nil && b.Steps[k].Facts.Op != facts.Op {
+			return false
+		}
+	}
+	isUsed := func(a timeline.BuildArg) bool { return slices.Contains(used, a.Name) }
+	if len(x.Args) == timeline.MaxArgs || len(y.Args) == timeline.MaxArgs {
+		return slices.Equal(x.Args, y.Args) && len(used) == 0 // others are not known
+	}
+	only := func(args []timeline.BuildArg) []timeline.BuildArg {
+		return slices.DeleteFunc(slices.Clone(args), func(a timeline.BuildArg) bool { return !isUsed(a) })
+	}
+	return slices.Equal(only(x.Args), only(y.Args))
+}
+
+// until are the steps of the stage of a step, up to it.
+func (b *advised) until(k int) (steps []int) {
+	s := &b.Steps[k]
+	for i := range b.Steps {
+		x := &b.Steps[i]
+		if i == k || x.Index > 0 && x.Index < s.Index && x.Stage == s.Stage && x.Platform == s.Platform && x.Count == s.Count {
+			steps = append(steps, i)
+		}
+	}
+	return steps
 }
 
 // isCachedBefore tells whether what comes before the first copy of a step's stage was found in
 // the cache: on a builder that keeps nothing, no order helps.
 func (b *advised) isCachedBefore(k int) bool {
-	s := &b.Steps[k]
 	first := -1
-	for i := range b.Steps {
+	for _, i := range b.until(k) {
 		x := &b.Steps[i]
-		isOf := x.Index > 0 && x.Index <= s.Index && x.Stage == s.Stage && x.Platform == s.Platform && x.Count == s.Count
-		if isOf && x.State == timeline.Executed && x.Facts != nil && len(x.Facts.Reads) > 0 && (first < 0 || x.Index < b.Steps[first].Index) {
+		if x.State == timeline.Executed && x.Facts != nil && len(x.Facts.Reads) > 0 && (first < 0 || x.Index < b.Steps[first].Index) {
 			first = i
 		}
 	}

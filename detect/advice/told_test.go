@@ -290,7 +290,12 @@ func TestOrder(t *testing.T) {
 		"outside of the cache": {"RUN npm ci", func(i int) ([]string, bool) { return files(i), true }, func(_ int, b *timeline.Build) { step(b, workdir).State = timeline.Executed }, 0},
 		"another argument": {"RUN npm ci", func(i int) ([]string, bool) { return files(i), true }, func(i int, b *timeline.Build) {
 			b.Facts.Args = []timeline.BuildArg{{Name: "N", Hash: fmt.Sprint(i)}}
+			step(b, "[app 4/4] RUN npm ci").Facts.Args = []string{"N"}
 		}, 0},
+		"another argument for others": {"RUN npm ci", func(i int) ([]string, bool) { return files(i), true }, func(i int, b *timeline.Build) {
+			b.Facts.Args = []timeline.BuildArg{{Name: "REVISION", Hash: fmt.Sprint(i)}}
+		}, 24 * second},
+		"another Dockerfile": {"RUN npm ci", func(i int) ([]string, bool) { return files(i), true }, func(i int, b *timeline.Build) { b.Facts.Text = fmt.Sprint(i) }, 0},
 		"the instruction changed": {"RUN npm ci", func(i int) ([]string, bool) { return files(i), true }, func(i int, b *timeline.Build) {
 			step(b, "[app 4/4] RUN npm ci").Facts.Op = fmt.Sprint(i)
 		}, 0},
