@@ -105,6 +105,8 @@ type StepCourse struct {
 	Reached       int `json:"reached"`
 	RecentCached  int `json:"recent_cached"`
 	RecentReached int `json:"recent_reached"`
+	// CachedBuilds are the indices in Builds of those that found it in the cache, oldest first.
+	CachedBuilds []int `json:"cached_builds"`
 	Track
 }
 
@@ -243,6 +245,7 @@ func (f *follower) add(s *Step, build int, onPath Seconds, recent bool) {
 	}
 	if s.State == Cached {
 		f.Cached++
+		f.CachedBuilds = append(f.CachedBuilds, build)
 		if recent {
 			f.RecentCached++
 		}
@@ -258,6 +261,7 @@ func (f *follower) add(s *Step, build int, onPath Seconds, recent bool) {
 // finish puts the samples in order of time and finds their levels.
 func (f *follower) finish(t Thresholds) {
 	slices.Reverse(f.Points)
+	slices.Reverse(f.CachedBuilds)
 	slices.Reverse(f.names)
 	slices.Reverse(f.critical)
 	values := make([]time.Duration, len(f.Points))

@@ -383,7 +383,7 @@ func HistoryJSON(w io.Writer, h *detect.Courses) error {
 			r.Builds[k].Start = encodableTime(r.Builds[k].Start)
 		}
 		for k := range r.Steps {
-			r.Steps[k].Track = encodableTrack(r.Steps[k].Track)
+			r.Steps[k].Track, r.Steps[k].CachedBuilds = encodableTrack(r.Steps[k].Track), list(r.Steps[k].CachedBuilds)
 		}
 	}
 	return encode(w, &c, "history")
