@@ -1,0 +1,374 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/buildregress/buildregress/detect"
+)
+
+// How long something took over the builds, drawn: the median of groups of builds and the band
+// around it, single slow builds as dots, a numbered line at each lasting change, and below a
+// strip that is the darker the more was found in the cache. Without a style the attributes
+// speak; a table tells the same in numbers.
+
+// A htmlTrack is such a drawing. Across, it is as wide as its place; its unit is one build.
+type htmlTrack struct {
+	ID, Label string
+	Track     int // 0 for the wall clock, else 1 + the place of the step
+	Small     bool
+	Builds    int
+	Top       int64 // milliseconds at the upper edge
+	From, To  string
+
+	Height, Plot, Strip, StripHeight, Below int // pixels: of all, of the plot, where the strip begins, where the words below stand
+	Grid                                    []htmlMark
+	Paths, Cache                            []htmlPath
+	Numbers                                 []htmlMark
+
+	Title, Caption string
+	Twin           *htmlTable
+}
+
+// plotTop is where plots begin, below the numbers, in pixels.
+const plotTop = 16
+
+// A htmlPath is a line or an area.
+type htmlPath struct {
+	Class, D     string
+	Fill, Stroke float64 // opacity and width; 0 for none
+	Round        bool
+}
+
+// A htmlMark is a word that stands somewhere.
+type htmlMark struct {
+	Text, Anchor, Class string
+	X                   string // of the width
+	Y                   int    // pixels
+	At                  int    // build
+}
+
+// Charts have at most that many groups, and tables that many.
+const (
+	chartGroups = 180
+	twinGroups  = 60
+	groupSize   = 5 // builds of a group, at least
+)
+
+// A drawn is what is drawn of a course: the wall clock, or a step.
+type drawn struct {
+	*detect.Track
+	step *detect.StepCourse // nil of the wall clock
+}
+
+// A trackGroup is what was in the builds from first until before end.
+type trackGroup struct {
+	first, end        int
+	values            []detect.Seconds // sorted
+	cached, reached   int              // steps of all builds, or builds that reached the step
+	low, median, high detect.Seconds   // 5th, 50th and 95th percentile
+}
+
+// groupsOfBuilds parts the builds of a course in groups of equal numbers.
+func groupsOfBuilds(c *detect.Course, d drawn, most int) []trackGroup {
+	n := len(c.Builds)
+	groups := make([]trackGroup, max(min(n/groupSize, most), 1))
+	of := make([]int, n)
+	for i := range groups {
+		g := &groups[i]
+		g.first, g.end = i*n/len(groups), (i+1)*n/len(groups)
+		for b := g.first; b < g.end; b++ {
+			of[b] = i
+			if d.step == nil {
+				g.cached += c.Builds[b].Cached
+				g.reached += c.Builds[b].Cached + c.Builds[b].Executed
+			}
+		}
+	}
+	for _, p := range d.Points {
+		g := &groups[of[p.Build]]
+		g.values = append(g.values, p.Seconds)
+		if d.step != nil {
+			g.reached++
+		}
+	}
+	if d.step != nil {
+		for _, b := range d.step.CachedBuilds {
+			groups[of[b]].cached++
+			groups[of[b]].reached++
+		}
+	}
+	for i := range groups {
+		g := &groups[i]
+		if v := g.values; len(v) > 0 {
+			slices.Sort(v)
+			at := func(q float64) detect.Seconds { return v[int(q*float64(len(v)-1)+0.5)] }
+			g.low, g.median, g.high = at(0.05), (v[(len(v)-1)/2]+v[len(v)/2])/2, at(0.95)
+		}
+	}
+	return groups
+}
+
+// trackOf draws how long something took. Nil if that is not known of any build.
+func trackOf(v *courseView, d drawn, track int, numbers []shiftTold) *htmlTrack {
+	c := v.course
+	if len(d.Points) == 0 {
+		return nil
+	}
+	groups := groupsOfBuilds(c, d, chartGroups)
+	top := float64(topOf(d, groups))
+	if top <= 0 {
+		return nil
+	}
+	t := &htmlTrack{Track: track, Small: d.step != nil, Builds: len(c.Builds), Top: int64(math.Ceil(top / 1e6)), Height: 204, Plot: 140, Strip: 162, StripHeight: 9, Below: 190}
+	digits := 1
+	if t.Small {
+		t.Height, t.Plot, t.Strip, t.StripHeight, t.Below, digits = 82, 44, 63, 5, 80, 0
+	}
+	y := func(s detect.Seconds) string {
+		const room = 4 // above, for dots
+		return strconv.FormatFloat(math.Round((100-min(float64(s)/top, 1)*(100-room))*math.Pow10(digits))/math.Pow10(digits), 'f', -1, 64)
+	}
+	for _, at := range ticks(detect.Seconds(top)) {
+		if text := y(at); !t.Small {
+			t.Paths = append(t.Paths, htmlPath{Class: "grid", D: fmt.Sprintf("M0 %sH%d", text, t.Builds), Stroke: 0.3})
+			place, _ := strconv.ParseFloat(text, 64) // written above
+			t.Grid = append(t.Grid, htmlMark{Text: at.String(), X: "0", Y: plotTop + int(place*float64(t.Plot)/100) - 3})
+		}
+	}
+	t.Paths = append(t.Paths, htmlPath{Class: "band", D: band(groups, y), Fill: 0.2}, htmlPath{Class: "median", D: median(groups, y), Stroke: 2})
+	dots, told := dotsOf(d, groups, detect.Seconds(top))
+	if len(dots) > 0 {
+		var b strings.Builder
+		for _, p := range dots {
+			fmt.Fprintf(&b, "M%d.5 %sh0", p.Build, y(p.Seconds))
+		}
+		t.Paths = append(t.Paths, htmlPath{Class: "dots", D: b.String(), Stroke: 4, Round: true})
+	}
+	for _, n := range numbers {
+		class := "mark"
+		if n.shift.Delta() < 0 {
+			class += " better"
+		}
+		t.Paths = append(t.Paths, htmlPath{Class: class, D: fmt.Sprintf("M%d 0V100", n.shift.Build), Stroke: 1.5})
+	}
+	t.Numbers = marksOf(numbers, t.Builds, t.Small)
+	t.Cache = strip(groups)
+	t.From, t.To = when(c, 0), when(c, len(c.Builds)-1)
+	t.Label = fmt.Sprintf("%s, usually %s now", Count(len(d.Points), "build"), d.Now())
+	for i := range d.Shifts {
+		s := &d.Shifts[i]
+		t.Label += fmt.Sprintf("; %s to %s since %s", s.Before, s.Now, plain(buildWords(c, s.Build), maxTextName))
+	}
+	t.Twin = twinOf(c, groupsOfBuilds(c, d, twinGroups))
+	if told != "" {
+		t.Twin.Notes = append(t.Twin.Notes, told)
+	}
+	return t
+}
+
+// topOf is the upper edge of a chart: nearly all points lie below it, and all levels.
+func topOf(d drawn, groups []trackGroup) detect.Seconds {
+	var values []detect.Seconds
+	for _, p := range d.Points {
+		values = append(values, p.Seconds)
+	}
+	slices.Sort(values)
+	top := values[(len(values)-1)*98/100]
+	for _, l := range d.Levels {
+		top = max(top, l.Seconds)
+	}
+	for i := range groups {
+		top = max(top, groups[i].median)
+	}
+	return top + top/20
+}
+
+// ticks are two to four round times up to top.
+func ticks(top detect.Seconds) (at []detect.Seconds) {
+	unit := time.Millisecond
+	for _, d := range []time.Duration{1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 10e3, 20e3, 30e3, 60e3, 120e3, 300e3, 600e3, 1200e3, 1800e3, 3600e3, 7200e3, 18000e3, 36000e3, 86400e3} {
+		if unit = d * time.Millisecond; top.D()/unit <= 4 {
+			break
+		}
+	}
+	for k := time.Duration(1); k*unit <= top.D() && k <= 4; k++ {
+		at = append(at, detect.Seconds(k*unit))
+	}
+	return at
+}
+
+// band is the area between the percentiles.
+func band(groups []trackGroup, y func(detect.Seconds) string) string {
+	var b strings.Builder
+	for i := 0; i < len(groups); i++ {
+		first := i
+		for i < len(groups) && len(groups[i].values) > 0 {
+			i++
+		}
+		if i == first {
+			continue
+		}
+		fmt.Fprintf(&b, "M%d %s", groups[first].first, y(groups[first].high))
+		last := ""
+		for k := first; k < i; k++ {
+			last = acrossAt(&b, y(groups[k].high), last, groups[k].end)
+		}
+		last = ""
+		for k := i - 1; k >= first; k-- {
+			last = acrossAt(&b, y(groups[k].low), last, groups[k].first)
+		}
+		b.WriteByte('Z')
+	}
+	return b.String()
+}
+
+// acrossAt goes to a height, if it is another one than the last, and then across.
+func acrossAt(b *strings.Builder, to, last string, x int) string {
+	if to != last {
+		b.WriteString("V" + to)
+	}
+	fmt.Fprintf(b, "H%d", x)
+	return to
+}
+
+func median(groups []trackGroup, y func(detect.Seconds) string) string {
+	var b strings.Builder
+	drawing, last := false, ""
+	for i := range groups {
+		g := &groups[i]
+		if len(g.values) == 0 {
+			drawing = false
+			continue
+		}
+		at := y(g.median)
+		if !drawing {
+			fmt.Fprintf(&b, "M%d %s", g.first, at)
+			drawing, last = true, at
+		}
+		last = acrossAt(&b, at, last, g.end)
+	}
+	return b.String()
+}
+
+// dotsOf are the single builds that are drawn: all of a short history, and of a longer one
+// those that took half as long again as the median of their group, and more than most of it.
+// It says which, "" if all are.
+func dotsOf(d drawn, groups []trackGroup, top detect.Seconds) (dots []detect.CoursePoint, told string) {
+	const all, most = 150, 60
+	if len(d.Points) <= all {
+		return d.Points, ""
+	}
+	g := 0
+	for _, p := range d.Points {
+		for p.Build >= groups[g].end {
+			g++
+		}
+		if m := groups[g].median; p.Seconds > groups[g].high && 2*p.Seconds > 3*m && p.Seconds-m > top/20 {
+			dots = append(dots, p)
+		}
+	}
+	if len(dots) <= most {
+		return dots, "Dots are builds that took half as long again as the median around them."
+	}
+	n := len(dots)
+	slices.SortStableFunc(dots, func(a, b detect.CoursePoint) int { return int(min(max(b.Seconds-a.Seconds, -1), 1)) })
+	dots = dots[:most]
+	slices.SortFunc(dots, func(a, b detect.CoursePoint) int { return a.Build - b.Build })
+	return dots, fmt.Sprintf("Dots are the slowest %d of %d builds that took half as long again as the median around them.", most, n)
+}
+
+// strip has an area for each fifth of what was found in the cache; nothing for none.
+func strip(groups []trackGroup) (paths []htmlPath) {
+	const shades = 5
+	areas := make([]strings.Builder, shades+1)
+	shadeOf := func(g *trackGroup) int {
+		if g.reached == 0 {
+			return 0
+		}
+		return int(math.Ceil(float64(g.cached) / float64(g.reached) * shades))
+	}
+	for i := 0; i < len(groups); {
+		first, shade := i, shadeOf(&groups[i])
+		for i < len(groups) && shadeOf(&groups[i]) == shade {
+			i++
+		}
+		if shade > 0 {
+			fmt.Fprintf(&areas[shade], "M%d 0H%dV1H%dZ", groups[first].first, groups[i-1].end, groups[first].first)
+		}
+	}
+	for shade := 1; shade <= shades; shade++ {
+		if d := areas[shade].String(); d != "" {
+			paths = append(paths, htmlPath{Class: "cache", D: d, Fill: float64(shade) * 0.16})
+		}
+	}
+	return paths
+}
+
+// marksOf are the numbers of lasting changes above their lines; those that would lie on each
+// other are one.
+func marksOf(numbers []shiftTold, builds int, small bool) (marks []htmlMark) {
+	room := 4.0 // percent
+	if small {
+		room = 9
+	}
+	numbers = slices.Clone(numbers)
+	slices.SortFunc(numbers, func(a, b shiftTold) int { return a.number - b.number })
+	last := -100.0
+	for _, n := range numbers {
+		arrow := "▲"
+		if n.shift.Delta() < 0 {
+			arrow = "▼"
+		}
+		x := float64(n.shift.Build) / float64(builds) * 100
+		text := fmt.Sprintf("%s%d", arrow, n.number)
+		if x-last < room && len(marks) > 0 {
+			marks[len(marks)-1].Text += " " + text
+			continue
+		}
+		m := htmlMark{Text: text, Anchor: "middle", X: strconv.FormatFloat(x, 'f', 1, 64) + "%", Y: plotTop - 4, At: n.shift.Build}
+		switch {
+		case x < room:
+			m.Anchor = "start"
+		case x > 100-room:
+			m.Anchor = "end"
+		}
+		marks, last = append(marks, m), x
+	}
+	return marks
+}
+
+// when is the day of a build, or, of a history of few days, its time.
+func when(c *detect.Course, build int) string {
+	const few = 72 * time.Hour
+	at := encodableTime(c.Builds[build].Start)
+	switch first, last := c.Builds[0].Start, c.Builds[len(c.Builds)-1].Start; {
+	case at.IsZero():
+		return fmt.Sprintf("build %d", build+1)
+	case last.Sub(first) < few:
+		return at.Format("2006-01-02 15:04")
+	}
+	return day(at)
+}
+
+// twinOf tells a drawing in numbers.
+func twinOf(c *detect.Course, groups []trackGroup) *htmlTable {
+	t := &htmlTable{Title: "In numbers", Folded: true, Twin: true, Head: heads("Builds|t", "Since|t", "Median|n", "5–95 %|n", "Cached|n")}
+	for i := range groups {
+		g := &groups[i]
+		cells := []htmlCell{{Text: fmt.Sprintf("%d–%d", g.first+1, g.end), Class: "t"}, {Text: when(c, g.first), Class: "t"}, {Text: "–", Class: "n"}, {Class: "n"}, {Class: "n"}}
+		if len(g.values) > 0 {
+			cells[2].Text = g.median.String()
+			cells[3].Text = between(g.low, g.high)
+		}
+		if g.reached > 0 {
+			cells[4].Text = percent(float64(g.cached) / float64(g.reached))
+		}
+		t.Rows = append(t.Rows, htmlRow{Cells: cells})
+	}
+	return t
+}

@@ -1,0 +1,89 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// On a phone and on a wide screen, in light and dark, pages say nothing, ask for nothing and
+// are not wider than their window.
+func TestPages(t *testing.T) {
+	for _, kind := range kinds {
+		address := file(t, pageOf(t, kind))
+		for _, l := range looks {
+			t.Run(kind+" "+l.String(), func(t *testing.T) {
+				b := open(t, address, l)
+				b.want(`document.documentElement.scrollWidth <= innerWidth`)
+				b.want(`[...document.querySelectorAll('details')].every(d => d.open = true)`)
+				b.want(`document.documentElement.scrollWidth <= innerWidth`)
+				b.want(`document.querySelector('h1').innerText.length > 5`)
+				b.want(`document.querySelector('aside') !== null`)
+				dark := value[bool](b, `getComputedStyle(document.body).backgroundColor !== 'rgb(255, 255, 255)'`)
+				if dark != (l.scheme == "dark") {
+					t.Errorf("dark: %v", dark)
+				}
+				b.isQuiet()
+			})
+		}
+	}
+}
+
+// What came through the escaping could do nothing: the policy lets nothing run but the
+// page's own script.
+func TestPolicy(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			page := strings.Replace(pageOf(t, kind), "<main>", `<main><script>window.ran = 1</script><img src="x" onerror="window.ran = 2"><p style="color:red">x</p><a href="javascript:window.ran = 3" id="link">x</a>`, 1)
+			b := open(t, file(t, page), looks[2])
+			b.run(chromedp.Click(chromedp.CSS("#link")))
+			b.want(`window.ran === undefined`)
+			b.want(`document.querySelector('aside') !== null`)
+			b.want(`getComputedStyle(document.querySelector('main > p')).color !== 'rgb(255, 0, 0)'`)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			has(t, strings.Join(b.said, "\n"), "script", "style", "Content Security Policy")
+			if out := len(b.requests) - b.refused; out != 1 {
+				t.Errorf("%d requests went out of %q", out, b.requests)
+			}
+		})
+	}
+}
+
+// jenkins is the policy with which Jenkins serves what builds archive.
+const jenkins = "sandbox; default-src 'none'; img-src 'self'; style-src 'self'"
+
+// Where neither style nor script is let, all is there: each word that is not folded has a
+// place, and each drawing a size.
+func TestJenkins(t *testing.T) {
+	for _, kind := range kinds {
+		page := pageOf(t, kind)
+		for _, l := range looks {
+			t.Run(kind+" "+l.String(), func(t *testing.T) {
+				b := open(t, served(t, page, jenkins), l)
+				b.want(`document.querySelector('aside') === null`)
+				b.want(`getComputedStyle(document.body).maxWidth === 'none'`)
+				if hidden := value[[]string](b, `(() => {
+					const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT), out = [];
+					for (let n; n = walker.nextNode();) {
+						if (!n.data.trim() || n.parentElement.closest('script, title, details > :not(summary)')) continue;
+						const r = document.createRange();
+						r.selectNodeContents(n);
+						if (r.getBoundingClientRect().width === 0) out.push(n.data);
+					}
+					return out;
+				})()`); len(hidden) > 0 {
+					t.Errorf("not shown: %q", hidden)
+				}
+				b.want(`[...document.querySelectorAll('main > section > svg, td > svg')].every(s => s.getBoundingClientRect().width > 50 && s.getBoundingClientRect().height > 0)`)
+				dark := value[bool](b, `getComputedStyle(document.body).color !== 'rgb(0, 0, 0)'`)
+				if dark != (l.scheme == "dark") {
+					t.Errorf("dark: %v", dark)
+				}
+				// Words fit a phone but for tables.
+				b.want(`[...document.querySelectorAll('h1, main p, li')].every(e => e.getBoundingClientRect().left >= 0)`)
+			})
+		}
+	}
+}
