@@ -323,7 +323,7 @@ func shownSection(v *shownView, total detect.Seconds) htmlSection {
 	}
 	s.Intro = append(s.Intro, spansOf(v.sentences...)...)
 	t := htmlTable{
-		Title: "When each step ran", Label: "When each step ran", Steps: true, Head: heads("Step|name", "Took|n", "Path|n", "0 to "+total.String()+"|bar"),
+		Title: "When each step ran", Label: "When each step ran", Steps: true, Head: heads("Step|name", "Took|n", "Path|n", "When, 0 to "+total.String()+"|bar"),
 		Notes: []string{"Path: the share of the build's time that the step decided, being on its critical path. Bars: when it ran, from 0 to " + total.String() + "."},
 	}
 	for _, stage := range v.stages {

@@ -56,11 +56,22 @@ func courseSection(v *courseView, place int) htmlSection {
 		}
 		return out
 	}
+	all := slices.Concat(v.slower, v.faster)
+	marked := withLargest(numbered[nil], all)
+	numbered[nil] = marked
 	if s.Track = drawnAs(nil, &c.WallClock); s.Track != nil {
 		t := s.Track
 		t.Title, t.Twin.Label = "How long the builds took", "How long the builds took, in numbers"
-		t.Caption = fmt.Sprintf("The line is the median of groups of about %s, the band has 90 %% of them; a numbered line stands at each lasting change. The darker the strip below, the more was found in the cache.",
-			Count(max(len(c.Builds)/max(min(len(c.Builds)/groupSize, chartGroups), 1), 1), "build"))
+		t.Caption = fmt.Sprintf("The line is the median of groups of about %s, the band has 90 %% of them.", Count(max(len(c.Builds)/groupCount(len(c.Builds), chartGroups), 1), "build"))
+		switch {
+		case len(marked) < len(all):
+			t.Caption += fmt.Sprintf(" Numbered lines stand at the largest %d of %d lasting changes; the others are in the charts of their steps.", len(marked), len(all))
+		case len(all) > 0:
+			t.Caption += " A numbered line stands at each lasting change, a thin one where it is one step's."
+		}
+		if len(t.Cache) > 0 {
+			t.Caption += " The darker the strip below, the more was found in the cache."
+		}
 	}
 	t := htmlTable{Title: "Steps", Label: "Steps over the builds", Steps: true, Head: heads("Step|name", "Now|n", "Share|n", "Cached|n wide", "Change|t", "Over the builds|track")}
 	isDrawn := map[*detect.StepCourse]bool{nil: s.Track != nil}
@@ -116,6 +127,14 @@ func courseSection(v *courseView, place int) htmlSection {
 		s.Data = dataOf(v)
 	}
 	return s
+}
+
+// withLargest adds to the lasting changes of the whole build the largest of its steps.
+func withLargest(whole, all []shiftTold) []shiftTold {
+	const most = 12
+	rest := slices.DeleteFunc(slices.Clone(all), func(s shiftTold) bool { return s.step == nil })
+	slices.SortStableFunc(rest, func(a, b shiftTold) int { return cmp.Compare(cost(b.shift), cost(a.shift)) })
+	return append(slices.Clone(whole), rest[:min(len(rest), max(most-len(whole), 0))]...)
 }
 
 // newestTold is how many of the newest builds are told one by one.

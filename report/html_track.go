@@ -56,8 +56,13 @@ type htmlMark struct {
 const (
 	chartGroups = 180
 	twinGroups  = 60
-	groupSize   = 5 // builds of a group, at least
+	fewGroups   = 12 // of five builds each; where there are more, of ten or more
 )
+
+// groupCount is into how many groups so many builds are parted.
+func groupCount(builds, most int) int {
+	return max(min(max(builds/10, min(builds/5, fewGroups)), most), 1)
+}
 
 // A drawn is what is drawn of a course: the wall clock, or a step.
 type drawn struct {
@@ -76,7 +81,7 @@ type trackGroup struct {
 // groupsOfBuilds parts the builds of a course in groups of equal numbers.
 func groupsOfBuilds(c *detect.Course, d drawn, most int) []trackGroup {
 	n := len(c.Builds)
-	groups := make([]trackGroup, max(min(n/groupSize, most), 1))
+	groups := make([]trackGroup, groupCount(n, most))
 	of := make([]int, n)
 	for i := range groups {
 		g := &groups[i]
@@ -150,11 +155,14 @@ func trackOf(v *courseView, d drawn, track int, numbers []shiftTold) *htmlTrack 
 		t.Paths = append(t.Paths, htmlPath{Class: "dots", D: b.String(), Stroke: 4, Round: true})
 	}
 	for _, n := range numbers {
-		class := "mark"
+		class, width := "mark", 1.5
 		if n.shift.Delta() < 0 {
 			class += " better"
 		}
-		t.Paths = append(t.Paths, htmlPath{Class: class, D: fmt.Sprintf("M%d 0V100", n.shift.Build), Stroke: 1.5})
+		if n.step != d.step { // a step's, in the chart of the whole build
+			class, width = class+" part", 0.7
+		}
+		t.Paths = append(t.Paths, htmlPath{Class: class, D: fmt.Sprintf("M%d 0V100", n.shift.Build), Stroke: width})
 	}
 	t.Numbers = marksOf(numbers, t.Builds, t.Small)
 	t.Cache = strip(groups)

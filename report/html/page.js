@@ -282,7 +282,7 @@ const rowsOf = () => {
     at = row;
     at.classList.add('chosen');
     const heads = [...row.closest('table').tHead.rows[0].cells];
-    const values = [...row.cells].slice(1).map((cell, k) => [heads[k + 1].textContent, cell.querySelector('svg')?.getAttribute('aria-label') || cell.textContent]).filter(v => v[1]);
+    const values = [...row.cells].slice(1).map((cell, k) => [heads[k + 1].textContent.split(',')[0], cell.querySelector('svg')?.getAttribute('aria-label') || cell.textContent]).filter(v => v[1]);
     show(self, quiet, [make('h2', {}, make('code', {}, row.cells[0].textContent)), make('p', {}, values.length ? [values[0][0], values[0][1]].join(' ') : '')],
       values.slice(1).map(v => make('p', {}, make('span', {class: 'dim'}, v[0] + ' '), v[1])));
     if (!quiet) row.scrollIntoView({block: 'nearest'});
