@@ -218,7 +218,7 @@ func TestTwins(t *testing.T) {
 	for _, cell := range row {
 		texts = append(texts, cell.Text)
 	}
-	if got := strings.Join(texts, " | "); got != "1–10 | 2025-12-01 | 15 s | 11–19 s | 50 %" {
+	if got := strings.Join(texts, " | "); got != "1–10 | 2025-12-01 | 15 s | 11–19 s |  | 50 %" {
 		t.Errorf("the first row is %q", got)
 	}
 }
@@ -239,16 +239,34 @@ func TestDots(t *testing.T) {
 	}
 	d := drawn{&s.Track, s}
 	groups := groupsOfBuilds(c, d, twinGroups)
-	dots, told := dotsOf(d, groups, 20e9)
+	dots, told := dotsOf(d, groups)
 	if len(dots) != 3 || !slow[dots[0].Build] || !slow[dots[1].Build] || !slow[dots[2].Build] || strings.Contains(told, "slowest") {
 		t.Errorf("dots at %v, %q", dots, told)
 	}
+	row := 0
+	for i := range groups {
+		row += groups[i].slow
+	}
+	if row != 3 {
+		t.Errorf("%d slow builds in groups, want 3", row)
+	}
 	for i := range s.Points {
-		if i%9 == 0 {
+		if i%11 == 0 {
 			s.Points[i].Seconds = 18e9 + detect.Seconds(i)*1e6
 		}
 	}
-	if dots, told = dotsOf(d, groups, 20e9); len(dots) != 60 || !strings.Contains(told, "the slowest 60 of 85 builds") {
+	groups = groupsOfBuilds(c, d, 6)
+	if dots, told = dotsOf(d, groups); len(dots) != 60 || told != "Dots are the slowest 60 of 70 single slow builds." {
 		t.Errorf("%d dots, %q", len(dots), told)
+	}
+	// What is no exception is in the band.
+	for i := range s.Points {
+		if i%3 == 0 {
+			s.Points[i].Seconds = 18e9
+		}
+	}
+	groups = groupsOfBuilds(c, d, 6)
+	if dots, _ = dotsOf(d, groups); len(dots) != 0 || groups[0].high < 18e9 {
+		t.Errorf("%d dots, the band ends at %s", len(dots), groups[0].high)
 	}
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -75,7 +76,30 @@ type trackGroup struct {
 	first, end        int
 	values            []detect.Seconds // sorted
 	cached, reached   int              // steps of all builds, or builds that reached the step
-	low, median, high detect.Seconds   // 5th, 50th and 95th percentile
+	slow              int              // single builds that took far longer than the others
+	low, median, high detect.Seconds   // 5th, 50th and 95th percentile of the others
+}
+
+// summarize finds the percentiles of the values. A tenth of them, or one, that took half as
+// long again as the median are single slow builds; where there are more, they are how it is.
+func (g *trackGroup) summarize() {
+	slices.Sort(g.values)
+	v := g.values
+	if len(v) == 0 {
+		return
+	}
+	g.median = (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+	usual, _ := slices.BinarySearchFunc(v, g.median, func(x, m detect.Seconds) int {
+		if 2*x > 3*m {
+			return 1
+		}
+		return -1
+	})
+	if slow := len(v) - usual; slow <= max(len(v)/10, 1) && len(v) >= 3 {
+		g.slow, v = slow, v[:usual]
+	}
+	at := func(q float64) detect.Seconds { return v[int(q*float64(len(v)-1)+0.5)] }
+	g.low, g.high = at(0.05), at(0.95)
 }
 
 // groupsOfBuilds parts the builds of a course in groups of equal numbers.
@@ -108,12 +132,7 @@ func groupsOfBuilds(c *detect.Course, d drawn, most int) []trackGroup {
 		}
 	}
 	for i := range groups {
-		g := &groups[i]
-		if v := g.values; len(v) > 0 {
-			slices.Sort(v)
-			at := func(q float64) detect.Seconds { return v[int(q*float64(len(v)-1)+0.5)] }
-			g.low, g.median, g.high = at(0.05), (v[(len(v)-1)/2]+v[len(v)/2])/2, at(0.95)
-		}
+		groups[i].summarize()
 	}
 	return groups
 }
@@ -132,7 +151,7 @@ func trackOf(v *courseView, d drawn, track int, numbers []shiftTold) *htmlTrack 
 	t := &htmlTrack{Track: track, Small: d.step != nil, Builds: len(c.Builds), Top: int64(math.Ceil(top / 1e6)), Height: 204, Plot: 140, Strip: 162, StripHeight: 9, Below: 190}
 	digits := 1
 	if t.Small {
-		t.Height, t.Plot, t.Strip, t.StripHeight, t.Below, digits = 82, 44, 63, 5, 80, 0
+		t.Height, t.Plot, t.Strip, t.StripHeight, t.Below, digits = 72, 44, 63, 5, 0, 0
 	}
 	y := func(s detect.Seconds) string {
 		const room = 4 // above, for dots
@@ -146,7 +165,7 @@ func trackOf(v *courseView, d drawn, track int, numbers []shiftTold) *htmlTrack 
 		}
 	}
 	t.Paths = append(t.Paths, htmlPath{Class: "band", D: band(groups, y), Fill: 0.2}, htmlPath{Class: "median", D: median(groups, y), Stroke: 2})
-	dots, told := dotsOf(d, groups, detect.Seconds(top))
+	dots, told := dotsOf(d, groups)
 	if len(dots) > 0 {
 		var b strings.Builder
 		for _, p := range dots {
@@ -263,10 +282,9 @@ func median(groups []trackGroup, y func(detect.Seconds) string) string {
 	return b.String()
 }
 
-// dotsOf are the single builds that are drawn: all of a short history, and of a longer one
-// those that took half as long again as the median of their group, and more than most of it.
-// It says which, "" if all are.
-func dotsOf(d drawn, groups []trackGroup, top detect.Seconds) (dots []detect.CoursePoint, told string) {
+// dotsOf are the builds that are drawn one by one: all of a short history, and of a longer one
+// the single slow ones. It says where these are too many.
+func dotsOf(d drawn, groups []trackGroup) (dots []detect.CoursePoint, told string) {
 	const all, most = 150, 60
 	if len(d.Points) <= all {
 		return d.Points, ""
@@ -276,18 +294,18 @@ func dotsOf(d drawn, groups []trackGroup, top detect.Seconds) (dots []detect.Cou
 		for p.Build >= groups[g].end {
 			g++
 		}
-		if m := groups[g].median; p.Seconds > groups[g].high && 2*p.Seconds > 3*m && p.Seconds-m > top/20 {
+		if groups[g].slow > 0 && 2*p.Seconds > 3*groups[g].median {
 			dots = append(dots, p)
 		}
 	}
-	if len(dots) <= most {
-		return dots, "Dots are builds that took half as long again as the median around them."
-	}
 	n := len(dots)
-	slices.SortStableFunc(dots, func(a, b detect.CoursePoint) int { return int(min(max(b.Seconds-a.Seconds, -1), 1)) })
+	if n <= most {
+		return dots, ""
+	}
+	slices.SortStableFunc(dots, func(a, b detect.CoursePoint) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	dots = dots[:most]
-	slices.SortFunc(dots, func(a, b detect.CoursePoint) int { return a.Build - b.Build })
-	return dots, fmt.Sprintf("Dots are the slowest %d of %d builds that took half as long again as the median around them.", most, n)
+	slices.SortFunc(dots, func(a, b detect.CoursePoint) int { return cmp.Compare(a.Build, b.Build) })
+	return dots, fmt.Sprintf("Dots are the slowest %d of %d single slow builds.", most, n)
 }
 
 // strip has an area for each fifth of what was found in the cache; nothing for none.
@@ -365,16 +383,19 @@ func when(c *detect.Course, build int) string {
 
 // twinOf tells a drawing in numbers.
 func twinOf(c *detect.Course, groups []trackGroup) *htmlTable {
-	t := &htmlTable{Title: "In numbers", Folded: true, Twin: true, Head: heads("Builds|t", "Since|t", "Median|n", "5–95 %|n", "Cached|n")}
+	t := &htmlTable{Title: "In numbers", Folded: true, Twin: true, Head: heads("Builds|t", "Since|t", "Median|n", "5–95 %|n", "Slow|n", "Cached|n")}
 	for i := range groups {
 		g := &groups[i]
-		cells := []htmlCell{{Text: fmt.Sprintf("%d–%d", g.first+1, g.end), Class: "t"}, {Text: when(c, g.first), Class: "t"}, {Text: "–", Class: "n"}, {Class: "n"}, {Class: "n"}}
+		cells := []htmlCell{{Text: fmt.Sprintf("%d–%d", g.first+1, g.end), Class: "t"}, {Text: when(c, g.first), Class: "t"}, {Text: "–", Class: "n"}, {Class: "n"}, {Class: "n"}, {Class: "n"}}
 		if len(g.values) > 0 {
 			cells[2].Text = g.median.String()
 			cells[3].Text = between(g.low, g.high)
 		}
+		if g.slow > 0 {
+			cells[4].Text = fmt.Sprint(g.slow)
+		}
 		if g.reached > 0 {
-			cells[4].Text = percent(float64(g.cached) / float64(g.reached))
+			cells[5].Text = percent(float64(g.cached) / float64(g.reached))
 		}
 		t.Rows = append(t.Rows, htmlRow{Cells: cells})
 	}

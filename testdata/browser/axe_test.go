@@ -70,28 +70,29 @@ func axeCore(t *testing.T) string {
 }
 
 // axe-core finds nothing to say of any page: as it is opened, and with all that can be opened
-// and a panel full of values; nor where there is no script.
+// and a panel full of values.
 func TestAccessible(t *testing.T) {
 	script := axeCore(t)
-	violations := func(b *tab, when string) {
-		b.t.Helper()
-		for _, v := range value[[]string](b, `axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => v.id + ': ' + v.help + ' ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 300) + ' ' + n.any.map(a => a.message)).join(' | ')))`) {
-			b.t.Errorf("%s: %s", when, v)
-		}
-	}
 	for _, kind := range kinds {
-		page := pageOf(t, kind)
-		address := file(t, page)
-		for _, l := range looks {
-			t.Run(kind+" "+l.String(), func(t *testing.T) {
-				b := open(t, address, l)
-				value[bool](b, script+";true")
-				violations(b, "as opened")
-				b.want(`[...document.querySelectorAll('details')].every(d => d.open = true)`)
-				b.key(kb.ArrowRight)
-				b.want(`document.querySelector('aside h2').innerText !== ''`)
-				violations(b, "all opened")
-			})
-		}
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := open(t, file(t, pageOf(t, kind)), looks[0])
+			value[bool](b, script+";true")
+			violations := func(when string) {
+				t.Helper()
+				for _, v := range value[[]string](b, `axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => v.id + ': ' + v.help + ' ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 300) + ' ' + n.any.map(a => a.message)).join(' | ')))`) {
+					t.Errorf("%s: %s", when, v)
+				}
+			}
+			violations("as opened")
+			// One table that is a chart's twin is as good as all.
+			b.want(`[...document.querySelectorAll('section > details, td.track:first-of-type details')].slice(0, 3).every(d => d.open = true)`)
+			b.key(kb.ArrowRight)
+			b.want(`document.querySelector('aside h2').innerText !== ''`)
+			for _, l := range looks {
+				b.look(l)
+				violations(l.String())
+			}
+		})
 	}
 }

@@ -14,6 +14,7 @@ func TestPages(t *testing.T) {
 		address := file(t, pageOf(t, kind))
 		for _, l := range looks {
 			t.Run(kind+" "+l.String(), func(t *testing.T) {
+				t.Parallel()
 				b := open(t, address, l)
 				b.want(`document.documentElement.scrollWidth <= innerWidth`)
 				b.want(`[...document.querySelectorAll('details')].every(d => d.open = true)`)
@@ -35,6 +36,7 @@ func TestPages(t *testing.T) {
 func TestPolicy(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			page := strings.Replace(pageOf(t, kind), "<main>", `<main><script>window.ran = 1</script><img src="x" onerror="window.ran = 2"><p style="color:red">x</p><a href="javascript:window.ran = 3" id="link">x</a>`, 1)
 			b := open(t, file(t, page), looks[2])
 			b.run(chromedp.Click(chromedp.CSS("#link")))
@@ -61,6 +63,7 @@ func TestJenkins(t *testing.T) {
 		page := pageOf(t, kind)
 		for _, l := range looks {
 			t.Run(kind+" "+l.String(), func(t *testing.T) {
+				t.Parallel()
 				b := open(t, served(t, page, jenkins), l)
 				b.want(`document.querySelector('aside') === null`)
 				b.want(`getComputedStyle(document.body).maxWidth === 'none'`)

@@ -2,10 +2,16 @@ package browser
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
+	"fmt"
+	"image"
+	"image/color"
 	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -22,7 +28,7 @@ func TestPictures(t *testing.T) {
 		height     int64
 		before     func(*tab)
 	}{
-		{"history", "shop", 1000, func(b *tab) {
+		{"history", "shop", 900, func(b *tab) {
 			b.run(chromedp.Evaluate[chromedp.Void](`location.hash = 'at=2026-03-08T20:00:00'`))
 			b.want(`document.querySelector('aside h2')`)
 		}},
@@ -38,7 +44,7 @@ func TestPictures(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := os.WriteFile(path, shot, 0o644); err != nil {
+				if err := os.WriteFile(path, smaller(t, shot), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -55,4 +61,44 @@ func TestPictures(t *testing.T) {
 			}
 		}
 	}
+}
+
+// smaller is a picture in its 256 most frequent colours: there are few others, at the edges
+// of letters.
+func smaller(t *testing.T, picture []byte) []byte {
+	t.Helper()
+	from, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[color.RGBA]int{}
+	at := func(x, y int) color.RGBA { return color.RGBAModel.Convert(from.At(x, y)).(color.RGBA) }
+	box := from.Bounds()
+	for y := range box.Dy() {
+		for x := range box.Dx() {
+			counts[at(x, y)]++
+		}
+	}
+	frequent := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
+		return cmp.Or(counts[b]-counts[a], cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)))
+	})
+	var colors color.Palette
+	for _, c := range frequent[:min(len(frequent), 256)] {
+		colors = append(colors, c)
+	}
+	to := image.NewPaletted(box, colors)
+	nearest := map[color.RGBA]uint8{}
+	for c := range counts {
+		nearest[c] = uint8(colors.Index(c))
+	}
+	for y := range box.Dy() {
+		for x := range box.Dx() {
+			to.SetColorIndex(x, y, nearest[at(x, y)])
+		}
+	}
+	var out bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, to); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }

@@ -57,6 +57,7 @@ func (b *tab) slash() {
 func TestFilter(t *testing.T) {
 	for _, kind := range []string{"check", "show", "compare", "shop"} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			b := open(t, file(t, pageOf(t, kind)), looks[2])
 			const shown = `[...document.querySelectorAll('table.steps > tbody > tr:not(.stage)')].filter(r => r.getBoundingClientRect().height > 0)`
 			all := value[int](b, shown+".length")
@@ -85,6 +86,7 @@ func TestFilter(t *testing.T) {
 // From build to build by the arrows alone: the panel has each with its values, a screen
 // reader is told, and the address leads back to it.
 func TestArrows(t *testing.T) {
+	t.Parallel()
 	page := file(t, pageOf(t, "shop"))
 	b := open(t, page, looks[2])
 	b.key(kb.ArrowLeft)
@@ -114,6 +116,7 @@ func TestArrows(t *testing.T) {
 // The panel has the build under the pointer; a click keeps it there, so that its text can be
 // selected and copied.
 func TestPanel(t *testing.T) {
+	t.Parallel()
 	b := open(t, file(t, pageOf(t, "shop")), looks[2])
 	chart := "#p0t1"
 	b.pointer(moved, chart, 0.5)
@@ -140,6 +143,7 @@ func TestPanel(t *testing.T) {
 // A range that is drawn on one chart holds for all of them, for the table of builds and for
 // the arrows; it is in the address, and sliders do the same by the keyboard.
 func TestBrush(t *testing.T) {
+	t.Parallel()
 	page := file(t, pageOf(t, "shop"))
 	b := open(t, page, looks[2])
 	chart := "#p0t2"
@@ -179,6 +183,7 @@ func TestBrush(t *testing.T) {
 // Where there are no builds to go through, the panel has the row under the pointer, and
 // arrows go from row to row.
 func TestRows(t *testing.T) {
+	t.Parallel()
 	b := open(t, file(t, pageOf(t, "show")), looks[2])
 	b.pointer(moved, "table.steps tr:nth-child(3)", 0.2)
 	b.want(`document.querySelector('aside h2').innerText === document.querySelector('table.steps tbody tr:nth-child(3) td').innerText.trim()`)
@@ -190,6 +195,7 @@ func TestRows(t *testing.T) {
 
 // All that can be used is reached by Tab, and each place shows that it is.
 func TestTab(t *testing.T) {
+	t.Parallel()
 	b := open(t, file(t, pageOf(t, "history")), looks[2])
 	want := value[int](b, `[...document.querySelectorAll('a, button, input, summary, [tabindex]')].filter(e => e.checkVisibility()).length`)
 	seen := map[string]bool{}
@@ -210,6 +216,7 @@ func TestTab(t *testing.T) {
 // On paper there are the page and its charts, without what cannot be used there. Nothing
 // moves by itself, there or elsewhere.
 func TestPaper(t *testing.T) {
+	t.Parallel()
 	b := open(t, file(t, pageOf(t, "shop")), look{800, "light", "print"})
 	b.want(`[...document.querySelectorAll('aside, .bar-of-controls, .builds')].every(e => e.getClientRects().length === 0)`)
 	b.want(`[...document.querySelectorAll('svg.track')].every(e => e.getBoundingClientRect().width > 100)`)
@@ -219,6 +226,7 @@ func TestPaper(t *testing.T) {
 
 // Of several pipelines each has its own builds; the address says which.
 func TestSeveralPipelines(t *testing.T) {
+	t.Parallel()
 	list := append(buildsOf("acme/shop", shop, 120, 4), buildsOf("acme/cart", shop[1:4], 60, 2)...)
 	page := file(t, made(t, "history", buildsFile(t, list), "--all", "--format", "html"))
 	b := open(t, page, looks[2])
