@@ -117,6 +117,7 @@ var kinds = []string{"check", "show", "failed", "compare", "history", "shop"}
 // A tab is one page that is open, and what it said and asked for.
 type tab struct {
 	context.Context
+	close    func()
 	t        testing.TB
 	mu       sync.Mutex
 	said     []string // errors and warnings
@@ -140,7 +141,7 @@ func open(t testing.TB, address string, l look) *tab {
 	t.Helper()
 	c, end := chromedp.NewContext(chromium)
 	t.Cleanup(end)
-	b := &tab{Context: c, t: t}
+	b := &tab{Context: c, close: end, t: t}
 	if err := chromedp.Do(c); err != nil {
 		t.Fatal(err)
 	}
