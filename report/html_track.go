@@ -338,13 +338,13 @@ func strip(groups []trackGroup) (paths []htmlPath) {
 // marksOf are the numbers of lasting changes above their lines; those that would lie on each
 // other are one.
 func marksOf(numbers []shiftTold, builds int, small bool) (marks []htmlMark) {
-	room := 4.0 // percent
+	width := 3.5 // of a number, in percent of a narrow window
 	if small {
-		room = 9
+		width = 9
 	}
 	numbers = slices.Clone(numbers)
-	slices.SortFunc(numbers, func(a, b shiftTold) int { return a.number - b.number })
-	last := -100.0
+	slices.SortFunc(numbers, func(a, b shiftTold) int { return cmp.Compare(a.number, b.number) })
+	end := -width // of the last one
 	for _, n := range numbers {
 		arrow := "▲"
 		if n.shift.Delta() < 0 {
@@ -352,18 +352,20 @@ func marksOf(numbers []shiftTold, builds int, small bool) (marks []htmlMark) {
 		}
 		x := float64(n.shift.Build) / float64(builds) * 100
 		text := fmt.Sprintf("%s%d", arrow, n.number)
-		if x-last < room && len(marks) > 0 {
+		if x-width/2 < end && len(marks) > 0 {
 			marks[len(marks)-1].Text += " " + text
+			end += width / 2 // it grows to either side
 			continue
 		}
 		m := htmlMark{Text: text, Anchor: "middle", X: strconv.FormatFloat(x, 'f', 1, 64) + "%", Y: plotTop - 4, At: n.shift.Build}
+		end = x + width/2
 		switch {
-		case x < room:
-			m.Anchor = "start"
-		case x > 100-room:
+		case x < width:
+			m.Anchor, end = "start", x+width
+		case x > 100-width:
 			m.Anchor = "end"
 		}
-		marks, last = append(marks, m), x
+		marks = append(marks, m)
 	}
 	return marks
 }
