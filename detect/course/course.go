@@ -10,10 +10,8 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/advice"
-	"github.com/buildregress/buildregress/detect/align"
 	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/detect/level"
-	"github.com/buildregress/buildregress/detect/parallel"
 	"github.com/buildregress/buildregress/detect/timeline"
 )
 
@@ -123,150 +121,16 @@ const wholeShare = 3
 // Follow tells the course of builds that succeeded, of one pipeline, in any order. They are
 // not changed.
 func Follow(builds []timeline.Build, t detect.Thresholds) *Course {
-	t = t.OrDefaults()
-	c := &Course{Builds: []Build{}, Steps: []Step{}, Advice: []advice.Advice{}, Thresholds: t, Notes: []detect.Note{}}
 	newest := slices.Clone(builds)
 	slices.SortStableFunc(newest, newerFirst)
-	if len(newest) == 0 {
-		return c
-	}
-	c.Pipeline = newest[0].Pipeline
-	newest = align.WithoutSalt(-1, newest)[0]
-	n := len(newest)
-	onPath := make([][]timeline.Seconds, n) // of each step of each build, its part of the critical path
-	parallel.For(n, parallel.Enough, func(i int) { onPath[i] = timeline.OnPath(&newest[i]) })
-
-	a := align.Align(newest, nil)
-	var order []*follower
-	of := map[*align.Track]*follower{}
-	recent := min(n, RecentBuilds)
-	var recentTotal timeline.Seconds
-	for i := range newest { // newest first
-		b := &newest[i]
-		at := n - 1 - i
-		if i < recent {
-			recentTotal += timeline.Seconds(b.Duration)
-		}
-		for k, tr := range a.Base[i].Tracks {
-			tr = a.Latest(tr)
-			f := of[tr]
-			s := &b.Steps[k]
-			if f == nil {
-				f = &follower{last: -1, Step: Step{Key: s.Key, Name: s.Name, Stage: s.Stage, Platform: s.Platform, Source: s.Source, Gone: i >= recent}}
-				of[tr] = f
-				order = append(order, f)
-			}
-			if f.last == i {
-				continue // a second one of the same, which nothing tells apart
-			}
-			f.last = i
-			f.add(s, at, onPath[i][k], i < recent)
-		}
-	}
-	parallel.For(len(order), 4, func(i int) { order[i].finish(t) })
-	for i := range newest {
-		c.addBuild(&newest[n-1-i])
-	}
-	var values []time.Duration
-	for i := range c.Builds {
-		if d := c.Builds[i].Duration; d > 0 {
-			c.WallClock.Points = append(c.WallClock.Points, Point{i, d})
-			values = append(values, d.D())
-		}
-	}
-	whole := t
-	whole.MinSlowdown /= wholeShare
-	c.WallClock.level(values, whole, func(after, point int, s *Shift) {
-		s.Builds = len(values) - point
-		s.Total = s.Delta() * timeline.Seconds(s.Builds)
-	})
-	for _, f := range order {
-		if recentTotal > 0 {
-			f.Share = float64(f.recentPath) / float64(recentTotal)
-		}
-		c.Steps = append(c.Steps, f.Step)
-	}
-	slices.SortStableFunc(c.Steps, func(a, b Step) int { return cmp.Compare(b.Share, a.Share) })
-	return c
+	f := NewFollower(t)
+	f.Add(newest)
+	return f.Course()
 }
 
+// newerFirst is the order of builds, newest first.
 func newerFirst(a, b timeline.Build) int {
 	return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID))
-}
-
-func (c *Course) addBuild(b *timeline.Build) {
-	out := Build{ID: b.ID, Revision: b.Revision, URL: b.URL, Start: b.Start, Duration: timeline.Seconds(max(b.Duration, 0))}
-	for i := range b.Steps {
-		switch s := &b.Steps[i]; {
-		case s.State == timeline.Cached:
-			out.Cached++
-		case s.State == timeline.Executed && !s.IsWait():
-			out.Executed++
-		}
-	}
-	c.Builds = append(c.Builds, out)
-}
-
-// A follower gathers the samples of one step, newest first.
-type follower struct {
-	Step
-	last       int
-	told       timeline.Executions
-	names      []string // of each sample
-	critical   []bool   // whether it was on the critical path
-	recentPath timeline.Seconds
-}
-
-func (f *follower) add(s *timeline.Step, build int, onPath timeline.Seconds, recent bool) {
-	if s.State != timeline.Executed && s.State != timeline.Cached {
-		return
-	}
-	f.Reached++
-	if recent {
-		f.RecentReached++
-		f.recentPath += onPath
-	}
-	if s.State == timeline.Cached {
-		f.Cached++
-		if recent {
-			f.RecentCached++
-		}
-		return
-	}
-	if f.told.Repeat(s) {
-		return
-	}
-	f.Points = append(f.Points, Point{build, timeline.Seconds(max(s.Duration, 0))})
-	f.names, f.critical = append(f.names, s.Name), append(f.critical, onPath > 0)
-}
-
-// finish puts the samples in order of time and finds their levels.
-func (f *follower) finish(t detect.Thresholds) {
-	slices.Reverse(f.Points)
-	slices.Reverse(f.names)
-	slices.Reverse(f.critical)
-	values := make([]time.Duration, len(f.Points))
-	for i, p := range f.Points {
-		values[i] = p.Seconds.D()
-	}
-	f.level(values, t, func(after, point int, s *Shift) {
-		if shortened(f.names[after]) != shortened(f.names[point]) {
-			s.Was = f.names[after]
-		}
-		counted, before := 0, 0
-		for i, is := range f.critical {
-			switch {
-			case is && i >= point:
-				counted++
-			case is:
-				before++
-			}
-		}
-		if s.Delta() < 0 { // it may have left the critical path by becoming faster
-			counted = max(counted, (len(values)-point)*before/max(point, 1))
-		}
-		s.Builds, s.Total = counted, s.Delta()*timeline.Seconds(counted)
-	})
 }
 
 // shortened is a name without its number in the stage, which others can change.
@@ -287,58 +151,5 @@ func (t *Track) level(values []time.Duration, limits detect.Thresholds, tell fun
 		s := Shift{Build: t.Points[l.First].Build, After: t.Points[l.First-1].Build, Before: t.Levels[i-1].Seconds, Now: timeline.Seconds(l.Median)}
 		tell(l.First-1, l.First, &s)
 		t.Shifts = append(t.Shifts, s)
-	}
-}
-
-// Advise tells where it would pay to work, from the builds that Follow told the course of.
-func (c *Course) Advise(builds []timeline.Build, dismiss []advice.Dismissal) {
-	newest := slices.Clone(builds)
-	slices.SortStableFunc(newest, newerFirst)
-	n := min(len(newest), RecentBuilds)
-	if levels := c.WallClock.Levels; len(levels) > 1 { // what was before the last change is past
-		n = min(n, len(newest)-c.WallClock.Points[levels[len(levels)-1].Point].Build)
-	}
-	c.Advice = advice.OfBuilds(newest[:n], &advice.Terms{MinDelta: c.Thresholds.MinDelta.D(), PerWeek: c.perWeek(), Dismiss: dismiss})
-}
-
-// perWeek is how many builds a week has lately, 0 if that is not known.
-func (c *Course) perWeek() float64 {
-	const week, weeks = 7 * 24 * time.Hour, 4
-	if len(c.Builds) == 0 {
-		return 0
-	}
-	last := c.Builds[len(c.Builds)-1].Start
-	span := min(last.Sub(c.Builds[0].Start), weeks*week)
-	if span < week || c.Builds[0].Start.IsZero() {
-		return 0
-	}
-	n := 0
-	for i := range c.Builds {
-		if last.Sub(c.Builds[i].Start) < span {
-			n++
-		}
-	}
-	return float64(n) / (float64(span) / float64(week))
-}
-
-// Explain fills in the causes of the shifts of the steps of a course, which Follow made of
-// these builds. changed tells which files the build made from them changed; it is asked for a
-// few pairs of revisions, and may be nil.
-func (c *Course) Explain(builds []timeline.Build, changed func(*timeline.Build) detect.Changed) {
-	oldest := slices.Clone(builds)
-	slices.SortStableFunc(oldest, func(a, b timeline.Build) int { return a.Start.Compare(b.Start) })
-	at := make(map[string]int, len(oldest))
-	for i := range oldest {
-		at[oldest[i].ID] = i
-	}
-	for i := range c.Steps {
-		for k := range c.Steps[i].Shifts {
-			s := &c.Steps[i].Shifts[k]
-			bad, ok := at[c.Builds[s.Build].ID]
-			good, known := at[c.Builds[s.After].ID]
-			if ok && known && good < bad {
-				s.Causes = detect.ExplainShift(oldest, good, bad, c.Steps[i].Key, s.Was, s.Delta(), changed)
-			}
-		}
 	}
 }

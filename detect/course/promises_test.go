@@ -33,7 +33,7 @@ func TestAdvicePromises(t *testing.T) {
 		}
 		p := detect.Policy{Thresholds: detect.DefaultThresholds}
 		c := course.Follow(builds, p.Thresholds)
-		c.Advise(builds, nil)
+		c.Advise(course.Again(builds), nil)
 		if len(c.Advice) > advice.Most {
 			t.Fatalf("build %d: %d are told", n, len(c.Advice))
 		}
@@ -87,7 +87,7 @@ func TestAdviceHolds(t *testing.T) {
 			builds = append(builds, b)
 		}
 		followed := course.Follow(builds, p.Thresholds)
-		if followed.Advise(builds, nil); len(followed.Advice) != c.told {
+		if followed.Advise(course.Again(builds), nil); len(followed.Advice) != c.told {
 			t.Errorf("%s: %+v", c.name, followed.Advice)
 		}
 	}
