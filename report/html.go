@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/describe"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // HTML is one file that asks for nothing: no picture, no script and no style but its own. It
@@ -251,12 +253,12 @@ func resultSection(v *resultView, r *detect.Result, named bool) htmlSection {
 }
 
 // barChart shows when a step ran, and with how much to spare. Nil if it took no time.
-func barChart(total, start, took, slack detect.Seconds, critical, failed bool) *htmlChart {
+func barChart(total, start, took, slack timeline.Seconds, critical, failed bool) *htmlChart {
 	if total <= 0 || took <= 0 {
 		return nil
 	}
 	const width = 1000
-	at := func(s detect.Seconds) float64 { return min(max(float64(s)/float64(total)*width, 0), width) }
+	at := func(s timeline.Seconds) float64 { return min(max(float64(s)/float64(total)*width, 0), width) }
 	x := min(at(start), width-4)
 	class, opacity := "beside", 0.4
 	switch {
@@ -278,10 +280,10 @@ func barChart(total, start, took, slack detect.Seconds, critical, failed bool) *
 // pointsChart shows the history of a step as columns, oldest first, and the build last.
 func pointsChart(s *detect.StepResult) *htmlChart {
 	const most, column = 49, 10
-	if len(s.History) == 0 || s.State == detect.Cached {
+	if len(s.History) == 0 || s.State == timeline.Cached {
 		return nil
 	}
-	var values []detect.Seconds
+	var values []timeline.Seconds
 	for _, p := range slices.Backward(s.History[:min(most, len(s.History))]) {
 		values = append(values, p.Seconds)
 	}
@@ -308,14 +310,14 @@ func pointsChart(s *detect.StepResult) *htmlChart {
 }
 
 // ShowHTML writes what one build shows as a page.
-func ShowHTML(w io.Writer, d *detect.Description) error {
+func ShowHTML(w io.Writer, d *describe.Description) error {
 	v := shownViewOf(d)
 	p := htmlPage{Title: plain(v.headline, maxTextErrors), Sections: []htmlSection{shownSection(&v, v.total)}}
 	return p.write(w)
 }
 
 // shownSection shows one build on a time axis of that length.
-func shownSection(v *shownView, total detect.Seconds) htmlSection {
+func shownSection(v *shownView, total timeline.Seconds) htmlSection {
 	s := htmlSection{Headline: spans(v.headline)}
 	if f := v.failure; f != nil {
 		s.Tone = "bad"

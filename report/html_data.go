@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/course"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What the script of a page is told of a history: each build with its duration, and the
@@ -128,7 +129,7 @@ func toldBuilds(v *courseView) []bool {
 	return told
 }
 
-func levelsOf(t *detect.Track) [][2]int64 {
+func levelsOf(t *course.Track) [][2]int64 {
 	levels := [][2]int64{}
 	for _, l := range t.Levels {
 		levels = append(levels, [2]int64{int64(t.Points[l.Point].Build), milliseconds(l.Seconds)})
@@ -137,7 +138,7 @@ func levelsOf(t *detect.Track) [][2]int64 {
 }
 
 // milliseconds are rounded to four digits: nothing shows more.
-func milliseconds(s detect.Seconds) int64 {
+func milliseconds(s timeline.Seconds) int64 {
 	ms := math.Round(max(float64(s), 0) / 1e6)
 	for unit := 10.0; ms >= 1000*unit; unit *= 10 {
 		if ms < 10_000*unit {

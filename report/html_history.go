@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/course"
 )
 
 // HistoryHTML writes histories as a page.
-func HistoryHTML(w io.Writer, h *detect.Courses, o HistoryOptions) error {
+func HistoryHTML(w io.Writer, h *course.Report, o HistoryOptions) error {
 	v := historyViewOf(h, o)
 	p := htmlPage{Title: "History of builds"}
 	if len(v.pipelines) > 1 {
@@ -41,15 +41,15 @@ func HistoryHTML(w io.Writer, h *detect.Courses, o HistoryOptions) error {
 func courseSection(v *courseView, place int) htmlSection {
 	s := htmlSection{ID: fmt.Sprintf("p%d", place), Headline: spans(v.headline), Intro: spansOf(v.period)}
 	c := v.course
-	track := map[*detect.StepCourse]int{nil: 0}
+	track := map[*course.Step]int{nil: 0}
 	for i := range v.steps {
 		track[v.steps[i].step] = i + 1
 	}
-	numbered := map[*detect.StepCourse][]shiftTold{}
+	numbered := map[*course.Step][]shiftTold{}
 	for _, n := range slices.Concat(v.slower, v.faster) {
 		numbered[n.step] = append(numbered[n.step], n)
 	}
-	drawnAs := func(step *detect.StepCourse, t *detect.Track) *htmlTrack {
+	drawnAs := func(step *course.Step, t *course.Track) *htmlTrack {
 		out := trackOf(v, drawn{t, step}, track[step], numbered[step])
 		if out != nil {
 			out.ID = fmt.Sprintf("p%dt%d", place, out.Track)
@@ -74,7 +74,7 @@ func courseSection(v *courseView, place int) htmlSection {
 		}
 	}
 	t := htmlTable{Title: "Steps", Label: "Steps over the builds", Steps: true, Head: heads("Step|name", "Now|n", "Share|n", "Cached|n wide", "Change|t", "Over the builds|track")}
-	isDrawn := map[*detect.StepCourse]bool{nil: s.Track != nil}
+	isDrawn := map[*course.Step]bool{nil: s.Track != nil}
 	for i := range v.steps {
 		r := &v.steps[i]
 		class := "t"
@@ -141,7 +141,7 @@ func withLargest(whole, all []shiftTold) []shiftTold {
 const newestTold = 500
 
 // buildsTable lists the newest builds, so that what the chart shows can be read and copied.
-func buildsTable(c *detect.Course) htmlTable {
+func buildsTable(c *course.Course) htmlTable {
 	title := fmt.Sprintf("The builds, newest first (%d)", len(c.Builds))
 	if len(c.Builds) > newestTold {
 		title = fmt.Sprintf("The newest %d of %d builds", newestTold, len(c.Builds))

@@ -12,22 +12,23 @@ import (
 
 	"golang.org/x/net/html"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/course"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // yearOf is a course of a year: so many builds a day, so many steps, some of them mostly
 // cached, each changed for good in another month.
-func yearOf(perDay, steps int) *detect.Course {
+func yearOf(perDay, steps int) *course.Course {
 	rng := rand.New(rand.NewPCG(3, 65))
 	n := 365 * perDay
-	c := &detect.Course{Pipeline: "acme/shop", Branch: "main"}
+	c := &course.Course{Pipeline: "acme/shop", Branch: "main"}
 	start := time.Date(2025, 12, 1, 0, 0, 0, 0, time.UTC)
-	took := make([]detect.Seconds, n)
+	took := make([]timeline.Seconds, n)
 	noise := func() float64 { return math.Exp(0.1 * rng.NormFloat64()) }
-	seconds := func(f float64) detect.Seconds { return detect.Seconds(math.Round(f*1e3) * 1e6) }
+	seconds := func(f float64) timeline.Seconds { return timeline.Seconds(math.Round(f*1e3) * 1e6) }
 	for k := range steps {
 		name := fmt.Sprintf("[build %d/%d] RUN make -j8 --silent part-%d all", k+1, steps, k)
-		s := detect.StepCourse{Key: name, Name: name, Stage: "build", Share: 1 / float64(steps), Reached: n}
+		s := course.Step{Key: name, Name: name, Stage: "build", Share: 1 / float64(steps), Reached: n}
 		usual, changed := 2+rng.ExpFloat64()*10, n
 		if k%4 == 0 {
 			changed = n * (k + 1) / (steps + 1)
@@ -46,24 +47,24 @@ func yearOf(perDay, steps int) *detect.Course {
 			}
 			d := seconds(level * noise())
 			took[i] += d
-			s.Points = append(s.Points, detect.CoursePoint{Build: i, Seconds: d})
+			s.Points = append(s.Points, course.Point{Build: i, Seconds: d})
 		}
 		s.Cached = len(s.CachedBuilds)
-		s.Levels = []detect.CourseLevel{{Points: point, Seconds: seconds(usual)}}
+		s.Levels = []course.Level{{Points: point, Seconds: seconds(usual)}}
 		if changed < n {
-			s.Levels = append(s.Levels, detect.CourseLevel{Point: point, Points: len(s.Points) - point, Seconds: seconds(1.5 * usual)})
-			s.Shifts = []detect.Shift{{Build: changed, After: changed - 1, Before: seconds(usual), Now: seconds(1.5 * usual), Builds: n - changed, Total: seconds(usual / 2 * float64(n-changed))}}
+			s.Levels = append(s.Levels, course.Level{Point: point, Points: len(s.Points) - point, Seconds: seconds(1.5 * usual)})
+			s.Shifts = []course.Shift{{Build: changed, After: changed - 1, Before: seconds(usual), Now: seconds(1.5 * usual), Builds: n - changed, Total: seconds(usual / 2 * float64(n-changed))}}
 		}
 		c.Steps = append(c.Steps, s)
 	}
 	for i := range n {
-		c.Builds = append(c.Builds, detect.CourseBuild{
+		c.Builds = append(c.Builds, course.Build{
 			ID: fmt.Sprint(i), Revision: fmt.Sprintf("%016x%016x%08x", rng.Uint64(), rng.Uint64(), rng.Uint32()), URL: fmt.Sprintf("https://github.com/acme/shop/actions/runs/%d", 11_000_000_000+rng.IntN(1e9)),
 			Start: start.Add(time.Duration(i) * 24 * time.Hour / time.Duration(perDay)), Duration: took[i], Executed: steps, Cached: i % 7,
 		})
-		c.WallClock.Points = append(c.WallClock.Points, detect.CoursePoint{Build: i, Seconds: took[i]})
+		c.WallClock.Points = append(c.WallClock.Points, course.Point{Build: i, Seconds: took[i]})
 	}
-	c.WallClock.Levels = []detect.CourseLevel{{Points: n, Seconds: took[n/2]}}
+	c.WallClock.Levels = []course.Level{{Points: n, Seconds: took[n/2]}}
 	return c
 }
 
@@ -72,7 +73,7 @@ func yearOf(perDay, steps int) *detect.Course {
 func TestYearIsSmall(t *testing.T) {
 	const most = 1_500_000
 	page := render(t, func(w io.Writer) error {
-		return HistoryHTML(w, &detect.Courses{Results: []detect.Course{*yearOf(30, 40)}}, HistoryOptions{})
+		return HistoryHTML(w, &course.Report{Results: []course.Course{*yearOf(30, 40)}}, HistoryOptions{})
 	})
 	t.Logf("%d bytes", len(page))
 	if len(page) > most {
@@ -141,8 +142,8 @@ func dataIn(t *testing.T, root *html.Node) (data courseData) {
 
 // No page is larger than 5 MB, whatever is on it, and each says what is not on it.
 func TestPagesAreBounded(t *testing.T) {
-	many := func(n int, c *detect.Course) *detect.Courses {
-		h := &detect.Courses{}
+	many := func(n int, c *course.Course) *course.Report {
+		h := &course.Report{}
 		for range n {
 			h.Results = append(h.Results, *c)
 		}
@@ -156,7 +157,7 @@ func TestPagesAreBounded(t *testing.T) {
 	year := yearOf(30, 40)
 	for _, test := range []struct {
 		name string
-		h    *detect.Courses
+		h    *course.Report
 		left []string
 		kept []string
 	}{
@@ -194,10 +195,10 @@ func TestTwins(t *testing.T) {
 		if i%2 == 0 {
 			c.Steps[0].CachedBuilds = append(c.Steps[0].CachedBuilds, i)
 		} else {
-			c.Steps[0].Points = append(c.Steps[0].Points, detect.CoursePoint{Build: i, Seconds: detect.Seconds(10e9 + int64(i%10)*1e9)})
+			c.Steps[0].Points = append(c.Steps[0].Points, course.Point{Build: i, Seconds: timeline.Seconds(10e9 + int64(i%10)*1e9)})
 		}
 	}
-	c.Steps[0].Levels = []detect.CourseLevel{{Points: len(c.Steps[0].Points), Seconds: 15e9}}
+	c.Steps[0].Levels = []course.Level{{Points: len(c.Steps[0].Points), Seconds: 15e9}}
 	c.Steps[0].Shifts = nil
 	v := courseViewOf(c, HistoryOptions{})
 	d := drawn{&c.Steps[0].Track, &c.Steps[0]}
@@ -231,11 +232,11 @@ func TestDots(t *testing.T) {
 	s.Points, s.CachedBuilds, s.Shifts = nil, nil, nil
 	slow := map[int]bool{17: true, 300: true, 701: true}
 	for i := range c.Builds {
-		d := detect.Seconds(10e9)
+		d := timeline.Seconds(10e9)
 		if slow[i] {
 			d = 19e9
 		}
-		s.Points = append(s.Points, detect.CoursePoint{Build: i, Seconds: d})
+		s.Points = append(s.Points, course.Point{Build: i, Seconds: d})
 	}
 	d := drawn{&s.Track, s}
 	groups := groupsOfBuilds(c, d, twinGroups)
@@ -252,7 +253,7 @@ func TestDots(t *testing.T) {
 	}
 	for i := range s.Points {
 		if i%11 == 0 {
-			s.Points[i].Seconds = 18e9 + detect.Seconds(i)*1e6
+			s.Points[i].Seconds = 18e9 + timeline.Seconds(i)*1e6
 		}
 	}
 	groups = groupsOfBuilds(c, d, 6)

@@ -9,7 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/course"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // How long something took over the builds, drawn: the median of groups of builds and the band
@@ -67,17 +68,17 @@ func groupCount(builds, most int) int {
 
 // A drawn is what is drawn of a course: the wall clock, or a step.
 type drawn struct {
-	*detect.Track
-	step *detect.StepCourse // nil of the wall clock
+	*course.Track
+	step *course.Step // nil of the wall clock
 }
 
 // A trackGroup is what was in the builds from first until before end.
 type trackGroup struct {
 	first, end        int
-	values            []detect.Seconds // sorted
-	cached, reached   int              // steps of all builds, or builds that reached the step
-	slow              int              // single builds that took far longer than the others
-	low, median, high detect.Seconds   // 5th, 50th and 95th percentile of the others
+	values            []timeline.Seconds // sorted
+	cached, reached   int                // steps of all builds, or builds that reached the step
+	slow              int                // single builds that took far longer than the others
+	low, median, high timeline.Seconds   // 5th, 50th and 95th percentile of the others
 }
 
 // summarize finds the percentiles of the values. A tenth of them, or one, that took half as
@@ -89,7 +90,7 @@ func (g *trackGroup) summarize() {
 		return
 	}
 	g.median = (v[(len(v)-1)/2] + v[len(v)/2]) / 2
-	usual, _ := slices.BinarySearchFunc(v, g.median, func(x, m detect.Seconds) int {
+	usual, _ := slices.BinarySearchFunc(v, g.median, func(x, m timeline.Seconds) int {
 		if 2*x > 3*m {
 			return 1
 		}
@@ -98,12 +99,12 @@ func (g *trackGroup) summarize() {
 	if slow := len(v) - usual; slow <= max(len(v)/10, 1) && len(v) >= 3 {
 		g.slow, v = slow, v[:usual]
 	}
-	at := func(q float64) detect.Seconds { return v[int(q*float64(len(v)-1)+0.5)] }
+	at := func(q float64) timeline.Seconds { return v[int(q*float64(len(v)-1)+0.5)] }
 	g.low, g.high = at(0.05), at(0.95)
 }
 
 // groupsOfBuilds parts the builds of a course in groups of equal numbers.
-func groupsOfBuilds(c *detect.Course, d drawn, most int) []trackGroup {
+func groupsOfBuilds(c *course.Course, d drawn, most int) []trackGroup {
 	n := len(c.Builds)
 	groups := make([]trackGroup, groupCount(n, most))
 	of := make([]int, n)
@@ -153,11 +154,11 @@ func trackOf(v *courseView, d drawn, track int, numbers []shiftTold) *htmlTrack 
 	if t.Small {
 		t.Height, t.Plot, t.Strip, t.StripHeight, t.Below, digits = 72, 44, 63, 5, 0, 0
 	}
-	y := func(s detect.Seconds) string {
+	y := func(s timeline.Seconds) string {
 		const room = 4 // above, for dots
 		return strconv.FormatFloat(math.Round((100-min(float64(s)/top, 1)*(100-room))*math.Pow10(digits))/math.Pow10(digits), 'f', -1, 64)
 	}
-	for _, at := range ticks(detect.Seconds(top)) {
+	for _, at := range ticks(timeline.Seconds(top)) {
 		if text := y(at); !t.Small {
 			t.Paths = append(t.Paths, htmlPath{Class: "grid", D: fmt.Sprintf("M0 %sH%d", text, t.Builds), Stroke: 0.3})
 			place, _ := strconv.ParseFloat(text, 64) // written above
@@ -199,8 +200,8 @@ func trackOf(v *courseView, d drawn, track int, numbers []shiftTold) *htmlTrack 
 }
 
 // topOf is the upper edge of a chart: nearly all points lie below it, and all levels.
-func topOf(d drawn, groups []trackGroup) detect.Seconds {
-	var values []detect.Seconds
+func topOf(d drawn, groups []trackGroup) timeline.Seconds {
+	var values []timeline.Seconds
 	for _, p := range d.Points {
 		values = append(values, p.Seconds)
 	}
@@ -216,7 +217,7 @@ func topOf(d drawn, groups []trackGroup) detect.Seconds {
 }
 
 // ticks are two to four round times up to top.
-func ticks(top detect.Seconds) (at []detect.Seconds) {
+func ticks(top timeline.Seconds) (at []timeline.Seconds) {
 	unit := time.Millisecond
 	for _, d := range []time.Duration{1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 10e3, 20e3, 30e3, 60e3, 120e3, 300e3, 600e3, 1200e3, 1800e3, 3600e3, 7200e3, 18000e3, 36000e3, 86400e3} {
 		if unit = d * time.Millisecond; top.D()/unit <= 4 {
@@ -224,13 +225,13 @@ func ticks(top detect.Seconds) (at []detect.Seconds) {
 		}
 	}
 	for k := time.Duration(1); k*unit <= top.D() && k <= 4; k++ {
-		at = append(at, detect.Seconds(k*unit))
+		at = append(at, timeline.Seconds(k*unit))
 	}
 	return at
 }
 
 // band is the area between the percentiles.
-func band(groups []trackGroup, y func(detect.Seconds) string) string {
+func band(groups []trackGroup, y func(timeline.Seconds) string) string {
 	var b strings.Builder
 	for i := 0; i < len(groups); i++ {
 		first := i
@@ -263,7 +264,7 @@ func acrossAt(b *strings.Builder, to, last string, x int) string {
 	return to
 }
 
-func median(groups []trackGroup, y func(detect.Seconds) string) string {
+func median(groups []trackGroup, y func(timeline.Seconds) string) string {
 	var b strings.Builder
 	drawing, last := false, ""
 	for i := range groups {
@@ -284,7 +285,7 @@ func median(groups []trackGroup, y func(detect.Seconds) string) string {
 
 // dotsOf are the builds that are drawn one by one: all of a short history, and of a longer one
 // the single slow ones. It says where these are too many.
-func dotsOf(d drawn, groups []trackGroup) (dots []detect.CoursePoint, told string) {
+func dotsOf(d drawn, groups []trackGroup) (dots []course.Point, told string) {
 	const all, most = 150, 60
 	if len(d.Points) <= all {
 		return d.Points, ""
@@ -302,9 +303,9 @@ func dotsOf(d drawn, groups []trackGroup) (dots []detect.CoursePoint, told strin
 	if n <= most {
 		return dots, ""
 	}
-	slices.SortStableFunc(dots, func(a, b detect.CoursePoint) int { return cmp.Compare(b.Seconds, a.Seconds) })
+	slices.SortStableFunc(dots, func(a, b course.Point) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	dots = dots[:most]
-	slices.SortFunc(dots, func(a, b detect.CoursePoint) int { return cmp.Compare(a.Build, b.Build) })
+	slices.SortFunc(dots, func(a, b course.Point) int { return cmp.Compare(a.Build, b.Build) })
 	return dots, fmt.Sprintf("Dots are the slowest %d of %d single slow builds.", most, n)
 }
 
@@ -371,7 +372,7 @@ func marksOf(numbers []shiftTold, builds int, small bool) (marks []htmlMark) {
 }
 
 // when is the day of a build, or, of a history of few days, its time.
-func when(c *detect.Course, build int) string {
+func when(c *course.Course, build int) string {
 	const few = 72 * time.Hour
 	at := encodableTime(c.Builds[build].Start)
 	switch first, last := c.Builds[0].Start, c.Builds[len(c.Builds)-1].Start; {
@@ -384,7 +385,7 @@ func when(c *detect.Course, build int) string {
 }
 
 // twinOf tells a drawing in numbers.
-func twinOf(c *detect.Course, groups []trackGroup) *htmlTable {
+func twinOf(c *course.Course, groups []trackGroup) *htmlTable {
 	t := &htmlTable{Title: "In numbers", Folded: true, Twin: true, Head: heads("Builds|t", "Since|t", "Median|n", "5–95 %|n", "Slow|n", "Cached|n")}
 	for i := range groups {
 		g := &groups[i]

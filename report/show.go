@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/describe"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // One build, shown: how long it took and why, when each step ran, what was transferred. The
@@ -21,8 +23,8 @@ type shownView struct {
 	failure   *failure
 	sentences []line // where the time went
 	stages    []stageView
-	total     detect.Seconds // length of the time axis
-	timed     bool           // the source knows when steps began
+	total     timeline.Seconds // length of the time axis
+	timed     bool             // the source knows when steps began
 	transfers []transfer
 	advice    []line // where it would have paid
 	notes     []line
@@ -43,8 +45,8 @@ type shownStep struct {
 	source          string // "Dockerfile:12", clean
 	state           string // what became of it, "" where it ran
 	critical, isBad bool
-	start, took     detect.Seconds
-	slack           detect.Seconds
+	start, took     timeline.Seconds
+	slack           timeline.Seconds
 	share           float64 // of the build's duration, on the critical path
 }
 
@@ -56,17 +58,17 @@ type transfer struct {
 	rate  string // "" where it took no time
 }
 
-func shownViewOf(d *detect.Description) shownView {
+func shownViewOf(d *describe.Description) shownView {
 	r := d.Result()
 	n := newNames(r)
 	v := shownView{failure: failureOf(r), notes: noteLines(d.Notes), total: d.Build.Duration, about: aboutBuild(&d.Build)}
 	v.headline = lineOf("It took ", d.Build.Duration.String())
 	switch {
-	case d.Build.Outcome == detect.Cancelled:
+	case d.Build.Outcome == timeline.Cancelled:
 		v.headline = lineOf("Cancelled after ", d.Build.Duration.String())
-	case d.Build.Outcome == detect.Failed && d.Build.FailedStep != "":
+	case d.Build.Outcome == timeline.Failed && d.Build.FailedStep != "":
 		v.headline = lineOf("Failed after ", d.Build.Duration.String(), " at ", code(n.ofName(d.Build.FailedStep)))
-	case d.Build.Outcome == detect.Failed:
+	case d.Build.Outcome == timeline.Failed:
 		v.headline = lineOf("Failed after ", d.Build.Duration.String())
 	}
 	v.headline = lineOf(v.headline, ": ", Count(d.Executed, "step"), fmt.Sprintf(" ran, %d cached", d.Cached))
@@ -100,7 +102,7 @@ func shownViewOf(d *detect.Description) shownView {
 			k, at[key] = len(v.stages), len(v.stages)
 			v.stages = append(v.stages, stageView{name: cmp.Or(strings.TrimSpace(Clean(key)), "(no stage)")})
 		}
-		if s.State == detect.Cached && s.Duration < detect.Seconds(1e9) {
+		if s.State == timeline.Cached && s.Duration < timeline.Seconds(1e9) {
 			v.stages[k].cached++
 			continue
 		}
@@ -117,26 +119,26 @@ func shownViewOf(d *detect.Description) shownView {
 	return v
 }
 
-func stateWord(s detect.State) string {
+func stateWord(s timeline.State) string {
 	switch s {
-	case detect.Executed:
+	case timeline.Executed:
 		return ""
-	case detect.NeverStarted:
+	case timeline.NeverStarted:
 		return "not run"
-	case detect.Interrupted:
+	case timeline.Interrupted:
 		return "stopped"
 	}
 	return s.String()
 }
 
 // byStart are the indices of steps in the order of their start, those that never did last.
-func byStart(steps []detect.DescribedStep) []int {
+func byStart(steps []describe.Step) []int {
 	order := make([]int, len(steps))
 	for i := range order {
 		order[i] = i
 	}
 	never := func(i int) int {
-		if steps[i].State == detect.NeverStarted {
+		if steps[i].State == timeline.NeverStarted {
 			return 1
 		}
 		return 0
@@ -148,15 +150,15 @@ func byStart(steps []detect.DescribedStep) []int {
 }
 
 // pathSentences say where the time of a build went, and what ran beside that.
-func pathSentences(d *detect.Description, n *names) (lines []line) {
+func pathSentences(d *describe.Description, n *names) (lines []line) {
 	const most, least = 4, 0.03
 	if len(d.Path) == 0 {
 		return []line{lineOf("Its source does not say when steps began: what decided how long it took is not known.")}
 	}
 	parts := slices.Clone(d.Path)
-	slices.SortStableFunc(parts, func(a, b detect.PathPart) int { return cmp.Compare(b.Seconds, a.Seconds) })
+	slices.SortStableFunc(parts, func(a, b timeline.PathPart) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	var terms []line
-	var others, between detect.Seconds
+	var others, between timeline.Seconds
 	steps := 0
 	for _, p := range parts {
 		switch {
@@ -200,7 +202,7 @@ func pathSentences(d *detect.Description, n *names) (lines []line) {
 }
 
 // transfersOf are the steps that moved bytes, most first.
-func transfersOf(d *detect.Description, n *names) (list []transfer) {
+func transfersOf(d *describe.Description, n *names) (list []transfer) {
 	const most, least = 8, 10_000 // bytes: less takes no time
 	order := byStart(d.Steps)
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(d.Steps[b].Bytes, d.Steps[a].Bytes) })
@@ -233,7 +235,7 @@ func byteCount(n float64) string {
 
 // aboutBuild says which build it is.
 func aboutBuild(b *detect.BuildInfo) line {
-	l := baseline(&detect.Result{Build: detect.BuildInfo{Pipeline: b.Pipeline, Origin: b.Origin, Outcome: detect.Failed}})
+	l := baseline(&detect.Result{Build: detect.BuildInfo{Pipeline: b.Pipeline, Origin: b.Origin, Outcome: timeline.Failed}})
 	l = l[:max(len(l)-1, 0)] // its full stop
 	if b.ID != "" {
 		l = lineOf(l, ", ", code(b.ID))
@@ -245,12 +247,12 @@ func aboutBuild(b *detect.BuildInfo) line {
 }
 
 // ShowText writes what one build shows for a terminal or a log.
-func ShowText(w io.Writer, d *detect.Description, o TextOptions) error {
+func ShowText(w io.Writer, d *describe.Description, o TextOptions) error {
 	out := bufio.NewWriter(w)
 	t := &textWriter{out: out, TextOptions: o.withDefaults(), rows: maxRows}
 	v := shownViewOf(d)
 	tone := bold
-	if d.Build.Outcome != detect.OK {
+	if d.Build.Outcome != timeline.OK {
 		tone = bold + ";" + red
 	}
 	t.styled(tone, v.headline)
@@ -357,8 +359,8 @@ func (s *shownStep) shareCell() string {
 }
 
 // bar shows when a step ran, and how much longer it could have.
-func (s *shownStep) bar(total detect.Seconds, width int) string {
-	r := row{start: s.start, current: s.took, state: detect.Executed}
+func (s *shownStep) bar(total timeline.Seconds, width int) string {
+	r := row{start: s.start, current: s.took, state: timeline.Executed}
 	mark := "█"
 	if !s.critical {
 		mark = "░"
@@ -372,7 +374,7 @@ func (s *shownStep) bar(total detect.Seconds, width int) string {
 }
 
 // ShowMarkdown writes what one build shows as Markdown.
-func ShowMarkdown(w io.Writer, d *detect.Description) error {
+func ShowMarkdown(w io.Writer, d *describe.Description) error {
 	v := shownViewOf(d)
 	m := &markdownWriter{}
 	m.heading("### ", v.headline)
@@ -408,11 +410,11 @@ func ShowMarkdown(w io.Writer, d *detect.Description) error {
 }
 
 // ShowJSON writes a description for machines.
-func ShowJSON(w io.Writer, d *detect.Description) error {
+func ShowJSON(w io.Writer, d *describe.Description) error {
 	return encode(w, encodableDescription(d), "description")
 }
 
-func encodableDescription(d *detect.Description) *detect.Description {
+func encodableDescription(d *describe.Description) *describe.Description {
 	c := *d
 	c.Build.Start, c.Build.Log = encodableTime(d.Build.Start), list(d.Build.Log)
 	c.Path, c.Steps, c.Notes = list(d.Path), list(d.Steps), list(d.Notes)

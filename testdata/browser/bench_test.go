@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/course"
 	"github.com/buildregress/buildregress/report"
 )
 
@@ -18,7 +19,7 @@ func BenchmarkYear(b *testing.B) {
 		parts = append(parts, part{stage: "build", text: fmt.Sprintf("RUN make -j8 part-%d", k), levels: map[int]float64{0: float64(2 + k%9), 200 * k: float64(3 + k%9)}, cached: float64(k%3) * 0.3})
 	}
 	var page strings.Builder
-	h := &detect.Courses{Results: []detect.Course{*detect.Follow(buildsOf("acme/shop", parts, 365*30, 30), detect.Thresholds{})}}
+	h := &course.Report{Results: []course.Course{*course.Follow(buildsOf("acme/shop", parts, 365*30, 30), detect.Thresholds{})}}
 	if err := report.HistoryHTML(&page, h, report.HistoryOptions{All: true}); err != nil {
 		b.Fatal(err)
 	}

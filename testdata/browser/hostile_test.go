@@ -7,7 +7,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What builds are called is text, on the page and in what its script makes of it.
@@ -19,7 +19,7 @@ func TestHostileNames(t *testing.T) {
 			list := buildsOf("acme/shop", []part{{stage: "s", text: "RUN " + name, levels: map[int]float64{0: 10, 30: 20}}, {stage: name, text: "RUN b", levels: map[int]float64{0: 5}}}, 60, 4)
 			for k := range list {
 				list[k].Pipeline = name
-				list[k].Origin = detect.Origin{Branch: "main", Revision: name, URL: "javascript:window.ran=6"}
+				list[k].Origin = timeline.Origin{Branch: "main", Revision: name, URL: "javascript:window.ran=6"}
 			}
 			builds := buildsFile(t, list)
 			for _, args := range [][]string{{"history"}, {"show"}, {"check", "--branch", "main", "--fail-on", "never", "--record", "never", "--baseline", builds}} {

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds"
 )
 
@@ -37,12 +37,12 @@ var shop = []part{
 }
 
 // buildsOf makes builds of main of a pipeline, so many a day. They are the same each time.
-func buildsOf(pipeline string, parts []part, count, perDay int) (list []detect.Build) {
+func buildsOf(pipeline string, parts []part, count, perDay int) (list []timeline.Build) {
 	rng := rand.New(rand.NewPCG(4, 2))
 	for i := range count {
-		b := detect.Build{
+		b := timeline.Build{
 			ID: fmt.Sprintf("%s-%d", pipeline, i), Pipeline: pipeline, Start: begin.Add(time.Duration(i) * 24 * time.Hour / time.Duration(perDay)),
-			Origin: detect.Origin{Branch: "main", Revision: fmt.Sprintf("%x", sha1.Sum([]byte{byte(i), byte(i >> 8), 7})), URL: fmt.Sprintf("https://ci.example/shop/runs/%d", 70000+i)},
+			Origin: timeline.Origin{Branch: "main", Revision: fmt.Sprintf("%x", sha1.Sum([]byte{byte(i), byte(i >> 8), 7})), URL: fmt.Sprintf("https://ci.example/shop/runs/%d", 70000+i)},
 		}
 		slow := 1.0
 		if rng.IntN(40) == 0 { // a single slow build
@@ -56,7 +56,7 @@ func buildsOf(pipeline string, parts []part, count, perDay int) (list []detect.B
 					from, seconds = first, s
 				}
 			}
-			s := detect.Step{
+			s := timeline.Step{
 				Key: dockerfile.Key("", p.stage, p.text), Name: fmt.Sprintf("[%s %d/6] %s", p.stage, k+1, p.text), Stage: p.stage, Index: k + 1, Count: 6,
 				Start: b.Start.Add(b.Duration), Bytes: p.bytes,
 			}
@@ -65,7 +65,7 @@ func buildsOf(pipeline string, parts []part, count, perDay int) (list []detect.B
 			}
 			noise := 1 + 0.05*rng.NormFloat64()
 			if miss < p.cached {
-				s.State = detect.Cached
+				s.State = timeline.Cached
 			} else {
 				s.Duration = time.Duration(seconds * slow * max(noise, 0.8) * 1e9).Truncate(time.Millisecond)
 			}
@@ -78,7 +78,7 @@ func buildsOf(pipeline string, parts []part, count, perDay int) (list []detect.B
 }
 
 // buildsFile writes builds.
-func buildsFile(t testing.TB, list []detect.Build) (path string) {
+func buildsFile(t testing.TB, list []timeline.Build) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "builds.jsonl")
 	f, err := os.Create(path)
