@@ -92,24 +92,34 @@ func made(t testing.TB, args ...string) string {
 	return out.String()
 }
 
-// pages are one of each kind, made once, by name.
-var pages = sync.OnceValue(func() map[string][]string {
-	return map[string][]string{
-		"check":   {"check", "alpha/dockerbuild/044.dockerbuild", "--branch", "slow", "--baseline", "alpha/dockerbuild", "--min-delta", "30ms", "--fail-on", "never", "--record", "never", "--format", "html"},
-		"show":    {"show", "beta/dockerbuild/push.dockerbuild", "--format", "html"},
-		"failed":  {"show", "beta/dockerbuild/failed.dockerbuild", "--format", "html"},
-		"compare": {"compare", "alpha/dockerbuild/001.dockerbuild", "alpha/dockerbuild/046.dockerbuild", "--format", "html"},
-		"history": {"history", "alpha/dockerbuild", "--min-delta", "30ms", "--format", "html"},
-	}
-})
+// pages are one of each kind: what the program is asked for, in the folder of recorded builds.
+var pages = map[string][]string{
+	"check":   {"check", "alpha/dockerbuild/044.dockerbuild", "--branch", "slow", "--baseline", "alpha/dockerbuild", "--min-delta", "30ms", "--fail-on", "never", "--record", "never", "--format", "html"},
+	"show":    {"show", "beta/dockerbuild/push.dockerbuild", "--format", "html"},
+	"failed":  {"show", "beta/dockerbuild/failed.dockerbuild", "--format", "html"},
+	"compare": {"compare", "alpha/dockerbuild/001.dockerbuild", "alpha/dockerbuild/046.dockerbuild", "--format", "html"},
+	"history": {"history", "alpha/dockerbuild", "--min-delta", "30ms", "--format", "html"},
+}
 
-// pageOf is the page of that kind.
+// kept are those that were made.
+var kept = struct {
+	sync.Mutex
+	pages map[string]string
+}{pages: map[string]string{}}
+
+// pageOf is the page of that kind; "shop" is a history of made-up builds.
 func pageOf(t testing.TB, kind string) string {
 	t.Helper()
-	if kind == "shop" {
-		return made(t, "history", buildsFile(t, buildsOf("acme/shop", shop, 300, 4)), "--format", "html")
+	kept.Lock()
+	defer kept.Unlock()
+	if kept.pages[kind] == "" {
+		args := pages[kind]
+		if kind == "shop" {
+			args = []string{"history", buildsFile(t, buildsOf("acme/shop", shop, 300, 4)), "--format", "html"}
+		}
+		kept.pages[kind] = made(t, args...)
 	}
-	return made(t, pages()[kind]...)
+	return kept.pages[kind]
 }
 
 var kinds = []string{"check", "show", "failed", "compare", "history", "shop"}
