@@ -212,7 +212,7 @@ func CompareHTML(w io.Writer, c *compare.Comparison) error {
 	v := comparedViewOf(c)
 	which := []line{lineOf("Here: ", lowered(v.b.about)), lineOf("There: ", lowered(v.a.about))}
 	s := htmlSection{Headline: spans(v.headline), Intro: spansOf(append(which, v.account, v.caveat)...), Lists: append(listOfLines("What else is different", v.changes), listOfLines("", v.notes)...)}
-	t := htmlTable{Title: "Steps that differ", Label: "Steps that differ", Head: heads("Step|name", "Here|n", "There|n", "Longer by|n", "On the critical path|n", "What changed|v")}
+	t := htmlTable{Title: "Steps that differ", Label: "Steps that differ", Steps: true, Head: heads("Step|name", "Here|n", "There|n", "Longer by|n", "On the critical path|n", "What changed|v")}
 	for _, r := range v.rows {
 		t.Rows = append(t.Rows, htmlRow{Cells: []htmlCell{
 			{Text: r.name, Class: "name", Code: true}, {Text: r.b, Class: "n"}, {Text: r.a, Class: "n"}, {Text: r.delta, Class: "n"}, {Text: r.path, Class: "n"}, {Text: r.what, Class: "v"},

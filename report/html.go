@@ -89,6 +89,7 @@ type htmlCell struct {
 	Code        bool
 	To          string // an address
 	Chart       *htmlChart
+	Twin        *htmlTable // the numbers of the chart
 	Track       *htmlTrack
 }
 
@@ -141,6 +142,9 @@ func (p *htmlPage) label() {
 				for k := range row.Cells {
 					if c := &row.Cells[k]; k < len(t.Head) && c.Chart == nil && c.Track == nil && !c.Code && c.Text != "" {
 						c.Label = t.Head[k].Text
+					}
+					if row.Cells[k].Twin != nil {
+						unique(row.Cells[k].Twin)
 					}
 				}
 			}
@@ -239,7 +243,7 @@ func resultSection(v *resultView, r *detect.Result, named bool) htmlSection {
 		}
 		cells := []htmlCell{{Text: name, Class: "name", Code: true}, {Text: row.took, Class: "n"}, {Text: row.usual, Class: "n"}, {Text: verdict, Class: strings.TrimSpace("v " + class)}}
 		cells = append(cells, htmlCell{Class: "bar", Chart: barChart(v.total, row.start, row.current, 0, row.critical, row.state.HasNoResult())},
-			htmlCell{Class: "trend", Chart: pointsChart(step)})
+			trendCell(step, row.name))
 		t.Rows = append(t.Rows, htmlRow{Cells: cells})
 	}
 	if slices.ContainsFunc(v.rows, func(r row) bool { return r.critical }) {
@@ -277,9 +281,29 @@ func barChart(total, start, took, slack timeline.Seconds, critical, failed bool)
 	return c
 }
 
+// mostPoints is how many builds of its history are shown of a step.
+const mostPoints = 49
+
+// trendCell shows the history of a step that has one, as a drawing and in numbers.
+func trendCell(s *detect.StepResult, name string) htmlCell {
+	cell := htmlCell{Class: "trend", Chart: pointsChart(s)}
+	if cell.Chart == nil {
+		return cell
+	}
+	cell.Twin = &htmlTable{Title: "In numbers", Label: cut(name, 60) + ", in numbers", Folded: true, Twin: true, Head: heads("Build|t", "Took|n")}
+	add := func(build, took string) {
+		cell.Twin.Rows = append(cell.Twin.Rows, htmlRow{Cells: []htmlCell{{Text: build, Class: "t"}, {Text: took, Class: "n"}}})
+	}
+	add("this one", s.Current.String())
+	for _, p := range s.History[:min(mostPoints, len(s.History))] {
+		add(cut(Clean(shortRevision(p.ID)), 14), p.Seconds.String())
+	}
+	return cell
+}
+
 // pointsChart shows the history of a step as columns, oldest first, and the build last.
 func pointsChart(s *detect.StepResult) *htmlChart {
-	const most, column = 49, 10
+	const most, column = mostPoints, 10
 	if len(s.History) == 0 || s.State == timeline.Cached {
 		return nil
 	}

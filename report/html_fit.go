@@ -62,6 +62,11 @@ var omissions = []func(*htmlPage) string{
 			}
 			return true
 		})
+		p.eachCell(func(c *htmlCell) {
+			if c.Twin != nil {
+				c.Twin, left = nil, "the numbers below the charts"
+			}
+		})
 		return left
 	},
 	func(p *htmlPage) (left string) {
@@ -80,16 +85,23 @@ var omissions = []func(*htmlPage) string{
 // want.
 func (p *htmlPage) eachTrack(keep func(*htmlTrack) bool) {
 	for i := range p.Sections {
-		s := &p.Sections[i]
-		if s.Track != nil && !keep(s.Track) {
+		if s := &p.Sections[i]; s.Track != nil && !keep(s.Track) {
 			s.Track = nil
 		}
-		for _, t := range s.Tables {
+	}
+	p.eachCell(func(c *htmlCell) {
+		if c.Track != nil && !keep(c.Track) {
+			c.Track = nil
+		}
+	})
+}
+
+func (p *htmlPage) eachCell(visit func(*htmlCell)) {
+	for i := range p.Sections {
+		for _, t := range p.Sections[i].Tables {
 			for _, row := range t.Rows {
 				for k := range row.Cells {
-					if c := &row.Cells[k]; c.Track != nil && !keep(c.Track) {
-						c.Track = nil
-					}
+					visit(&row.Cells[k])
 				}
 			}
 		}

@@ -35,7 +35,7 @@ const count = (n, noun) => `${n} ${noun}${n === 1 ? '' : 's'}`;
 const told = make('div', {'aria-live': 'polite'});
 const more = make('div');
 const keys = make('div', {class: 'keys'});
-const panel = make('aside', {class: 'empty', 'aria-label': 'Under the cursor', tabindex: 0}, told, more, keys);
+const panel = make('aside', {class: 'empty', 'aria-label': 'Under the cursor', tabindex: 0}, told, keys, more);
 const button = (words, act) => {
   const b = make('button', {type: 'button'}, words);
   b.addEventListener('click', act);
@@ -284,7 +284,7 @@ const rowsOf = () => {
     const heads = [...row.closest('table').tHead.rows[0].cells];
     const values = [...row.cells].slice(1).map((cell, k) => [heads[k + 1].textContent.split(',')[0], cell.querySelector('svg')?.getAttribute('aria-label') || cell.textContent]).filter(v => v[1]);
     show(self, quiet, [make('h2', {}, make('code', {}, row.cells[0].textContent)), make('p', {}, values.length ? [values[0][0], values[0][1]].join(' ') : '')],
-      values.slice(1).map(v => make('p', {}, make('span', {class: 'dim'}, v[0] + ' '), v[1])));
+      [...values.slice(1).map(v => make('p', {}, make('span', {class: 'dim'}, v[0] + ' '), v[1])), ...all('.twin table', row).map(t => t.cloneNode(true))]);
     if (!quiet) row.scrollIntoView({block: 'nearest'});
   };
   const self = {

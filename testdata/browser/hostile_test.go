@@ -27,7 +27,7 @@ func TestHostileNames(t *testing.T) {
 				b.key(kb.ArrowRight)
 				b.key(kb.ArrowLeft)
 				b.says("RUN ")
-				b.pointer(moved, "table.steps tbody tr:last-child td", 0.5)
+				b.pointer(moved, "table.steps > tbody > tr:last-child > td", 0.5)
 				b.want(`window.ran === undefined`)
 				b.want(`[...document.links].every(a => /^(https?:|file:)/.test(a.protocol))`)
 				b.want(`document.querySelectorAll('img, iframe, object, script:not([type])').length === 1`)

@@ -185,11 +185,18 @@ func TestBrush(t *testing.T) {
 func TestRows(t *testing.T) {
 	t.Parallel()
 	b := open(t, file(t, pageOf(t, "show")), looks[2])
-	b.pointer(moved, "table.steps tr:nth-child(3)", 0.2)
+	b.pointer(moved, "table.steps > tbody > tr:nth-child(3)", 0.2)
 	b.want(`document.querySelector('aside h2').innerText === document.querySelector('table.steps tbody tr:nth-child(3) td').innerText.trim()`)
 	b.key(kb.ArrowRight)
 	b.want(`document.querySelector('aside h2').innerText === document.querySelector('table.steps tbody tr:nth-child(4) td').innerText.trim()`)
 	b.says("from ", " to ")
+	b.isQuiet()
+
+	// Of a check, with what it took before.
+	b = open(t, file(t, pageOf(t, "check")), looks[2])
+	b.pointer(moved, "table.steps > tbody > tr:nth-child(11)", 0.2)
+	b.says("integration", "slower", "this one", "1.9 s")
+	b.want(`document.querySelectorAll('aside tbody tr').length === 31`)
 	b.isQuiet()
 }
 
