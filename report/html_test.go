@@ -41,6 +41,12 @@ var here = regexp.MustCompile(`^#p\d+(t\d+)?$`)
 
 var hashes = regexp.MustCompile(`sha256-[^']*`)
 
+// goldenPage compares a page but for its style and script, which stand in files of their own.
+func goldenPage(t *testing.T, name, text string) {
+	t.Helper()
+	golden(t, "html/"+name+".html", strings.NewReplacer(pageStyle, "", pageScript, "").Replace(hashes.ReplaceAllString(text, "sha256-")))
+}
+
 // checkPage tells what a page holds that it must not: anything that runs but its own script,
 // or asks for something, by itself; and what its policy would refuse.
 func checkPage(t *testing.T, name, text string) (words string) {
@@ -120,9 +126,7 @@ func TestHTMLIsInert(t *testing.T) {
 			t.Errorf("%s: the name is not shown", f.name)
 		}
 		if f.name == "regressed" {
-			// The style and the script stand in files of their own.
-			shown := strings.NewReplacer(pageStyle, "", pageScript, "").Replace(hashes.ReplaceAllString(text, "sha256-"))
-			golden(t, "html/regressed.html", shown)
+			goldenPage(t, "regressed", text)
 			for _, want := range []string{"Regressed: 1 step is slower", "RUN npm ci ◆", "slower ×1.5", "39–46 s", "builds before, 61 s now"} {
 				if !strings.Contains(words+text, want) {
 					t.Errorf("the page does not say %q", want)
@@ -160,11 +164,17 @@ func TestOtherPagesAreInert(t *testing.T) {
 		if n := len(h.Results[0].WallClock.Shifts); n != 1 {
 			t.Fatalf("%d shifts", n)
 		}
-		words := checkPage(t, text, render(t, func(w io.Writer) error { return HistoryHTML(w, h, HistoryOptions{}) }))
+		history := render(t, func(w io.Writer) error { return HistoryHTML(w, h, HistoryOptions{}) })
+		words := checkPage(t, text, history)
 		if !strings.Contains(words, "RUN b: 12 s → 30 s (+18 s) since") && !strings.Contains(words, "12 s → 30 s (+18 s)") {
 			t.Errorf("the shift is not told: %s", words)
 		}
-		checkPage(t, text, render(t, func(w io.Writer) error { return CompareHTML(w, compare.Of(&builds[0], &builds[39])) }))
+		compared := render(t, func(w io.Writer) error { return CompareHTML(w, compare.Of(&builds[0], &builds[39])) })
+		checkPage(t, text, compared)
+		if text == "plain" {
+			goldenPage(t, "history", history)
+			goldenPage(t, "compare", compared)
+		}
 		failed := namedBuild(text, 0)
 		failed.Outcome, failed.Steps[1].State = timeline.Failed, timeline.StepFailed
 		for _, b := range []timeline.Build{builds[0], failed, {}} {
