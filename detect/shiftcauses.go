@@ -34,7 +34,7 @@ func ExplainShift(oldest []timeline.Build, key, was string, delta timeline.Secon
 		m = e.measured(now, r)
 	}
 	if timeline.OtherMachine(before.Machine, after.Machine) {
-		x := Explanation{Kind: KindOtherMachine, Certainty: Is, Before: hardware(before.Machine.CPUs, before.Machine.Memory), After: hardware(after.Machine.CPUs, after.Machine.Memory)}
+		x := Explanation{Kind: KindOtherMachine, Certainty: Is, Before: timeline.Hardware(before.Machine.CPUs, before.Machine.Memory), After: timeline.Hardware(after.Machine.CPUs, after.Machine.Memory)}
 		x.Text = "it ran on another machine since, with " + x.After + "; before on " + x.Before
 		m.machine = append(m.machine, x)
 	}

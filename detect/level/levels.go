@@ -23,7 +23,7 @@ type Level struct {
 
 // levelWindows are the lengths of windows that are looked at, the shortest first: in a long
 // one a lasting change shows that is small, and hides one that is close to another.
-var levelWindows = []int{30, 60, 120, 240}
+var levelWindows = []int{16, 30, 60, 120, 240}
 
 const (
 	// levelStride is how far the windows are moved where they show nothing.
