@@ -53,6 +53,7 @@ type htmlSection struct {
 	Lists    []htmlList
 	Track    *htmlTrack
 	Tables   []htmlTable
+	After    []htmlList
 	Outro    [][]htmlSpan
 	Data     *courseData // for the script
 }
@@ -384,7 +385,15 @@ func shownSection(v *shownView, total timeline.Seconds) htmlSection {
 		}
 		s.Tables = append(s.Tables, moved)
 	}
-	s.Lists = append(listOfLines(adviceTitle, v.advice), listOfLines("", v.notes)...)
+	if len(v.used) > 0 {
+		used := htmlTable{Title: "Used", Label: "What steps used of the machine", Head: heads("Step|name", "Took|n", "Worked|n", "Memory|n", "Waited for|v")}
+		for _, x := range v.used {
+			used.Rows = append(used.Rows, htmlRow{Cells: []htmlCell{{Text: x.name, Class: "name", Code: true}, {Text: x.took, Class: "n"}, {Text: x.worked, Class: "n"}, {Text: x.memory, Class: "n"}, {Text: x.waited, Class: "v"}}})
+		}
+		s.Tables = append(s.Tables, used)
+	}
+	s.Lists = listOfLines(adviceTitle, v.advice)
+	s.After = append(listOfLines(madeTitle, v.made), listOfLines("", v.notes)...)
 	s.Outro = spansOf(v.about)
 	return s
 }

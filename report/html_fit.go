@@ -130,10 +130,11 @@ func linesAfter(most int) func(*htmlPage) string {
 	return func(p *htmlPage) string {
 		left := 0
 		for i := range p.Sections {
-			for k := range p.Sections[i].Lists {
-				l := &p.Sections[i].Lists[k]
-				if n := len(l.Lines) - most; n > 0 {
-					l.Lines, left = l.Lines[:most], left+n
+			for _, lists := range [][]htmlList{p.Sections[i].Lists, p.Sections[i].After} {
+				for k := range lists {
+					if n := len(lists[k].Lines) - most; n > 0 {
+						lists[k].Lines, left = lists[k].Lines[:most], left+n
+					}
 				}
 			}
 		}

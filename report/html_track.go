@@ -103,14 +103,31 @@ func (g *trackGroup) summarize() {
 	g.low, g.high = at(0.05), at(0.95)
 }
 
-// groupsOfBuilds parts the builds of a course in groups of equal numbers.
+// groupsOfBuilds parts the builds of a course in groups of about equal numbers, none of which
+// has builds of two levels.
 func groupsOfBuilds(c *course.Course, d drawn, most int) []trackGroup {
 	n := len(c.Builds)
-	groups := make([]trackGroup, groupCount(n, most))
+	ends := []int{n} // of levels, newest first
+	for _, s := range slices.Backward(d.Shifts) {
+		if s.Build > 0 && s.Build < ends[len(ends)-1] && len(ends) <= most/3 {
+			ends = append(ends, s.Build)
+		}
+	}
+	slices.Reverse(ends)
+	count := groupCount(n, most-len(ends)+1)
+	var groups []trackGroup
+	first := 0
+	for _, end := range ends {
+		length := end - first
+		k := min(max((length*count+n/2)/max(n, 1), 1), max(length, 1))
+		for i := range k {
+			groups = append(groups, trackGroup{first: first + i*length/k, end: first + (i+1)*length/k})
+		}
+		first = end
+	}
 	of := make([]int, n)
 	for i := range groups {
 		g := &groups[i]
-		g.first, g.end = i*n/len(groups), (i+1)*n/len(groups)
 		for b := g.first; b < g.end; b++ {
 			of[b] = i
 			if d.step == nil {

@@ -99,6 +99,7 @@ var pages = map[string][]string{
 	"failed":  {"show", "beta/dockerbuild/failed.dockerbuild", "--format", "html"},
 	"compare": {"compare", "alpha/dockerbuild/001.dockerbuild", "alpha/dockerbuild/046.dockerbuild", "--format", "html"},
 	"history": {"history", "alpha/dockerbuild", "--min-delta", "30ms", "--format", "html"},
+	"story":   {"history", "story/dockerbuild", "--format", "html"},
 }
 
 // kept are those that were made.
@@ -122,7 +123,7 @@ func pageOf(t testing.TB, kind string) string {
 	return kept.pages[kind]
 }
 
-var kinds = []string{"check", "show", "failed", "compare", "history", "shop"}
+var kinds = []string{"check", "show", "failed", "compare", "history", "story", "shop"}
 
 // A tab is one page that is open, and what it said and asked for.
 type tab struct {
