@@ -95,7 +95,7 @@ func made(t testing.TB, args ...string) string {
 // pages are one of each kind: what the program is asked for, in the folder of recorded builds.
 var pages = map[string][]string{
 	"check":   {"check", "alpha/dockerbuild/044.dockerbuild", "--branch", "slow", "--baseline", "alpha/dockerbuild", "--min-delta", "30ms", "--fail-on", "never", "--record", "never", "--format", "html"},
-	"show":    {"show", "beta/dockerbuild/push.dockerbuild", "--format", "html"},
+	"show":    {"show", "beta/dockerbuild/cold.dockerbuild", "--format", "html"},
 	"failed":  {"show", "beta/dockerbuild/failed.dockerbuild", "--format", "html"},
 	"compare": {"compare", "alpha/dockerbuild/001.dockerbuild", "alpha/dockerbuild/046.dockerbuild", "--format", "html"},
 	"history": {"history", "alpha/dockerbuild", "--min-delta", "30ms", "--format", "html"},
