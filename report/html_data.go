@@ -16,11 +16,12 @@ import (
 
 // A courseData is one pipeline's.
 type courseData struct {
-	Starts []int64 `json:"starts"` // in seconds, after the build before; the first after 1970; 0 where not known
-	Names  string  `json:"names"`  // revisions, else ids, each on a line
-	Took   []int64 `json:"took"`   // milliseconds
-	Cached []int   `json:"cached"` // steps
-	Ran    []int   `json:"ran"`    // steps
+	Pipeline string  `json:"pipeline"`
+	Starts   []int64 `json:"starts"` // in seconds, after the build before; the first after 1970; 0 where not known
+	Names    string  `json:"names"`  // revisions, else ids, each on a line
+	Took     []int64 `json:"took"`   // milliseconds
+	Cached   []int   `json:"cached"` // steps
+	Ran      []int   `json:"ran"`    // steps
 	// Told are the builds whose steps are told, first and last of each stretch. Links are
 	// those builds' addresses, "" for none, without what all begin with.
 	Told     [][2]int    `json:"told"`
@@ -55,7 +56,7 @@ const maxShownName = 200
 func dataOf(v *courseView) *courseData {
 	c := v.course
 	n := len(c.Builds)
-	d := &courseData{Tracks: []trackData{{Name: "The whole build", Levels: levelsOf(&c.WallClock)}}}
+	d := &courseData{Pipeline: v.pipeline, Tracks: []trackData{{Name: "The whole build", Levels: levelsOf(&c.WallClock)}}}
 	told := toldBuilds(v)
 	var names []string
 	last := int64(0)

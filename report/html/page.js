@@ -103,7 +103,7 @@ input.addEventListener('input', () => { filter(); remember(); });
 
 // A pipeline over its builds.
 const histories = [];
-const follow = (section, data, place) => {
+const follow = (section, data) => {
   const n = data.took.length, names = data.names.split('\n');
   let sum = 0;
   const starts = data.starts.map(s => sum += s);
@@ -196,7 +196,7 @@ const follow = (section, data, place) => {
     if (!quiet) remember();
   };
   const self = {
-    section, place,
+    pipeline: data.pipeline,
     go: by => { kept = true; choose(at < 0 ? (by < 0 ? to : from) : Math.max(from, Math.min(to, at + by))); },
     close: () => { at = -1; kept = false; point(); },
     write: p => {
@@ -316,7 +316,7 @@ const remember = () => {
   if (input.value) p.set('q', input.value);
   if (histories.includes(chosen)) last = chosen;
   if (last) {
-    if (histories.length > 1) p.set('p', last.place);
+    if (histories.length > 1) p.set('p', last.pipeline);
     last.write(p);
   }
   try {
@@ -329,14 +329,14 @@ const read = () => {
   reading = true;
   input.value = p.get('q') || '';
   filter();
-  last = histories[+p.get('p') || 0] || null;
+  last = histories.find(h => h.pipeline === p.get('p')) || histories[0] || null;
   last?.read(p);
   reading = false;
 };
 
 if (!tables.length) return;
 main.prepend(make('div', {class: 'bar-of-controls'}, make('label', {}, make('span', {class: 'silent'}, 'Filter steps'), input), found));
-all('script[type="application/json"]').forEach((s, i) => histories.push(follow(s.parentElement, JSON.parse(s.textContent), i)));
+for (const s of all('script[type="application/json"]')) histories.push(follow(s.parentElement, JSON.parse(s.textContent)));
 const plain = histories.length ? null : rowsOf();
 document.body.append(panel);
 document.body.classList.add('panelled');

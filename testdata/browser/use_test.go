@@ -242,7 +242,7 @@ func TestSeveralPipelines(t *testing.T) {
 	b.pointer(moved, "#p1 svg.track", 0.5)
 	b.pointer(pressed, "#p1 svg.track", 0.5)
 	b.pointer(released, "#p1 svg.track", 0.5)
-	b.want(`location.hash.startsWith('#p=1&at=')`)
+	b.want(`location.hash.startsWith('#p=' + encodeURIComponent(document.querySelector('#p1 h1 code').innerText) + '&at=')`)
 	want := b.panel()
 	other := open(t, page+value[string](b, "location.hash"), looks[2])
 	if got := other.panel(); got != want {
