@@ -24,29 +24,31 @@ var update = flag.Bool("update", false, "make the pictures of the manual")
 func TestPictures(t *testing.T) {
 	const most = 150_000 // bytes
 	for _, picture := range []struct {
-		name, kind string
-		height     int64
-		before     func(*tab)
+		name          string
+		page          func() string
+		width, height int64
+		before        func(*tab)
 	}{
-		{"history", "story", 900, func(b *tab) { // the first slow build of the last change
+		{"history", func() string { return pageOf(t, "story") }, 1280, 900, func(b *tab) { // the first slow build of the last change
 			for range 8 {
 				b.key(kb.ArrowLeft)
 			}
 			b.says("build 33 of 40")
 		}},
-		{"waterfall", "show", 860, func(b *tab) { // a step that had time to spare
+		{"waterfall", func() string { return pageOf(t, "show") }, 1280, 860, func(b *tab) { // a step that had time to spare
 			for range 8 {
 				b.key(kb.ArrowRight)
 			}
 			b.says("bundle", "to spare")
 			b.want(`[...document.querySelectorAll('h2')].some(h => { if (h.innerText.startsWith('When')) { scrollTo(0, h.offsetTop - 70); return true } })`)
 		}},
+		{"comment", func() string { return commentPage(t) }, 860, 500, func(*tab) {}},
 	} {
 		for _, scheme := range []string{"light", "dark"} {
 			path := filepath.Join("../../docs/images", picture.name+"-"+scheme+".png")
 			if *update {
-				b := open(t, file(t, pageOf(t, picture.kind)), look{1280, scheme, ""})
-				b.resize(1280, picture.height)
+				b := open(t, file(t, picture.page()), look{picture.width, scheme, ""})
+				b.resize(picture.width, picture.height)
 				picture.before(b)
 				shot, err := chromedp.Run(b, chromedp.CaptureScreenshot())
 				if err != nil {
@@ -64,7 +66,7 @@ func TestPictures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(data) > most || config.Width != 1280 {
+			if len(data) > most || int64(config.Width) != picture.width {
 				t.Errorf("%s: %d bytes, %d pixels wide", path, len(data), config.Width)
 			}
 		}
