@@ -101,7 +101,8 @@ type explainer struct {
 	pairs   [][]string       // see changes
 }
 
-const maxLookedBack = 12 // builds, for the last one at the usual level
+// MaxLookedBack is how many builds are looked at for the last one at the usual level.
+const MaxLookedBack = 12
 
 // between finds the first slow build and the last one at the usual level, with the step in
 // that; nil where none is known that has facts.
@@ -109,7 +110,7 @@ func (e *explainer) between(s *timeline.Step, r *StepResult) (good, bad *timelin
 	limit := max(r.High, r.Usual+r.Usual/10).D()
 	bad = e.build
 	run := true // of slow builds is not broken
-	for i := range e.older[:min(len(e.older), maxLookedBack+e.own)] {
+	for i := range e.older[:min(len(e.older), MaxLookedBack+e.own)] {
 		b := &e.older[i]
 		old := stepIn(b, s, r.Was)
 		if old == nil || old.State != timeline.Executed {
@@ -272,7 +273,7 @@ func revisionOf(b *timeline.Build) string {
 // loss finds why the first step of a chain of lost caches ran; of a cold cache, which is no
 // single step's, whether other caches were to be read.
 func (e *explainer) loss(s *timeline.Step, cold bool) []Explanation {
-	for i := range e.older[:min(len(e.older), maxLookedBack)] {
+	for i := range e.older[:min(len(e.older), MaxLookedBack)] {
 		b := &e.older[i]
 		was := stepIn(b, s, "")
 		if b.Facts == nil || was == nil || was.State != timeline.Cached || e.build.Facts == nil {

@@ -32,7 +32,7 @@ func (h *History) likeWithLike(build *timeline.Build, t Thresholds) *History {
 	out := *h
 	out.Base, out.Sparse, out.Other, out.Branch = base, alike(h.Sparse), alike(h.Other), alike(h.Branch)
 	out.Notes = append(slices.Clip(h.Notes), Note{KindHistory, fmt.Sprintf(
-		"compared with the builds on machines like its own (%s): %d on others are left out", hardware(build.Machine.CPUs, build.Machine.Memory), len(h.Base)-len(base))})
+		"compared with the builds on machines like its own (%s): %d on others are left out", timeline.Hardware(build.Machine.CPUs, build.Machine.Memory), len(h.Base)-len(base))})
 	return &out
 }
 

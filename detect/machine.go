@@ -213,12 +213,12 @@ func (m *MachineInfo) otherMachine() string {
 
 // hardware is the machine, with its processors where they are others than usual.
 func (m *MachineInfo) hardware() string {
-	return named(m.Model, m.Model != m.UsualModel && m.UsualModel != "", hardware(m.CPUs, m.Memory))
+	return named(m.Model, m.Model != m.UsualModel && m.UsualModel != "", timeline.Hardware(m.CPUs, m.Memory))
 }
 
 // usualHardware is that of the baseline.
 func (m *MachineInfo) usualHardware() string {
-	return named(m.UsualModel, m.Model != m.UsualModel, hardware(m.UsualCPUs, m.UsualMemory))
+	return named(m.UsualModel, m.Model != m.UsualModel, timeline.Hardware(m.UsualCPUs, m.UsualMemory))
 }
 
 func named(model string, isTold bool, hardware string) string {
@@ -229,24 +229,6 @@ func named(model string, isTold bool, hardware string) string {
 		return model
 	}
 	return model + ", " + hardware
-}
-
-// hardware is "2 CPUs and 8 GB", as far as it is known.
-func hardware(cpus float64, memory int64) string {
-	cores, size := "", ""
-	switch n := math.Round(cpus); {
-	case n == 1:
-		cores = "1 CPU"
-	case n > 1:
-		cores = fmt.Sprintf("%.0f CPUs", n)
-	}
-	if memory > 0 {
-		size = fmt.Sprintf("%.3g GB", float64(memory)/1e9)
-	}
-	if cores != "" && size != "" {
-		return cores + " and " + size
-	}
-	return cores + size
 }
 
 func percentNumber(share float64) string { return fmt.Sprintf("%.0f", 100*share) }

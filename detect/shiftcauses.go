@@ -7,10 +7,11 @@ import "github.com/buildregress/buildregress/detect/timeline"
 // explained.
 
 // ExplainShift finds the causes of a change by delta of the level of a step, given by its key,
-// between two builds: these are told by their indices in those of a pipeline, oldest first. was
-// is the name that the step had in the first one, "" for none of its own. changed tells which
-// files the second build changed, and may be nil.
-func ExplainShift(oldest []timeline.Build, good, bad int, key, was string, delta timeline.Seconds, changed func(*timeline.Build) Changed) []Explanation {
+// between the last two of these builds, oldest first: those before tell what the level was. was
+// is the name that the step had then, "" for none of its own. changed tells which files the
+// last build changed, and may be nil.
+func ExplainShift(oldest []timeline.Build, key, was string, delta timeline.Seconds, changed func(*timeline.Build) Changed) []Explanation {
+	good, bad := len(oldest)-2, len(oldest)-1
 	before, after := &oldest[good], &oldest[bad]
 	now := stepIn(after, &timeline.Step{Key: key}, "")
 	if now == nil || before.Facts == nil || after.Facts == nil {
@@ -24,7 +25,7 @@ func ExplainShift(oldest []timeline.Build, good, bad int, key, was string, delta
 	if changed != nil {
 		e.changed = changed(after)
 	}
-	for i := good; i >= 0 && len(e.older) < maxLookedBack; i-- {
+	for i := good; i >= 0 && len(e.older) < MaxLookedBack; i-- {
 		e.older = append(e.older, oldest[i])
 	}
 	r := &StepResult{Delta: delta, Was: was}
@@ -33,7 +34,7 @@ func ExplainShift(oldest []timeline.Build, good, bad int, key, was string, delta
 		m = e.measured(now, r)
 	}
 	if timeline.OtherMachine(before.Machine, after.Machine) {
-		x := Explanation{Kind: KindOtherMachine, Certainty: Is, Before: hardware(before.Machine.CPUs, before.Machine.Memory), After: hardware(after.Machine.CPUs, after.Machine.Memory)}
+		x := Explanation{Kind: KindOtherMachine, Certainty: Is, Before: timeline.Hardware(before.Machine.CPUs, before.Machine.Memory), After: timeline.Hardware(after.Machine.CPUs, after.Machine.Memory)}
 		x.Text = "it ran on another machine since, with " + x.After + "; before on " + x.Before
 		m.machine = append(m.machine, x)
 	}

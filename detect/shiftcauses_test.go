@@ -63,7 +63,7 @@ func TestCausesOfShifts(t *testing.T) {
 			}
 			asked := map[string]bool{}
 			was := stepIn(&builds[at-1], &timeline.Step{Key: keyOf(t, &builds[at], compile)}, "")
-			causes := ExplainShift(builds, at-1, at, was.Key, "", timeline.Seconds(2*was.Duration), func(b *timeline.Build) Changed {
+			causes := ExplainShift(builds[:at+1], was.Key, "", timeline.Seconds(2*was.Duration), func(b *timeline.Build) Changed {
 				asked[b.ID] = true
 				return func(before, after string) ([]string, bool) {
 					if len(before) == at && len(after) == at+1 {

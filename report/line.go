@@ -26,6 +26,7 @@ type span struct {
 	// of it where it stands as plain text.
 	commit bool
 	to     string // an address that is safe in every format, or ""
+	page   string // one that pages alone lead to, or ""
 }
 
 // A code argument of lineOf becomes a code span.

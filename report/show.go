@@ -26,6 +26,8 @@ type shownView struct {
 	total     timeline.Seconds // length of the time axis
 	timed     bool             // the source knows when steps began
 	transfers []transfer
+	used      []used
+	made      []line // what it was made of, and by what
 	advice    []line // where it would have paid
 	notes     []line
 	about     line
@@ -116,6 +118,7 @@ func shownViewOf(d *describe.Description) shownView {
 		v.stages[k].steps = append(v.stages[k].steps, row)
 	}
 	v.transfers = transfersOf(d, n)
+	v.used, v.made = usedBy(d, n), madeOf(d)
 	return v
 }
 
@@ -275,6 +278,20 @@ func ShowText(w io.Writer, d *describe.Description, o TextOptions) error {
 		t.out.WriteString("\n")
 		t.grid(rows)
 	}
+	if len(v.used) > 0 {
+		rows := [][]string{{"Used", "took", "worked", "memory", "waited for"}}
+		for _, x := range v.used {
+			rows = append(rows, []string{x.name, x.took, x.worked, x.memory, x.waited})
+		}
+		t.out.WriteString("\n")
+		t.grid(rows)
+	}
+	if len(v.made) > 0 {
+		t.out.WriteString("\n" + t.paint(bold, madeTitle) + "\n")
+		for _, l := range v.made {
+			t.bullet(l)
+		}
+	}
 	t.block(v.notes)
 	t.out.WriteString("\n")
 	t.line(v.about)
@@ -402,6 +419,17 @@ func ShowMarkdown(w io.Writer, d *describe.Description) error {
 			m.printf("| %s | %s | %s | %s |\n", inCell(codeSpan(x.name, maxCellName)), unbroken(x.bytes), unbroken(x.took), unbroken(x.rate))
 		}
 		m.WriteString("\n")
+	}
+	if len(v.used) > 0 {
+		m.WriteString("| Used | Took | Worked | Memory | Waited for |\n|:--|--:|--:|--:|:--|\n")
+		for _, x := range v.used {
+			m.printf("| %s | %s | %s | %s | %s |\n", inCell(codeSpan(x.name, maxCellName)), unbroken(x.took), unbroken(x.worked), unbroken(x.memory), unbroken(x.waited))
+		}
+		m.WriteString("\n")
+	}
+	if len(v.made) > 0 {
+		m.paragraph("**" + madeTitle + "**")
+		m.list(v.made)
 	}
 	m.list(v.notes)
 	m.lines(v.about)

@@ -150,9 +150,10 @@ type Terms struct {
 	MinDelta time.Duration // by which a build has to be shorter at least
 	PerWeek  float64       // builds a week, 0 if it is not known
 	Dismiss  []Dismissal   // what is not wanted
-	// Others are builds of the pipeline on other branches: they may read a cache that is
-	// written here.
-	Others []timeline.Build
+	// Others are the builds of the pipeline on other branches that began from then until then:
+	// they may read a cache that is written here. It may be nil, and is asked where one is;
+	// known is false where they are too many to be looked at.
+	Others func(from, to time.Time) (builds []timeline.Build, known bool)
 	// Changed tells which files of the repository differ between what two builds were made
 	// from. It may be nil, and is asked where a step is looked at that may run for nothing.
 	Changed func(before, after *timeline.Build) (files []string, known bool)

@@ -12,8 +12,9 @@ import (
 // run beside each other, and the builder may have kept a cache of its own. Where a step was
 // found there that was never seen to run, what it saved is not known, and nothing is told.
 
-// cacheExports are what it is worth not to write the cache. Others are builds of other branches.
-func (a *adviser) cacheExports(others []timeline.Build) []Advice {
+// cacheExports are what it is worth not to write the cache. besides tells of builds of other
+// branches.
+func (a *adviser) cacheExports(besides func(from, to time.Time) ([]timeline.Build, bool)) []Advice {
 	var ids []int
 	for id := range a.steps {
 		for i := range a.builds {
@@ -26,7 +27,13 @@ func (a *adviser) cacheExports(others []timeline.Build) []Advice {
 	if len(ids) == 0 {
 		return nil
 	}
-	others = a.besides(others)
+	var others []timeline.Build
+	if besides != nil {
+		var known bool
+		if others, known = besides(a.builds[0].build.Start, a.builds[len(a.builds)-1].build.Start); !known {
+			return nil
+		}
+	}
 	usual := a.usual(others)
 	saved := make([]time.Duration, len(a.builds))
 	var hits time.Duration
@@ -62,17 +69,6 @@ func (a *adviser) cacheExports(others []timeline.Build) []Advice {
 	}
 	x.Hits, x.Others = timeline.Seconds(hits+gained), len(others)
 	return []Advice{x}
-}
-
-// besides are those of other branches' builds that were made while these were.
-func (a *adviser) besides(others []timeline.Build) (during []timeline.Build) {
-	first, last := a.builds[0].build.Start, a.builds[len(a.builds)-1].build.Start
-	for i := range others {
-		if b := &others[i]; b.Outcome == timeline.OK && !b.Start.Before(first) && !b.Start.After(last) {
-			during = append(during, *b)
-		}
-	}
-	return during
 }
 
 // A times is how long steps take where they run, by key.

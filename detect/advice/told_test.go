@@ -162,16 +162,23 @@ func TestCacheExport(t *testing.T) {
 		hit    func(i int) bool
 		others []timeline.Build
 		saves  time.Duration
+		many   bool
 	}{
-		"nothing was ever found":           {func(int) bool { return false }, nil, 10 * second},
-		"found in one of five":             {func(i int) bool { return i%5 == 0 }, nil, 4 * second},
-		"found in half":                    {func(i int) bool { return i%2 == 0 }, nil, 0},
-		"found in all, and never seen run": {func(int) bool { return true }, nil, 0},
-		"found by a branch now and then":   {func(int) bool { return false }, branch(2, buildtest.Hit(install)), 7 * second},
-		"found by branches":                {func(int) bool { return false }, branch(10, buildtest.Hit(install)), 0},
-		"a branch has another step":        {func(int) bool { return false }, branch(1, buildtest.Hit("[app 2/3] RUN yarn")), 0},
+		"nothing was ever found":           {func(int) bool { return false }, nil, 10 * second, false},
+		"found in one of five":             {func(i int) bool { return i%5 == 0 }, nil, 4 * second, false},
+		"found in half":                    {func(i int) bool { return i%2 == 0 }, nil, 0, false},
+		"found in all, and never seen run": {func(int) bool { return true }, nil, 0, false},
+		"found by a branch now and then":   {func(int) bool { return false }, branch(2, buildtest.Hit(install)), 7 * second, false},
+		"found by branches":                {func(int) bool { return false }, branch(10, buildtest.Hit(install)), 0, false},
+		"too many branches":                {func(int) bool { return false }, nil, 0, true},
+		"a branch has another step":        {func(int) bool { return false }, branch(1, buildtest.Hit("[app 2/3] RUN yarn")), 0, false},
 	} {
-		found := of(advice.CacheExport, builds(c.hit), advice.Terms{Others: c.others})
+		found := of(advice.CacheExport, builds(c.hit), advice.Terms{Others: func(from, to time.Time) ([]timeline.Build, bool) {
+			if from != buildtest.Epoch || to != buildtest.Epoch.Add(19*time.Hour) {
+				t.Errorf("%s: asked for %s to %s", name, from, to)
+			}
+			return c.others, !c.many
+		}})
 		wants(t, name, found, c.saves, 1)
 		if len(found) > 0 && found[0].Others != len(c.others) {
 			t.Errorf("%s: %+v", name, found[0])

@@ -60,33 +60,54 @@ type Alignment struct {
 // builds, which are older, only some steps are left: they are laid onto tracks
 // too, but do not tell what came and went.
 func Align(history, sparse []timeline.Build) *Alignment {
-	a := &Alignment{newer: map[*Track]*Track{}, tracks: map[TrackID]*Track{}, references: map[string]*reference{}}
+	a := New()
 	// Most builds have the shape of the one after them.
 	repeats := make([]bool, len(history))
 	parallel.For(max(0, len(history)-1), parallel.Enough, func(i int) {
 		repeats[i+1] = alike(&history[i], &history[i+1], true)
 	})
 	for i := range history {
-		var s *Shape
-		if repeats[i] {
-			s = a.Base[i-1]
-		} else {
-			s = a.shapeOf(&history[i])
-		}
-		if s.build == &history[i] {
+		a.add(&history[i], repeats[i])
+	}
+	return a.Finish(sparse)
+}
+
+// New is the alignment of a history whose builds are added one by one.
+func New() *Alignment {
+	return &Alignment{newer: map[*Track]*Track{}, tracks: map[TrackID]*Track{}, references: map[string]*reference{}}
+}
+
+// Add adds a build of the history, which is older than those before. Only builds are kept that
+// are the first of their shape.
+func (a *Alignment) Add(build *timeline.Build) {
+	n := len(a.Base)
+	a.add(build, n > 0 && a.Base[n-1].is(build))
+}
+
+func (a *Alignment) add(build *timeline.Build, repeats bool) {
+	var s *Shape
+	if repeats {
+		s = a.Base[len(a.Base)-1]
+	} else {
+		known := len(a.shapes)
+		if s = a.shapeOf(build); len(a.shapes) > known {
 			a.keepReference(s)
 		}
-		a.Base = append(a.Base, s)
-		a.partial = a.partial || history[i].Partial
 	}
+	a.Base = append(a.Base, s)
+	a.partial = a.partial || build.Partial
+}
+
+// Finish lays the steps of all builds that were added onto tracks, and those of sparse ones.
+func (a *Alignment) Finish(sparse []timeline.Build) *Alignment {
 	for i, s := range a.Base {
-		a.add(s, i)
+		a.lay(s, i)
 	}
 	whole := a.order
 	for i := range sparse {
 		s := a.shapeOf(&sparse[i])
 		a.Sparse = append(a.Sparse, s)
-		a.add(s, len(history)+i)
+		a.lay(s, len(a.Base)+i)
 	}
 	for _, s := range a.shapes {
 		for _, t := range s.Tracks {
@@ -182,8 +203,8 @@ func (t *Track) split() {
 	}
 }
 
-// add lays the steps of a build's shape onto tracks, which is of that age.
-func (a *Alignment) add(s *Shape, age int) {
+// lay lays the steps of a build's shape onto tracks, which is of that age.
+func (a *Alignment) lay(s *Shape, age int) {
 	if s.Tracks == nil {
 		var ids []TrackID
 		ids, s.ambiguous = a.identify(s.build, s.stages, s.equals)

@@ -21,8 +21,7 @@ const salt = "<salt>"
 // look at the newest builds mostly tells, these are the same; the builds are not changed.
 func WithoutSalt(sparse int, lists ...[]timeline.Build) [][]timeline.Build {
 	const least = 4 // builds, of which a word in one alone says something
-	newest := lists[0]
-	if len(newest) < least || !hasOwn(stageWords(&newest[0]), stageWords(&newest[1])) {
+	if len(lists[0]) < least || !MayHaveSalt(lists[0]) {
 		return lists
 	}
 	builds := map[string]int{} // that have a word
@@ -50,6 +49,12 @@ func WithoutSalt(sparse int, lists ...[]timeline.Build) [][]timeline.Build {
 		}
 	}
 	return plain
+}
+
+// MayHaveSalt tells of builds, newest first, whether their stages may hold words of one build
+// alone, by the first two.
+func MayHaveSalt(newest []timeline.Build) bool {
+	return len(newest) > 1 && hasOwn(stageWords(&newest[0]), stageWords(&newest[1]))
 }
 
 // unsalted are the steps with a placeholder for words of their stages.

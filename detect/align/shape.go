@@ -18,6 +18,9 @@ type Shape struct {
 	indices   []int              // see IndicesIn
 }
 
+// Step is step number i, as the newest build of the shape has it.
+func (s *Shape) Step(i int) *timeline.Step { return &s.build.Steps[i] }
+
 // shapeOf returns the shape that the build has, which may be a new one.
 func (a *Alignment) shapeOf(build *timeline.Build) *Shape {
 	const most = 16 // shapes looked at, as builds may all differ
@@ -26,7 +29,8 @@ func (a *Alignment) shapeOf(build *timeline.Build) *Shape {
 			return a.shapes[i]
 		}
 	}
-	s := &Shape{build: build, stages: stagesOf(build)}
+	own := *build // what is beside it in a list need not be kept
+	s := &Shape{build: &own, stages: stagesOf(build)}
 	known := make(map[TrackID]bool, len(build.Steps))
 	for i := range build.Steps {
 		id := IDOf(&build.Steps[i])

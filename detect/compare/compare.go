@@ -46,7 +46,7 @@ type Change struct {
 
 // Of tells of two builds. It changes neither.
 func Of(a, b *timeline.Build) *Comparison {
-	c := &Comparison{SchemaVersion: detect.SchemaVersion, A: describe.Of(a), B: describe.Of(b), Steps: []Step{}, Changes: []Change{}, Notes: []detect.Note{}}
+	c := &Comparison{SchemaVersion: detect.SchemaVersion, A: describe.Of(a), B: describe.Of(b), Steps: []Step{}, Notes: []detect.Note{}}
 	c.Delta = c.B.Build.Duration - c.A.Build.Duration
 	alignment := align.Align([]timeline.Build{*a}, nil)
 	at := map[*align.Track]int{}
@@ -93,7 +93,14 @@ func Of(a, b *timeline.Build) *Comparison {
 	slices.SortStableFunc(c.Steps, func(x, y Step) int {
 		return cmp.Or(cmp.Compare(max(y.WallClock, -y.WallClock), max(x.WallClock, -x.WallClock)), cmp.Compare(max(y.Delta, -y.Delta), max(x.Delta, -x.Delta)))
 	})
-	for _, f := range []Change{
+	c.Changes = changesOf(a, b)
+	return c
+}
+
+// changesOf is what else is different, as far as both builds say it.
+func changesOf(a, b *timeline.Build) []Change {
+	changes := []Change{}
+	all := []Change{
 		{"pipeline", a.Pipeline, b.Pipeline},
 		{"repository", a.Repository, b.Repository},
 		{"revision", a.Revision, b.Revision},
@@ -101,12 +108,56 @@ func Of(a, b *timeline.Build) *Comparison {
 		{"pull_request", a.PullRequest, b.PullRequest},
 		{"runner", a.Runner, b.Runner},
 		{"outcome", a.Outcome.String(), b.Outcome.String()},
-	} {
-		if f.Before != f.After {
-			c.Changes = append(c.Changes, f)
+	}
+	if x, y := a.Machine, b.Machine; timeline.OtherMachine(x, y) {
+		all = append(all, Change{"machine", timeline.Hardware(x.CPUs, x.Memory), timeline.Hardware(y.CPUs, y.Memory)})
+	}
+	if x, y := a.Facts, b.Facts; x != nil && y != nil {
+		all = append(all, Change{"frontend", x.Frontend, y.Frontend}, Change{"exporter", x.Exporter, y.Exporter})
+		if x.Builder != nil && y.Builder != nil {
+			all = append(all, Change{"buildkit", x.Builder.BuildKit, y.Builder.BuildKit}, Change{"buildx", x.Builder.Buildx, y.Builder.Buildx})
+		}
+		all = append(all, argChanges(x, y)...)
+		for i := range x.Sources {
+			s := &x.Sources[i]
+			if other := y.Artifact(s.Name); other != nil && s.Digest != "" && other.Digest != "" {
+				all = append(all, Change{"source", named(s.Name, s.Digest, other.Digest), named(s.Name, other.Digest, s.Digest)})
+			}
 		}
 	}
-	return c
+	for _, change := range all {
+		if change.Before != change.After {
+			changes = append(changes, change)
+		}
+	}
+	return changes
+}
+
+// argChanges are build arguments that both have, of which it is known that they differ: a
+// value that is not to be shown is told by its name.
+func argChanges(a, b *timeline.Facts) (changes []Change) {
+	for _, x := range a.Args {
+		at := slices.IndexFunc(b.Args, func(y timeline.BuildArg) bool { return y.Name == x.Name })
+		if at < 0 {
+			continue
+		}
+		y := b.Args[at]
+		switch {
+		case x.Value != y.Value:
+			changes = append(changes, Change{"argument", x.Name + "=" + x.Value, x.Name + "=" + y.Value})
+		case x.Hash != y.Hash && x.Hash != "" && y.Hash != "":
+			changes = append(changes, Change{"argument", x.Name, x.Name + " (another value)"})
+		}
+	}
+	return changes
+}
+
+// named is a source with its digest, where it has another one elsewhere.
+func named(name, digest, other string) string {
+	if digest == other {
+		return name
+	}
+	return name + " " + digest
 }
 
 // onPath is what each step adds to the critical path, and what lies between them.

@@ -5,16 +5,13 @@ package course
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/advice"
-	"github.com/buildregress/buildregress/detect/align"
 	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/detect/level"
-	"github.com/buildregress/buildregress/detect/parallel"
 	"github.com/buildregress/buildregress/detect/timeline"
 )
 
@@ -114,6 +111,8 @@ type Step struct {
 	Reached       int `json:"reached"`
 	RecentCached  int `json:"recent_cached"`
 	RecentReached int `json:"recent_reached"`
+	// CachedBuilds are the indices in Builds of those that found it in the cache, oldest first.
+	CachedBuilds []int `json:"cached_builds"`
 	Track
 }
 
@@ -127,150 +126,16 @@ const wholeShare = 3
 // Follow tells the course of builds that succeeded, of one pipeline, in any order. They are
 // not changed.
 func Follow(builds []timeline.Build, t detect.Thresholds) *Course {
-	t = t.OrDefaults()
-	c := &Course{Builds: []Build{}, Steps: []Step{}, Advice: []advice.Advice{}, Thresholds: t, Notes: []detect.Note{}}
 	newest := slices.Clone(builds)
 	slices.SortStableFunc(newest, newerFirst)
-	if len(newest) == 0 {
-		return c
-	}
-	c.Pipeline = newest[0].Pipeline
-	newest = align.WithoutSalt(-1, newest)[0]
-	n := len(newest)
-	onPath := make([][]timeline.Seconds, n) // of each step of each build, its part of the critical path
-	parallel.For(n, parallel.Enough, func(i int) { onPath[i] = timeline.OnPath(&newest[i]) })
-
-	a := align.Align(newest, nil)
-	var order []*follower
-	of := map[*align.Track]*follower{}
-	recent := min(n, RecentBuilds)
-	var recentTotal timeline.Seconds
-	for i := range newest { // newest first
-		b := &newest[i]
-		at := n - 1 - i
-		if i < recent {
-			recentTotal += timeline.Seconds(b.Duration)
-		}
-		for k, tr := range a.Base[i].Tracks {
-			tr = a.Latest(tr)
-			f := of[tr]
-			s := &b.Steps[k]
-			if f == nil {
-				f = &follower{last: -1, Step: Step{Key: s.Key, Name: s.Name, Stage: s.Stage, Platform: s.Platform, Source: s.Source, Gone: i >= recent}}
-				of[tr] = f
-				order = append(order, f)
-			}
-			if f.last == i {
-				continue // a second one of the same, which nothing tells apart
-			}
-			f.last = i
-			f.add(s, at, onPath[i][k], i < recent)
-		}
-	}
-	parallel.For(len(order), 4, func(i int) { order[i].finish(t) })
-	for i := range newest {
-		c.addBuild(&newest[n-1-i])
-	}
-	var values []time.Duration
-	for i := range c.Builds {
-		if d := c.Builds[i].Duration; d > 0 {
-			c.WallClock.Points = append(c.WallClock.Points, Point{i, d})
-			values = append(values, d.D())
-		}
-	}
-	whole := t
-	whole.MinSlowdown /= wholeShare
-	c.WallClock.level(values, whole, func(after, point int, s *Shift) {
-		s.Builds = len(values) - point
-		s.Total = s.Delta() * timeline.Seconds(s.Builds)
-	})
-	for _, f := range order {
-		if recentTotal > 0 {
-			f.Share = float64(f.recentPath) / float64(recentTotal)
-		}
-		c.Steps = append(c.Steps, f.Step)
-	}
-	slices.SortStableFunc(c.Steps, func(a, b Step) int { return cmp.Compare(b.Share, a.Share) })
-	return c
+	f := NewFollower(t)
+	f.Add(newest)
+	return f.Course()
 }
 
+// newerFirst is the order of builds, newest first.
 func newerFirst(a, b timeline.Build) int {
 	return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID))
-}
-
-func (c *Course) addBuild(b *timeline.Build) {
-	out := Build{ID: b.ID, Revision: b.Revision, URL: b.URL, Start: b.Start, Duration: timeline.Seconds(max(b.Duration, 0))}
-	for i := range b.Steps {
-		switch s := &b.Steps[i]; {
-		case s.State == timeline.Cached:
-			out.Cached++
-		case s.State == timeline.Executed && !s.IsWait():
-			out.Executed++
-		}
-	}
-	c.Builds = append(c.Builds, out)
-}
-
-// A follower gathers the samples of one step, newest first.
-type follower struct {
-	Step
-	last       int
-	told       timeline.Executions
-	names      []string // of each sample
-	critical   []bool   // whether it was on the critical path
-	recentPath timeline.Seconds
-}
-
-func (f *follower) add(s *timeline.Step, build int, onPath timeline.Seconds, recent bool) {
-	if s.State != timeline.Executed && s.State != timeline.Cached {
-		return
-	}
-	f.Reached++
-	if recent {
-		f.RecentReached++
-		f.recentPath += onPath
-	}
-	if s.State == timeline.Cached {
-		f.Cached++
-		if recent {
-			f.RecentCached++
-		}
-		return
-	}
-	if f.told.Repeat(s) {
-		return
-	}
-	f.Points = append(f.Points, Point{build, timeline.Seconds(max(s.Duration, 0))})
-	f.names, f.critical = append(f.names, s.Name), append(f.critical, onPath > 0)
-}
-
-// finish puts the samples in order of time and finds their levels.
-func (f *follower) finish(t detect.Thresholds) {
-	slices.Reverse(f.Points)
-	slices.Reverse(f.names)
-	slices.Reverse(f.critical)
-	values := make([]time.Duration, len(f.Points))
-	for i, p := range f.Points {
-		values[i] = p.Seconds.D()
-	}
-	f.level(values, t, func(after, point int, s *Shift) {
-		if shortened(f.names[after]) != shortened(f.names[point]) {
-			s.Was = f.names[after]
-		}
-		counted, before := 0, 0
-		for i, is := range f.critical {
-			switch {
-			case is && i >= point:
-				counted++
-			case is:
-				before++
-			}
-		}
-		if s.Delta() < 0 { // it may have left the critical path by becoming faster
-			counted = max(counted, (len(values)-point)*before/max(point, 1))
-		}
-		s.Builds, s.Total = counted, s.Delta()*timeline.Seconds(counted)
-	})
 }
 
 // shortened is a name without its number in the stage, which others can change.
@@ -291,128 +156,5 @@ func (t *Track) level(values []time.Duration, limits detect.Thresholds, tell fun
 		s := Shift{Build: t.Points[l.First].Build, After: t.Points[l.First-1].Build, Before: t.Levels[i-1].Seconds, Now: timeline.Seconds(l.Median)}
 		tell(l.First-1, l.First, &s)
 		t.Shifts = append(t.Shifts, s)
-	}
-}
-
-// Advising says what else there is to know of where it would pay to work.
-type Advising struct {
-	Dismiss []advice.Dismissal
-	Others  []timeline.Build // of the pipeline on other branches
-	// Changed tells which files the build made from them changed, as of Explain. It may be nil.
-	Changed func(*timeline.Build) detect.Changed
-}
-
-// Advise tells where it would pay to work, from the builds that Follow told the course of; and
-// of what became faster, what the builds before had promised.
-func (c *Course) Advise(builds []timeline.Build, o *Advising) {
-	newest := slices.Clone(builds)
-	slices.SortStableFunc(newest, newerFirst)
-	n := min(len(newest), RecentBuilds)
-	if levels := c.WallClock.Levels; len(levels) > 1 { // what was before the last change is past
-		n = min(n, len(newest)-c.WallClock.Points[levels[len(levels)-1].Point].Build)
-	}
-	terms := advice.Terms{MinDelta: c.Thresholds.MinDelta.D(), PerWeek: c.perWeek(), Dismiss: o.Dismiss, Others: o.Others}
-	if o.Changed != nil {
-		terms.Changed = func(before, after *timeline.Build) ([]string, bool) {
-			if detect.IsDirty(before) || detect.IsDirty(after) {
-				return nil, false
-			}
-			return detect.ChangedBetween(before, after, o.Changed(after))
-		}
-	}
-	c.Advice = advice.OfBuilds(newest[:n], &terms)
-	c.promise(newest, &terms)
-}
-
-// mostPromises is how often it is looked at what had been promised: the newest changes.
-const mostPromises = 5
-
-// promise fills in what had been promised where something became faster. builds are newest
-// first.
-func (c *Course) promise(builds []timeline.Build, terms *advice.Terms) {
-	type change struct{ after, build int } // as of a Shift
-	changes := map[change][]*Shift{}
-	of := map[*Shift]*Step{}
-	gather := func(t *Track, step *Step) {
-		for i := range t.Shifts {
-			if s := &t.Shifts[i]; s.Delta() < 0 {
-				changes[change{s.After, s.Build}], of[s] = append(changes[change{s.After, s.Build}], s), step
-			}
-		}
-	}
-	gather(&c.WallClock, nil)
-	for i := range c.Steps {
-		gather(&c.Steps[i].Track, &c.Steps[i])
-	}
-	newest := slices.SortedFunc(maps.Keys(changes), func(a, b change) int { return cmp.Or(cmp.Compare(b.build, a.build), cmp.Compare(b.after, a.after)) })
-	for _, at := range newest[:min(len(newest), mostPromises)] {
-		from, to := c.levelsAround(at.after, at.build)
-		n := len(builds)
-		promised, followed := advice.Kept(builds[n-to:n-at.build], builds[n-1-at.after:n-from], terms)
-		for _, s := range changes[at] {
-			if step := of[s]; step == nil {
-				s.Promised = promised
-			} else if i := slices.IndexFunc(followed, func(x advice.Advice) bool { return slices.Contains(x.Steps, step.Key) }); i >= 0 {
-				s.Promised = followed[i].Saves
-			}
-		}
-	}
-}
-
-// levelsAround are the builds of the whole build's levels around a change between two builds: the
-// first one before it, and the one behind the last one after it, of no more than Advise takes.
-func (c *Course) levelsAround(after, build int) (from, to int) {
-	from, to = 0, len(c.Builds)
-	for i := range c.WallClock.Shifts {
-		s := &c.WallClock.Shifts[i]
-		if s.Build <= after {
-			from = max(from, s.Build)
-		}
-		if s.Build > build {
-			to = min(to, s.Build)
-		}
-	}
-	return max(from, after+1-RecentBuilds), min(to, build+RecentBuilds)
-}
-
-// perWeek is how many builds a week has lately, 0 if that is not known.
-func (c *Course) perWeek() float64 {
-	const week, weeks = 7 * 24 * time.Hour, 4
-	if len(c.Builds) == 0 {
-		return 0
-	}
-	last := c.Builds[len(c.Builds)-1].Start
-	span := min(last.Sub(c.Builds[0].Start), weeks*week)
-	if span < week || c.Builds[0].Start.IsZero() {
-		return 0
-	}
-	n := 0
-	for i := range c.Builds {
-		if last.Sub(c.Builds[i].Start) < span {
-			n++
-		}
-	}
-	return float64(n) / (float64(span) / float64(week))
-}
-
-// Explain fills in the causes of the shifts of the steps of a course, which Follow made of
-// these builds. changed tells which files the build made from them changed; it is asked for a
-// few pairs of revisions, and may be nil.
-func (c *Course) Explain(builds []timeline.Build, changed func(*timeline.Build) detect.Changed) {
-	oldest := slices.Clone(builds)
-	slices.SortStableFunc(oldest, func(a, b timeline.Build) int { return a.Start.Compare(b.Start) })
-	at := make(map[string]int, len(oldest))
-	for i := range oldest {
-		at[oldest[i].ID] = i
-	}
-	for i := range c.Steps {
-		for k := range c.Steps[i].Shifts {
-			s := &c.Steps[i].Shifts[k]
-			bad, ok := at[c.Builds[s.Build].ID]
-			good, known := at[c.Builds[s.After].ID]
-			if ok && known && good < bad {
-				s.Causes = detect.ExplainShift(oldest, good, bad, c.Steps[i].Key, s.Was, s.Delta(), changed)
-			}
-		}
 	}
 }

@@ -54,7 +54,7 @@ func TestPromisesKept(t *testing.T) {
 			builds = append(builds, buildtest.New("main", i, steps...))
 		}
 		followed := course.Follow(builds, detect.DefaultThresholds)
-		followed.Advise(builds, &course.Advising{})
+		followed.Advise(course.Again(builds), &course.Advising{})
 		near := func(what string, got timeline.Seconds, want time.Duration) {
 			if (got.D() - want).Abs() > second/2 {
 				t.Errorf("%s: %s promised for %s, want %s", name, got, what, want)
@@ -79,7 +79,7 @@ func TestPromisesKept(t *testing.T) {
 			}
 		}
 		followed = course.Follow(builds, detect.DefaultThresholds)
-		followed.Advise(builds, &course.Advising{})
+		followed.Advise(course.Again(builds), &course.Advising{})
 		for _, s := range followed.WallClock.Shifts {
 			if s.Promised != 0 {
 				t.Errorf("%s: %+v", name, s)
@@ -108,14 +108,14 @@ func TestPromiseOfRecordings(t *testing.T) {
 		}
 	}
 	before := course.Follow(builds[:13], detect.DefaultThresholds)
-	before.Advise(builds[:13], &course.Advising{})
+	before.Advise(course.Again(builds[:13]), &course.Advising{})
 	if len(before.Advice) == 0 || before.Advice[0].Kind != advice.Layers || before.Advice[0].Bytes/1000 != 40012 || before.Advice[0].Unneeded < 11 {
 		t.Fatalf("%+v", before.Advice)
 	}
 	near("the layer", before.Advice[0].Saves, 1.55)
 
 	c := course.Follow(builds, detect.DefaultThresholds)
-	c.Advise(builds, &course.Advising{})
+	c.Advise(course.Again(builds), &course.Advising{})
 	if len(c.WallClock.Shifts) != 1 {
 		t.Fatalf("%+v", c.WallClock.Shifts)
 	}

@@ -49,7 +49,7 @@ func TestAdvicePromises(t *testing.T) {
 				dismissed = append(dismissed, advice.Dismissal{Step: "*", Kind: kind})
 			}
 		}
-		c.Advise(builds, &course.Advising{Dismiss: dismissed, Changed: func(*timeline.Build) detect.Changed {
+		c.Advise(course.Again(builds), &course.Advising{Dismiss: dismissed, Changed: func(*timeline.Build) detect.Changed {
 			return func(string, string) ([]string, bool) { return []string{"src/main.c"}, true }
 		}})
 		if len(c.Advice) > advice.Most {
@@ -154,7 +154,7 @@ func TestAdviceHolds(t *testing.T) {
 			builds = append(builds, b)
 		}
 		followed := course.Follow(builds, p.Thresholds)
-		if followed.Advise(builds, &course.Advising{}); len(followed.Advice) != c.told {
+		if followed.Advise(course.Again(builds), &course.Advising{}); len(followed.Advice) != c.told {
 			t.Errorf("%s: %+v", c.name, followed.Advice)
 		}
 	}

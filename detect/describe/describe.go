@@ -22,7 +22,11 @@ type Description struct {
 	Path   []timeline.PathPart `json:"critical_path"`
 	Steps  []Step              `json:"steps"`            // as the build has them
 	Advice []advice.Advice     `json:"advice,omitempty"` // where it would have paid; see advice.OfBuild
-	Notes  []detect.Note       `json:"notes"`
+	// Facts are what it was made of, and Machine what was measured of its machine: nil where
+	// that is not known.
+	Facts   *timeline.Facts   `json:"facts,omitempty"`
+	Machine *timeline.Machine `json:"machine,omitempty"`
+	Notes   []detect.Note     `json:"notes"`
 }
 
 // A Step is a step of a build.
@@ -41,6 +45,8 @@ type Step struct {
 	WaitsFor  []int               `json:"waits_for,omitempty"` // indices of the steps that it waited for, where the source tells
 	Source    dockerfile.Position `json:"source"`
 	Error     string              `json:"error,omitempty"`
+	Facts     *timeline.StepFacts `json:"facts,omitempty"` // what it was told to do
+	Usage     *timeline.Usage     `json:"usage,omitempty"` // what it used of the machine
 }
 
 // Result is as much of a result as a description holds: unjudged.
@@ -58,7 +64,7 @@ func (d *Description) Result() *detect.Result {
 
 // Of tells of one build. It does not change it.
 func Of(build *timeline.Build) *Description {
-	d := &Description{SchemaVersion: detect.SchemaVersion, Build: detect.InfoOf(build), Path: []timeline.PathPart{}, Steps: make([]Step, len(build.Steps)), Notes: []detect.Note{}}
+	d := &Description{SchemaVersion: detect.SchemaVersion, Build: detect.InfoOf(build), Path: []timeline.PathPart{}, Facts: build.Facts, Machine: build.Machine, Steps: make([]Step, len(build.Steps)), Notes: []detect.Note{}}
 	// That a step failed or was stopped ends the build, and its path, no less than that
 	// it is done.
 	ran := *build
@@ -74,7 +80,7 @@ func Of(build *timeline.Build) *Description {
 		s, out := &build.Steps[i], &d.Steps[i]
 		*out = Step{
 			Key: s.Key, Name: s.Name, Stage: s.Stage, Platform: s.Platform, State: s.State,
-			Duration: timeline.Seconds(max(s.Duration, 0)), Slack: timeline.Seconds(slack[i]), Bytes: s.Bytes, Source: s.Source, Error: s.Error,
+			Duration: timeline.Seconds(max(s.Duration, 0)), Slack: timeline.Seconds(slack[i]), Bytes: s.Bytes, Source: s.Source, Error: s.Error, Facts: s.Facts, Usage: s.Usage,
 		}
 		if !s.Start.IsZero() {
 			out.Start = timeline.Seconds(max(-s.Duration, s.Start.Sub(build.Start)))

@@ -23,7 +23,7 @@ type Level struct {
 
 // levelWindows are the lengths of windows that are looked at, the shortest first: in a long
 // one a lasting change shows that is small, and hides one that is close to another.
-var levelWindows = []int{30, 60, 120, 240}
+var levelWindows = []int{16, 30, 60, 120, 240}
 
 const (
 	// levelStride is how far the windows are moved where they show nothing.
@@ -49,16 +49,14 @@ func Levels(values []time.Duration, minSlowdown float64, minDelta time.Duration)
 	if n == 0 {
 		return nil
 	}
-	newest := make([]float64, n)
-	for i, d := range values {
-		newest[n-1-i] = math.Log(max(d, time.Microsecond).Seconds())
-	}
+	s := newSeries(values)
+	newest := s.logs
 	least := change{part: minSlowdown, delta: minDelta}
 	starts := []int{0} // of levels, in newest
 	for at := 0; n-at >= MinLength+minOlder; {
 		since := 0
 		for _, width := range levelWindows {
-			if since = shiftIn(newest[at:min(n, at+width)], minSlowdown); since > 0 {
+			if since = s.shiftIn(at, min(n, at+width), minSlowdown); since > 0 {
 				break
 			}
 		}
@@ -70,7 +68,7 @@ func Levels(values []time.Duration, minSlowdown float64, minDelta time.Duration)
 		}
 	}
 	least.score = math.Sqrt(leastLevelScore*leastLevelScore + 2*math.Log(max(1, float64(n)/50)))
-	starts = believe(newest, sharpened(newest, starts), least)
+	starts = believe(newest, s.sharpened(starts), least)
 	slices.Reverse(starts)
 	end := n
 	var levels []Level
@@ -82,41 +80,58 @@ func Levels(values []time.Duration, minSlowdown float64, minDelta time.Duration)
 	return levels
 }
 
-// shiftIn is how many values there are since the newest lasting change in a list of
-// logarithms, newest first; 0 if there is none.
-func shiftIn(newest []float64, minSlowdown float64) int {
-	if len(newest) < MinLength+minOlder {
+// A series is the logarithms of values, newest first. Windows of it are ranked again and
+// again, which is quicker by the place that each value has among all.
+type series struct {
+	logs   []float64
+	places []time.Duration // of each, the first of its equals in ascending order
+	sorted []float64       // by place
+	window []time.Duration // room for the places of a window
+}
+
+func newSeries(values []time.Duration) *series {
+	n := len(values)
+	s := &series{make([]float64, n), make([]time.Duration, n), make([]float64, n), nil}
+	for i, d := range values {
+		s.logs[n-1-i] = math.Log(max(d, time.Microsecond).Seconds())
+	}
+	copy(s.sorted, s.logs)
+	slices.Sort(s.sorted)
+	for i, y := range s.logs {
+		at, _ := slices.BinarySearch(s.sorted, y)
+		s.places[i] = time.Duration(at)
+	}
+	return s
+}
+
+// ranked ranks the logarithms from one to before another.
+func (s *series) ranked(from, to int) *Ranked {
+	s.window = append(s.window[:0], s.places[from:to]...)
+	slices.Sort(s.window)
+	return RankLogs(s.places[from:to], s.window, func(place time.Duration) float64 { return s.sorted[place] })
+}
+
+// shiftIn is how many values there are since the newest lasting change among these; 0 if
+// there is none.
+func (s *series) shiftIn(from, to int, minSlowdown float64) int {
+	if to-from < MinLength+minOlder {
 		return 0
 	}
-	r := rankFloats(newest)
+	r := s.ranked(from, to)
 	defer r.Release()
 	return FindShift(r, minSlowdown).Since
 }
 
-// rankFloats ranks logarithms, newest first.
-func rankFloats(newest []float64) *Ranked {
-	r := newRanked(len(newest))
-	copy(r.Newest, newest)
-	copy(r.Ascending, newest)
-	slices.Sort(r.Ascending)
-	for k, y := range newest {
-		at, _ := slices.BinarySearch(r.Ascending, y)
-		r.ranks[k] = int32(at)
-		r.equals[at]++
-	}
-	return r
-}
-
 // sharpened moves the changes to where the values at their edges lie nearer to their own
 // level.
-func sharpened(newest []float64, starts []int) []int {
+func (s *series) sharpened(starts []int) []int {
 	starts = slices.Clone(starts)
 	for i := 1; i < len(starts); i++ {
-		end := len(newest)
+		end := len(s.logs)
 		if i+1 < len(starts) {
 			end = starts[i+1]
 		}
-		r := rankFloats(newest[starts[i-1]:end])
+		r := s.ranked(starts[i-1], end)
 		starts[i] = starts[i-1] + r.sharpen(starts[i]-starts[i-1])
 		r.Release()
 	}

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
@@ -33,4 +34,22 @@ func OtherMachine(a, b *Machine) bool {
 	}
 	low, high := float64(min(a.Memory, b.Memory)), float64(max(a.Memory, b.Memory))
 	return low > 0 && high > (1+SameMemory)*low
+}
+
+// Hardware is "2 CPUs and 8 GB", as far as it is known.
+func Hardware(cpus float64, memory int64) string {
+	cores, size := "", ""
+	switch n := math.Round(cpus); {
+	case n == 1:
+		cores = "1 CPU"
+	case n > 1:
+		cores = fmt.Sprintf("%.0f CPUs", n)
+	}
+	if memory > 0 {
+		size = fmt.Sprintf("%.3g GB", float64(memory)/1e9)
+	}
+	if cores != "" && size != "" {
+		return cores + " and " + size
+	}
+	return cores + size
 }

@@ -36,9 +36,13 @@ type sharedFacts struct {
 	*timeline.StepFacts
 }
 
+func newManyReader(tx *txn) *manyReader {
+	return &manyReader{tx, map[int64]timeline.Step{}, map[int64]string{}, map[int64]string{}, map[int64]sharedFacts{}, map[string]string{}, map[string][]string{}}
+}
+
 // readManySteps reads the steps of builds.
 func readManySteps(ctx context.Context, tx *txn, builds []row) error {
-	r := &manyReader{tx, map[int64]timeline.Step{}, map[int64]string{}, map[int64]string{}, map[int64]sharedFacts{}, map[string]string{}, map[string][]string{}}
+	r := newManyReader(tx)
 	for len(builds) > 0 {
 		n := min(atOnce, len(builds))
 		if err := r.read(ctx, builds[:n]); err != nil {
