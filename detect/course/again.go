@@ -80,8 +80,12 @@ func (c *Course) Advise(read Reader, o *Advising) error {
 	return errors.Join(c.promise(read, &terms), failed)
 }
 
-// mostPromises is how often it is looked at what had been promised: the newest changes.
-const mostPromises = 5
+const (
+	// mostPromises is how often it is looked at what had been promised: the newest changes.
+	mostPromises = 4
+	// enoughAfter are builds that tell what steps take since then.
+	enoughAfter = 15
+)
 
 // promise fills in what had been promised where something became faster.
 func (c *Course) promise(read Reader, terms *advice.Terms) error {
@@ -126,7 +130,7 @@ func (c *Course) promise(read Reader, terms *advice.Terms) error {
 }
 
 // levelsAround are the builds of the whole build's levels around a change between two builds: the
-// first one before it, and the one behind the last one after it, of no more than Advise takes.
+// first one before it, and the one behind the last one after it, of no more than are needed.
 func (c *Course) levelsAround(after, build int) (from, to int) {
 	from, to = 0, len(c.Builds)
 	for i := range c.WallClock.Shifts {
@@ -138,7 +142,7 @@ func (c *Course) levelsAround(after, build int) (from, to int) {
 			to = min(to, s.Build)
 		}
 	}
-	return max(from, after+1-RecentBuilds), min(to, build+RecentBuilds)
+	return max(from, after+1-RecentBuilds), min(to, build+enoughAfter)
 }
 
 // perWeek is how many builds a week has lately, 0 if that is not known.
