@@ -94,6 +94,7 @@ type htmlChart struct {
 	Label, Class  string
 	Width, Height int
 	Shapes        []htmlShape
+	Paths         []htmlPath
 }
 
 // A htmlShape is a rectangle.
