@@ -68,7 +68,7 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 	// An interrupt ends what may take long, and nothing else: what is in is told.
 	filling, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	err := r.take(filling, all)
+	err := r.take(filling, once(all))
 	for _, from := range sources {
 		if from.Large != nil && filling.Err() == nil {
 			err = errors.Join(err, r.takeLarge(filling, from))
@@ -123,20 +123,19 @@ func (r *recorder) takeLarge(ctx context.Context, from source.Source) error {
 		return err
 	})
 	group.Go(func() error {
-		for list := range parts {
-			var targets []target
+		taken := 0
+		return r.take(ctx, func() (targets []target, more bool) {
+			bar.Add(taken)
+			list, more := <-parts
 			for i := range list {
 				b := &list[i]
 				if isAsked(b, r.o.Wanted) {
 					targets = append(targets, target{Build: *b, unstarted: b.Start.IsZero(), said: saidPipeline(b)})
 				}
 			}
-			if err := r.take(ctx, targets); err != nil {
-				return err
-			}
-			bar.Add(len(list))
-		}
-		return nil
+			taken = len(list)
+			return targets, more
+		})
 	})
 	err = group.Wait()
 	if problems != nil {
@@ -147,22 +146,68 @@ func (r *recorder) takeLarge(ctx context.Context, from source.Source) error {
 	return err
 }
 
-// take completes builds, and stores or prints them.
-func (r *recorder) take(ctx context.Context, targets []target) error {
-	if len(targets) == 0 {
+// once hands over all there is.
+func once(targets []target) func() ([]target, bool) {
+	return func() (all []target, more bool) {
+		all, targets = targets, nil
+		return all, len(all) > 0
+	}
+}
+
+// take completes the builds that next hands over, part by part, and stores or prints them.
+func (r *recorder) take(ctx context.Context, next func() (part []target, more bool)) error {
+	if r.o.Print {
+		return r.print(next)
+	}
+	part, more := next()
+	if !more {
 		return nil
 	}
-	if r.o.Causes == Never {
-		dropFacts(targets)
+	if err := r.openStore(ctx); err != nil {
+		return err
 	}
-	if r.o.Print {
-		for i := range targets {
-			r.names.Resolve(&targets[i].Build)
+	isFirst := true
+	sum, err := r.store.Fill(ctx, func() ([]detect.Build, bool) {
+		if !isFirst {
+			part, more = next()
 		}
-		return builds.Encode(r.env.Stdout, buildsOf(targets))
+		isFirst = false
+		return r.complete(part), more
+	})
+	for _, clash := range sum.Clashes {
+		r.env.Console.Warn(clash.Error())
 	}
-	completeAll(targets, r.names, r.env.Now)
-	list := buildsOf(targets)
+	r.sum.Add(sum)
+	if err != nil && ctx.Err() == nil { // else it is the reading that ended
+		r.stopped = true
+	}
+	return err
+}
+
+// print prints builds.
+func (r *recorder) print(next func() (part []target, more bool)) error {
+	var encoder builds.Encoder
+	for part, more := next(); more; part, more = next() {
+		if r.o.Causes == Never {
+			dropFacts(part)
+		}
+		for i := range part {
+			r.names.Resolve(&part[i].Build)
+		}
+		if err := encoder.Encode(r.env.Stdout, buildsOf(part)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complete makes builds of targets that a store can take.
+func (r *recorder) complete(part []target) []detect.Build {
+	if r.o.Causes == Never {
+		dropFacts(part)
+	}
+	completeAll(part, r.names, r.env.Now)
+	list := buildsOf(part)
 	for i := range list {
 		if list[i].Branch == "" && list[i].PullRequest == "" {
 			r.nowhere++
@@ -171,27 +216,19 @@ func (r *recorder) take(ctx context.Context, targets []target) error {
 			r.pipelines = append(r.pipelines, p)
 		}
 	}
-	if r.store == nil {
-		st, err := r.env.openStore(ctx, r.o.Store, store.Write)
-		if err != nil {
-			r.stopped = true
-			return err
-		}
-		r.store = st
-		if err := askForPipeline(ctx, r.env, st, r.o.Given.Pipeline); err != nil {
-			return err
-		}
+	return list
+}
+
+// openStore opens the store, once.
+func (r *recorder) openStore(ctx context.Context) (err error) {
+	if r.store != nil {
+		return nil
 	}
-	sum, err := r.store.Record(ctx, list)
-	r.sum.Read += sum.Read
-	r.sum.Added += sum.Added
-	for _, clash := range sum.Clashes {
-		r.env.Console.Warn(clash.Error())
+	if r.store, err = r.env.openStore(ctx, r.o.Store, store.Write); err != nil {
+		r.store, r.stopped = nil, true
+		return err
 	}
-	if err != nil && ctx.Err() == nil { // else it is the reading that ended
-		r.stopped = true
-	}
-	return err
+	return askForPipeline(ctx, r.env, r.store, r.o.Given.Pipeline)
 }
 
 // end closes the store, and says how many builds are in it and how many are new; of a
