@@ -65,9 +65,15 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 		}
 		all = append(all, slices.DeleteFunc(targets, func(t target) bool { return t.unasked })...)
 	}
-	// An interrupt ends what may take long, and nothing else: what is in is told.
+	// An interrupt or the time limit end what may take long, and nothing else: what is in is
+	// told.
 	filling, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		filling, cancel = context.WithDeadline(filling, end.Add(-min(time.Until(end)/20, timeToTell)))
+		defer cancel()
+	}
 	err := r.take(filling, once(all))
 	for _, from := range sources {
 		if from.Large != nil && filling.Err() == nil {
@@ -81,9 +87,19 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 	ended := r.end(filling) // which an interrupt ends as well
 	if filling.Err() != nil && ctx.Err() == nil {
 		err, ended = source.ErrInterrupted, nil
+		if filling.Err() == context.DeadlineExceeded {
+			err = ErrOutOfTime
+		}
 	}
 	return errors.Join(append(troubles, err, ended)...)
 }
+
+// ErrOutOfTime tells that the time limit ended the work.
+var ErrOutOfTime = errors.New("out of time")
+
+// timeToTell is what is kept of the time limit to end what is being written, which a busy disk
+// or a server may hold up, and to tell how much is in.
+const timeToTell = 2 * time.Second
 
 // A recorder takes builds for the store, or prints them.
 type recorder struct {
@@ -234,8 +250,11 @@ func (r *recorder) openStore(ctx context.Context) (err error) {
 // end closes the store, and says how many builds are in it and how many are new; of a
 // recording that was stopped, that it can go on.
 func (r *recorder) end(ctx context.Context) error {
-	if r.stopped && r.sum.Read > 0 {
+	switch {
+	case r.stopped && r.sum.Read > 0:
 		r.env.Console.Warn(fmt.Sprintf("stopped: %s of them are in %s, and the same command goes on with the rest", report.Count(r.sum.Read, "build"), r.store.Name()))
+	case r.stopped && r.store != nil:
+		r.env.Console.Warn(fmt.Sprintf("stopped: none of them is in %s yet", r.store.Name()))
 	}
 	if r.nowhere > 0 {
 		r.env.Console.Warn(fmt.Sprintf("nothing says the branch of %s: counted as builds of the base branch (--branch says another)", report.Count(r.nowhere, "build")))
