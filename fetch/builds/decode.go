@@ -92,6 +92,9 @@ func (r *reader) build(b *build) (detect.Build, error) {
 			return out, err
 		}
 	}
+	if len(b.Steps) > 0 {
+		out.Steps = make([]detect.Step, 0, len(b.Steps))
+	}
 	for i := range b.Steps {
 		s, err := r.step(&b.Steps[i])
 		if err != nil {

@@ -136,13 +136,7 @@ const commitTime = 300 * time.Millisecond
 // outlasting is a context that ends that much later than ctx, or with end.
 func outlasting(ctx context.Context, by time.Duration) (lasting context.Context, end func()) {
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		select {
-		case <-time.After(by):
-		case <-lasting.Done():
-		}
-		cancel()
-	})
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
 	return lasting, func() { stop(); cancel() }
 }
 

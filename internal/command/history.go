@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -200,7 +201,7 @@ func (o *HistoryOptions) read(ctx context.Context, env *Env, names *ci.Resolver)
 		if err != nil {
 			return nil, nil, err
 		}
-		targets, warnings, err := readTargets(ctx, env, names, from, wanted, o.Given.Pipeline)
+		targets, warnings, err := readTargets(ctx, env, names, from, wanted, o.Given.Pipeline, maxHistory)
 		errs = append(errs, err)
 		all, notes = append(all, targets...), append(notes, warnings...)
 	}
@@ -208,11 +209,25 @@ func (o *HistoryOptions) read(ctx context.Context, env *Env, names *ci.Resolver)
 		return nil, nil, err
 	}
 	completeAll(all, names, env.Now)
+	counts, read := countAll(all), map[string]int{}
+	for i := range all {
+		read[all[i].Pipeline]++
+	}
+	for _, p := range slices.Sorted(maps.Keys(counts)) {
+		if counts[p] > read[p] {
+			notes = append(notes, olderNote(p, read[p], counts[p]))
+		}
+	}
 	list, clashes := fetch.Distinct(buildsOf(all))
 	for _, c := range clashes {
 		env.Console.Warn(c.Error())
 	}
 	return list, append(notes, summarize(clashes, "more builds share an id")...), nil
+}
+
+// olderNote says that not all builds of a pipeline are told of.
+func olderNote(pipeline string, told, all int) detect.Note {
+	return detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf("the newest %d of %d builds of `%s` are told of", told, all, pipeline)}
 }
 
 // readStored reads the newest builds of each pipeline of the store.
@@ -240,7 +255,7 @@ func (o *HistoryOptions) readStored(ctx context.Context, env *Env) (list []detec
 			return nil, nil, err
 		}
 		if p.Builds > len(found) {
-			notes = append(notes, detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf("the newest %d of %d builds of `%s` are told of", len(found), p.Builds, p.Name)})
+			notes = append(notes, olderNote(p.Name, len(found), p.Builds))
 		}
 		list = append(list, found...)
 	}

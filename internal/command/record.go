@@ -59,7 +59,7 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 		if from.Large != nil {
 			continue
 		}
-		targets, _, err := readTargets(ctx, env, r.names, from, o.Wanted, o.Given.Pipeline)
+		targets, _, err := readTargets(ctx, env, r.names, from, o.Wanted, o.Given.Pipeline, 0)
 		if err != nil {
 			troubles = append(troubles, err)
 		}

@@ -116,7 +116,7 @@ func (f *finder) read(ctx context.Context, address string) (*detect.Build, error
 	if err != nil {
 		return nil, err
 	}
-	targets, notes, err := readTargets(ctx, f.env, f.names, from, f.wanted, f.given.Pipeline)
+	targets, notes, err := readTargets(ctx, f.env, f.names, from, f.wanted, f.given.Pipeline, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,11 @@ func (f *finder) read(ctx context.Context, address string) (*detect.Build, error
 			asked = append(asked, targets[i].Build)
 		}
 	}
-	f.noteOthers(len(asked)-1, "in "+from.Name)
+	all := 0
+	for _, n := range countAll(targets) {
+		all += n
+	}
+	f.noteOthers(all-len(targets)+len(asked)-1, "in "+from.Name)
 	return &asked[len(asked)-1], nil
 }
 
