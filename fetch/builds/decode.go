@@ -92,6 +92,7 @@ func (r *reader) build(b *build) (detect.Build, error) {
 			return out, err
 		}
 	}
+	secret := r.secretsOf(b) // before any of it is masked
 	if len(b.Steps) > 0 {
 		out.Steps = make([]detect.Step, 0, len(b.Steps))
 	}
@@ -139,6 +140,7 @@ func (r *reader) build(b *build) (detect.Build, error) {
 		return out, errors.New("machine has a share that is none, or a number that is less than none")
 	}
 	out.BoundFacts()
+	fetch.Hide(&out, &secret)
 	return out, nil
 }
 

@@ -3,6 +3,7 @@ package builds
 import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 )
@@ -13,6 +14,8 @@ type reader struct {
 	room  []step // of the line before
 	texts memo[string]
 	names memo[dockerfile.Name]
+	// secrets are the values that a text says to be secret by their names.
+	secrets memo[redact.Arguments]
 }
 
 // maxRoom is of how many steps a reader keeps the room.
@@ -34,6 +37,30 @@ func (r *reader) line(line []byte) (detect.Build, error) {
 // clean makes text fit to be stored and shown.
 func (r *reader) clean(text string) string {
 	return r.texts.of(text, func(text string) string { return fetch.Clean(text, MaxName) })
+}
+
+// secretsOf are the values that the build of a line calls secret in one place, and may show in
+// another.
+func (r *reader) secretsOf(b *build) (secret redact.Arguments) {
+	in := func(text string) {
+		secret.AddAll(r.secrets.of(text, func(text string) (found redact.Arguments) {
+			found.AddText(fetch.Cut(text, 4*MaxName))
+			return found
+		}))
+	}
+	for i := range b.Steps {
+		in(b.Steps[i].Name)
+		in(b.Steps[i].Text)
+	}
+	for _, line := range b.Log {
+		secret.AddPrinted(fetch.Cut(line, 4*MaxName))
+	}
+	if b.Facts != nil {
+		for _, a := range b.Facts.Args {
+			secret.Add(a.Name, a.Value)
+		}
+	}
+	return secret
 }
 
 // A memo remembers what was made of texts that are in many builds.
