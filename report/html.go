@@ -12,6 +12,9 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/course"
+	"github.com/buildregress/buildregress/detect/describe"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // HTML is one file that asks for nothing: no script, no picture, no style but its own. It is
@@ -226,12 +229,12 @@ func resultSection(v *resultView, r *detect.Result, named bool) htmlSection {
 }
 
 // barChart shows when a step ran, and with how much to spare. Nil if it took no time.
-func barChart(total, start, took, slack detect.Seconds, critical, failed bool) *htmlChart {
+func barChart(total, start, took, slack timeline.Seconds, critical, failed bool) *htmlChart {
 	if total <= 0 || took <= 0 {
 		return nil
 	}
 	const width = 1000
-	at := func(s detect.Seconds) float64 { return min(max(float64(s)/float64(total)*width, 0), width) }
+	at := func(s timeline.Seconds) float64 { return min(max(float64(s)/float64(total)*width, 0), width) }
 	x := min(at(start), width-4)
 	class, opacity := "beside", 0.4
 	switch {
@@ -253,10 +256,10 @@ func barChart(total, start, took, slack detect.Seconds, critical, failed bool) *
 // pointsChart shows the history of a step as columns, oldest first, and the build last.
 func pointsChart(s *detect.StepResult) *htmlChart {
 	const most, column = 49, 10
-	if len(s.History) == 0 || s.State == detect.Cached {
+	if len(s.History) == 0 || s.State == timeline.Cached {
 		return nil
 	}
-	var values []detect.Seconds
+	var values []timeline.Seconds
 	for _, p := range slices.Backward(s.History[:min(most, len(s.History))]) {
 		values = append(values, p.Seconds)
 	}
@@ -283,14 +286,14 @@ func pointsChart(s *detect.StepResult) *htmlChart {
 }
 
 // ShowHTML writes what one build shows as a page.
-func ShowHTML(w io.Writer, d *detect.Description) error {
+func ShowHTML(w io.Writer, d *describe.Description) error {
 	v := shownViewOf(d)
 	p := htmlPage{Title: plain(v.headline, maxTextErrors), Sections: []htmlSection{shownSection(&v, v.total)}}
 	return p.write(w)
 }
 
 // shownSection shows one build on a time axis of that length.
-func shownSection(v *shownView, total detect.Seconds) htmlSection {
+func shownSection(v *shownView, total timeline.Seconds) htmlSection {
 	s := htmlSection{Headline: spans(v.headline)}
 	if f := v.failure; f != nil {
 		s.Tone = "bad"
@@ -339,7 +342,7 @@ func shownSection(v *shownView, total detect.Seconds) htmlSection {
 }
 
 // HistoryHTML writes histories as a page.
-func HistoryHTML(w io.Writer, h *detect.Courses, o HistoryOptions) error {
+func HistoryHTML(w io.Writer, h *course.Report, o HistoryOptions) error {
 	v := historyViewOf(h, o)
 	p := htmlPage{Title: "History of builds"}
 	for i := range v.pipelines {
@@ -395,7 +398,7 @@ func courseSection(v *courseView) htmlSection {
 }
 
 // buildsTable lists the newest builds, so that what the chart shows can be read and copied.
-func buildsTable(c *detect.Course) htmlTable {
+func buildsTable(c *course.Course) htmlTable {
 	const most = 500
 	t := htmlTable{
 		Title: fmt.Sprintf("The builds, newest first (%d of %d)", min(most, len(c.Builds)), len(c.Builds)), Label: "Builds", Folded: true,
@@ -421,8 +424,8 @@ func buildsTable(c *detect.Course) htmlTable {
 }
 
 // highest is the top of a chart: the 98th percentile, as single builds may be very slow.
-func highest(points []detect.CoursePoint) detect.Seconds {
-	var values []detect.Seconds
+func highest(points []course.Point) timeline.Seconds {
+	var values []timeline.Seconds
 	for _, p := range points {
 		values = append(values, p.Seconds)
 	}
@@ -433,7 +436,7 @@ func highest(points []detect.CoursePoint) detect.Seconds {
 // trackChart draws a track over the builds: the band from the 5th to the 95th percentile
 // and the median of groups of builds, with a line at each lasting change. Nil if it has no
 // point.
-func trackChart(c *detect.Course, t *detect.Track, class string) *htmlChart {
+func trackChart(c *course.Course, t *course.Track, class string) *htmlChart {
 	const width, height, groups = 1000, 100, 60
 	n := min(groups, len(t.Points))
 	if n == 0 || len(c.Builds) == 0 {

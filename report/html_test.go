@@ -9,9 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/html"
-
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/compare"
+	"github.com/buildregress/buildregress/detect/course"
+	"github.com/buildregress/buildregress/detect/describe"
+	"github.com/buildregress/buildregress/detect/timeline"
+	"golang.org/x/net/html"
 )
 
 // hostileTexts try to leave the place where they stand.
@@ -104,12 +107,12 @@ func TestHTMLIsInert(t *testing.T) {
 }
 
 // namedBuild is a build all of whose texts are one.
-func namedBuild(text string, at int) detect.Build {
+func namedBuild(text string, at int) timeline.Build {
 	start := time.Date(2026, 1, 1, 0, at, 0, 0, time.UTC)
-	b := detect.Build{
+	b := timeline.Build{
 		ID: fmt.Sprint(text, at), Pipeline: text, Start: start, Duration: 20 * time.Second, Error: text, Log: []string{text},
-		Origin: detect.Origin{Repository: text, Revision: text, Branch: text, PullRequest: text, URL: text, Runner: text},
-		Steps: []detect.Step{
+		Origin: timeline.Origin{Repository: text, Revision: text, Branch: text, PullRequest: text, URL: text, Runner: text},
+		Steps: []timeline.Step{
 			{Key: "[a] RUN " + text, Name: "[a 1/2] RUN " + text, Stage: text, Index: 1, Count: 2, Start: start, Duration: 8 * time.Second, Bytes: 1 << 20},
 			{Key: "[a] RUN b", Name: "[a 2/2] RUN b", Stage: "a", Index: 2, Count: 2, Start: start.Add(8 * time.Second), Duration: 12 * time.Second, Error: text},
 		},
@@ -123,11 +126,11 @@ func namedBuild(text string, at int) detect.Build {
 // So are single builds and histories, failed ones too.
 func TestOtherPagesAreInert(t *testing.T) {
 	for _, text := range append(hostileTexts, "plain") {
-		var builds []detect.Build
+		var builds []timeline.Build
 		for i := range 40 {
 			builds = append(builds, namedBuild(text, i))
 		}
-		h := &detect.Courses{Results: []detect.Course{*detect.Follow(builds, detect.Thresholds{})}, Notes: []detect.Note{{Text: text}}}
+		h := &course.Report{Results: []course.Course{*course.Follow(builds, detect.Thresholds{})}, Notes: []detect.Note{{Text: text}}}
 		if n := len(h.Results[0].WallClock.Shifts); n != 1 {
 			t.Fatalf("%d shifts", n)
 		}
@@ -135,11 +138,11 @@ func TestOtherPagesAreInert(t *testing.T) {
 		if !strings.Contains(words, "RUN b: 12 s → 30 s (+18 s) since") && !strings.Contains(words, "12 s → 30 s (+18 s)") {
 			t.Errorf("the shift is not told: %s", words)
 		}
-		checkPage(t, text, render(t, func(w io.Writer) error { return CompareHTML(w, detect.Compare(&builds[0], &builds[39])) }))
+		checkPage(t, text, render(t, func(w io.Writer) error { return CompareHTML(w, compare.Of(&builds[0], &builds[39])) }))
 		failed := namedBuild(text, 0)
-		failed.Outcome, failed.Steps[1].State = detect.Failed, detect.StepFailed
-		for _, b := range []detect.Build{builds[0], failed, {}} {
-			d := detect.Describe(&b)
+		failed.Outcome, failed.Steps[1].State = timeline.Failed, timeline.StepFailed
+		for _, b := range []timeline.Build{builds[0], failed, {}} {
+			d := describe.Of(&b)
 			d.Notes = []detect.Note{{Text: text}}
 			checkPage(t, text, render(t, func(w io.Writer) error { return ShowHTML(w, d) }))
 		}

@@ -8,19 +8,19 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
 // Decode reads the builds in r; name stands for it in errors. A line that is
 // wrong is a *fetch.DecodeError that tells its number; the builds of all other
 // lines are returned with the errors joined.
-func Decode(r io.Reader, name string) ([]detect.Build, error) {
-	var list []detect.Build
+func Decode(r io.Reader, name string) ([]timeline.Build, error) {
+	var list []timeline.Build
 	entries := 0
-	err := scan(r, name, func(b detect.Build) error {
+	err := scan(r, name, func(b timeline.Build) error {
 		entries += Entries(&b)
 		if len(list) == MaxBuilds || entries > MaxEntries {
 			return errTooMany
@@ -36,7 +36,7 @@ func Decode(r io.Reader, name string) ([]detect.Build, error) {
 
 // scan hands each build in r over, and returns the errors with lines joined. An error of
 // take ends it.
-func scan(r io.Reader, name string, take func(detect.Build) error) error {
+func scan(r io.Reader, name string, take func(timeline.Build) error) error {
 	lines, read := newLines(r), new(reader)
 	var bad []error
 	wrong := func(err error) {
@@ -50,7 +50,7 @@ func scan(r io.Reader, name string, take func(detect.Build) error) error {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		var b detect.Build
+		var b timeline.Build
 		if err == nil {
 			b, err = read.line(line)
 		}
@@ -72,9 +72,9 @@ func scan(r io.Reader, name string, take func(detect.Build) error) error {
 var errTooMany = fmt.Errorf("more than %d builds, or %d steps, inputs and lines of log in them; the rest is left out", MaxBuilds, MaxEntries)
 
 // build checks a line and makes it a Build.
-func (r *reader) build(b *build) (detect.Build, error) {
-	out := detect.Build{
-		ID: b.ID, Trace: b.TraceID, Content: b.Content, Pipeline: b.Pipeline, Image: b.Image, Target: b.Target, Origin: detect.Origin(b.origin),
+func (r *reader) build(b *build) (timeline.Build, error) {
+	out := timeline.Build{
+		ID: b.ID, Trace: b.TraceID, Content: b.Content, Pipeline: b.Pipeline, Image: b.Image, Target: b.Target, Origin: timeline.Origin(b.origin),
 		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: b.Resolution.D(), Partial: b.Partial, Reader: b.Reader,
 	}
 	if b.ID == "" && (b.Start == nil || b.Start.IsZero()) {
@@ -94,7 +94,7 @@ func (r *reader) build(b *build) (detect.Build, error) {
 	}
 	secret := r.secretsOf(b) // before any of it is masked
 	if len(b.Steps) > 0 {
-		out.Steps = make([]detect.Step, 0, len(b.Steps))
+		out.Steps = make([]timeline.Step, 0, len(b.Steps))
 	}
 	for i := range b.Steps {
 		s, err := r.step(&b.Steps[i])
@@ -103,7 +103,7 @@ func (r *reader) build(b *build) (detect.Build, error) {
 		}
 		if b.Steps[i].Key == nil && b.Reader == 0 {
 			// Another program wrote it, and we say what its steps are.
-			out.Reader = detect.ReaderVersion
+			out.Reader = timeline.ReaderVersion
 			if dockerfile.HasMatrix(s.Name) { // see fetch/buildkit/rules.go
 				s.Rule = 1
 			}
@@ -128,7 +128,7 @@ func (r *reader) build(b *build) (detect.Build, error) {
 	}
 	texts := append(out.Origin.Texts(), &out.ID, &out.Trace, &out.Content, &out.Pipeline, &out.Image, &out.Target, &out.Error)
 	if b.Within != nil {
-		out.Within = &detect.Within{Build: b.Within.Build, Step: b.Within.Step}
+		out.Within = &timeline.Within{Build: b.Within.Build, Step: b.Within.Step}
 		texts = append(texts, &out.Within.Build, &out.Within.Step)
 	}
 	for _, text := range texts {
@@ -164,7 +164,7 @@ func cleanLog(lines []string) []string {
 
 // totalDuration is the time from the first start of a step to the last end, where the
 // steps have starts; else that of the longest step, which took no longer.
-func totalDuration(b *detect.Build) time.Duration {
+func totalDuration(b *timeline.Build) time.Duration {
 	var first, last time.Time
 	var longest time.Duration
 	for _, s := range b.Steps {
@@ -183,8 +183,8 @@ func totalDuration(b *detect.Build) time.Duration {
 }
 
 // step checks a step, and fills in what its name tells.
-func (r *reader) step(s *step) (detect.Step, error) {
-	out := detect.Step{
+func (r *reader) step(s *step) (timeline.Step, error) {
+	out := timeline.Step{
 		ID: r.clean(s.ID), Name: r.clean(s.Name), Error: r.clean(s.Error),
 		State: s.State, Inputs: s.Inputs, Bytes: s.Bytes, Rule: s.Rule, Body: r.clean(s.Body),
 		Text: r.clean(s.Text),

@@ -1,9 +1,9 @@
 package builds
 
 import (
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 )
@@ -22,11 +22,11 @@ type reader struct {
 const maxRoom = 1_000
 
 // line makes a Build of a line.
-func (r *reader) line(line []byte) (detect.Build, error) {
+func (r *reader) line(line []byte) (timeline.Build, error) {
 	clear(r.room[:cap(r.room)]) // else what a step does not say would be what the one before said
 	b := build{Steps: r.room[:0]}
 	if err := boundjson.Unmarshal(line, &b); err != nil {
-		return detect.Build{}, err
+		return timeline.Build{}, err
 	}
 	if cap(b.Steps) <= maxRoom {
 		r.room = b.Steps

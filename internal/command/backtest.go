@@ -10,6 +10,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/backtest"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/fetch/store"
@@ -38,7 +39,7 @@ const MaxReplayed = 1000
 // have been called.
 func Backtest(ctx context.Context, env *Env, o *BacktestOptions) error {
 	names := ci.NewResolver(o.Given, env.Variables, ".", env.Now)
-	var list []detect.Build
+	var list []timeline.Build
 	var notes []detect.Note
 	var stored map[string]int // builds of pipelines, those that are not read included
 	var err error
@@ -80,7 +81,7 @@ func (o *BacktestOptions) needed() int { return o.Builds + o.Policy.Window*fetch
 
 // readStored reads what is to be replayed out of the store, and the builds before
 // that as far as one of these may be judged by them. stored is how many it holds of each.
-func readStored(ctx context.Context, env *Env, o *BacktestOptions) (list []detect.Build, stored map[string]int, err error) {
+func readStored(ctx context.Context, env *Env, o *BacktestOptions) (list []timeline.Build, stored map[string]int, err error) {
 	st, err := env.openStore(ctx, o.Store, store.ReadOnly)
 	if err != nil {
 		return nil, nil, err
@@ -125,7 +126,7 @@ func (e emptyStoreError) Hint() string {
 
 // readSources reads the builds of files and folders, and completes them as Record does.
 // counts is how many there are of each pipeline.
-func readSources(ctx context.Context, env *Env, names *ci.Resolver, o *BacktestOptions) (list []detect.Build, counts map[string]int, notes []detect.Note, err error) {
+func readSources(ctx context.Context, env *Env, names *ci.Resolver, o *BacktestOptions) (list []timeline.Build, counts map[string]int, notes []detect.Note, err error) {
 	var all []target
 	for _, address := range o.Sources {
 		from, err := env.Open(address, nil)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/github"
@@ -26,7 +27,7 @@ const defaultPipeline = "default"
 
 // A target is a build that a command is about.
 type target struct {
-	detect.Build
+	timeline.Build
 	justMade  bool   // as far as it says
 	unstarted bool   // it does not say when it began
 	said      string // the pipeline that it says itself
@@ -42,7 +43,7 @@ type target struct {
 // readBuilds reads the builds of a source, each once, and returns what was wrong with
 // the rest as warnings, which it says. Of a source that holds too many it reads those that
 // are named, or that the sieve keeps, with what they were kept of.
-func readBuilds(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector, keep sieve) (builds []detect.Build, crowds map[string]*crowd, warnings []detect.Note, err error) {
+func readBuilds(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector, keep sieve) (builds []timeline.Build, crowds map[string]*crowd, warnings []detect.Note, err error) {
 	var problems []error
 	switch {
 	case from.Large == nil:
@@ -62,10 +63,10 @@ func readBuilds(ctx context.Context, env *Env, from source.Source, wanted fetch.
 
 // readNamed reads the builds that are named, and those of the same bakes, out of a source of
 // more than need be in memory.
-func readNamed(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []detect.Build, problems []error, err error) {
+func readNamed(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []timeline.Build, problems []error, err error) {
 	bakes := map[string]bool{}
-	read := func(is func(*target) bool) (found []detect.Build) {
-		problems, err = stream(ctx, env, from, "looking for the build", func(time.Time) {}, func(part []detect.Build) {
+	read := func(is func(*target) bool) (found []timeline.Build) {
+		problems, err = stream(ctx, env, from, "looking for the build", func(time.Time) {}, func(part []timeline.Build) {
 			for i := range part {
 				if is(&target{Build: part[i]}) {
 					found = append(found, part[i])
@@ -90,7 +91,7 @@ func readNamed(ctx context.Context, env *Env, from source.Source, wanted fetch.S
 }
 
 // isAsked tells whether a build is one that is asked for.
-func isAsked(b *detect.Build, wanted fetch.Selector) bool {
+func isAsked(b *timeline.Build, wanted fetch.Selector) bool {
 	return (wanted.Ref == "" || isBuild(b, wanted.Ref)) && (wanted.TraceID == "" || b.Trace == wanted.TraceID)
 }
 
@@ -150,12 +151,12 @@ func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.
 // ofLastImage leaves out builds that are not of the image that was built last: of those
 // that say no pipeline, or, where one was given, of all. It tells how many.
 func ofLastImage(targets []target, given bool) (kept []target, others int) {
-	asSaid := func(t *target) *detect.Build {
+	asSaid := func(t *target) *timeline.Build {
 		b := t.Build
 		b.Pipeline = t.said
 		return &b
 	}
-	var last *detect.Build
+	var last *timeline.Build
 	for i := range targets {
 		if t := &targets[i]; (given || t.said == "") && (last == nil || !t.Start.Before(last.Start)) {
 			last = asSaid(t)
@@ -222,7 +223,7 @@ func listed(names []string) string {
 
 // isBuild tells whether ref means b: its id, the last part of it, its trace, its pipeline or the
 // target at the end of that.
-func isBuild(b *detect.Build, ref string) bool {
+func isBuild(b *timeline.Build, ref string) bool {
 	return b.ID == ref || b.Trace != "" && strings.EqualFold(b.Trace, ref) || strings.HasSuffix(b.ID, "/"+ref) ||
 		b.Pipeline == ref || strings.HasSuffix(b.Pipeline, " "+ref) || strings.HasSuffix(b.Image, " "+ref)
 }
@@ -251,7 +252,7 @@ func completeAll(targets []target, names *ci.Resolver, now time.Time) {
 }
 
 // buildsOf are the builds of targets, in their order.
-func buildsOf(targets []target) (list []detect.Build) {
+func buildsOf(targets []target) (list []timeline.Build) {
 	for i := range targets {
 		list = append(list, targets[i].Build)
 	}

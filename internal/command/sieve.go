@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/fetch/source"
@@ -25,12 +25,12 @@ type sieve struct {
 
 // isBase tells whether a build, which is not completed yet, is one of the base branch that
 // others can be compared with.
-func (s *sieve) isBase(b *detect.Build) bool {
+func (s *sieve) isBase(b *timeline.Build) bool {
 	own := *b
 	s.names.Resolve(&own)
 	var q fetch.Query
 	q.BaseBranch, q.BaseRepository = s.names.Base(&own)
-	return own.Outcome == detect.OK && q.IsBase(&own)
+	return own.Outcome == timeline.OK && q.IsBase(&own)
 }
 
 // A crowd are the builds of a source that say one pipeline, of which some are left out.
@@ -41,7 +41,7 @@ type crowd struct {
 
 // sifted is a build of a crowd.
 type sifted struct {
-	detect.Build
+	timeline.Build
 	place int // among those of the source
 	lists int // of its crowd, that hold it
 }
@@ -59,10 +59,10 @@ type sifter struct {
 }
 
 // crowdOf is what the builds of a crowd have in common.
-func crowdOf(b *detect.Build) string { return b.Pipeline + "\x00" + b.Image }
+func crowdOf(b *timeline.Build) string { return b.Pipeline + "\x00" + b.Image }
 
 // add takes a build, and drops those that are not needed any more.
-func (s *sifter) add(b *detect.Build) {
+func (s *sifter) add(b *timeline.Build) {
 	if !s.before.IsZero() && !b.Start.Before(s.before) {
 		return
 	}
@@ -126,7 +126,7 @@ func newestFirst(a, b *sifted) int {
 }
 
 // builds are those that are left, in the order of the source.
-func (s *sifter) builds() (list []detect.Build) {
+func (s *sifter) builds() (list []timeline.Build) {
 	var left []*sifted
 	for _, c := range s.crowds {
 		s.shrink(c)
@@ -145,11 +145,11 @@ func (s *sifter) builds() (list []detect.Build) {
 }
 
 // sift reads the builds of a large source that a sieve keeps.
-func sift(ctx context.Context, env *Env, from source.Source, keep sieve) (list []detect.Build, crowds map[string]*crowd, problems []error, err error) {
+func sift(ctx context.Context, env *Env, from source.Source, keep sieve) (list []timeline.Build, crowds map[string]*crowd, problems []error, err error) {
 	kept := sifter{sieve: keep}
 	problems, err = stream(ctx, env, from, "reading builds", func(newest time.Time) {
-		keep.names.Observe([]detect.Build{{Start: newest}})
-	}, func(part []detect.Build) {
+		keep.names.Observe([]timeline.Build{{Start: newest}})
+	}, func(part []timeline.Build) {
 		for i := range part {
 			kept.add(&part[i])
 		}
@@ -159,7 +159,7 @@ func sift(ctx context.Context, env *Env, from source.Source, keep sieve) (list [
 
 // stream hands over the builds of a large source, part by part, after the time when the
 // newest of them began.
-func stream(ctx context.Context, env *Env, from source.Source, what string, begin func(newest time.Time), each func([]detect.Build)) (problems []error, err error) {
+func stream(ctx context.Context, env *Env, from source.Source, what string, begin func(newest time.Time), each func([]timeline.Build)) (problems []error, err error) {
 	survey, err := from.Large.Look(ctx)
 	if err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func stream(ctx context.Context, env *Env, from source.Source, what string, begi
 	begin(survey.Newest)
 	bar := env.Console.Progress(what, survey.Builds)
 	defer bar.Done()
-	problem, err := from.Large.Stream(ctx, func(list []detect.Build) error {
+	problem, err := from.Large.Stream(ctx, func(list []timeline.Build) error {
 		each(list)
 		bar.Add(len(list))
 		return nil

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 )
@@ -18,11 +18,11 @@ import (
 func TestSifter(t *testing.T) {
 	const newest = 30
 	random := rand.New(rand.NewPCG(1, 2))
-	var list []detect.Build
+	var list []timeline.Build
 	for i := range 2000 {
-		b := detect.Build{
+		b := timeline.Build{
 			ID: strconv.Itoa(i), Pipeline: []string{"a", "b", "c"}[i%3], Start: clitest.Start.Add(time.Duration(random.IntN(1000)) * time.Hour),
-			Outcome: detect.Outcome(random.IntN(2)),
+			Outcome: timeline.Outcome(random.IntN(2)),
 		}
 		if b.Branch = "main"; random.IntN(5) > 0 {
 			b.Branch, b.PullRequest = "feature", "7"
@@ -35,18 +35,18 @@ func TestSifter(t *testing.T) {
 	before := clitest.Start.Add(900 * time.Hour)
 	want := map[string]bool{}
 	for _, p := range []string{"a", "b", "c"} {
-		var all, base []detect.Build
+		var all, base []timeline.Build
 		for _, b := range list {
 			if b.Pipeline != p || !b.Start.Before(before) {
 				continue
 			}
 			all = append(all, b)
-			if b.Branch == "main" && b.Outcome == detect.OK {
+			if b.Branch == "main" && b.Outcome == timeline.OK {
 				base = append(base, b)
 			}
 		}
-		for _, of := range [][]detect.Build{all, base} {
-			slices.SortStableFunc(of, func(x, y detect.Build) int {
+		for _, of := range [][]timeline.Build{all, base} {
+			slices.SortStableFunc(of, func(x, y timeline.Build) int {
 				if x.Start.IsZero() != y.Start.IsZero() { // by now, as far as anybody knows
 					return map[bool]int{true: 1, false: -1}[x.Start.IsZero()]
 				}
@@ -70,7 +70,7 @@ func TestSifter(t *testing.T) {
 	if len(got) != len(want) {
 		t.Errorf("%d builds are kept, want %d", len(got), len(want))
 	}
-	if !slices.IsSortedFunc(got, func(a, b detect.Build) int { return number(t, a.ID) - number(t, b.ID) }) {
+	if !slices.IsSortedFunc(got, func(a, b timeline.Build) int { return number(t, a.ID) - number(t, b.ID) }) {
 		t.Error("they are in another order")
 	}
 	seen, kept := 0, 0
@@ -78,7 +78,7 @@ func TestSifter(t *testing.T) {
 		seen += c.seen
 		kept += c.kept
 	}
-	counted := slices.DeleteFunc(slices.Clone(list), func(b detect.Build) bool { return !b.Start.Before(before) })
+	counted := slices.DeleteFunc(slices.Clone(list), func(b timeline.Build) bool { return !b.Start.Before(before) })
 	if seen != len(counted) || kept != len(got) {
 		t.Errorf("%d of %d, want %d of %d", kept, seen, len(got), len(counted))
 	}
@@ -86,11 +86,11 @@ func TestSifter(t *testing.T) {
 
 // TestSifterIsBounded checks that builds of many pipelines do not add up.
 func TestSifterIsBounded(t *testing.T) {
-	steps := make([]detect.Step, 100)
+	steps := make([]timeline.Step, 100)
 	s := sifter{sieve: sieve{newest: 1000, names: ci.NewResolver(ci.Identity{}, func(string) string { return "" }, t.TempDir(), clitest.Start.AddDate(1, 0, 0))}}
 	const all = 30_000
 	for i := range all {
-		s.add(&detect.Build{ID: strconv.Itoa(i), Pipeline: strconv.Itoa(i % 50), Start: clitest.Start.Add(time.Duration(i) * time.Minute), Steps: steps})
+		s.add(&timeline.Build{ID: strconv.Itoa(i), Pipeline: strconv.Itoa(i % 50), Start: clitest.Start.Add(time.Duration(i) * time.Minute), Steps: steps})
 		if s.entries > maxSifted {
 			t.Fatalf("it holds %d", s.entries)
 		}
