@@ -186,6 +186,9 @@ func shiftLine(c *course.Course, what line, s *course.Shift) line {
 	default:
 		l = lineOf(l, "; "+(-s.Total).String()+" saved in "+Count(s.Builds, "build"))
 	}
+	if s.Promised > 0 && s.Delta() < 0 {
+		l = lineOf(l, "; promised "+s.Promised.String()+" a build, saved "+(-s.Delta()).String())
+	}
 	if s.Was != "" {
 		l = lineOf(l, "; edited then, it was ", code(instruction(s.Was)))
 	}

@@ -86,6 +86,9 @@ type Shift struct {
 	Builds int              `json:"builds"`
 	Total  timeline.Seconds `json:"total_seconds"`
 	Was    string           `json:"was,omitempty"` // name of the step before, where it was edited with it
+	// Promised is what the advice that was followed here had said a build would be shorter,
+	// 0 where there was none. See Advise.
+	Promised timeline.Seconds `json:"promised_seconds,omitempty"`
 	// Causes say why, as far as that is known, the surest first; see Course.Explain.
 	Causes []detect.Explanation `json:"causes,omitempty"`
 }
