@@ -28,6 +28,22 @@ func Hide(b *timeline.Build, secret *redact.Arguments) {
 	for i := range b.Steps {
 		s := &b.Steps[i]
 		secret.Cut(&s.Key, &s.Name, &s.Stage, &s.Body, &s.Text, &s.Error)
+		if u := s.Usage; u != nil {
+			for k := range u.Gaps {
+				secret.Cut(&u.Gaps[k].Before, &u.Gaps[k].After)
+			}
+			for k := range u.Versions {
+				secret.Cut(&u.Versions[k])
+			}
+		}
+	}
+	if f := b.Facts; f != nil {
+		for i := range f.Args {
+			secret.Cut(&f.Args[i].Value)
+		}
+		for i := range f.Warnings {
+			secret.Cut(&f.Warnings[i])
+		}
 	}
 }
 

@@ -94,6 +94,7 @@ type htmlChart struct {
 	Label, Class  string
 	Width, Height int
 	Shapes        []htmlShape
+	Paths         []htmlPath
 }
 
 // A htmlShape is a rectangle.
@@ -104,15 +105,20 @@ type htmlShape struct {
 }
 
 func (p *htmlPage) write(w io.Writer) error {
-	p.Style, p.Script = template.CSS(pageStyle), template.JS(pageScript)
-	p.StyleHash, p.ScriptHash = hashOf(pageStyle), hashOf(pageScript)
-	p.label()
-	text, err := p.fitted()
+	p.complete()
+	text, err := p.fitted(maxPage)
 	if err != nil {
 		return fmt.Errorf("report as HTML: %w", err)
 	}
 	_, err = w.Write(text)
 	return err
+}
+
+// complete adds what all pages have.
+func (p *htmlPage) complete() {
+	p.Style, p.Script = template.CSS(pageStyle), template.JS(pageScript)
+	p.StyleHash, p.ScriptHash = hashOf(pageStyle), hashOf(pageScript)
+	p.label()
 }
 
 // hashOf is the hash of the very bytes between two tags, as a policy has it.

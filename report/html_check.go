@@ -118,16 +118,18 @@ func pointsChart(s *detect.StepResult) *htmlChart {
 	c := &htmlChart{Class: "small", Width: (most + 1) * column, Height: 100}
 	c.Label = fmt.Sprintf("%s before, %s now", Count(len(values)-1, "build"), s.Current)
 	first := most + 1 - len(values)
+	var before, now strings.Builder
 	for i, v := range values {
-		class, opacity := "beside", 0.4
+		out := &before
 		if i == len(values)-1 {
-			class, opacity = "path", 1
-			if s.Status == detect.StatusSlower || s.Status == detect.StatusOverBudget || s.Status == detect.StatusSuspect {
-				class = "new"
-			}
+			out = &now
 		}
-		h := max(float64(v)/float64(largest)*100, 1)
-		c.Shapes = append(c.Shapes, htmlShape{Class: class, X: float64((first + i) * column), Y: 100 - h, W: column - 2, H: h, Opacity: opacity})
+		fmt.Fprintf(out, "M%d 100V%.0fh%dV100Z", (first+i)*column, 100-max(float64(v)/float64(largest)*100, 1), column-2)
 	}
+	class := "path"
+	if s.Status == detect.StatusSlower || s.Status == detect.StatusOverBudget || s.Status == detect.StatusSuspect {
+		class = "new"
+	}
+	c.Paths = []htmlPath{{Class: "beside", D: before.String(), Fill: 0.4}, {Class: class, D: now.String(), Fill: 1}}
 	return c
 }

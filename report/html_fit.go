@@ -12,22 +12,25 @@ const maxPage = 5_000_000
 
 var errTooLarge = errors.New("the page is too large")
 
-// A boundedPage is a page of no more than maxPage bytes.
-type boundedPage struct{ bytes.Buffer }
+// A boundedPage is a page of no more bytes than most.
+type boundedPage struct {
+	bytes.Buffer
+	most int
+}
 
 func (b *boundedPage) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > maxPage {
+	if b.Len()+len(p) > b.most {
 		return 0, errTooLarge
 	}
 	return b.Buffer.Write(p)
 }
 
-// fitted is the page without what has to be left out of it, which it says: what is missed
-// least, first.
-func (p *htmlPage) fitted() ([]byte, error) {
+// fitted is the page without what has to be left out of it to have no more bytes than most,
+// which it says: what is missed least, first.
+func (p *htmlPage) fitted(most int) ([]byte, error) {
 	next := 0
 	for {
-		var out boundedPage
+		out := boundedPage{most: most}
 		err := page.ExecuteTemplate(&out, "page", p)
 		if !errors.Is(err, errTooLarge) {
 			return out.Bytes(), err

@@ -12,8 +12,12 @@ import (
 
 // HistoryHTML writes histories as a page.
 func HistoryHTML(w io.Writer, h *course.Report, o HistoryOptions) error {
+	return historyPage(h, o).write(w)
+}
+
+func historyPage(h *course.Report, o HistoryOptions) *htmlPage {
 	v := historyViewOf(h, o)
-	p := htmlPage{Title: "History of builds"}
+	p := &htmlPage{Title: "History of builds"}
 	if len(v.pipelines) > 1 {
 		overview := htmlSection{Headline: spans(lineOf(Count(len(v.pipelines), "pipeline")))}
 		var lines [][]htmlSpan
@@ -34,7 +38,7 @@ func HistoryHTML(w io.Writer, h *course.Report, o HistoryOptions) error {
 	if len(v.notes) > 0 || len(p.Sections) == 0 {
 		p.Sections = append(p.Sections, htmlSection{Headline: spans(lineOf("Notes")), Lists: listOfLines("", v.notes)})
 	}
-	return p.write(w)
+	return p
 }
 
 // courseSection is the part of a page about the pipeline of that place.

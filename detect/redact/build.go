@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Arguments are values that the origin of some text calls secret, by the names of the
 // arguments and variables that it gives them to. A builder writes them into the names of
@@ -29,9 +32,39 @@ func (a *Arguments) AddText(text string) {
 	})
 }
 
+// AddPrinted takes the values of build arguments out of what a build printed: those of
+// --build-arg NAME=VALUE. Other names in it are not the author's.
+func (a *Arguments) AddPrinted(text string) {
+	const flag, longest = "--build-arg", 4 << 10
+	for {
+		_, rest, found := strings.Cut(text, flag)
+		if !found {
+			return
+		}
+		text = rest
+		rest = strings.TrimLeft(rest[:min(len(rest), longest)], "= \t\"',")
+		if end := strings.IndexAny(rest, " \t\r\n"); end >= 0 {
+			rest = rest[:end]
+		}
+		a.AddText(rest)
+		text = text[min(len(text), len(rest)):] // each byte is looked at once
+	}
+}
+
+// AddAll takes those of others.
+func (a *Arguments) AddAll(others Arguments) {
+	for _, value := range others.values {
+		a.add(value)
+	}
+}
+
+// Clone are the same values, to which others can be added.
+func (a *Arguments) Clone() Arguments { return Arguments{slices.Clone(a.values), a.cutter} }
+
 func (a *Arguments) add(value string) {
 	const most = 100
-	if len(value) >= leastOwn && len(a.values) < most {
+	isNumber := len(value) < leastInside && prefixLen(value, "0123456789") == len(value) // which anything may be
+	if len(value) >= leastOwn && len(a.values) < most && !isNumber && !slices.Contains(a.values, value) {
 		a.values = append(a.values, value)
 		a.cutter = nil
 	}

@@ -116,6 +116,47 @@ ENV JWT_ALGORITHM=HS256 JWT_ISSUER=https://issuer.example
 ENV SECRET_KEY_FILE=/run/secrets/key SECRET_NAME=app
 ENV API_KEY_HEADER=X-Api-Key API_KEY_ID=main
 RUN terraform init -backend-config=bucket=x
+RUN sqlplus /nolog @x.sql
+RUN sqlplus / as sysdba
+RUN sqlplus -s $USER/$PASS@db
+RUN sqlplus @scripts/create.sql
+COPY sqlplus lib/instantclient
+COPY --from=client /opt/sqlplus bin/tool
+RUN cp sqlplus bin/tool && ls sqldeveloper/bin
+RUN exp a/b && imp c/d
+RUN sql scripts/init.sql
+RUN sqlcmd -i scripts/init.sql -v x=1
+RUN rman target / @backup.rman
+RUN mongodump --port 27017 -d db -o /dump/new
+RUN mongorestore --drop /dump/new
+RUN openssl req -x509 -newkey rsa:4096 -keyout key.pem -nodes -subj /CN=host
+RUN openssl s_client -connect host:443
+RUN ssh-keygen -t rsa -N "" -f key
+RUN psql -c "ALTER USER me WITH LOGIN"
+RUN psql postgresql://localhost:5432/db
+RUN snmpwalk -v2c host
+RUN rar a x.rar dir && unrar x x.rar
+RUN echo done | sudo tee /etc/issue
+RUN etcdctl --user root get x
+RUN curl -E cert.pem https://host
+RUN curl --cert cert.pem --key key.pem https://host
+RUN dotnet nuget push bin/x.nupkg -s https://host
+RUN nuget push x.nupkg -Source https://host
+RUN kubectl create configmap x --from-literal=mode=production
+RUN kubectl create secret generic x --from-file=key
+RUN lftp -u $USER,$PASS ftp://host
+RUN unzip -p x.zip readme
+RUN net user
+packages are identified by name
+objects identified by their path
+the net user count is growing
+sorted with care by name
+connect with the password of the database
+RUN mysqlsh --uri localhost:3306
+RUN db2 connect to sample
+RUN redis-server --port 6379
+RUN rclone copy pass dst
+RUN security find-identity -p codesigning
 `
 
 func TestHarmless(t *testing.T) {

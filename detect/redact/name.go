@@ -16,7 +16,7 @@ var (
 	secretLasts = []string{
 		"pass", "pwd", "pw", "pswd", "passcode", "auth", "authorization", "creds", "cred",
 		"storepass", "keypass", "srcstorepass", "srckeypass", "deststorepass", "destkeypass", "dbpass", "userpass",
-		"rootpass", "adminpass", "extraheader",
+		"rootpass", "adminpass", "requirepass", "extraheader",
 	}
 	// keyKinds make a secret of a key. Other keys are public, or of a cache.
 	keyKinds = []string{
@@ -48,6 +48,9 @@ func isSecretName(name string) (secret, ends bool) {
 	last := len(words) - 1
 	if slices.Contains(openLasts, words[last]) {
 		return false, false
+	}
+	if last > 0 && strings.HasSuffix(words[last-1], "sonar") && words[last] == "login" || name == "SSHPASS" { // a token, and no program
+		return true, true
 	}
 	for i, word := range words {
 		hasEnd := slices.ContainsFunc(secretEnds, func(end string) bool { return strings.HasSuffix(word, end) })

@@ -6,7 +6,7 @@ import (
 )
 
 // nameHints are in every name that isSecretName accepts.
-var nameHints = []string{"pass", "pwd", "pw", "pswd", "secret", "token", "key", "auth", "cred", "pat", "header"}
+var nameHints = []string{"pass", "pwd", "pw", "pswd", "secret", "token", "key", "auth", "cred", "pat", "header", "sonar"}
 
 // redactNamed masks values whose name says that they are secret: NAME=value,
 // "name":"value", Name: value, --name value, ENV NAME value. lower is text in

@@ -76,6 +76,16 @@ var secrets = []secret{
 		"${1}" + masked,
 	},
 	{
+		[]string{"jdbc:oracle:"},
+		regexp.MustCompile(`(?i)(jdbc:oracle:\w+:[\w.$#-]+/)[^\s@"'$*][^\s@"']*(@)`),
+		"${1}" + masked + "${2}",
+	},
+	{
+		[]string{"/t/"}, // Anaconda
+		regexp.MustCompile(`(https?://[^\s"'<>]+/t/)[\w-]{20,}(/)`),
+		"${1}" + masked + "${2}",
+	},
+	{
 		[]string{"?key=", "&key="},
 		regexp.MustCompile(`([?&]key=)(?:\d[^\s"'&#<>$]{7,}|[^\s"'&#<>$]{3,60}\d[^\s"'&#<>$]{4,}|[^\s"'&#<>$]{7,60}\d[^\s"'&#<>$]*)`),
 		"${1}" + masked,
@@ -96,9 +106,14 @@ var ambiguous = []secret{
 		"${1}" + masked,
 	},
 	{
-		[]string{"--password-stdin"},
-		regexp.MustCompile(`(\b(?:echo|printf)\s+(?:-n\s+)?["']?)[^\s"'|$;&]+(["']?\s*\|[^|;&\n]*--password-stdin)`),
+		[]string{"--password-stdin", "--passphrase-fd", "passwd", "sudo", "kinit", "cryptsetup"},
+		regexp.MustCompile(`(\b(?:echo|printf)\s+(?:-\w+\s+)?["']?)[^\s"'|$;&]{3,}(["']?\s*\|(?:[^|;&\n]*(?:--password-stdin|--passphrase-fd)|\s*(?:sudo\s+)?(?:passwd|kinit|cryptsetup)\s|\s*sudo\s+(?:-\w+\s+){0,4}-\w*S\b))`),
 		"${1}" + masked + "${2}",
+	},
+	{
+		[]string{"chpasswd"},
+		regexp.MustCompile(`(\bchpasswd\s*<<<\s*["']?[\w.-]+:)[^\s"'$]+`),
+		"${1}" + masked,
 	},
 	{
 		[]string{"chpasswd"},
@@ -108,6 +123,21 @@ var ambiguous = []secret{
 	{
 		[]string{"htpasswd"},
 		regexp.MustCompile(`(\bhtpasswd\s+-\w*b\w*\s+\S+\s+\S+\s+["']?)[^\s"'$;&|-][^\s"'$;&|]*`),
+		"${1}" + masked,
+	},
+	{
+		[]string{"htpasswd"}, // to standard output
+		regexp.MustCompile(`(\bhtpasswd\s+-(?:\w*n\w*b|\w*b\w*n)\w*\s+\S+\s+["']?)[^\s"'$;&|-][^\s"'$;&|]*`),
+		"${1}" + masked,
+	},
+	{
+		[]string{"net user"},
+		regexp.MustCompile(`(?i)(\bnet\s+user\s+\S+\s+["']?)[^\s/$%*"'][^\s"']*(["']?\s+/add\b)`),
+		"${1}" + masked + "${2}",
+	},
+	{
+		[]string{"cookie:"},
+		regexp.MustCompile(`(?i)(\b(?:set-)?cookie:\s*[\w.-]+=)[^\s;"'$]{8,}`),
 		"${1}" + masked,
 	},
 	{

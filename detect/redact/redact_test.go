@@ -156,3 +156,36 @@ func BenchmarkText(b *testing.B) {
 		})
 	}
 }
+
+// TestArguments checks that what a text calls secret is cut out of others, and that numbers,
+// words and what only refers to a secret are not.
+func TestArguments(t *testing.T) {
+	for _, tt := range []struct{ named, printed, text, want string }{
+		{"[2/4] ENV NPM_TOKEN=s3cretvalue", "", "RUN x s3cretvalue /s3cretvalue/y", "RUN x ***** /*****/y"},
+		{"ARG TOKEN=s3c5 A=b", "", "a s3c5 b s3c5s", "a ***** b s3c5s"},
+		{"RUN docker build --build-arg API_TOKEN='s3cret value' .", "", "s3cret value", "*****"},
+		{"", "+ docker build --build-arg NPM_TOKEN=s3cretvalue --build-arg=\"AUTH_TOKEN=hunter2hunter\" .", "s3cretvalue hunter2hunter", "***** *****"},
+		// What harms nobody.
+		{"ENV TOKEN=$NPM TOKEN_TTL=15minutes PASSWORD=postgres DB_PASSWORD=1234", "", "$NPM 15minutes postgres 1234", "$NPM 15minutes postgres 1234"},
+		{"ARG VERSION=1.2.3-rc", "--build-arg VERSION=1.2.3-rc --build-arg", "1.2.3-rc", "1.2.3-rc"},
+		{"", "invalid token: unexpected-thing PASSWORD=something-long", "unexpected-thing something-long", "unexpected-thing something-long"},
+	} {
+		var a Arguments
+		a.AddText(tt.named)
+		a.AddPrinted(tt.printed)
+		b := a.Clone()
+		b.AddText("ENV TOKEN=another-one-1")
+		got := tt.text
+		if a.Cut(&got); got != tt.want {
+			t.Errorf("%q %q: %q, want %q", tt.named, tt.printed, got, tt.want)
+		}
+		if other := "another-one-1"; !strings.Contains(other, masked) {
+			if a.Cut(&other); other != "another-one-1" {
+				t.Error("a clone is not apart")
+			}
+			if b.Cut(&other); other != masked {
+				t.Errorf("a clone shows %q", other)
+			}
+		}
+	}
+}

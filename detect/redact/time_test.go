@@ -12,6 +12,8 @@ func FuzzMaskTime(f *testing.F) {
 		"password='abc' ", `password="`, `password=\"x `, "token:", "curl -u a:b ", "docker login -p ", "a&&", "x;", "http://a:b@", "@",
 		"bearer a1", "?key=", "machine a login b ", "-----BEGIN PRIVATE KEY-----", "sk-", "key-0", "config set ", `["--password",`, "--password \\\n",
 		"AAAAAAAAAAAAAAAAA\n", "=password", "Authorization: ", "password", "${PASSWORD:-", "basic ", "mysql ",
+		"sqlplus a/b ", "sqlplus a/b@c;", "mongodump -p x ", "lftp -u a,b ", "net user a b ", "echo abc | sudo ", "echo abc|", "identified by 'x' ", "create secret --from-literal=a=b ",
+		"jdbc:oracle:thin:a/", "cookie: a=", "http://a/t/", "htpasswd -nb a ", "chpasswd<<<a:", "curl -E a:b ",
 	} {
 		f.Add(text)
 	}

@@ -62,7 +62,12 @@ func TestWalks(t *testing.T) {
 func FuzzWalks(f *testing.F) {
 	f.Add([]byte(`{"a":"}","b":[1,{"c":[2]}],"":{}}[] 5 "x"`))
 	f.Add([]byte(`]{"a"`))
+	f.Add([]byte(`{"a":1,"b`))
+	f.Add([]byte(`{"a":`))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, v := range Fields(data) { // whatever it is
+			_ = v[0]
+		}
 		for v, err := range Values(data) {
 			if err != nil {
 				break

@@ -52,7 +52,7 @@ func Elements(list []byte) iter.Seq[[]byte] {
 }
 
 // Fields yields the fields of a valid object, their names as they are spelt; of
-// anything else, nothing.
+// anything else, nothing, or what is taken for fields until it makes no sense.
 func Fields(object []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		if len(object) == 0 || object[0] != '{' {
@@ -65,8 +65,13 @@ func Fields(object []byte) iter.Seq2[string, []byte] {
 				return
 			}
 			quote := Closing(rest, 0)
+			if quote < 0 {
+				return
+			}
 			name := string(rest[1:quote])
-			rest = bytes.TrimLeft(rest[quote+1:], space+":")
+			if rest = bytes.TrimLeft(rest[quote+1:], space+":"); len(rest) == 0 {
+				return
+			}
 			end := valueEnd(rest)
 			if !yield(name, rest[:end]) {
 				return

@@ -28,6 +28,11 @@ func (p *Progress) Build(m Metadata) (timeline.Build, []error) {
 // build makes a build of some of the vertices; prefix is what stands in front
 // of their names, see targets.
 func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (timeline.Build, []error) {
+	m.Arguments = m.Arguments.Clone()
+	for _, v := range vertices {
+		m.Arguments.AddText(v.name)
+		m.Arguments.AddPrinted(string(v.log))
+	}
 	s := &steps{}
 	var start, end time.Time
 	var made int64               // bytes of the layers that ran steps made
@@ -130,6 +135,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (timelin
 	m.applyGitContext(gitContextOf(vertices, prefix))
 	m.Facts = m.progressFacts(p, vertices)
 	m.describe(&b)
+	fetch.Hide(&b, &m.Arguments)
 	return b, s.warnings
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
@@ -135,6 +136,11 @@ func (s *solve) build(r *Reader, trace string, all map[string]string) (timeline.
 	if b.Pipeline == "" {
 		b.Image = joined(new(Metadata).image(&b))
 	}
+	var secret redact.Arguments
+	for _, n := range s.work {
+		secret.AddText(n.Name)
+	}
+	fetch.Hide(&b, &secret)
 	return b, out.warnings
 }
 

@@ -3,6 +3,7 @@ package builds_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,23 @@ func TestRoundTrip(t *testing.T) {
 		if diff := cmp.Diff([]timeline.Build{b, b}, got); diff != "" {
 			t.Errorf("read back (-want +got):\n%s", diff)
 		}
+	}
+}
+
+// TestDecodeEachLineByItself checks that what one line says is not taken for what the next
+// one leaves out, in whatever order they stand.
+func TestDecodeEachLineByItself(t *testing.T) {
+	list := []timeline.Build{full, {ID: "bare", Steps: []timeline.Step{{Name: "x", Key: "[-] x"}, {Name: "[b 2/3] RUN y", Key: "[b] RUN y", Stage: "b", Index: 2, Count: 3}}}, full}
+	var text bytes.Buffer
+	if err := builds.Encode(&text, list); err != nil {
+		t.Fatal(err)
+	}
+	got, err := builds.Decode(&text, "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(list, got); diff != "" {
+		t.Errorf("read back (-want +got):\n%s", diff)
 	}
 }
 
@@ -243,6 +261,10 @@ func FuzzDecode(f *testing.F) {
 			if err := buildtest.Check(&list[i]); err != nil {
 				t.Error(err)
 			}
+		}
+		again, _ := builds.Decode(bytes.NewReader(bytes.Join([][]byte{data, data}, []byte("\n"))), "f")
+		if want := slices.Concat(list, list); len(again) > 0 && !cmp.Equal(want, again) {
+			t.Errorf("the same lines again are others:\n%s", cmp.Diff(want, again))
 		}
 	})
 }

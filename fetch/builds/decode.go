@@ -12,7 +12,6 @@ import (
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
-	"github.com/buildregress/buildregress/fetch/boundjson"
 )
 
 // Decode reads the builds in r; name stands for it in errors. A line that is
@@ -38,7 +37,7 @@ func Decode(r io.Reader, name string) ([]timeline.Build, error) {
 // scan hands each build in r over, and returns the errors with lines joined. An error of
 // take ends it.
 func scan(r io.Reader, name string, take func(timeline.Build) error) error {
-	lines := newLines(r)
+	lines, read := newLines(r), new(reader)
 	var bad []error
 	wrong := func(err error) {
 		const most = 100
@@ -53,7 +52,7 @@ func scan(r io.Reader, name string, take func(timeline.Build) error) error {
 		}
 		var b timeline.Build
 		if err == nil {
-			b, err = decodeLine(line)
+			b, err = read.line(line)
 		}
 		if err != nil {
 			wrong(err)
@@ -72,16 +71,8 @@ func scan(r io.Reader, name string, take func(timeline.Build) error) error {
 
 var errTooMany = fmt.Errorf("more than %d builds, or %d steps, inputs and lines of log in them; the rest is left out", MaxBuilds, MaxEntries)
 
-func decodeLine(line []byte) (timeline.Build, error) {
-	var b build
-	if err := boundjson.Unmarshal(line, &b); err != nil {
-		return timeline.Build{}, err
-	}
-	return b.build()
-}
-
 // build checks a line and makes it a Build.
-func (b *build) build() (timeline.Build, error) {
+func (r *reader) build(b *build) (timeline.Build, error) {
 	out := timeline.Build{
 		ID: b.ID, Trace: b.TraceID, Content: b.Content, Pipeline: b.Pipeline, Image: b.Image, Target: b.Target, Origin: timeline.Origin(b.origin),
 		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: b.Resolution.D(), Partial: b.Partial, Reader: b.Reader,
@@ -101,8 +92,12 @@ func (b *build) build() (timeline.Build, error) {
 			return out, err
 		}
 	}
+	secret := r.secretsOf(b) // before any of it is masked
+	if len(b.Steps) > 0 {
+		out.Steps = make([]timeline.Step, 0, len(b.Steps))
+	}
 	for i := range b.Steps {
-		s, err := b.Steps[i].step()
+		s, err := r.step(&b.Steps[i])
 		if err != nil {
 			return out, fmt.Errorf("step %d: %w", i+1, err)
 		}
@@ -137,10 +132,7 @@ func (b *build) build() (timeline.Build, error) {
 		texts = append(texts, &out.Within.Build, &out.Within.Step)
 	}
 	for _, text := range texts {
-		*text = fetch.Clean(*text, MaxName)
-	}
-	if len(out.Log) == 0 { // "log":[] says no more than no log
-		out.Log = nil
+		*text = r.clean(*text)
 	}
 	out.Log = cleanLog(out.Log)
 	out.ID = b.id(&out)
@@ -148,12 +140,16 @@ func (b *build) build() (timeline.Build, error) {
 		return out, errors.New("machine has a share that is none, or a number that is less than none")
 	}
 	out.BoundFacts()
+	fetch.Hide(&out, &secret)
 	return out, nil
 }
 
 // cleanLog makes lines of a log fit to be shown. They are masked together: a key that goes
 // over several of them shows in none alone.
 func cleanLog(lines []string) []string {
+	if len(lines) == 0 { // "log":[] says no more than no log
+		return nil
+	}
 	for i, line := range lines {
 		lines[i] = fetch.Cut(line, 4*MaxName) // masking costs what is long
 	}
@@ -187,11 +183,11 @@ func totalDuration(b *timeline.Build) time.Duration {
 }
 
 // step checks a step, and fills in what its name tells.
-func (s *step) step() (timeline.Step, error) {
+func (r *reader) step(s *step) (timeline.Step, error) {
 	out := timeline.Step{
-		ID: fetch.Clean(s.ID, MaxName), Name: fetch.Clean(s.Name, MaxName), Error: fetch.Clean(s.Error, MaxName),
-		State: s.State, Inputs: s.Inputs, Bytes: s.Bytes, Rule: s.Rule, Body: fetch.Clean(s.Body, MaxName),
-		Text: fetch.Clean(s.Text, MaxName),
+		ID: r.clean(s.ID), Name: r.clean(s.Name), Error: r.clean(s.Error),
+		State: s.State, Inputs: s.Inputs, Bytes: s.Bytes, Rule: s.Rule, Body: r.clean(s.Body),
+		Text: r.clean(s.Text),
 	}
 	switch {
 	case s.Name == "":
@@ -219,19 +215,19 @@ func (s *step) step() (timeline.Step, error) {
 		if s.Source.Line < 0 {
 			return out, fmt.Errorf("source line is %d, less than none", s.Source.Line)
 		}
-		out.Source = dockerfile.Position{File: fetch.Clean(s.Source.File, MaxName), Line: s.Source.Line}
+		out.Source = dockerfile.Position{File: r.clean(s.Source.File), Line: s.Source.Line}
 	}
 	if len(out.Inputs) == 0 {
 		out.Inputs = nil
 	}
 	for i := range out.Inputs {
-		out.Inputs[i] = fetch.Clean(out.Inputs[i], MaxName)
+		out.Inputs[i] = r.clean(out.Inputs[i])
 	}
-	name := dockerfile.ParseName(out.Name)
+	name := r.names.of(out.Name, dockerfile.ParseName)
 	out.Platform, out.Stage, out.Index, out.Count = name.Platform, name.Stage, name.Index, name.Count
 	for _, f := range []struct{ to, from *string }{{&out.Platform, s.Platform}, {&out.Stage, s.Stage}} {
 		if f.from != nil {
-			*f.to = fetch.Clean(*f.from, MaxName)
+			*f.to = r.clean(*f.from)
 		}
 	}
 	for _, f := range []struct{ to, from *int }{{&out.Index, s.Index}, {&out.Count, s.Count}} {
@@ -239,11 +235,11 @@ func (s *step) step() (timeline.Step, error) {
 			*f.to = *f.from
 		}
 	}
-	out.Key = dockerfile.Key(out.Platform, out.Stage, name.Text)
 	if s.Key != nil && *s.Key != "" {
-		out.Key = *s.Key
+		out.Key = r.clean(*s.Key)
+	} else {
+		out.Key = r.clean(dockerfile.Key(out.Platform, out.Stage, name.Text))
 	}
-	out.Key = fetch.Clean(out.Key, MaxName)
 	if out.Facts, out.Usage = cleanStepFacts(s.Facts), cleanUsage(s.Usage); s.Usage != nil && !s.Usage.Plausible() {
 		return out, errors.New("usage has a number that is less than none, or no step can have")
 	}

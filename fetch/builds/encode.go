@@ -17,10 +17,7 @@ func Encode(w io.Writer, list []timeline.Build) error { return new(Encoder).Enco
 
 // An Encoder writes builds again and again. It reads the names that are in many of
 // them once.
-type Encoder struct{ names map[string]dockerfile.Name }
-
-// maxNames bounds the names that are remembered.
-const maxNames = 10_000
+type Encoder struct{ names memo[dockerfile.Name] }
 
 // Encode writes builds, a line each.
 func (e *Encoder) Encode(w io.Writer, list []timeline.Build) error {
@@ -38,22 +35,6 @@ func (e *Encoder) Encode(w io.Writer, list []timeline.Build) error {
 		}
 	}
 	return nil
-}
-
-// name is what the name of a step says.
-func (e *Encoder) name(of string) dockerfile.Name {
-	n, known := e.names[of]
-	if known {
-		return n
-	}
-	n = dockerfile.ParseName(of)
-	if e.names == nil {
-		e.names = map[string]dockerfile.Name{}
-	}
-	if len(e.names) < maxNames {
-		e.names[of] = n
-	}
-	return n
 }
 
 func (e *Encoder) build(b *timeline.Build) build {
@@ -76,7 +57,7 @@ func (e *Encoder) step(s *timeline.Step) step {
 		Name: s.Name, Duration: &duration, Start: given(s.Start), State: s.State, ID: s.ID, Key: &s.Key,
 		Inputs: s.Inputs, Bytes: s.Bytes, Error: s.Error, Rule: s.Rule, Body: s.Body, Text: s.Text, Facts: s.Facts, Usage: s.Usage,
 	}
-	name := e.name(s.Name)
+	name := e.names.of(s.Name, dockerfile.ParseName)
 	if s.Platform != name.Platform {
 		out.Platform = &s.Platform
 	}

@@ -10,13 +10,15 @@ import (
 // lines reads a line at a time, none longer than MaxLine.
 type lines struct {
 	r      *bufio.Reader
-	n      int  // of the last line, counted from 1
-	broken bool // nothing can be read after an error
+	room   []byte // of the last line, that of the next as well
+	n      int    // of the last line, counted from 1
+	broken bool   // nothing can be read after an error
 }
 
 func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, 64<<10)} }
 
-// next is the next line that is not blank, io.EOF after the last.
+// next is the next line that is not blank, io.EOF after the last. It holds until next is
+// called again.
 func (l *lines) next() ([]byte, error) {
 	for {
 		line, err := l.read()
@@ -27,11 +29,16 @@ func (l *lines) next() ([]byte, error) {
 }
 
 func (l *lines) read() ([]byte, error) {
-	var line []byte
+	const mostKept = 1 << 20 // of the room
+	if cap(l.room) > mostKept {
+		l.room = nil
+	}
+	line := l.room[:0]
 	l.n++
 	for {
 		part, err := l.r.ReadSlice('\n')
 		line = append(line, part...)
+		l.room = line
 		switch {
 		case err == nil:
 			return line, nil

@@ -6,19 +6,22 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/buildregress/buildregress/detect/timeline"
+	"github.com/buildregress/buildregress/fetch/boundjson"
 )
 
-// What Stream hands over at once.
+// What Stream hands over at once: no more than is worth it, as several parts of a file are
+// in memory while some are stored.
 const (
-	streamedBuilds  = 200
-	streamedEntries = 10_000 // see Entries
+	streamedBuilds  = 50
+	streamedEntries = 2_500 // see Entries
 )
 
 // Stream reads the builds in r as Decode does, however many they are, and hands them over
-// some hundreds at a time, in their order. An error of each ends it and is returned alone;
+// some of them at a time, in their order. An error of each ends it and is returned alone;
 // those with lines are joined as problems.
 func Stream(r io.Reader, name string, each func([]timeline.Build) error) (problems, err error) {
 	var list []timeline.Build
@@ -60,14 +63,24 @@ func Look(ctx context.Context, r io.Reader) (s Survey, err error) {
 			return s, nil // what is wrong with it, reading it tells
 		}
 		s.Builds++
-		var b struct {
-			Start time.Time `json:"start"`
-		}
-		if err := json.Unmarshal(line, &b); err == nil && checkTime(b.Start) == nil && b.Start.After(s.Newest) {
-			s.Newest = b.Start
+		if start := startOf(line); start.After(s.Newest) {
+			s.Newest = start
 		}
 	}
 	return s, ctx.Err()
+}
+
+// startOf is when the build of a line began, zero if that is not known.
+func startOf(line []byte) (start time.Time) {
+	for name, value := range boundjson.Fields(bytes.TrimSpace(line)) {
+		if strings.EqualFold(name, "start") { // as a decoder takes it
+			if json.Unmarshal(value, &start) != nil || checkTime(start) != nil {
+				return time.Time{}
+			}
+			return start
+		}
+	}
+	return start
 }
 
 // IsLine tells whether text, the beginning of a file, begins with a build's line.
@@ -82,7 +95,7 @@ func IsLine(text []byte) bool {
 		if json.Unmarshal(line, &b) != nil || b.Steps == nil {
 			return false
 		}
-		_, err := decodeLine(line)
+		_, err := new(reader).line(line)
 		return err == nil
 	}
 	return false

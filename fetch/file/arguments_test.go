@@ -1,8 +1,13 @@
 package file
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,6 +40,35 @@ func TestSecretArgumentsOfRecords(t *testing.T) {
 	for _, open := range []string{"turquoise99", "release-77", "postgres:16"} {
 		if !strings.Contains(all, open) {
 			t.Errorf("%s is cut out of %s", open, all)
+		}
+	}
+}
+
+// A value that one step calls secret is cut out of the others, whatever tells of the build.
+func TestSecretOfAnotherStep(t *testing.T) {
+	for _, path := range []string{"rawjson/030.jsonl.gz", "otlp/030.json.gz", "jaeger/030.json.gz"} {
+		f, err := os.Open(filepath.Join("../../testdata/builds/alpha", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data = bytes.ReplaceAll(data, []byte("COPY src /src"), []byte("COPY src /src/Walnut7tree"))
+		data = bytes.ReplaceAll(data, []byte("RUN head -c"), []byte("RUN NPM_TOKEN=Walnut7tree head -c"))
+		builds, _, err := Decode(t.Context(), path, data)
+		if err != nil || len(builds) != 1 {
+			t.Fatalf("%s: %d builds, %v", path, len(builds), err)
+		}
+		all := fmt.Sprintf("%+v", builds)
+		if strings.Contains(all, "Walnut7tree") || strings.Count(all, "COPY src /src/*****") < 2 || !strings.Contains(all, "RUN NPM_TOKEN=***** head -c 2000000") {
+			t.Errorf("%s: %s", path, all)
 		}
 	}
 }

@@ -64,7 +64,7 @@ func (d *decoder) read(name string, r io.Reader, size int64) error {
 
 // errTooLarge tells that a file does not fit.
 var errTooLarge = fetch.ErrorWithHint(fmt.Sprintf("larger than %d MiB", MaxFile>>20),
-	"of a builds file, --build REF names one that is judged, and record takes all, however many they are")
+	"a builds file may be larger, where it is given by its own name: not in a folder, an archive or standard input")
 
 // result is what was found in the file of this name, in which nothing stopped
 // the reading but perhaps the end of its time.

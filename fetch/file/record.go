@@ -96,7 +96,6 @@ func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error
 		meta.BakeTarget = r.LocalState.Target
 	}
 	b, warnings := progress.Build(meta)
-	fetch.Hide(&b, &meta.Arguments)
 	return d.add(name, []timeline.Build{b}, warnings)
 }
 

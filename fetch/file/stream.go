@@ -46,7 +46,7 @@ func (l *Large) Look(ctx context.Context) (s builds.Survey, err error) {
 	return s, err
 }
 
-// Stream hands its builds over, some hundreds at a time, in their order. What could not be
+// Stream hands its builds over, some of them at a time, in their order. What could not be
 // read is a problem; an error of each ends it.
 func (l *Large) Stream(ctx context.Context, each func([]timeline.Build) error) (problems, err error) {
 	n := 0

@@ -68,10 +68,14 @@ func (s *Store) Put(ctx context.Context, source, id string, list []timeline.Buil
 		return err
 	}
 	return s.write(ctx, func(tx *txn) error {
-		if err := tx.exec(ctx, "INSERT INTO shelf (origin, ref, builds, reader) VALUES (?, ?, ?, ?) ON CONFLICT (origin, ref) DO UPDATE SET builds = excluded.builds, reader = excluded.reader", clean(source), clean(id), packed, timeline.ReaderVersion); err != nil {
+		// What is put again is the newest.
+		if err := tx.exec(ctx, "DELETE FROM shelf WHERE origin = ? AND ref = ?", clean(source), clean(id)); err != nil {
 			return err
 		}
-		return tx.exec(ctx, "DELETE FROM shelf WHERE id <= (SELECT MAX(id) FROM shelf) - ?", maxCached)
+		if err := tx.exec(ctx, "INSERT INTO shelf (origin, ref, builds, reader) VALUES (?, ?, ?, ?)", clean(source), clean(id), packed, timeline.ReaderVersion); err != nil {
+			return err
+		}
+		return tx.exec(ctx, "DELETE FROM shelf WHERE id <= (SELECT id FROM shelf ORDER BY id DESC LIMIT 1 OFFSET ?)", maxCached)
 	})
 }
 

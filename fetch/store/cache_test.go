@@ -111,3 +111,43 @@ func testSearches(t *testing.T, s *Store) {
 	check("forgotten", "q", time.Time{}, time.Time{}, 0, -1)
 	check("newest", fmt.Sprint("q", maxSearches+4), day(1), day(2), 0, -1)
 }
+
+// What is put again is as young as what is put for the first time, and nothing else is older
+// for it: the oldest goes when there is too much.
+func TestCacheForgetsTheOldest(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		put := func(id string) {
+			t.Helper()
+			if err := s.Put(t.Context(), "o", id, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put("old")
+		put("refreshed")
+		err := s.write(t.Context(), func(tx *txn) error { // as if they were put
+			for i := range maxCached - 2 {
+				if err := tx.exec(t.Context(), "INSERT INTO shelf (origin, ref, builds, reader) VALUES ('o', ?, '', 0)", fmt.Sprint(i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			put("refreshed")
+		}
+		has := func(want map[string]bool) {
+			t.Helper()
+			for id, is := range want {
+				if kept, err := s.Get(t.Context(), "o", []string{id}); err != nil || len(kept) == 1 != is {
+					t.Errorf("%s: %v, %v; want it kept: %v", id, kept, err, is)
+				}
+			}
+		}
+		has(map[string]bool{"old": true, "refreshed": true, "0": true})
+		put("new")
+		has(map[string]bool{"old": false, "refreshed": true, "0": true, "new": true})
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,9 +28,23 @@ var (
 
 // known is under what a transaction remembers the row that has these values.
 func (d *dictionary) known(values []any) string {
-	key := []byte(d.table)
+	key := make([]byte, 0, 256)
+	key = append(key, d.table...)
 	for _, v := range values {
-		key = fmt.Appendf(key, " %q", fmt.Sprint(v))
+		var text string
+		switch v := v.(type) {
+		case string:
+			text = v
+		case int:
+			text = strconv.Itoa(v)
+		case int64:
+			text = strconv.FormatInt(v, 10)
+		default:
+			text = fmt.Sprint(v)
+		}
+		// With its length before it, no two lists of values look the same.
+		key = append(strconv.AppendInt(append(key, ' '), int64(len(text)), 10), ' ')
+		key = append(key, text...)
 	}
 	return string(key)
 }

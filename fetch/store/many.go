@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -16,8 +17,11 @@ import (
 // atOnce is how many builds' steps one query reads.
 const atOnce = 200
 
+// theMany are as many placeholders.
+var theMany = "(?" + strings.Repeat(", ?", atOnce-1) + ")"
+
 var manySteps = `SELECT s.build, s.ordinal, s.sum, s.name, s.key, s.text, s.facts, s.id, s.state, s.start, s.duration, s.inputs, s.bytes, s.error, s.rule, s.body, s.usage
-	FROM steps s WHERE s.build IN (?` + strings.Repeat(", ?", atOnce-1) + `) ORDER BY s.build, s.ordinal`
+	FROM steps s WHERE s.build IN ` + theMany + ` ORDER BY s.build, s.ordinal`
 
 // A manyReader has what was read of what steps refer to, by its id.
 type manyReader struct {
@@ -53,6 +57,28 @@ func readManySteps(ctx context.Context, tx *txn, builds []row) error {
 	return nil
 }
 
+// idsAtOnce are ids for theMany, the last one of too few again and again.
+func idsAtOnce(ids []int64) []any {
+	args := make([]any, atOnce)
+	for i := range args {
+		args[i] = ids[min(i, len(ids)-1)]
+	}
+	return args
+}
+
+// queryMany reads builds by their ids, those that are there, in order of their start.
+func queryMany(ctx context.Context, tx *txn, ids []int64) (out []row, err error) {
+	for part := range slices.Chunk(ids, atOnce) {
+		found, err := queryBuilds(ctx, tx, "WHERE b.id IN "+theMany, idsAtOnce(part)...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	slices.SortStableFunc(out, func(a, b row) int { return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.id, b.id)) })
+	return out, nil
+}
+
 // A bareStep is a step, and what it refers to.
 type bareStep struct {
 	place
@@ -65,14 +91,11 @@ type bareStep struct {
 
 func (r *manyReader) read(ctx context.Context, builds []row) error {
 	of := map[int64]*row{}
-	args := make([]any, atOnce)
-	for i := range args {
-		args[i] = builds[min(i, len(builds)-1)].id
-	}
+	ids := make([]int64, len(builds))
 	for i := range builds {
-		of[builds[i].id] = &builds[i]
+		ids[i], of[builds[i].id] = builds[i].id, &builds[i]
 	}
-	bare, err := r.bareSteps(ctx, args)
+	bare, err := r.bareSteps(ctx, idsAtOnce(ids))
 	if err != nil {
 		return err
 	}

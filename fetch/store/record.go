@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -17,43 +18,63 @@ type Summary struct {
 	Clashes []error // *fetch.Clash with those that it holds
 }
 
-// batch is how many builds are put into the store in one transaction: each costs a wait
-// for the disk, and keeps others from writing while it lasts.
-const batch = 200
+// Add adds what became of more.
+func (s *Summary) Add(more Summary) {
+	s.Read += more.Read
+	s.Added += more.Added
+	s.Clashes = append(s.Clashes, more.Clashes...)
+}
 
-// Record puts the builds into the store. A build that it holds already is completed by
-// what the new recording knows more, see fetch.Merge. With an error, the summary is of
-// those that are in: the first of them, up to a multiple of some hundreds.
+// batch is how many builds are put into the store in one transaction, at least where there
+// are as many: each costs some waits for the disk, and keeps others from writing while it
+// lasts.
+const batch = 500
+
+// Record puts the builds into the store, see Fill.
 func (s *Store) Record(ctx context.Context, builds []timeline.Build) (sum Summary, err error) {
-	for part := range slices.Chunk(builds, batch) {
+	next, stop := iter.Pull(slices.Chunk(builds, batch))
+	defer stop()
+	return s.Fill(ctx, next)
+}
+
+// Fill puts the builds into the store that next hands over, part by part, until it has no
+// more. A build that the store holds already is completed by what the new recording knows
+// more, see fetch.Merge. With an error, the summary is of those that are in: the first of
+// them, as far as whole transactions of some hundreds have them.
+func (s *Store) Fill(ctx context.Context, next func() (part []timeline.Build, ok bool)) (sum Summary, err error) {
+	part, more := next() // before others are kept from writing
+	for more {
 		var done Summary
-		err := s.write(ctx, func(tx *txn) (err error) {
-			done, err = recordAll(ctx, tx, part)
-			return err
+		err := s.write(ctx, func(tx *txn) error {
+			for ; more && done.Read < batch; part, more = next() {
+				if err := recordAll(ctx, tx, part, &done); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			return sum, err
 		}
-		sum.Read += len(part)
-		sum.Added += done.Added
-		sum.Clashes = append(sum.Clashes, done.Clashes...)
+		sum.Add(done)
 	}
 	return sum, nil
 }
 
-func recordAll(ctx context.Context, tx *txn, builds []timeline.Build) (sum Summary, err error) {
+func recordAll(ctx context.Context, tx *txn, builds []timeline.Build, sum *Summary) error {
 	for i := range builds {
 		known, err := record(ctx, tx, &builds[i])
 		if err != nil {
-			return sum, err
+			return err
 		}
+		sum.Read++
 		if known == nil {
 			sum.Added++
 		} else if clash := fetch.ClashOf(known, &builds[i]); clash != nil {
 			sum.Clashes = append(sum.Clashes, clash)
 		}
 	}
-	return sum, nil
+	return nil
 }
 
 // Holds tells of each of the builds whether the store holds a recording of it.

@@ -123,7 +123,11 @@ func (f *sqliteFile) connect(ctx context.Context, access Access) (*sql.DB, error
 	if access == ReadOnly {
 		err = adapt(ctx, db)
 	} else if err = f.checkPages(ctx, db); err == nil {
-		err = migrate(ctx, db)
+		if err = migrate(ctx, db); err == nil {
+			// What would take back a part of a statement is small, and no file each time. Pages
+			// that are needed again in one transaction are read and written once, in kB of them.
+			_, err = db.ExecContext(ctx, "PRAGMA temp_store = memory; PRAGMA cache_size = -4000")
+		}
 	}
 	if err != nil {
 		_ = db.Close() // err is what matters
@@ -179,7 +183,8 @@ func (f *sqliteFile) reclaim(ctx context.Context, db *sql.DB) error {
 	if free*4 < pages {
 		return nil
 	}
-	_, err := db.ExecContext(ctx, "VACUUM")
+	// The copy is no smaller than the store.
+	_, err := db.ExecContext(ctx, "PRAGMA temp_store = file; VACUUM; PRAGMA temp_store = memory")
 	return err
 }
 

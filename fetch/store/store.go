@@ -113,9 +113,11 @@ func (s *Store) write(ctx context.Context, f func(*txn) error) error {
 }
 
 func (s *Store) transact(ctx context.Context, writing bool, f func(*txn) error) error {
+	lasting, end := outlasting(ctx, commitTime)
+	defer end()
 	var tx *sql.Tx
 	if err := s.patiently(func() (err error) {
-		tx, err = s.database.begin(ctx, s.db, writing)
+		tx, err = s.database.begin(lasting, s.db, writing)
 		return err
 	}); err != nil {
 		return s.explain(err)
@@ -125,6 +127,17 @@ func (s *Store) transact(ctx context.Context, writing bool, f func(*txn) error) 
 		return s.explain(err)
 	}
 	return s.explain(tx.Commit())
+}
+
+// commitTime is how long a transaction may go on to end after its context did: of one that is
+// broken off while it is committed, nobody knows whether it was.
+const commitTime = 300 * time.Millisecond
+
+// outlasting is a context that ends that much later than ctx, or with end.
+func outlasting(ctx context.Context, by time.Duration) (lasting context.Context, end func()) {
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
+	return lasting, func() { stop(); cancel() }
 }
 
 // patiently runs what may have to wait for others, and tells if it does.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/buildregress/buildregress/detect"
@@ -24,16 +25,16 @@ func (p *pruner) milestones(ctx context.Context, branch *baseBranch, list []oldB
 		if err != nil {
 			return err
 		}
-		for _, id := range all {
-			found, err := queryBuilds(ctx, tx, "WHERE b.id = ?", id)
-			if err != nil || len(found) == 0 {
-				return err
-			}
-			if err := found[0].readSteps(ctx, tx); err != nil {
-				return err
-			}
-			builds = append(builds, found[0].Build)
-			of[found[0].ID] = id
+		found, err := queryMany(ctx, tx, all)
+		if err != nil {
+			return err
+		}
+		if err := readManySteps(ctx, tx, found); err != nil {
+			return err
+		}
+		for i := range found {
+			builds = append(builds, found[i].Build)
+			of[found[i].ID] = found[i].id
 		}
 		return nil
 	})
@@ -87,9 +88,14 @@ func (p *pruner) around(ctx context.Context, tx *txn, branch *baseBranch, list [
 // thin thins builds of a base branch, oldest first, but for milestones: those given, and
 // the first of each week, see pruner.weeks.
 func (p *pruner) thin(ctx context.Context, list []oldBuild, milestones map[int64]bool, weeks map[int64]int64) error {
-	for id := range milestones {
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(milestones)), batch) {
 		if err := p.s.write(ctx, func(tx *txn) error {
-			return tx.exec(ctx, "UPDATE builds SET kept = ? WHERE id = ? AND kept = 0", milestone, id)
+			for _, id := range part {
+				if err := tx.exec(ctx, "UPDATE builds SET kept = ? WHERE id = ? AND kept = 0", milestone, id); err != nil {
+					return err
+				}
+			}
+			return nil
 		}); err != nil {
 			return err
 		}

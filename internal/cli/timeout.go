@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,6 +37,9 @@ func withTimeout(ctx context.Context, s *settings, run func(context.Context) (in
 	}()
 	select {
 	case e := <-done:
+		if errors.Is(e.err, command.ErrOutOfTime) { // it kept some of it to say how far it came
+			return 0, timeoutError{s.timeout}
+		}
 		if e.err == nil || ctx.Err() == nil {
 			return e.code, e.err
 		}

@@ -41,12 +41,12 @@ func Backtest(ctx context.Context, env *Env, o *BacktestOptions) error {
 	names := ci.NewResolver(o.Given, env.Variables, ".", env.Now)
 	var list []timeline.Build
 	var notes []detect.Note
-	stored := map[string]int{} // builds of pipelines, if more than those that are read
+	var stored map[string]int // builds of pipelines, those that are not read included
 	var err error
 	if len(o.Sources) == 0 {
 		list, stored, err = readStored(ctx, env, o)
 	} else {
-		list, notes, err = readSources(ctx, env, names, o.Sources, o.Given.Pipeline)
+		list, stored, notes, err = readSources(ctx, env, names, o)
 	}
 	if err != nil {
 		return err
@@ -75,6 +75,10 @@ func writeBacktest(w io.Writer, b *backtest.Report, o *BacktestOptions) error {
 	return report.BacktestText(w, b, o.Text)
 }
 
+// needed is how many builds of a pipeline are read: those that are replayed, and as far back
+// as one of these may be judged by.
+func (o *BacktestOptions) needed() int { return o.Builds + o.Policy.Window*fetch.SearchFactor }
+
 // readStored reads what is to be replayed out of the store, and the builds before
 // that as far as one of these may be judged by them. stored is how many it holds of each.
 func readStored(ctx context.Context, env *Env, o *BacktestOptions) (list []timeline.Build, stored map[string]int, err error) {
@@ -95,7 +99,7 @@ func readStored(ctx context.Context, env *Env, o *BacktestOptions) (list []timel
 		if o.Given.Pipeline != "" && p.Name != o.Given.Pipeline {
 			continue
 		}
-		found, err := st.Newest(ctx, p.Name, o.Builds+o.Policy.Window*fetch.SearchFactor)
+		found, err := st.Newest(ctx, p.Name, o.needed())
 		if err != nil {
 			return nil, nil, err
 		}
@@ -121,31 +125,32 @@ func (e emptyStoreError) Hint() string {
 }
 
 // readSources reads the builds of files and folders, and completes them as Record does.
-func readSources(ctx context.Context, env *Env, names *ci.Resolver, sources []string, pipeline string) ([]timeline.Build, []detect.Note, error) {
+// counts is how many there are of each pipeline.
+func readSources(ctx context.Context, env *Env, names *ci.Resolver, o *BacktestOptions) (list []timeline.Build, counts map[string]int, notes []detect.Note, err error) {
 	var all []target
-	var notes []detect.Note
-	for _, address := range sources {
+	for _, address := range o.Sources {
 		from, err := env.Open(address, nil)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if from.History != nil {
 			advice := "buildregress record puts a build of it into the store"
 			if strings.HasPrefix(address, "jaeger") {
 				advice += "; what Jaeger answers to /api/traces?service=buildx&limit=1000 is a file to replay"
 			}
-			return nil, nil, &source.AddressError{Problem: address + " is a server, and backtest replays files or a store", Advice: advice}
+			return nil, nil, nil, &source.AddressError{Problem: address + " is a server, and backtest replays files or a store", Advice: advice}
 		}
-		targets, warnings, err := readTargets(ctx, env, names, from, fetch.Selector{}, pipeline)
+		targets, warnings, err := readTargets(ctx, env, names, from, fetch.Selector{}, o.Given.Pipeline, o.needed())
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		all, notes = append(all, targets...), append(notes, warnings...)
 	}
 	completeAll(all, names, env.Now)
+	counts = countAll(all)
 	list, clashes := fetch.Distinct(buildsOf(all))
 	for _, c := range clashes {
 		env.Console.Warn(c.Error())
 	}
-	return list, append(notes, summarize(clashes, "more builds share an id")...), nil
+	return list, counts, append(notes, summarize(clashes, "more builds share an id")...), nil
 }

@@ -36,46 +36,56 @@ type target struct {
 	// unasked tells that it is not to be judged, but is a target of the same bake as one
 	// that is, whose steps may stand in it.
 	unasked bool
+	// crowd is that of which it was kept, nil where all builds were read.
+	crowd *crowd
 }
 
 // readBuilds reads the builds of a source, each once, and returns what was wrong with
-// the rest as warnings, which it says.
-func readBuilds(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []timeline.Build, warnings []detect.Note, err error) {
-	read := from.Builds
-	if from.Large != nil && wanted.Ref+wanted.TraceID != "" {
-		read = func(ctx context.Context, wanted fetch.Selector) ([]timeline.Build, []error, error) {
-			return readOneOfMany(ctx, env, from, wanted)
-		}
+// the rest as warnings, which it says. Of a source that holds too many it reads those that
+// are named, or that the sieve keeps, with what they were kept of.
+func readBuilds(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector, keep sieve) (builds []timeline.Build, crowds map[string]*crowd, warnings []detect.Note, err error) {
+	var problems []error
+	switch {
+	case from.Large == nil:
+		builds, problems, err = from.Builds(ctx, wanted)
+	case wanted.Ref+wanted.TraceID != "":
+		builds, problems, err = readNamed(ctx, env, from, wanted)
+	default:
+		builds, crowds, problems, err = sift(ctx, env, from, keep)
 	}
-	builds, problems, err := read(ctx, wanted)
 	builds, clashes := fetch.Distinct(builds)
 	warnings = append(summarize(clashes, "more builds share an id"), summarize(problems, "more files could not be read")...)
 	for _, p := range slices.Concat(problems, clashes) {
 		env.Console.Warn(p.Error())
 	}
-	return builds, warnings, err
+	return builds, crowds, warnings, err
 }
 
-// readOneOfMany reads the builds that are asked for, and those of the same bakes, out of a
-// file of more than need be in memory.
-func readOneOfMany(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []timeline.Build, problems []error, err error) {
-	survey, err := from.Large.Look(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	bar := env.Console.Progress("looking for the build", survey.Builds)
-	defer bar.Done()
-	problem, err := from.Large.Stream(ctx, func(list []timeline.Build) error {
-		for i := range list {
-			if t := (target{Build: list[i]}); isAsked(&list[i], wanted) || t.isOfBake() {
-				builds = append(builds, list[i])
+// readNamed reads the builds that are named, and those of the same bakes, out of a source of
+// more than need be in memory.
+func readNamed(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []timeline.Build, problems []error, err error) {
+	bakes := map[string]bool{}
+	read := func(is func(*target) bool) (found []timeline.Build) {
+		problems, err = stream(ctx, env, from, "looking for the build", func(time.Time) {}, func(part []timeline.Build) {
+			for i := range part {
+				if is(&target{Build: part[i]}) {
+					found = append(found, part[i])
+				}
 			}
+		})
+		return found
+	}
+	builds = read(func(t *target) bool {
+		if !isAsked(&t.Build, wanted) {
+			return false
 		}
-		bar.Add(len(list))
-		return nil
+		if t.isOfBake() {
+			bakes[t.Trace] = true
+		}
+		return true
 	})
-	if problem != nil {
-		problems = []error{problem}
+	if len(bakes) > 0 && err == nil { // whose other targets may stand before it
+		builds = read(func(t *target) bool { return isAsked(&t.Build, wanted) || t.isOfBake() && bakes[t.Trace] })
 	}
 	return builds, problems, err
 }
@@ -103,12 +113,13 @@ func summarize(problems []error, words string) (notes []detect.Note) {
 }
 
 // readTargets reads the builds of a source, and keeps those that are wanted. They are
-// yet to be completed by names, which has observed them all.
+// yet to be completed by names, which has observed them all. Of a source that holds too
+// many it keeps the newest of each pipeline, so many.
 //
 // Where builds are of any image, a name that was given, or that all get which say none, is
 // not to make one of several: it is that of the image that was built last.
-func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.Source, wanted fetch.Selector, pipeline string) (targets []target, warnings []detect.Note, err error) {
-	builds, warnings, err := readBuilds(ctx, env, from, wanted)
+func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.Source, wanted fetch.Selector, pipeline string, newest int) (targets []target, warnings []detect.Note, err error) {
+	builds, crowds, warnings, err := readBuilds(ctx, env, from, wanted, sieve{newest: newest, names: names})
 	if err != nil {
 		return nil, warnings, err
 	}
@@ -117,7 +128,7 @@ func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.
 	for i := range builds {
 		b := &builds[i]
 		ids = append(ids, b.ID)
-		targets = append(targets, target{Build: *b, justMade: ci.IsJustMade(b, env.Now), unstarted: b.Start.IsZero(), said: saidPipeline(b), unasked: !isAsked(b, wanted)})
+		targets = append(targets, target{Build: *b, justMade: ci.IsJustMade(b, env.Now), unstarted: b.Start.IsZero(), said: saidPipeline(b), unasked: !isAsked(b, wanted), crowd: crowds[crowdOf(b)]})
 	}
 	targets = keepAsked(targets)
 	if len(targets) == 0 {
@@ -252,8 +263,8 @@ func buildsOf(targets []target) (list []timeline.Build) {
 // pipeline holds for them; the others are those of the build to be judged. Builds that
 // say no pipeline were given to compare with: they are of any, unless their context is to
 // tell them apart.
-func readBaseline(ctx context.Context, env *Env, from source.Source, pipeline string, byContext bool) (*fetch.Memory, []detect.Note, error) {
-	builds, warnings, err := readBuilds(ctx, env, from, fetch.Selector{})
+func readBaseline(ctx context.Context, env *Env, from source.Source, pipeline string, byContext bool, keep sieve) (*fetch.Memory, []detect.Note, error) {
+	builds, _, warnings, err := readBuilds(ctx, env, from, fetch.Selector{}, keep)
 	memory := new(fetch.Memory)
 	for i := range builds {
 		b := &builds[i]

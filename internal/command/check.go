@@ -76,7 +76,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	if err != nil {
 		return 0, err
 	}
-	targets, notes, err := readTargets(ctx, env, names, from, o.Wanted, o.Given.Pipeline)
+	targets, notes, err := readTargets(ctx, env, names, from, o.Wanted, o.Given.Pipeline, o.needed())
 	if err != nil {
 		return 0, err
 	}
@@ -86,7 +86,9 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 		dropFacts(targets)
 	}
 	completeAll(targets, names, env.Now)
-	history, warnings, err := openHistory(ctx, env, o, from, st, byContext(targets))
+	targets, older, left := newestJudged(env, from, targets)
+	notes = append(notes, left...)
+	history, warnings, err := openHistory(ctx, env, o, from, st, targets, names)
 	if err != nil {
 		return 0, err
 	}
@@ -102,6 +104,9 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 		}
 	}
 	c.notes = append(notes, warnings...)
+	for i := range older {
+		c.remember(&older[i].Build)
+	}
 	var results []detect.Result
 	bar := env.Console.Progress("judging builds", len(targets))
 	for _, group := range bakesOf(targets) {
@@ -138,6 +143,30 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 	return report.ExitCode, errors.Join(append(errs, c.troubles...)...)
 }
 
+// maxJudged is how many builds are judged of a source that holds too many to be read at once:
+// a report on more is one that nobody reads.
+const maxJudged = 100
+
+// needed is how many builds of a pipeline are read of such a source: those that are judged, and
+// as far back as one of these may be judged by.
+func (o *CheckOptions) needed() int { return maxJudged + o.Policy.Window*fetch.SearchFactor }
+
+// newestJudged are the targets that are judged, and those that are history alone, which it
+// says. They are in order of their start.
+func newestJudged(env *Env, from source.Source, targets []target) (judged, older []target, notes []detect.Note) {
+	first := len(targets) - maxJudged
+	if from.Large == nil || first <= 0 {
+		return targets, nil, nil
+	}
+	all := 0
+	for _, n := range countAll(targets) {
+		all += n
+	}
+	text := fmt.Sprintf("judged are the newest %d of %d builds of %s, by those before them: --build names another one, and backtest replays more", maxJudged, all, redact.Text(from.Name))
+	env.Console.Warn(text)
+	return targets[first:], targets[:first], []detect.Note{{Kind: detect.KindHistory, Text: console.Printable(text)}}
+}
+
 // tellNoStep says that --explain names no step of the builds, and which it may mean. The
 // report follows.
 func (o *CheckOptions) tellNoStep(env *Env, results []detect.Result) bool {
@@ -169,7 +198,7 @@ type history struct {
 
 // openHistory opens what to compare with: what was given as a baseline; else the
 // server that the build comes from; else the store.
-func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Source, st *store.Store, byContext bool) (h history, notes []detect.Note, err error) {
+func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Source, st *store.Store, targets []target, names *ci.Resolver) (h history, notes []detect.Note, err error) {
 	ui := cmp.Or(traces.UI(o.UI), from.UI)
 	switch {
 	case o.Baseline == "" && from.History == nil:
@@ -191,7 +220,11 @@ func openHistory(ctx context.Context, env *Env, o *CheckOptions, from source.Sou
 	if baseline.Mixed {
 		return history{new(fetch.Memory), o.Baseline, ui, o.Baseline}, nil, nil
 	}
-	memory, notes, err := readBaseline(ctx, env, baseline, o.Given.Pipeline, byContext)
+	keep := sieve{newest: o.needed(), names: names}
+	for i := range targets {
+		keep.before = latest(keep.before, targets[i].Start)
+	}
+	memory, notes, err := readBaseline(ctx, env, baseline, o.Given.Pipeline, byContext(targets), keep)
 	return history{memory, o.Baseline, ui, ""}, notes, err
 }
 
@@ -333,13 +366,18 @@ func some(names []string) string {
 
 // keep lets a build be history of those that are judged after it.
 func (c *checker) keep(ctx context.Context, b *target) {
-	switch files, isMemory := c.history.HistorySource.(*fetch.Memory); {
-	case isMemory:
-		files.Add(b.Build)
-		c.record(ctx, b)
-	case !c.record(ctx, b) || c.history.HistorySource != c.store:
-		c.judged.Add(b.Build)
+	if isRecorded := c.record(ctx, b); !isRecorded || c.history.HistorySource != c.store {
+		c.remember(&b.Build)
 	}
+}
+
+// remember lets a build that is not stored be history.
+func (c *checker) remember(b *timeline.Build) {
+	if files, isMemory := c.history.HistorySource.(*fetch.Memory); isMemory {
+		files.Add(*b)
+		return
+	}
+	c.judged.Add(*b)
 }
 
 // record puts a build into the store if it is to be there, and tells whether it

@@ -322,7 +322,7 @@ func (o *HistoryOptions) read(ctx context.Context, env *Env, names *ci.Resolver)
 		if err != nil {
 			return nil, nil, err
 		}
-		targets, warnings, err := readTargets(ctx, env, names, from, wanted, o.Given.Pipeline)
+		targets, warnings, err := readTargets(ctx, env, names, from, wanted, o.Given.Pipeline, maxHistory)
 		errs = append(errs, err)
 		all, notes = append(all, targets...), append(notes, warnings...)
 	}
@@ -330,11 +330,25 @@ func (o *HistoryOptions) read(ctx context.Context, env *Env, names *ci.Resolver)
 		return nil, nil, err
 	}
 	completeAll(all, names, env.Now)
+	counts, read := countAll(all), map[string]int{}
+	for i := range all {
+		read[all[i].Pipeline]++
+	}
+	for _, p := range slices.Sorted(maps.Keys(counts)) {
+		if counts[p] > read[p] {
+			notes = append(notes, olderNote(p, read[p], counts[p]))
+		}
+	}
 	list, clashes := fetch.Distinct(buildsOf(all))
 	for _, c := range clashes {
 		env.Console.Warn(c.Error())
 	}
 	return list, append(notes, summarize(clashes, "more builds share an id")...), nil
+}
+
+// olderNote says that not all builds of a pipeline are told of.
+func olderNote(pipeline string, told, all int) detect.Note {
+	return detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf("the newest %d of %d builds of `%s` are told of", told, all, pipeline)}
 }
 
 // eachStored calls do for the newest builds of each pipeline of the store.
@@ -370,7 +384,7 @@ func (o *HistoryOptions) eachStored(ctx context.Context, env *Env, do func(*past
 		err := st.Past(ctx, p.Name, maxHistory, func(stored *store.Past) error {
 			found += len(stored.Builds)
 			if p.Builds > len(stored.Builds) {
-				notes = append(notes, detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf("the newest %d of %d builds of `%s` are told of", len(stored.Builds), p.Builds, p.Name)})
+				notes = append(notes, olderNote(p.Name, len(stored.Builds), p.Builds))
 			}
 			whole := func(of []timeline.Build, each func([]timeline.Build) error) error { return stored.Whole(ctx, of, each) }
 			switch {

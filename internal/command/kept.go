@@ -100,7 +100,7 @@ func (k *kept) read(ctx context.Context) (notes []detect.Note, err error) {
 	if err != nil {
 		return nil, err
 	}
-	builds, notes, err := readBuilds(inner, k.env, from, fetch.Selector{})
+	builds, _, notes, err := readBuilds(inner, k.env, from, fetch.Selector{}, sieve{})
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()

@@ -59,16 +59,22 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 		if from.Large != nil {
 			continue
 		}
-		targets, _, err := readTargets(ctx, env, r.names, from, o.Wanted, o.Given.Pipeline)
+		targets, _, err := readTargets(ctx, env, r.names, from, o.Wanted, o.Given.Pipeline, 0)
 		if err != nil {
 			troubles = append(troubles, err)
 		}
 		all = append(all, slices.DeleteFunc(targets, func(t target) bool { return t.unasked })...)
 	}
-	// An interrupt ends what may take long, and nothing else: what is in is told.
+	// An interrupt or the time limit end what may take long, and nothing else: what is in is
+	// told.
 	filling, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	err := r.take(filling, all)
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		filling, cancel = context.WithDeadline(filling, end.Add(-min(time.Until(end)/20, timeToTell)))
+		defer cancel()
+	}
+	err := r.take(filling, once(all))
 	for _, from := range sources {
 		if from.Large != nil && filling.Err() == nil {
 			err = errors.Join(err, r.takeLarge(filling, from))
@@ -81,9 +87,19 @@ func Record(ctx context.Context, env *Env, o *RecordOptions) error {
 	ended := r.end(filling) // which an interrupt ends as well
 	if filling.Err() != nil && ctx.Err() == nil {
 		err, ended = source.ErrInterrupted, nil
+		if filling.Err() == context.DeadlineExceeded {
+			err = ErrOutOfTime
+		}
 	}
 	return errors.Join(append(troubles, err, ended)...)
 }
+
+// ErrOutOfTime tells that the time limit ended the work.
+var ErrOutOfTime = errors.New("out of time")
+
+// timeToTell is what is kept of the time limit to end what is being written, which a busy disk
+// or a server may hold up, and to tell how much is in.
+const timeToTell = 2 * time.Second
 
 // A recorder takes builds for the store, or prints them.
 type recorder struct {
@@ -123,20 +139,19 @@ func (r *recorder) takeLarge(ctx context.Context, from source.Source) error {
 		return err
 	})
 	group.Go(func() error {
-		for list := range parts {
-			var targets []target
+		taken := 0
+		return r.take(ctx, func() (targets []target, more bool) {
+			bar.Add(taken)
+			list, more := <-parts
 			for i := range list {
 				b := &list[i]
 				if isAsked(b, r.o.Wanted) {
 					targets = append(targets, target{Build: *b, unstarted: b.Start.IsZero(), said: saidPipeline(b)})
 				}
 			}
-			if err := r.take(ctx, targets); err != nil {
-				return err
-			}
-			bar.Add(len(list))
-		}
-		return nil
+			taken = len(list)
+			return targets, more
+		})
 	})
 	err = group.Wait()
 	if problems != nil {
@@ -147,22 +162,68 @@ func (r *recorder) takeLarge(ctx context.Context, from source.Source) error {
 	return err
 }
 
-// take completes builds, and stores or prints them.
-func (r *recorder) take(ctx context.Context, targets []target) error {
-	if len(targets) == 0 {
+// once hands over all there is.
+func once(targets []target) func() ([]target, bool) {
+	return func() (all []target, more bool) {
+		all, targets = targets, nil
+		return all, len(all) > 0
+	}
+}
+
+// take completes the builds that next hands over, part by part, and stores or prints them.
+func (r *recorder) take(ctx context.Context, next func() (part []target, more bool)) error {
+	if r.o.Print {
+		return r.print(next)
+	}
+	part, more := next()
+	if !more {
 		return nil
 	}
-	if r.o.Causes == Never {
-		dropFacts(targets)
+	if err := r.openStore(ctx); err != nil {
+		return err
 	}
-	if r.o.Print {
-		for i := range targets {
-			r.names.Resolve(&targets[i].Build)
+	isFirst := true
+	sum, err := r.store.Fill(ctx, func() ([]timeline.Build, bool) {
+		if !isFirst {
+			part, more = next()
 		}
-		return builds.Encode(r.env.Stdout, buildsOf(targets))
+		isFirst = false
+		return r.complete(part), more
+	})
+	for _, clash := range sum.Clashes {
+		r.env.Console.Warn(clash.Error())
 	}
-	completeAll(targets, r.names, r.env.Now)
-	list := buildsOf(targets)
+	r.sum.Add(sum)
+	if err != nil && ctx.Err() == nil { // else it is the reading that ended
+		r.stopped = true
+	}
+	return err
+}
+
+// print prints builds.
+func (r *recorder) print(next func() (part []target, more bool)) error {
+	var encoder builds.Encoder
+	for part, more := next(); more; part, more = next() {
+		if r.o.Causes == Never {
+			dropFacts(part)
+		}
+		for i := range part {
+			r.names.Resolve(&part[i].Build)
+		}
+		if err := encoder.Encode(r.env.Stdout, buildsOf(part)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complete makes builds of targets that a store can take.
+func (r *recorder) complete(part []target) []timeline.Build {
+	if r.o.Causes == Never {
+		dropFacts(part)
+	}
+	completeAll(part, r.names, r.env.Now)
+	list := buildsOf(part)
 	for i := range list {
 		if list[i].Branch == "" && list[i].PullRequest == "" {
 			r.nowhere++
@@ -171,34 +232,29 @@ func (r *recorder) take(ctx context.Context, targets []target) error {
 			r.pipelines = append(r.pipelines, p)
 		}
 	}
-	if r.store == nil {
-		st, err := r.env.openStore(ctx, r.o.Store, store.Write)
-		if err != nil {
-			r.stopped = true
-			return err
-		}
-		r.store = st
-		if err := askForPipeline(ctx, r.env, st, r.o.Given.Pipeline); err != nil {
-			return err
-		}
+	return list
+}
+
+// openStore opens the store, once.
+func (r *recorder) openStore(ctx context.Context) (err error) {
+	if r.store != nil {
+		return nil
 	}
-	sum, err := r.store.Record(ctx, list)
-	r.sum.Read += sum.Read
-	r.sum.Added += sum.Added
-	for _, clash := range sum.Clashes {
-		r.env.Console.Warn(clash.Error())
+	if r.store, err = r.env.openStore(ctx, r.o.Store, store.Write); err != nil {
+		r.store, r.stopped = nil, true
+		return err
 	}
-	if err != nil && ctx.Err() == nil { // else it is the reading that ended
-		r.stopped = true
-	}
-	return err
+	return askForPipeline(ctx, r.env, r.store, r.o.Given.Pipeline)
 }
 
 // end closes the store, and says how many builds are in it and how many are new; of a
 // recording that was stopped, that it can go on.
 func (r *recorder) end(ctx context.Context) error {
-	if r.stopped && r.sum.Read > 0 {
+	switch {
+	case r.stopped && r.sum.Read > 0:
 		r.env.Console.Warn(fmt.Sprintf("stopped: %s of them are in %s, and the same command goes on with the rest", report.Count(r.sum.Read, "build"), r.store.Name()))
+	case r.stopped && r.store != nil:
+		r.env.Console.Warn(fmt.Sprintf("stopped: none of them is in %s yet", r.store.Name()))
 	}
 	if r.nowhere > 0 {
 		r.env.Console.Warn(fmt.Sprintf("nothing says the branch of %s: counted as builds of the base branch (--branch says another)", report.Count(r.nowhere, "build")))

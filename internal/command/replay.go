@@ -25,7 +25,7 @@ type replayer struct {
 	of      map[string][]timeline.Build // by pipeline, in order of start
 
 	maxCases int            // steps that are slowed down
-	stored   map[string]int // builds of pipelines in the store, if they come from one
+	stored   map[string]int // builds of pipelines, those that were not read included
 }
 
 func newReplayer(env *Env, o *BacktestOptions, names *ci.Resolver, list []timeline.Build) *replayer {

@@ -125,7 +125,7 @@ func (f *finder) read(ctx context.Context, address string) (*timeline.Build, err
 	if err != nil {
 		return nil, err
 	}
-	targets, notes, err := readTargets(ctx, f.env, f.names, from, f.wanted, f.given.Pipeline)
+	targets, notes, err := readTargets(ctx, f.env, f.names, from, f.wanted, f.given.Pipeline, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,11 @@ func (f *finder) read(ctx context.Context, address string) (*timeline.Build, err
 			asked = append(asked, targets[i].Build)
 		}
 	}
-	f.noteOthers(len(asked)-1, "in "+from.Name)
+	all := 0
+	for _, n := range countAll(targets) {
+		all += n
+	}
+	f.noteOthers(all-len(targets)+len(asked)-1, "in "+from.Name)
 	return &asked[len(asked)-1], nil
 }
 

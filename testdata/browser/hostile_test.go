@@ -13,7 +13,7 @@ import (
 // What builds are called is text, on the page and in what its script makes of it.
 func TestHostileNames(t *testing.T) {
 	const script = `</script></title></style><script>window.ran=1</script><img src=x onerror="window.ran=2">`
-	for i, name := range []string{script, `"><svg onload=window.ran=3>`, `' onmouseover='window.ran=4' x='`, `<!--<script>`, `\u003c/script>${window.ran=5}`} {
+	for i, name := range []string{script, `"><svg onload=window.ran=3>' onmouseover='window.ran=4' x='`, `<!--<script>\u003c/script>${window.ran=5}`} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
 			list := buildsOf("acme/shop", []part{{stage: "s", text: "RUN " + name, levels: map[int]float64{0: 10, 30: 20}}, {stage: name, text: "RUN b", levels: map[int]float64{0: 5}}}, 60, 4)

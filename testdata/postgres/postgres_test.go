@@ -228,6 +228,41 @@ func TestInterrupted(t *testing.T) {
 	second.want(t, 0, fmt.Sprintf("10000 builds read, %d new", 10_000-first))
 }
 
+// Who has no more time for a fill is told as well, whatever holds it up.
+func TestOutOfTime(t *testing.T) {
+	db := database(t)
+	file := buildsFile(t, "b.jsonl", "p", 0, 10_000)
+	owner := admin(t, db)
+	stored := func() (n int) {
+		_ = owner.QueryRow("SELECT count(*) FROM buildregress.builds").Scan(&n) // there may be none yet
+		return n
+	}
+	c := command(t, login, "record", "--timeout", "8s", "--store", without(db), file)
+	var output bytes.Buffer
+	c.Stdout, c.Stderr = &output, &output
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for stored() < 500 && t.Context().Err() == nil {
+	}
+	lock, err := owner.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.Exec("LOCK TABLE buildregress.builds IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait() // the exit code tells
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	first := stored()
+	r := result{output.String(), "", c.ProcessState.ExitCode()}
+	r.want(t, 3, fmt.Sprintf("stopped: %d builds of them are in %s, and the same command goes on with the rest", first, without(db)), "error: not done after 8s")
+	second := buildregress(t, login, "record", "--timeout", "0", "--store", without(db), file)
+	second.want(t, 0, fmt.Sprintf("10000 builds read, %d new", 10_000-first))
+}
+
 // A role that may only read is enough for a baseline, and who may do less is told so.
 func TestReadOnlyRole(t *testing.T) {
 	db := database(t)
