@@ -70,7 +70,12 @@ func adviceLine(x *advice.Advice, names []line, single bool) line {
 		if parts := imageParts(x); parts != "" {
 			l = lineOf(l, " ("+parts+")")
 		}
-		return lineOf(l, "; a builder that keeps them, or a registry nearby, spares most of it; "+replayed+" without.")
+		// A builder that has an image still asks what its tag means.
+		spares := "a builder that keeps them, or a registry nearby, spares most of it"
+		if x.Resolve > x.Fetch+x.Unpack {
+			spares = "a registry nearby answers sooner"
+		}
+		return lineOf(l, "; "+spares+"; "+replayed+" without.")
 	case x.Kind == advice.CacheExport:
 		l := lineOf(names[0], ": "+gain+", if the cache were not written. It takes "+x.Took.String()+", and what was found in a cache had taken "+x.Hits.String()+" of each build at most")
 		if x.Others > 0 {

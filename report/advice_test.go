@@ -38,6 +38,10 @@ func TestAdviceWords(t *testing.T) {
 				"a builder that keeps them, or a registry nearby, spares most of it; reckoned by replaying 40 builds without.",
 		},
 		{
+			of(advice.Images, 1, func(x *advice.Advice) { x.Resolve = sec(11) }),
+			"`RUN npm ci`: " + gain + ", if no image had to be asked for or fetched (asking 11 s); a registry nearby answers sooner; reckoned by replaying 40 builds without.",
+		},
+		{
 			of(advice.Images, 1, nil), "`RUN npm ci`: " + gain + ", if no image had to be asked for or fetched; a builder that keeps them, or a registry nearby, spares most of it; reckoned by replaying 40 builds without.",
 		},
 		{
