@@ -27,7 +27,7 @@ func commands(text string) (all [][]string) {
 	for _, end := range []string{"&&", "||", ";", "|", "\n"} {
 		rest = strings.ReplaceAll(rest, end, "\x00")
 	}
-	for _, command := range strings.Split(rest, "\x00") {
+	for command := range strings.SplitSeq(rest, "\x00") {
 		words := strings.Fields(command)
 		for len(words) > 0 && (words[0] == "sudo" || isAssignment(words[0])) {
 			words = words[1:]
@@ -50,13 +50,13 @@ func isAssignment(word string) bool {
 
 // CacheMounts are the folders of a RUN that are kept between builds, where the builder is.
 func CacheMounts(text string) (targets []string) {
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		mount, found := strings.CutPrefix(word, "--mount=")
 		if !found {
 			continue
 		}
 		target, isCache := "", false
-		for _, field := range strings.Split(mount, ",") {
+		for field := range strings.SplitSeq(mount, ",") {
 			switch key, value, _ := strings.Cut(field, "="); key {
 			case "type":
 				isCache = value == "cache"
