@@ -3,6 +3,7 @@ package course_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -84,6 +85,54 @@ func TestAdvicePromises(t *testing.T) {
 		if told[kind] == 0 {
 			t.Errorf("nothing of %s is told: %v", kind, told)
 		}
+	}
+}
+
+// What was promised of all that was followed is no more than the replay without all of it gives.
+func TestKeptPromises(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	several := 0
+	for n := range 200 {
+		shape := buildtest.Random(r, 0)
+		dress(r, &shape)
+		var before, after []timeline.Build // newest first
+		for i := range 12 {
+			b := shape
+			b.ID, b.Revision = fmt.Sprint("before", i), fmt.Sprintf("%07x", i)
+			before = append(before, b)
+			b.ID, b.Steps = fmt.Sprint("after", i), slices.Clone(b.Steps)
+			for k := range b.Steps {
+				if n%3 > 0 || k%2 == 0 {
+					b.Steps[k].Duration /= 4
+				}
+			}
+			after = append(after, b)
+		}
+		promised, followed := advice.Kept(after, before, &advice.Terms{MinDelta: time.Second})
+		var steps []int
+		for _, x := range followed {
+			for k := range shape.Steps {
+				if slices.Contains(x.Steps, shape.Steps[k].Key) && !slices.Contains(steps, k) {
+					steps = append(steps, k)
+				}
+			}
+		}
+		if len(followed) > 1 {
+			several++
+		}
+		most := time.Duration(0)
+		if len(steps) > 0 {
+			most = timeline.NewSchedule(&shape).Without(steps...)
+		}
+		if promised.D() > most+time.Microsecond {
+			t.Errorf("build %d: %s promised, and the replay gives %s: %+v", n, promised, most, followed)
+		}
+		if promised, followed = advice.Kept(before, before, &advice.Terms{MinDelta: time.Second}); promised != 0 || len(followed) > 0 {
+			t.Errorf("build %d: nothing changed, and %s is told: %+v", n, promised, followed)
+		}
+	}
+	if several == 0 {
+		t.Error("nothing of which several were followed")
 	}
 }
 
