@@ -37,43 +37,42 @@ func Markdown(w io.Writer, r *detect.Report) error {
 // they are some thousands.
 func MarkdownWithin(r *detect.Report, limit int) string {
 	v := viewOf(r)
+	head := "### " + inline(v.title()) + "\n\n"
+	return head + v.bodyWithin(limit-len(head)-len(signature)) + signature
+}
+
+// title is the verdict on all builds.
+func (v *view) title() line {
+	if len(v.headline) > 0 {
+		return v.headline
+	}
+	return v.results[0].headline
+}
+
+// bodyWithin is what follows the title, in Markdown of at most so many bytes.
+func (v *view) bodyWithin(limit int) string {
 	var text string
 	for _, room := range []limits{{1000, 100, 20}, {300, 100, 20}, {100, 50, 20}, {30, 30, 10}, {0, 20, 5}, {0, 5, 0}} {
-		if text = v.markdown(room, len(v.results)); len(text) <= limit {
+		if text = v.body(room, len(v.results)); len(text) <= limit {
 			return text
 		}
 	}
 	for n := len(v.results) - 1; n > 0 && len(text) > limit; n /= 2 {
-		text = v.markdown(limits{0, 5, 0}, n)
+		text = v.body(limits{0, 5, 0}, n)
 	}
 	return text
-}
-
-// Resolved is what a comment is turned to whose findings are gone, in Markdown of
-// at most so many bytes. The report on the build that shows it is folded.
-func Resolved(r *detect.Report, limit int) string {
-	const (
-		before = "### Resolved: what was found here is gone\n\n<details><summary>The build that shows it</summary>\n\n"
-		after  = "</details>\n"
-	)
-	return before + MarkdownWithin(r, limit-len(before)-len(after)) + after
 }
 
 // A limits is how much of each kind is written of one build.
 type limits struct{ rows, lines, log int }
 
-// markdown writes the first n results.
-func (v *view) markdown(limit limits, n int) string {
+// body writes the first n results.
+func (v *view) body(limit limits, n int) string {
 	m := &markdownWriter{limit: limit}
-	if len(v.headline) > 0 {
-		m.heading("### ", v.headline)
-	}
 	for i := range v.results[:n] {
 		if len(v.headline) > 0 {
 			m.heading("#### ", lineOf(code(v.results[i].pipeline)))
 			m.paragraph("**" + inline(v.results[i].headline) + "**")
-		} else {
-			m.heading("### ", v.results[i].headline)
 		}
 		m.result(&v.results[i])
 	}
@@ -81,12 +80,13 @@ func (v *view) markdown(limit limits, n int) string {
 		m.paragraph(Count(left, "more build") + " left out here: a comment is limited in size. See the JSON report.")
 	}
 	m.list(v.notes)
-	m.WriteString(signature)
 	return m.String()
 }
 
 // signature says who speaks, and where it is told how.
-const signature = "<sub>[buildregress](https://github.com/buildregress/buildregress) · [how it judges](https://github.com/buildregress/buildregress/blob/main/docs/judgement.md) · [settings](https://github.com/buildregress/buildregress/blob/main/docs/configuration.md)</sub>\n"
+const signature = signatureStart + "(https://github.com/buildregress/buildregress) · [how it judges](https://github.com/buildregress/buildregress/blob/main/docs/judgement.md) · [settings](https://github.com/buildregress/buildregress/blob/main/docs/configuration.md)</sub>\n"
+
+const signatureStart = "<sub>[buildregress]"
 
 // A markdownWriter writes blocks, each followed by an empty line.
 type markdownWriter struct {

@@ -182,6 +182,12 @@ func endedRun(e Env) (ids []string) {
 	return append(ids, id)
 }
 
+// Workflow names the workflow of GitHub that runs us, among those of its repository.
+func Workflow(e Env) string {
+	path, _, _ := strings.Cut(e("GITHUB_WORKFLOW_REF"), "@")
+	return cmp.Or(path, e("GITHUB_WORKFLOW"))
+}
+
 // workflowFile is the name of a workflow's file: "ci.yml" for
 // "o/r/.github/workflows/ci.yml@refs/heads/main". Workflows that GitHub makes by
 // itself have none.

@@ -58,6 +58,46 @@ func TestPostsARegressionAndResolvesIt(t *testing.T) {
 	}
 }
 
+// Images of one workflow have one comment with a line each, whether one job judges them or
+// each has its own; another workflow has another.
+func TestImagesOfAWorkflowShareAComment(t *testing.T) {
+	w := newWorkflow(t)
+	w.vars["GITHUB_WORKFLOW_REF"] = "shop/app/.github/workflows/images.yml@refs/pull/7/merge"
+	named := func(list []detect.Build, name string) []detect.Build {
+		for i := range list {
+			list[i].Pipeline, list[i].ID = name, name+list[i].ID
+		}
+		return list
+	}
+	var main, some []detect.Build
+	for _, name := range []string{"web", "api", "cron"} {
+		main = append(main, named(clitest.Builds(0, 10, "main", nil), name)...)
+	}
+	w.write("main.jsonl", main)
+	job := func(code int, builds ...detect.Build) {
+		t.Helper()
+		w.write("new.jsonl", builds)
+		w.judge(code, 20)
+	}
+	some = append(named(clitest.Builds(20, 1, "x", nil), "web"), named(clitest.Builds(20, 1, "x", map[string]float64{"compile": 50}), "api")...)
+	job(command.ExitVerdict, some...)
+	job(command.ExitVerdict, named(clitest.Builds(20, 1, "x", slowCompile), "cron")...)
+	if len(w.github.Comments) != 1 {
+		t.Fatalf("%d comments, want one", len(w.github.Comments))
+	}
+	body := w.github.Comments[0].Body
+	contains(t, "comment", body, "### 2 builds regressed, 1 build passed", "[The whole reports](https://github.com/shop/app/actions/runs/12)")
+	order := []int{strings.Index(body, "<code>cron</code> <b>Regressed"), strings.Index(body, "<code>api</code> <b>Regressed"), strings.Index(body, "<code>web</code> Passed")}
+	if !slices.IsSorted(order) || order[0] < 0 {
+		t.Errorf("the worst is not first: %v\n%s", order, body)
+	}
+	w.vars["GITHUB_WORKFLOW_REF"] = "shop/app/.github/workflows/nightly.yml@refs/pull/7/merge"
+	job(command.ExitVerdict, named(clitest.Builds(20, 1, "x", slowCompile), "cron")...)
+	if len(w.github.Comments) != 2 {
+		t.Errorf("%d comments of two workflows", len(w.github.Comments))
+	}
+}
+
 func TestWhatIsPosted(t *testing.T) {
 	for _, test := range []struct {
 		name       string

@@ -68,7 +68,7 @@ var options = []option{
 	{
 		name: "pipeline", value: "NAME", on: onCheck | onRecord | onShow | onCompare, section: theBuild,
 		help:    "builds of one pipeline are compared with each other",
-		input:   "name of what is built. Builds of one pipeline are compared with each other and share a comment",
+		input:   "name of what is built. Builds of one pipeline are compared with each other, and have a line of the comment",
 		binding: text(func(s *settings) *string { return &s.pipeline }),
 	},
 	{

@@ -83,9 +83,10 @@ func (w *workflow) judge(wantCode, n int, flags ...string) (stdout, stderr strin
 		"check", "--baseline", filepath.Join(w.dir, "main.jsonl"), "--store", "sqlite:" + filepath.Join(w.dir, "history.db"),
 		filepath.Join(w.dir, "new.jsonl"),
 	}
+	now := clitest.NewClock(clitest.Start.Add(time.Duration(n)*time.Hour + 10*time.Minute))
 	code := Run(w.t.Context(), Process{
 		Args: append(args, flags...), Getenv: func(name string) string { return w.vars[name] }, Stdin: strings.NewReader(""),
-		Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs}, Clock: clitest.NewClock(clitest.Start.Add(time.Duration(n)*time.Hour + 10*time.Minute)).Now,
+		Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs}, Clock: now.Now, Sleep: now.Sleep,
 	})
 	if code != wantCode {
 		w.t.Fatalf("exit code %d, want %d\n%s%s", code, wantCode, &out, &errs)

@@ -30,6 +30,7 @@ type destination struct {
 	owner, repo string // whose workflow it is
 	commit      string // the head of the pull request, or what was pushed
 	pullRequest int    // 0 for none
+	workflow    string // whose jobs share a comment
 	run         string // address of the workflow's run, "" if unknown
 }
 
@@ -38,7 +39,7 @@ func destinationOf(e ci.Env, said ci.Identity) (d destination) {
 	if !ci.OnGitHub(e) {
 		return d
 	}
-	d.isWorkflow, d.commit, d.run = true, said.Revision, said.URL
+	d.isWorkflow, d.commit, d.workflow, d.run = true, said.Revision, ci.Workflow(e), said.URL
 	d.owner, d.repo, _ = strings.Cut(e("GITHUB_REPOSITORY"), "/")
 	if n, err := strconv.Atoi(said.PullRequest); err == nil && n > 0 {
 		d.pullRequest = n

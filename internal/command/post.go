@@ -113,20 +113,12 @@ func (p *poster) comment(ctx context.Context) (address string) {
 		}
 		return ""
 	}
-	const footer = 500
 	limit, _ := p.forge.Limits()
-	c, ok := report.CommentOn(p.report, when == Always, limit-footer)
+	c, ok := report.CommentOn(p.report, when == Always, p.env.Now, limit)
 	if !ok {
 		return ""
 	}
-	if c.Began.IsZero() || c.Began.After(p.env.Now) {
-		// It says no start, or one that cannot be: no comment after this one would
-		// count as newer.
-		c.Began = p.env.Now
-	}
-	if p.to.run != "" {
-		c.Body += fmt.Sprintf("\n<sub>[The whole report](%s) is the summary of the job that posted this.</sub>\n", p.to.run)
-	}
+	c.Group, c.Address = p.to.workflow, p.to.run
 	address, err := p.forge.Comment(ctx, p.to.pullRequest, c)
 	if err != nil {
 		p.skipOrFail(when, what, err)
