@@ -144,7 +144,7 @@ func FuzzCommands(f *testing.F) {
 func TestMarkdownWithin(t *testing.T) {
 	r := reportOf(manySteps(500))
 	for _, limit := range []int{3000, 10_000, 65_000, 1 << 20} {
-		text := MarkdownWithin(r, limit)
+		text := MarkdownWithin(r, Code{}, limit)
 		if len(text) > limit {
 			t.Errorf("%d bytes, want at most %d", len(text), limit)
 		}
@@ -152,7 +152,7 @@ func TestMarkdownWithin(t *testing.T) {
 			t.Errorf("of %d bytes: what is folded has no end", limit)
 		}
 	}
-	if text := MarkdownWithin(r, 1<<20); strings.Contains(text, "left out here") {
+	if text := MarkdownWithin(r, Code{}, 1<<20); strings.Contains(text, "left out here") {
 		t.Error("something is left out where there is room for all of it")
 	}
 }

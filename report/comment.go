@@ -54,7 +54,7 @@ type Part struct {
 //
 // now is the time: a build that says no start, or one that is to come, began then, as
 // nothing after it would count as newer.
-func CommentOn(r *detect.Report, asked bool, now time.Time, limit int) (c Comment, ok bool) {
+func CommentOn(r *detect.Report, in Code, asked bool, now time.Time, limit int) (c Comment, ok bool) {
 	groups := byPipelines(r)
 	for i := range groups {
 		one := &groups[i]
@@ -77,7 +77,7 @@ func CommentOn(r *detect.Report, asked bool, now time.Time, limit int) (c Commen
 			one.Notes = r.Notes // they concern all
 		}
 		v := viewOf(&one)
-		c.Parts[i].Body = v.bodyWithin(room)
+		c.Parts[i].Body = v.bodyWithin(in, room)
 	}
 	return c, true
 }

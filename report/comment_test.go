@@ -18,10 +18,13 @@ const commentLimit = 65_000
 // later is a moment after all builds of fixtures.
 var later = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 
+// shop is the code that fixtures were made of.
+var shop = Code{Repositories: []string{"acme/shop"}, Files: "https://github.com/acme/shop/blob/", Commits: "https://github.com/acme/shop/commit/"}
+
 // commentOn is what is said of results, as one job says it.
 func commentOn(t testing.TB, asked bool, results ...detect.Result) Comment {
 	t.Helper()
-	c, ok := CommentOn(reportOf(results...), asked, later, commentLimit)
+	c, ok := CommentOn(reportOf(results...), shop, asked, later, commentLimit)
 	if !ok {
 		t.Fatal("nothing is said")
 	}
@@ -81,7 +84,7 @@ func TestCommentIsMadeForWhatCostsEveryBuild(t *testing.T) {
 		{name: "not judged, and asked for", report: of(detect.Unjudged), asked: true, says: true, creates: true},
 		{name: "no build", report: of(), asked: true},
 	} {
-		c, ok := CommentOn(test.report, test.asked, later, commentLimit)
+		c, ok := CommentOn(test.report, Code{}, test.asked, later, commentLimit)
 		if ok != test.says || ok && (c.Create != test.creates || strings.Contains(c.Join(commentLimit), "### Resolved") != test.hasResolved) {
 			t.Errorf("%s: %v, made where there is none: %v\n%s", test.name, ok, c.Create, c.Join(commentLimit))
 		}
@@ -261,10 +264,10 @@ func FuzzCommentStaysDead(f *testing.F) {
 		f.Add(seed)
 	}
 	render := func(t testing.TB, text string) string {
-		c, _ := CommentOn(hostileReport(text), true, later, commentLimit)
+		c, _ := CommentOn(hostileReport(text), Code{}, true, later, commentLimit)
 		c.Group = text
-		other := commentOn(t, true, of(passResult(), "other", 0))
-		other.Group, other.Address = text, ""
+		other, _ := CommentOn(reportOf(passOf("other")), Code{}, true, later, commentLimit)
+		other.Group = text
 		body := other.join(c.Join(commentLimit))
 		if again := c.Join(commentLimit, body); again != body {
 			t.Errorf("%q is not read back: %s", text, cmp.Diff(body, again))

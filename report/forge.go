@@ -35,10 +35,10 @@ const (
 
 // NewCheckRun is the check run of a report, its summary at most limit bytes long.
 // failing tells whether the report has what the check is to fail on.
-func NewCheckRun(r *detect.Report, failing bool, limit int) CheckRun {
+func NewCheckRun(r *detect.Report, in Code, failing bool, limit int) CheckRun {
 	c := CheckRun{
 		Name: checkName(r), Conclusion: ConclusionSuccess, Title: Headline(r),
-		Summary: MarkdownWithin(r, limit), Annotations: Annotations(r, failing),
+		Summary: MarkdownWithin(r, in, limit), Annotations: Annotations(r, failing),
 	}
 	for i := range r.Results {
 		if start := r.Results[i].Build.Start; start.After(c.Began) {

@@ -24,6 +24,7 @@ type view struct {
 
 // A resultView is what people read of one build. Empty lines are left out.
 type resultView struct {
+	build     *detect.BuildInfo
 	pipeline  string
 	verdict   detect.Verdict
 	headline  line
@@ -92,6 +93,7 @@ var verdictWords = map[detect.Verdict]string{
 func viewOfResult(r *detect.Result) resultView {
 	n := newNames(r)
 	v := resultView{
+		build:    &r.Build,
 		pipeline: Clean(r.Build.Pipeline),
 		verdict:  r.Verdict,
 		headline: headline(r, n),

@@ -30,7 +30,8 @@ func TestPostsARegressionAndResolvesIt(t *testing.T) {
 	if comment.Number != 7 {
 		t.Errorf("commented on pull request %d", comment.Number)
 	}
-	contains(t, "comment", comment.Body, "### Regressed: 1 step is slower", "`RUN make compile` is slower", "(https://github.com/shop/app/actions/runs/12)")
+	contains(t, "comment", comment.Body, "### Regressed: 1 step is slower", "`RUN make compile` is slower",
+		"[`Dockerfile:11`](<https://github.com/shop/app/blob/"+headCommit+"/Dockerfile#L11>)", "(https://github.com/shop/app/actions/runs/12)")
 	if check.HeadSHA != headCommit || check.Conclusion != "failure" || check.Name != "buildregress (app)" || check.Output.Title != "Regressed: 1 step is slower, +49 s of wall clock" {
 		t.Errorf("check run %+v", check)
 	}

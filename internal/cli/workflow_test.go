@@ -69,6 +69,7 @@ func (w *workflow) write(name string, list []detect.Build) {
 func (w *workflow) check(wantCode, n int, seconds map[string]float64, flags ...string) (stdout, stderr string) {
 	w.t.Helper()
 	list := clitest.Builds(n, 1, "x", seconds)
+	list[0].Revision = headCommit
 	for i := range list[0].Steps {
 		list[0].Steps[i].Source = dockerfile.Position{File: "Dockerfile", Line: 10 + i}
 	}

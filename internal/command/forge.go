@@ -47,6 +47,13 @@ func destinationOf(e ci.Env, said ci.Identity) (d destination) {
 	return d
 }
 
+// codeOf is where the web shows the code that the CI system builds. A pull request's commits
+// are in the repository that it is for as well, whatever that of its head is called.
+func codeOf(e ci.Env, said ci.Identity) report.Code {
+	files, commits := ci.CodePages(e)
+	return report.Code{Repositories: []string{said.Repository, said.BaseRepository}, Files: files, Commits: commits}
+}
+
 // openForge returns the forge of a destination, or why there is none to post to.
 func openForge(env *Env, to destination) (f forge, missing string) {
 	switch {

@@ -27,7 +27,7 @@ type PostOptions struct {
 func (o *PostOptions) post(ctx context.Context, env *Env, said ci.Identity, r *detect.Report, failing bool, files []OutputFile) error {
 	ctx, cancel := withReserve(ctx, 3*time.Second)
 	defer cancel()
-	p := poster{env: env, options: o, report: r, failing: failing, to: destinationOf(env.Variables, said)}
+	p := poster{env: env, options: o, report: r, failing: failing, to: destinationOf(env.Variables, said), code: codeOf(env.Variables, said)}
 	if o.Comment != Never || o.CheckRun != Never {
 		p.forge, p.missing = openForge(env, p.to)
 	}
@@ -55,6 +55,7 @@ type poster struct {
 	report  *detect.Report
 	failing bool
 	to      destination
+	code    report.Code
 	forge   forge  // nil if nothing can be posted
 	missing string // forge is nil because of it
 	errs    []error
@@ -114,7 +115,7 @@ func (p *poster) comment(ctx context.Context) (address string) {
 		return ""
 	}
 	limit, _ := p.forge.Limits()
-	c, ok := report.CommentOn(p.report, when == Always, p.env.Now, limit)
+	c, ok := report.CommentOn(p.report, p.code, when == Always, p.env.Now, limit)
 	if !ok {
 		return ""
 	}
@@ -140,7 +141,7 @@ func (p *poster) checkRun(ctx context.Context) bool {
 		return false
 	}
 	_, limit := p.forge.Limits()
-	c := report.NewCheckRun(p.report, p.failing, limit)
+	c := report.NewCheckRun(p.report, p.code, p.failing, limit)
 	c.Commit, c.Address = p.to.commit, p.to.run
 	_, err := p.forge.CheckRun(ctx, c)
 	if part := new(report.PartError); errors.As(err, &part) {
@@ -176,7 +177,7 @@ func (p *poster) summarize() {
 		p.skipOrFail(when, what, errors.New("GITHUB_STEP_SUMMARY is not set"))
 		return
 	}
-	render := func(room int) string { return report.MarkdownWithin(p.report, room) }
+	render := func(room int) string { return report.MarkdownWithin(p.report, p.code, room) }
 	if err := github.AddSummary(path, render); err != nil {
 		p.skipOrFail(p.options.Summary, what, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/report"
 )
@@ -40,6 +41,7 @@ func Report(env *Env, o *ReportOptions) error {
 	if err != nil {
 		return resultError{fmt.Errorf("%s: %w", console.Printable(cmp.Or(map[string]string{"-": "standard input"}[o.Result], o.Result)), err)}
 	}
+	o.Output.Text.Code = codeOf(env.Variables, ci.System(env.Variables))
 	return o.Output.write(env.Stdout, r)
 }
 
