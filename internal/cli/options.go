@@ -39,6 +39,7 @@ type settings struct {
 	verbose            bool
 	timeout            time.Duration
 	comment, checkRun  command.When
+	issue              command.When
 	summary, annotated command.When
 
 	steps    string

@@ -159,6 +159,84 @@ func TestWhatIsPosted(t *testing.T) {
 	}
 }
 
+// push makes the workflow one of a push to a branch, and a build of it the next that is
+// judged.
+func (w *workflow) push(n int, branch, revision string, seconds map[string]float64) {
+	w.t.Helper()
+	w.vars["GITHUB_EVENT_NAME"], w.vars["GITHUB_REF"], w.vars["GITHUB_SHA"] = "push", "refs/heads/"+branch, revision
+	w.event(`{"ref":"refs/heads/` + branch + `","repository":{"full_name":"shop/app","default_branch":"main"}}`)
+	list := clitest.Builds(n, 1, branch, seconds)
+	list[0].Revision = revision
+	w.write("new.jsonl", list)
+}
+
+// What is slower on main has a check run on its commit, and an issue where that is asked for.
+func TestSlowdownOfMainReachesPeople(t *testing.T) {
+	w := newWorkflow(t)
+	commit := func(n int) string { return strings.Repeat(fmt.Sprintf("%02x", n), 20) }
+	main := func(code, n int, seconds map[string]float64, flags ...string) string {
+		t.Helper()
+		w.push(n, "main", commit(n), seconds)
+		_, stderr := w.judge(code, n, flags...)
+		if check := w.github.Checks[len(w.github.Checks)-1]; check.HeadSHA != commit(n) || (check.Conclusion == "failure") != (code != 0) {
+			t.Errorf("check run on %s: %s", check.HeadSHA, check.Conclusion)
+		}
+		return stderr
+	}
+	issues := func(want int) {
+		t.Helper()
+		if n := len(w.github.Issues); n != want {
+			t.Fatalf("%d issues, want %d", n, want)
+		}
+	}
+	main(command.ExitVerdict, 20, slowCompile)
+	issues(0) // nobody asked for one
+	main(command.ExitOK, 21, map[string]float64{"compile": 31}, "--issue", "auto")
+	issues(0) // one build proves nothing
+	if stderr := main(command.ExitVerdict, 22, slowCompile, "--issue", "auto"); strings.Contains(stderr, "warning") {
+		t.Errorf("all is well, and it says\n%s", stderr)
+	}
+	issues(1)
+	i := w.github.Issues[0]
+	contains(t, "issue", i.Title, "Regressed: 1 step is slower, +50 s of wall clock (`app` on `main` since `1616161616`)")
+	contains(t, "issue", i.Body, "### Regressed: 1 step is slower", "`RUN make compile` is slower", "](<https://github.com/shop/app/commit/1616161616>)", "(https://github.com/shop/app/actions/runs/12)")
+	main(command.ExitVerdict, 23, slowCompile, "--issue", "auto")
+	issues(1)
+	if len(w.github.Comments) > 0 {
+		t.Error("a push was commented on")
+	}
+
+	w.push(24, "x", commit(24), slowCompile)
+	w.judge(command.ExitVerdict, 24, "--issue", "always")
+	issues(1) // of another branch there is none
+	w.vars["GITHUB_EVENT_NAME"], w.vars["GITHUB_REF"] = "pull_request", "refs/pull/7/merge"
+	w.event(`{"number":7,"pull_request":{"head":{"sha":"` + headCommit + `","ref":"main","repo":{"full_name":"fork/app"}},
+		"base":{"ref":"main","repo":{"full_name":"shop/app"}}},"repository":{"full_name":"shop/app","default_branch":"main"}}`)
+	w.check(command.ExitVerdict, 25, slowCompile, "--issue", "always")
+	issues(1) // nor of a pull request, whatever its branch is called
+}
+
+// That no issue may be opened is no error of the build.
+func TestIssueThatMayNotBeOpened(t *testing.T) {
+	w := newWorkflow(t)
+	w.github.Fault = func(rw http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/issues") {
+			return false
+		}
+		githubtest.Refuse(rw, http.StatusForbidden, "Resource not accessible by integration")
+		return true
+	}
+	for _, mode := range []string{"auto", "always"} {
+		w.push(20, "main", strings.Repeat("a", 40), slowCompile)
+		_, stderr := w.judge(command.ExitVerdict, 20, "--issue", mode)
+		contains(t, "standard error", stderr, "warning: no issue: list the issues: 403 Resource not accessible by integration", "hint: the job needs permissions: issues: write")
+	}
+	w.push(21, "main", strings.Repeat("b", 40), nil)
+	if _, stderr := w.judge(command.ExitOK, 21, "--issue", "always"); strings.Contains(stderr, "issue") {
+		t.Errorf("there is nothing to tell, and it says\n%s", stderr)
+	}
+}
+
 // A token that may only read is that of a pull request from a fork: its author can do
 // nothing about it.
 func TestReadOnlyTokenFailsNothing(t *testing.T) {

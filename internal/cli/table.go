@@ -293,8 +293,7 @@ var options = []option{
 
 	{
 		name: "comment", fallback: "auto", on: onCheck, section: onGitHub,
-		help: "on the pull request; auto makes one when there is\n" +
-			"something to act on, and keeps it up to date",
+		help:    "on the pull request, once there is what to act on",
 		input:   "comment on the pull request, " + autoAlwaysNever,
 		binding: when(func(s *settings) *command.When { return &s.comment }),
 	},
@@ -303,6 +302,12 @@ var options = []option{
 		help:    "on the commit, with annotations",
 		input:   "check run on the commit, " + autoAlwaysNever,
 		binding: when(func(s *settings) *command.When { return &s.checkRun }),
+	},
+	{
+		name: "issue", fallback: "never", on: onCheck, section: onGitHub,
+		help:    "on what got slower on the default branch, once",
+		input:   "issue, opened once, on what is proven slower on the default branch, " + autoAlwaysNever,
+		binding: when(func(s *settings) *command.When { return &s.issue }),
 	},
 	{
 		name: "summary", fallback: "auto", on: onCheck, section: onGitHub,

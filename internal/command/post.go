@@ -19,6 +19,7 @@ type PostOptions struct {
 	CheckRun    When // on the commit
 	Summary     When // of the job
 	Annotations When // in the job's log
+	Issue       When // on what got slower on the default branch
 }
 
 // post tells the CI system of a report, and returns what must not be left undone. What
@@ -27,12 +28,13 @@ type PostOptions struct {
 func (o *PostOptions) post(ctx context.Context, env *Env, said ci.Identity, r *detect.Report, failing bool, files []OutputFile) error {
 	ctx, cancel := withReserve(ctx, 3*time.Second)
 	defer cancel()
-	p := poster{env: env, options: o, report: r, failing: failing, to: destinationOf(env.Variables, said), code: codeOf(env.Variables, said)}
-	if o.Comment != Never || o.CheckRun != Never {
+	p := poster{env: env, options: o, report: r, failing: failing, to: destinationOf(env.Variables, said), code: codeOf(env.Variables, said), hinted: map[string]bool{}}
+	if o.Comment != Never || o.CheckRun != Never || o.Issue != Never {
 		p.forge, p.missing = openForge(env, p.to)
 	}
 	address := p.comment(ctx)
 	checked := p.checkRun(ctx)
+	p.issues(ctx)
 	p.annotate(checked)
 	p.summarize()
 	p.setOutputs(address, files)
@@ -59,7 +61,7 @@ type poster struct {
 	forge   forge  // nil if nothing can be posted
 	missing string // forge is nil because of it
 	errs    []error
-	hinted  bool
+	hinted  map[string]bool
 }
 
 // skipOrFail tells why something was not posted: an error where it must be, else a
@@ -72,13 +74,19 @@ func (p *poster) skipOrFail(when When, what string, err error) {
 		return
 	}
 	p.env.Console.Warn(fmt.Sprintf("%s: %v", what, err))
-	if isRefused && !p.hinted {
-		p.hinted = true
-		if hint := console.HintOf(err); hint != "" { // no permission helps
-			p.env.Console.Hint(hint)
-			return
-		}
-		p.env.Console.Hint("the job needs permissions: pull-requests: write, checks: write; a pull request from a fork cannot have them, unless another workflow judges it")
+	if !isRefused {
+		return
+	}
+	hint := "the job needs permissions: pull-requests: write, checks: write; a pull request from a fork cannot have them, unless another workflow judges it"
+	if what == noIssue {
+		hint = "the job needs permissions: issues: write"
+	}
+	if own := console.HintOf(err); own != "" { // no permission helps
+		hint = own
+	}
+	if !p.hinted[hint] {
+		p.hinted[hint] = true
+		p.env.Console.Hint(hint)
 	}
 }
 
@@ -152,6 +160,33 @@ func (p *poster) checkRun(ctx context.Context) bool {
 		p.skipOrFail(when, what, err)
 	}
 	return err == nil
+}
+
+const noIssue = "no issue"
+
+// issues opens an issue for each build of the default branch that is slower, unless one tells
+// of that already.
+func (p *poster) issues(ctx context.Context) {
+	when := p.options.Issue
+	if when == Never || when == Auto && !p.to.isWorkflow {
+		return
+	}
+	if p.forge == nil {
+		if when == Always || p.options.Comment == Never && p.options.CheckRun == Never { // else it was said already
+			p.skipOrFail(when, noIssue, errors.New(p.missing))
+		}
+		return
+	}
+	if p.to.branch == "" {
+		return // a pull request, which has a comment, or some other branch
+	}
+	limit, _ := p.forge.Limits()
+	for _, i := range report.IssuesOn(p.report, p.code, p.to.branch, p.to.run, limit) {
+		if _, err := p.forge.Issue(ctx, i); err != nil {
+			p.skipOrFail(when, noIssue, err)
+			return
+		}
+	}
 }
 
 // annotate writes annotations as commands into the log of the job. The runner takes

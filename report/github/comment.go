@@ -153,7 +153,7 @@ func (p *Poster) find(ctx context.Context, pullRequest int, c *report.Comment) (
 	if len(mine) > 0 {
 		// Anybody can write what ours begin with.
 		login := p.ownLogin(ctx)
-		mine = slices.DeleteFunc(mine, func(c *github.IssueComment) bool { return !isBy(c, login) })
+		mine = slices.DeleteFunc(mine, func(c *github.IssueComment) bool { return !isBy(c.GetUser(), login) })
 	}
 	slices.SortFunc(mine, func(a, b *github.IssueComment) int { return cmp.Compare(a.GetID(), b.GetID()) })
 	return mine, nil
