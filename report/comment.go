@@ -47,29 +47,40 @@ type Part struct {
 	keys []string // of the pipelines
 }
 
-// CommentOn is what a report has to say on a pull request, in at most limit bytes: nothing,
-// to begin with, but what costs every build from now on. What was said is kept up to date,
-// and resolved by a build that was judged and passed. asked makes a comment of any report.
-// ok is false where nothing is to be said.
-//
-// now is the time: a build that says no start, or one that is to come, began then, as
-// nothing after it would count as newer.
-func CommentOn(r *detect.Report, in Code, asked bool, now time.Time, limit int) (c Comment, ok bool) {
+// CommentOptions say how a pull request is told of a report.
+type CommentOptions struct {
+	Code  Code
+	Page  string // address of the report as HTML, "" for none
+	Asked bool   // a comment is made of any report
+	// Now is the time: a build that says no start, or one that is to come, began then, as
+	// nothing after it would count as newer.
+	Now   time.Time
+	Limit int // of the comment, in bytes
+}
+
+// CommentOn is what a report has to say on a pull request: nothing, to begin with, but what
+// costs every build from now on. What was said is kept up to date, and resolved by a build
+// that was judged and passed. ok is false where nothing is to be said.
+func CommentOn(r *detect.Report, o CommentOptions) (c Comment, ok bool) {
 	groups := byPipelines(r)
 	for i := range groups {
 		one := &groups[i]
-		p := partOf(one, now)
-		p.Settled = p.Verdict == detect.Pass && !p.Lost && !asked
-		p.Meek = p.Verdict == detect.Unjudged && !p.Lost && !asked
+		p := partOf(one, o.Now)
+		p.Settled = p.Verdict == detect.Pass && !p.Lost && !o.Asked
+		p.Meek = p.Verdict == detect.Unjudged && !p.Lost && !o.Asked
 		c.Create = c.Create || p.Verdict == detect.Regressed || p.Lost
 		c.Parts = append(c.Parts, p)
 	}
-	c.Create = c.Create || asked && len(c.Parts) > 0
+	c.Create = c.Create || o.Asked && len(c.Parts) > 0
 	if ok = slices.ContainsFunc(c.Parts, func(p Part) bool { return !p.Meek }); !ok {
 		return c, false
 	}
 	sortParts(c.Parts)
-	room := limit - len(c.Join(limit)) - len(groups)*len(unfolded+folding+folded) - maxAddress
+	page := ""
+	if to := address(o.Page); to != "" {
+		page = "[This report as HTML](<" + to + ">), with the history of each step.\n\n"
+	}
+	room := o.Limit - len(c.Join(o.Limit)) - len(groups)*len(unfolded+folding+folded+page) - maxAddress
 	for i := range c.Parts {
 		at := slices.IndexFunc(groups, func(one detect.Report) bool { return slices.Equal(pipelinesOf(&one), c.Parts[i].Pipelines) })
 		one := groups[at]
@@ -77,7 +88,7 @@ func CommentOn(r *detect.Report, in Code, asked bool, now time.Time, limit int) 
 			one.Notes = r.Notes // they concern all
 		}
 		v := viewOf(&one)
-		c.Parts[i].Body = v.bodyWithin(in, room)
+		c.Parts[i].Body = v.bodyWithin(o.Code, room) + page
 	}
 	return c, true
 }

@@ -24,7 +24,7 @@ var shop = Code{Repositories: []string{"acme/shop"}, Files: "https://github.com/
 // commentOn is what is said of results, as one job says it.
 func commentOn(t testing.TB, asked bool, results ...detect.Result) Comment {
 	t.Helper()
-	c, ok := CommentOn(reportOf(results...), shop, asked, later, commentLimit)
+	c, ok := CommentOn(reportOf(results...), CommentOptions{Code: shop, Asked: asked, Now: later, Limit: commentLimit})
 	if !ok {
 		t.Fatal("nothing is said")
 	}
@@ -84,7 +84,7 @@ func TestCommentIsMadeForWhatCostsEveryBuild(t *testing.T) {
 		{name: "not judged, and asked for", report: of(detect.Unjudged), asked: true, says: true, creates: true},
 		{name: "no build", report: of(), asked: true},
 	} {
-		c, ok := CommentOn(test.report, Code{}, test.asked, later, commentLimit)
+		c, ok := CommentOn(test.report, CommentOptions{Code: Code{}, Asked: test.asked, Now: later, Limit: commentLimit})
 		if ok != test.says || ok && (c.Create != test.creates || strings.Contains(c.Join(commentLimit), "### Resolved") != test.hasResolved) {
 			t.Errorf("%s: %v, made where there is none: %v\n%s", test.name, ok, c.Create, c.Join(commentLimit))
 		}
@@ -264,9 +264,9 @@ func FuzzCommentStaysDead(f *testing.F) {
 		f.Add(seed)
 	}
 	render := func(t testing.TB, text string) string {
-		c, _ := CommentOn(hostileReport(text), Code{}, true, later, commentLimit)
+		c, _ := CommentOn(hostileReport(text), CommentOptions{Code: Code{}, Asked: true, Now: later, Limit: commentLimit})
 		c.Group = text
-		other, _ := CommentOn(reportOf(passOf("other")), Code{}, true, later, commentLimit)
+		other, _ := CommentOn(reportOf(passOf("other")), CommentOptions{Code: Code{}, Asked: true, Now: later, Limit: commentLimit})
 		other.Group = text
 		body := other.join(c.Join(commentLimit))
 		if again := c.Join(commentLimit, body); again != body {

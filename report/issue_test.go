@@ -140,4 +140,3 @@ func FuzzIssueStaysDead(f *testing.F) {
 		}
 	})
 }
-

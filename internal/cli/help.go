@@ -367,7 +367,7 @@ func reportHelp() string {
 
 Prints the result of a check again that --format json or --output json=PATH has
 saved, of this or an earlier version. RESULT is its file, or - for standard
-input. Nothing is judged again, and nothing posted.
+input. Nothing is judged again.
 
 ` + sectionHelp(onReport, theReport) + `
 Examples:

@@ -40,6 +40,8 @@ type settings struct {
 	timeout            time.Duration
 	comment, checkRun  command.When
 	issue              command.When
+	commentSaved       command.When // on a saved result
+	reportURL          string
 	summary, annotated command.When
 
 	steps    string

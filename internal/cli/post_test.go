@@ -40,7 +40,7 @@ func TestPostsARegressionAndResolvesIt(t *testing.T) {
 	}
 	contains(t, "summary", w.file("GITHUB_STEP_SUMMARY"), "### Regressed")
 	want := map[string]string{
-		"verdict": "regressed", "regressions": "1", "comment-url": comment.HTMLURL, "report-json": filepath.Join(w.dir, "result.json"),
+		"verdict": "regressed", "regressions": "1", "comment-url": comment.HTMLURL, "report-json": filepath.Join(w.dir, "result.json"), "report-html": "",
 	}
 	if got := w.outputs(); !maps.Equal(got, want) {
 		t.Errorf("outputs %v, want %v", got, want)
@@ -157,6 +157,33 @@ func TestWhatIsPosted(t *testing.T) {
 			contains(t, "summary", w.file("GITHUB_STEP_SUMMARY"), "###")
 		})
 	}
+}
+
+// A saved result is commented on as it is when it is judged, with a link to where its HTML
+// was kept meanwhile.
+func TestSavedResultIsCommentedOn(t *testing.T) {
+	w := newWorkflow(t)
+	result, page := filepath.Join(w.dir, "result.json"), filepath.Join(w.dir, "report.html")
+	w.check(command.ExitVerdict, 20, slowCompile, "--output", "json="+result, "--output", "html="+page, "--comment", "never")
+	if got := w.outputs(); got["report-html"] != page || got["comment-url"] != "" || len(w.github.Comments) > 0 {
+		t.Errorf("outputs %v, %d comments", got, len(w.github.Comments))
+	}
+	w.run(command.ExitOK, 20, "report", "--format", "json", result)
+	if len(w.github.Comments) > 0 {
+		t.Error("a comment that nobody asked for")
+	}
+	const address = "https://github.com/shop/app/actions/runs/12/artifacts/34"
+	w.run(command.ExitOK, 20, "report", "--comment", "auto", "--report-url", address, result)
+	if len(w.github.Comments) != 1 || len(w.github.Checks) != 1 || w.outputs()["comment-url"] != w.github.Comments[0].HTMLURL {
+		t.Fatalf("%d comments, %d check runs, outputs %v", len(w.github.Comments), len(w.github.Checks), w.outputs())
+	}
+	contains(t, "comment", w.github.Comments[0].Body, "### Regressed: 1 step is slower", "[This report as HTML](<"+address+">)", "[`Dockerfile:11`](<https://github.com/shop/app/blob/"+headCommit)
+	_, stderr := w.run(command.ExitUsage, 20, "report", "--comment", "auto", "--report-url", "javascript:x", result)
+	contains(t, "standard error", stderr, "is no address of the web")
+	w.vars["GITHUB_TOKEN"] = "reader"
+	w.check(command.ExitOK, 21, nil, "--output", "json="+result, "--comment", "never")
+	_, stderr = w.run(command.ExitOK, 21, "report", "--comment", "always", result)
+	contains(t, "standard error", stderr, "warning: no comment: ", "hint: the job needs permissions")
 }
 
 // push makes the workflow one of a push to a branch, and a build of it the next that is

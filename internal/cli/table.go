@@ -298,6 +298,16 @@ var options = []option{
 		binding: when(func(s *settings) *command.When { return &s.comment }),
 	},
 	{
+		name: "comment", fallback: "never", on: onReport, section: theReport,
+		help:    "on GitHub's pull request: auto, always, never",
+		binding: when(func(s *settings) *command.When { return &s.commentSaved }),
+	},
+	{
+		name: "report-url", value: "URL", on: onReport, section: theReport,
+		help:    "where the report is as HTML, for the comment to link",
+		binding: text(func(s *settings) *string { return &s.reportURL }),
+	},
+	{
 		name: "check-run", fallback: "auto", on: onCheck, section: onGitHub,
 		help:    "on the commit, with annotations",
 		input:   "check run on the commit, " + autoAlwaysNever,

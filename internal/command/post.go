@@ -15,11 +15,12 @@ import (
 
 // PostOptions say what is told to the CI system, besides the report.
 type PostOptions struct {
-	Comment     When // on the pull request
-	CheckRun    When // on the commit
-	Summary     When // of the job
-	Annotations When // in the job's log
-	Issue       When // on what got slower on the default branch
+	Comment     When   // on the pull request
+	CheckRun    When   // on the commit
+	Summary     When   // of the job
+	Annotations When   // in the job's log
+	Issue       When   // on what got slower on the default branch
+	Page        string // address of the report as HTML, "" for none
 }
 
 // post tells the CI system of a report, and returns what must not be left undone. What
@@ -123,7 +124,9 @@ func (p *poster) comment(ctx context.Context) (address string) {
 		return ""
 	}
 	limit, _ := p.forge.Limits()
-	c, ok := report.CommentOn(p.report, p.code, when == Always, p.env.Now, limit)
+	c, ok := report.CommentOn(p.report, report.CommentOptions{
+		Code: p.code, Page: p.options.Page, Asked: when == Always, Now: p.env.Now, Limit: limit,
+	})
 	if !ok {
 		return ""
 	}
@@ -224,16 +227,15 @@ func (p *poster) setOutputs(comment string, files []OutputFile) {
 	if path == "" {
 		return
 	}
-	var document string
+	paths := map[report.Format]string{}
 	for _, f := range files {
-		if f.Format == "json" {
-			document = f.Path
-		}
+		paths[f.Format] = f.Path
 	}
 	err := github.AddOutputs(path, []github.Output{
 		{Name: "verdict", Value: p.report.Verdict.String()},
 		{Name: "regressions", Value: fmt.Sprint(report.Regressions(p.report))},
-		{Name: "report-json", Value: document},
+		{Name: "report-json", Value: paths["json"]},
+		{Name: "report-html", Value: paths["html"]},
 		{Name: "comment-url", Value: comment},
 	})
 	if err != nil {
