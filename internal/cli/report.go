@@ -12,7 +12,7 @@ func runReport(ctx context.Context, p *Process, s *settings, args []string) (cod
 		Result: args[0], Stdin: p.Stdin,
 		Output: s.outputOptions(p),
 		Post: command.PostOptions{
-			Comment: s.commentSaved, CheckRun: command.Never, Summary: command.Never, Annotations: command.Never, Issue: command.Never, Page: s.reportURL,
+			Comment: s.commentSaved, CheckRun: command.Never, Issue: command.Never, Page: s.reportURL,
 		},
 	})
 }

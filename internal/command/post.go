@@ -29,17 +29,33 @@ type PostOptions struct {
 func (o *PostOptions) post(ctx context.Context, env *Env, said ci.Identity, r *detect.Report, failing bool, files []OutputFile) error {
 	ctx, cancel := withReserve(ctx, 3*time.Second)
 	defer cancel()
-	p := poster{env: env, options: o, report: r, failing: failing, to: destinationOf(env.Variables, said), code: codeOf(env.Variables, said), hinted: map[string]bool{}}
-	if o.Comment != Never || o.CheckRun != Never || o.Issue != Never {
-		p.forge, p.missing = openForge(env, p.to)
-	}
+	p := o.poster(env, said, r)
+	p.failing = failing
 	address := p.comment(ctx)
 	checked := p.checkRun(ctx)
 	p.issues(ctx)
 	p.annotate(checked)
 	p.summarize()
-	p.setOutputs(address, files)
+	p.setOutputs(append(outputsOf(r, files), github.Output{Name: commentURL, Value: address}))
 	return errors.Join(p.errs...)
+}
+
+// comment tells the pull request alone, of a report that everybody else was told of.
+func (o *PostOptions) comment(ctx context.Context, env *Env, said ci.Identity, r *detect.Report) error {
+	ctx, cancel := withReserve(ctx, 3*time.Second)
+	defer cancel()
+	p := o.poster(env, said, r)
+	p.setOutputs([]github.Output{{Name: commentURL, Value: p.comment(ctx)}})
+	return errors.Join(p.errs...)
+}
+
+// poster is who posts a report.
+func (o *PostOptions) poster(env *Env, said ci.Identity, r *detect.Report) *poster {
+	p := &poster{env: env, options: o, report: r, to: destinationOf(env.Variables, said), code: codeOf(env.Variables, said), hinted: map[string]bool{}}
+	if o.Comment != Never || o.CheckRun != Never || o.Issue != Never {
+		p.forge, p.missing = openForge(env, p.to)
+	}
+	return p
 }
 
 // withReserve returns a context that ends some time before ctx does, so that there is
@@ -221,24 +237,29 @@ func (p *poster) summarize() {
 	}
 }
 
-// setOutputs sets the outputs of the step, for the steps after it.
-func (p *poster) setOutputs(comment string, files []OutputFile) {
-	path := p.env.Variables("GITHUB_OUTPUT")
-	if path == "" {
-		return
-	}
+const commentURL = "comment-url"
+
+// outputsOf are the outputs of the step on a report, but for what was posted.
+func outputsOf(r *detect.Report, files []OutputFile) []github.Output {
 	paths := map[report.Format]string{}
 	for _, f := range files {
 		paths[f.Format] = f.Path
 	}
-	err := github.AddOutputs(path, []github.Output{
-		{Name: "verdict", Value: p.report.Verdict.String()},
-		{Name: "regressions", Value: fmt.Sprint(report.Regressions(p.report))},
+	return []github.Output{
+		{Name: "verdict", Value: r.Verdict.String()},
+		{Name: "regressions", Value: fmt.Sprint(report.Regressions(r))},
 		{Name: "report-json", Value: paths["json"]},
 		{Name: "report-html", Value: paths["html"]},
-		{Name: "comment-url", Value: comment},
-	})
-	if err != nil {
+	}
+}
+
+// setOutputs sets outputs of the step, for the steps after it.
+func (p *poster) setOutputs(outputs []github.Output) {
+	path := p.env.Variables("GITHUB_OUTPUT")
+	if path == "" {
+		return
+	}
+	if err := github.AddOutputs(path, outputs); err != nil {
 		p.env.Console.Warn(fmt.Sprintf("no outputs of the step: %v", outputError{path, err}))
 	}
 }

@@ -52,7 +52,7 @@ func Report(ctx context.Context, env *Env, o *ReportOptions) error {
 	o.Output.Text.Code = codeOf(env.Variables, said)
 	errs := []error{o.Output.write(env.Stdout, r)}
 	if o.Post.Comment != Never {
-		errs = append(errs, o.Post.post(ctx, env, said, r, r.ExitCode == ExitVerdict, o.Output.Files))
+		errs = append(errs, o.Post.comment(ctx, env, said, r))
 	}
 	return errors.Join(errs...)
 }

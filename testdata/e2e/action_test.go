@@ -42,8 +42,19 @@ func TestAction(t *testing.T) {
 		r.want(t, 1, "regressed", "1")
 		if n := len(h.github.Comments); n != 1 || h.github.Comments[0].Number != 7 || r.outputs["comment-url"] != h.github.Comments[0].HTMLURL {
 			t.Errorf("%d comments, output comment-url %q", n, r.outputs["comment-url"])
-		} else if body := h.github.Comments[0].Body; !regexp.MustCompile("`RUN sleep .*` is slower").MatchString(body) {
-			t.Errorf("comment\n%s", body)
+		} else {
+			body := h.github.Comments[0].Body
+			for _, want := range []string{
+				"`RUN sleep .*` is slower", `\[This report as HTML\]\(<https://github\.com/shop/app/actions/runs/1/artifacts/build-report-image-\w+>\)`,
+				"See \\[`Dockerfile:\\d+`\\]\\(<" + regexp.QuoteMeta(h.address) + "/shop/app/blob/" + head + `/Dockerfile#L\d+>\)`,
+			} {
+				if !regexp.MustCompile(want).MatchString(body) {
+					t.Errorf("comment lacks %s\n%s", want, body)
+				}
+			}
+		}
+		if !strings.Contains(r.page, "<!DOCTYPE html>") || !strings.Contains(r.page, "is slower") {
+			t.Errorf("what was kept is\n%.500s", r.page)
 		}
 		check := h.github.Checks[len(h.github.Checks)-1]
 		if check.HeadSHA != head || check.Conclusion != "failure" || len(check.Annotations) != 1 || check.Annotations[0].Path != "Dockerfile" {
@@ -265,6 +276,7 @@ permissions:
   actions: read
   checks: write
   contents: read
+  issues: write
   pull-requests: write
 jobs:
   image:
@@ -284,6 +296,8 @@ jobs:
         uses: buildregress/buildregress@REF
         with:
           metadata: ${{ steps.build.outputs.metadata }}
+          report-html: true
+          issue: auto
       - if: always()
         env:
           OUTPUTS: ${{ toJSON(steps.judge.outputs) }}
@@ -293,12 +307,34 @@ jobs:
           cp "$REPORT" "$RESULTS/report.json"
 `
 
+// keeping takes a file as actions/upload-artifact does, and says where it would be.
+const keeping = `inputs:
+  name: {required: true}
+  path: {required: true}
+  if-no-files-found: {default: warn}
+outputs:
+  artifact-url:
+    value: ${{ steps.keep.outputs.artifact-url }}
+runs:
+  using: composite
+  steps:
+    - id: keep
+      shell: bash
+      env:
+        NAME: ${{ inputs.name }}
+        FILE: ${{ inputs.path }}
+      run: |
+        cp "$FILE" "$RESULTS/page.html"
+        printf 'artifact-url=https://github.com/shop/app/actions/runs/1/artifacts/%s\n' "$NAME" >>"$GITHUB_OUTPUT"
+`
+
 // A result is what a run of the workflow left.
 type result struct {
 	code    int
 	log     string
 	outputs map[string]string
 	json    string
+	page    string // what was kept as an artifact
 }
 
 // act runs the workflow on an event, with the action at a ref.
@@ -334,7 +370,11 @@ func (w *workflow) act(t *testing.T, event, ref, token string, payload map[strin
 		if err := os.MkdirAll(filepath.Join(dir, m[3]), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(dir, m[3], "action.yml"), "runs:\n  using: composite\n  steps: []\n")
+		stub := "runs:\n  using: composite\n  steps: []\n"
+		if path.Base(m[2]) == "upload-artifact" {
+			stub = keeping
+		}
+		write(t, filepath.Join(dir, m[3], "action.yml"), stub)
 		args = append(args, "--local-repository", m[2]+"@"+m[4]+"="+dir)
 	}
 	cmd := exec.CommandContext(w.ctx, w.program, args...)
@@ -350,6 +390,9 @@ func (w *workflow) act(t *testing.T, event, ref, token string, payload map[strin
 	}
 	if data, err := os.ReadFile(filepath.Join(results, "report.json")); err == nil {
 		r.json = string(data)
+	}
+	if data, err := os.ReadFile(filepath.Join(results, "page.html")); err == nil {
+		r.page = string(data)
 	}
 	return r
 }
