@@ -27,6 +27,8 @@ type span struct {
 	// commit is set for a revision of nothing but hexadecimal digits: forges make a link
 	// of it where it stands as plain text.
 	commit bool
+	// named is set for words that are such a revision.
+	named bool
 	to     string // an address that is safe in every format, or ""
 	// file and line are where code stands that is a place in a file.
 	file string
@@ -103,7 +105,7 @@ func prose(text string) line {
 			l = append(l, span{text: piece, commit: true})
 		case !quoted && sinceCommit.MatchString(piece):
 			at := sinceCommit.FindStringSubmatchIndex(piece)
-			l = append(l, span{text: piece[:at[2]]}, span{text: piece[at[2]:at[3]], commit: true}, span{text: piece[at[3]:]})
+			l = append(l, span{text: piece[:at[2]]}, span{text: piece[at[2]:at[3]], named: true}, span{text: piece[at[3]:]})
 		case piece != "":
 			l = append(l, span{text: piece, code: quoted})
 		case quoted: // two backticks around nothing

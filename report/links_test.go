@@ -68,6 +68,7 @@ func TestMarkdownLeadsToTheCode(t *testing.T) {
 		"since [3f9c2ab41d](<https://github.com/acme/shop/commit/3f9c2ab41d>)",
 		"level shifted since [77b0c2ab41](<https://github.com/acme/shop/commit/77b0c2ab41>): 8s",
 		" at [3f9c2ab41d](<",
+		"**Next: begin with the likely cause: `src/main.go` changed in [9ab3c2f](<https://github.com/acme/shop/commit/9ab3c2f>), and this step reads it.**",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it lacks %q:\n%s", want, text)

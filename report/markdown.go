@@ -260,9 +260,9 @@ func (p pages) inline(l line) string {
 				b.WriteString("· ")
 			}
 			b.WriteString("[" + escapeMarkdown(s.text) + "](<" + s.to + ">)")
-		case s.commit && p.commit(s.text) != "":
+		case (s.commit || s.named) && p.commit(s.text) != "":
 			b.WriteString("[" + s.text + "](<" + p.commit(s.text) + ">)")
-		case s.commit:
+		case s.commit, s.named:
 			b.WriteString(s.text)
 		case s.file != "" && p.line(s) != "":
 			b.WriteString("[" + codeSpan(s.text, maxSentenceName) + "](<" + p.line(s) + ">)")
