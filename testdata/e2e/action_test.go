@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
@@ -107,6 +111,36 @@ func TestAction(t *testing.T) {
 		}
 	})
 
+	// Of three images that a matrix judges at once, two are slower: one comment has a line for
+	// each.
+	t.Run("matrix", func(t *testing.T) {
+		comments := len(h.github.Comments)
+		var main []detect.Build
+		for i, name := range []string{"web", "api", "cron"} {
+			named := func(list []detect.Build) []detect.Build {
+				for k := range list {
+					list[k].Pipeline, list[k].ID = name, name+list[k].ID
+				}
+				return list
+			}
+			main = append(main, named(clitest.Builds(0, 10, "main", nil))...)
+			writeBuilds(t, filepath.Join(w.dir, name+".jsonl"), named(clitest.Builds(20, 1, "x", map[string]float64{"compile": 20 + 30*float64(i)})))
+		}
+		writeBuilds(t, filepath.Join(w.dir, "main.jsonl"), main)
+		w.workflow = matrix
+		defer func() { w.workflow = ci }()
+		w.change(t, "images", usual)
+		r := w.act(t, "pull_request", "main", writer, w.pullRequest(9, "images", w.commit(t, "HEAD"), githubtest.Repository))
+		if len(h.github.Comments) != comments+1 {
+			t.Fatalf("%d comments\n%s", len(h.github.Comments)-comments, r.log)
+		}
+		body := h.github.Comments[comments].Body
+		lines := regexp.MustCompile(`(?m)^<details><summary><code>(\w+)</code> (?:<b>)?(\w+)`).FindAllString(body, -1)
+		if len(lines) < 2 || !strings.Contains(lines[0], "cron</code> <b>Regressed") || !strings.Contains(lines[1], "api</code> <b>Regressed") || strings.Count(body, "This report as HTML") != len(lines) {
+			t.Errorf("comment\n%s", body)
+		}
+	})
+
 	t.Run("push, by a release", func(t *testing.T) {
 		comments := len(h.github.Comments)
 		h.files = w.release(t, "v9.8.7")
@@ -131,10 +165,11 @@ var repository = map[string]any{"full_name": githubtest.Repository, "default_bra
 // A workflow is a checkout of the repository that act runs a workflow of.
 type workflow struct {
 	*stack
-	hub     *hub
-	dir     string
-	program string // act
-	count   int
+	hub      *hub
+	dir      string
+	program  string // act
+	workflow string // what is run
+	count    int
 }
 
 // buildFlags are those of all builds. What they make, nobody needs.
@@ -142,7 +177,7 @@ const buildFlags = "--progress=plain --output=type=cacheonly --provenance=mode=m
 
 func newWorkflow(t *testing.T, s *stack, h *hub) *workflow {
 	t.Helper()
-	w := &workflow{stack: s, hub: h, dir: filepath.Join(s.dir, "app"), program: installAct(t)}
+	w := &workflow{stack: s, hub: h, dir: filepath.Join(s.dir, "app"), program: installAct(t), workflow: ci}
 	for _, dir := range []string{"work", "src", ".github/workflows"} {
 		if err := os.MkdirAll(filepath.Join(w.dir, dir), 0o755); err != nil {
 			t.Fatal(err)
@@ -307,6 +342,38 @@ jobs:
           cp "$REPORT" "$RESULTS/report.json"
 `
 
+// matrix has a job for each of three images, whose builds were recorded before.
+const matrix = `name: images
+on: [pull_request]
+permissions:
+  checks: write
+  contents: read
+  pull-requests: write
+jobs:
+  image:
+    strategy:
+      fail-fast: false
+      matrix:
+        image: [web, api, cron]
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2
+      - uses: buildregress/buildregress@REF
+        with:
+          source: ${{ matrix.image }}.jsonl
+          baseline: main.jsonl
+          report-html: true
+`
+
+func writeBuilds(t *testing.T, path string, list []detect.Build) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := builds.Encode(&b, list); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, b.String())
+}
+
 // keeping takes a file as actions/upload-artifact does, and says where it would be.
 const keeping = `inputs:
   name: {required: true}
@@ -342,7 +409,7 @@ func (w *workflow) act(t *testing.T, event, ref, token string, payload map[strin
 	t.Helper()
 	results := t.TempDir()
 	buildCommand := strings.Join(append(slices.Clip(w.buildx), "build", "--builder", w.builder, buildFlags), " ")
-	write(t, filepath.Join(w.dir, ".github/workflows/ci.yml"), strings.NewReplacer("BUILD ", buildCommand+" ", "REF", ref).Replace(ci))
+	write(t, filepath.Join(w.dir, ".github/workflows/ci.yml"), strings.NewReplacer("BUILD ", buildCommand+" ", "REF", ref).Replace(w.workflow))
 	data, err := json.Marshal(payload)
 	if err != nil {
 		t.Fatal(err)
