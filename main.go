@@ -29,7 +29,7 @@ import (
 
 func main() {
 	// Most runs are over before collecting what they leave behind would pay.
-	debug.SetGCPercent(400)
+	debug.SetGCPercent(250)
 	os.Exit(cli.Run(context.Background(), cli.Process{
 		Args:    os.Args[1:],
 		Getenv:  os.Getenv,

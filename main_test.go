@@ -19,14 +19,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/internal/cli"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/console"
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 var update = flag.Bool("update", false, "rewrite what scripts compare with")
@@ -123,15 +122,18 @@ func installDocker(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 1 {
 		self, err := os.Executable()
 		ts.Check(err)
-		data, err := os.ReadFile(self)
-		ts.Check(err)
 		dir := ts.MkAbs("docker-bin")
 		ts.Check(os.MkdirAll(dir, 0o700))
 		name := "docker"
 		if runtime.GOOS == "windows" {
 			name += ".exe"
 		}
-		ts.Check(os.WriteFile(filepath.Join(dir, name), data, 0o700))
+		// A link, as a file cannot be run while any process has it open for writing: one
+		// that another script starts just then has.
+		docker := filepath.Join(dir, name)
+		if _, err := os.Lstat(docker); err != nil && os.Link(self, docker) != nil {
+			ts.Check(os.Symlink(self, docker))
+		}
 		path = append(path, dir)
 		ts.Setenv("DOCKER_ANSWER", args[0])
 	}
@@ -190,7 +192,7 @@ func fakeBuilder(folder string, args []string) int {
 		return 1
 	}
 	of := map[string]string{} // paths, by ref
-	var kept []detect.Build
+	var kept []timeline.Build
 	for _, path := range paths {
 		list, _, err := file.Open(ctx, path, file.Options{})
 		if err != nil {
@@ -199,7 +201,7 @@ func fakeBuilder(folder string, args []string) int {
 		of[list[0].ID] = path
 		kept = append(kept, list[0])
 	}
-	slices.SortFunc(kept, func(a, b detect.Build) int { return b.Start.Compare(a.Start) })
+	slices.SortFunc(kept, func(a, b timeline.Build) int { return b.Start.Compare(a.Start) })
 	if slices.Contains(args, "ls") {
 		if _, err := os.Stat(filepath.Join(folder, "hang")); err == nil {
 			return hang()
@@ -368,6 +370,34 @@ func checkFile(t *testing.T, folder, path string) {
 		}
 		return true
 	})
+}
+
+// The judgement can be used as a library: what it exports can be taken in.
+func TestDetectIsSmall(t *testing.T) {
+	const most = 34
+	files, err := filepath.Glob("detect/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var types []string
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if s, ok := n.(*ast.TypeSpec); ok && s.Name.IsExported() {
+				types = append(types, s.Name.Name)
+			}
+			return true
+		})
+	}
+	if len(types) == 0 || len(types) > most {
+		t.Errorf("detect exports %d types, more than %d: %s", len(types), most, strings.Join(types, " "))
+	}
 }
 
 // The top level holds what the design gives a place there, and nothing else.

@@ -6,10 +6,11 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // withPull makes builds of an image that is pulled, in which the pull is a part of FROM.
-func withPull(branch string, n int, pull time.Duration) Build {
+func withPull(branch string, n int, pull time.Duration) timeline.Build {
 	b := newBuild(
 		branch, n,
 		ran("[internal] load metadata for base:1", seconds(0.2)),
@@ -19,8 +20,8 @@ func withPull(branch string, n int, pull time.Duration) Build {
 	)
 	from := &b.Steps[1]
 	from.Inputs = append(from.Inputs, "pull")
-	b.Steps = append(b.Steps, Step{
-		ID: "pull", Name: "pull base:1", Key: dockerfile.Key("", StagePull, "pull base"), Stage: StagePull,
+	b.Steps = append(b.Steps, timeline.Step{
+		ID: "pull", Name: "pull base:1", Key: dockerfile.Key("", timeline.StagePull, "pull base"), Stage: timeline.StagePull,
 		Start: from.Start.Add(seconds(0.1)), Duration: pull,
 	})
 	return b
@@ -31,7 +32,7 @@ func TestAccountOfParts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	h := &History{BaseBranch: "main"}
 	for n := range 20 {
-		h.Base = append([]Build{withPull("main", n, noisy(rng, seconds(3), 0.05))}, h.Base...)
+		h.Base = append([]timeline.Build{withPull("main", n, noisy(rng, seconds(3), 0.05))}, h.Base...)
 	}
 	b := withPull("pr", 100, seconds(40))
 	r := Judge(&b, h, defaults)
@@ -66,9 +67,9 @@ func TestAccountOfRarePulls(t *testing.T) {
 			if !pulled {
 				past.Steps = past.Steps[:len(past.Steps)-1]
 				from := &past.Steps[1]
-				from.State, from.Duration, from.Inputs = Cached, 0, from.Inputs[:1]
+				from.State, from.Duration, from.Inputs = timeline.Cached, 0, from.Inputs[:1]
 			}
-			h.Base = append([]Build{past}, h.Base...)
+			h.Base = append([]timeline.Build{past}, h.Base...)
 		}
 		b := withPull("pr", 100, seconds(31))
 		r := Judge(&b, h, defaults)
@@ -87,8 +88,8 @@ func TestAccountOfRarePulls(t *testing.T) {
 // A stage that is called "pull" has no part in this.
 func TestStageCalledPull(t *testing.T) {
 	b := newBuild("main", 1, ran("[pull 1/2] FROM a", seconds(1)), ran("[pull 2/2] RUN b", seconds(2), "[pull 1/2] FROM a"))
-	if g := newGraph(&b); !g.linked || len(g.parts[1]) > 0 || len(g.criticalPath()) != 2 {
-		t.Errorf("linked %v, parts %v, path %v", g.linked, g.parts, g.criticalPath())
+	if g := timeline.NewGraph(&b); !g.Linked || len(g.Parts[1]) > 0 || len(g.CriticalPath()) != 2 {
+		t.Errorf("linked %v, parts %v, path %v", g.Linked, g.Parts, g.CriticalPath())
 	}
 }
 
@@ -123,7 +124,7 @@ func TestAccountNamesSmall(t *testing.T) {
 	}
 	h := mainHistory(20, func(int, *rand.Rand) []stepSpec { return chain(seconds(5)) })
 	b := newBuild("pr", 100, chain(seconds(5.9))...)
-	r := Judge(&b, h, Policy{Thresholds: Thresholds{MinDelta: Seconds(2 * time.Second)}})
+	r := Judge(&b, h, Policy{Thresholds: Thresholds{MinDelta: timeline.Seconds(2 * time.Second)}})
 	other, largest := time.Duration(0), time.Duration(0)
 	for _, p := range r.WallClock.Parts {
 		if p.Cause == CauseOther {

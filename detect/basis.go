@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/level"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A result holds all that it follows from. Of each step that was put to the test it keeps
@@ -27,34 +29,34 @@ type Basis struct {
 	// Tail is what is remembered of the samples before all these: the weight of all of
 	// them, in samples of the window, and those that lay far above what was usual then.
 	Tail struct {
-		Weight float64   `json:"weight"`
-		Above  []TailBin `json:"above"`
+		Weight float64         `json:"weight"`
+		Above  []level.TailBin `json:"above"`
 	} `json:"tail"`
-	Accepted   int     `json:"accepted"`
-	Resolution Seconds `json:"resolution_seconds"` // of the clock of the baseline
+	Accepted   int              `json:"accepted"`
+	Resolution timeline.Seconds `json:"resolution_seconds"` // of the clock of the baseline
 	// MinSlowdown and MinDelta are those asked of this step.
-	MinSlowdown float64 `json:"min_slowdown"`
-	MinDelta    Seconds `json:"min_delta_seconds"`
+	MinSlowdown float64          `json:"min_slowdown"`
+	MinDelta    timeline.Seconds `json:"min_delta_seconds"`
 }
 
 // basisOf describes a trial of s. judged are the builds of the baseline that are
 // among those of the branch.
-func basisOf(trial *Trial, s *series, branch, judged []*Build, t Thresholds) *Basis {
+func basisOf(trial *Trial, s *series, branch, judged []*timeline.Build, t Thresholds) *Basis {
 	if trial.Thresholds != nil {
 		t = *trial.Thresholds
 	}
 	b := &Basis{
 		Newer: trial.Newer, Judged: []string{}, Older: []Point{}, Accepted: trial.Accepted,
-		Resolution: Seconds(trial.Resolution), MinSlowdown: t.MinSlowdown, MinDelta: t.MinDelta,
+		Resolution: timeline.Seconds(trial.Resolution), MinSlowdown: t.MinSlowdown, MinDelta: t.MinDelta,
 	}
-	b.Tail.Weight, b.Tail.Above = trial.Tail.Weight, append([]TailBin{}, trial.Tail.Bins()...)
+	b.Tail.Weight, b.Tail.Above = trial.Tail.Weight, append([]level.TailBin{}, trial.Tail.Bins()...)
 	for i, build := range branch {
 		if s.ran[i] {
 			n := len(b.Values)
 			runner := trial.runner(n)
 			b.Values = slices.Grow(b.Values, 1)[:n+1]
 			v := &b.Values[n]
-			v.Point, v.RunnerLn, v.RunnerSD = Point{build.ID, Seconds(s.values[i])}, runner.Ln, runner.SD
+			v.Point, v.RunnerLn, v.RunnerSD = Point{build.ID, timeline.Seconds(s.values[i])}, runner.Ln, runner.SD
 		}
 	}
 	for _, build := range judged {
@@ -67,7 +69,7 @@ func basisOf(trial *Trial, s *series, branch, judged []*Build, t Thresholds) *Ba
 }
 
 // point is what a result tells of sample k.
-func (s *series) point(k int) Point { return Point{s.build(k).ID, Seconds(s.samples[k])} }
+func (s *series) point(k int) Point { return Point{s.build(k).ID, timeline.Seconds(s.samples[k])} }
 
 // trial makes of a step's result the trial that it came from.
 func (s *StepResult) trial(foreign bool, t Thresholds) Trial {
@@ -75,7 +77,7 @@ func (s *StepResult) trial(foreign bool, t Thresholds) Trial {
 	t.MinSlowdown, t.MinDelta = b.MinSlowdown, b.MinDelta
 	trial := Trial{
 		Newer: b.Newer, Recent: len(b.Judged), Resolution: b.Resolution.D(), Accepted: b.Accepted, Foreign: foreign, Thresholds: &t,
-		Kind: dockerfile.Kind(s.Key), Tail: NewTail(b.Tail.Weight, b.Tail.Above),
+		Kind: dockerfile.Kind(s.Key), Tail: level.NewTail(b.Tail.Weight, b.Tail.Above),
 	}
 	points := slices.Concat(s.History, b.Older)
 	isJudged := func(p Point) bool { return slices.Contains(b.Judged, p.ID) }

@@ -1,63 +1,24 @@
 package detect
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/buildtest"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
-var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+// The builds of the tests, see buildtest.
+type stepSpec = buildtest.Step
 
-// A stepSpec is a step of a test's build: its name, its time, and what it waits
-// for, by name.
-type stepSpec struct {
-	name   string
-	took   time.Duration
-	state  State
-	inputs []string
-}
-
-func ran(name string, took time.Duration, inputs ...string) stepSpec {
-	return stepSpec{name, took, Executed, inputs}
-}
-
-func hit(name string, inputs ...string) stepSpec { return stepSpec{name, 0, Cached, inputs} }
-
-// newBuild makes a build, number n of its branch, whose steps begin when what
-// they wait for has ended.
-func newBuild(branch string, n int, steps ...stepSpec) Build {
-	b := Build{
-		ID: fmt.Sprintf("%s-%d", branch, n), Origin: Origin{Branch: branch, Revision: fmt.Sprintf("%s%04d", branch, n)}, Pipeline: "image",
-		Start: epoch.Add(time.Duration(n) * time.Hour),
-	}
-	byName := map[string]*Step{}
-	b.Steps = make([]Step, len(steps))
-	for i, spec := range steps {
-		name := dockerfile.ParseName(spec.name)
-		s := &b.Steps[i]
-		*s = Step{
-			ID: fmt.Sprint(i), Name: spec.name, Key: dockerfile.Key(name.Platform, name.Stage, name.Text),
-			Platform: name.Platform, Stage: name.Stage, Index: name.Index, Count: name.Count,
-			Start: b.Start, Duration: spec.took, State: spec.state,
-		}
-		for _, input := range spec.inputs {
-			if byName[input] == nil {
-				continue
-			}
-			s.Inputs = append(s.Inputs, byName[input].ID)
-			if end := byName[input].Start.Add(byName[input].Duration); end.After(s.Start) {
-				s.Start = end
-			}
-		}
-		byName[spec.name] = s
-		b.Duration = max(b.Duration, s.Start.Add(s.Duration).Sub(b.Start))
-	}
-	return b
-}
+var (
+	epoch    = buildtest.Epoch
+	ran      = buildtest.Ran
+	hit      = buildtest.Hit
+	newBuild = buildtest.New
+)
 
 // noisy returns d with a relative noise of about sd, the same for the same seed.
 func noisy(rng *rand.Rand, d time.Duration, sd float64) time.Duration {
@@ -70,7 +31,7 @@ func mainHistory(n int, spec func(n int, rng *rand.Rand) []stepSpec) *History {
 	rng := rand.New(rand.NewPCG(1, 2))
 	h := &History{BaseBranch: "main", Source: "test"}
 	for i := range n {
-		h.Base = append([]Build{newBuild("main", i, spec(i, rng)...)}, h.Base...)
+		h.Base = append([]timeline.Build{newBuild("main", i, spec(i, rng)...)}, h.Base...)
 	}
 	return h
 }

@@ -3,43 +3,39 @@ package detect
 import (
 	"fmt"
 	"strings"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A step that ran and is usually cached has lost its cache, and so have those after it that
 // ran because of it: together they are a chain, whose first step is where to look. Why it
 // ran is guessed from what changed in the build: an edit, copied files, or nothing.
 
-// A lossChain is steps that ran and are usually cached: one, and those downstream of it.
-type lossChain struct {
-	root       int // indices of series
-	downstream []int
-}
-
 // cacheOf tells what became of the cache: which chains of steps ran that are
 // usually cached, and why. The chains are those of info.Losses, in their order.
-func cacheOf(a *arranged, g *graph) (info CacheInfo, chains []lossChain) {
+func cacheOf(a *arranged, g *timeline.Graph) (info CacheInfo, chains []timeline.Chain) {
 	info = CacheInfo{Losses: []CacheLoss{}}
 	usual, lost := 0, make([]bool, len(a.series))
 	for i := range a.series {
 		s := &a.series[i]
 		switch s.step.State {
-		case Cached:
+		case timeline.Cached:
 			info.Cached++
-		case Executed:
-			if !s.step.isWait() { // no cache could have spared it
+		case timeline.Executed:
+			if !s.step.IsWait() { // no cache could have spared it
 				info.Executed++
 			}
 		}
-		if s.usuallyCached() && (s.step.State == Cached || s.step.State == Executed) {
+		if s.usuallyCached() && (s.step.State == timeline.Cached || s.step.State == timeline.Executed) {
 			usual++
-			lost[i] = s.step.State == Executed
+			lost[i] = s.step.State == timeline.Executed
 		}
 	}
 	info.Untold = info.Cached == 0 && info.Executed > 0 && usual == 0 && a.tellsNoCache()
-	chains = chainsOf(g, lost)
+	chains = timeline.Chains(g, lost)
 	all, edited := len(chains), false
 	for i := range chains {
-		all += len(chains[i].downstream)
+		all += len(chains[i].Downstream)
 		loss := a.loss(g, &chains[i])
 		edited = edited || loss.edit
 		info.Losses = append(info.Losses, loss.CacheLoss)
@@ -49,49 +45,13 @@ func cacheOf(a *arranged, g *graph) (info CacheInfo, chains []lossChain) {
 	if usual >= least && all == usual && !edited {
 		one := chains[0]
 		for _, c := range chains[1:] {
-			one.downstream = append(append(one.downstream, c.root), c.downstream...)
+			one.Downstream = append(append(one.Downstream, c.Root), c.Downstream...)
 		}
 		cold := a.loss(g, &one).CacheLoss
 		cold.Cause, cold.Expected = Note{KindColdCache, "nothing that is usually cached was found in the cache"}, true
-		info.Cold, info.Losses, chains = true, []CacheLoss{cold}, []lossChain{one}
+		info.Cold, info.Losses, chains = true, []CacheLoss{cold}, []timeline.Chain{one}
 	}
 	return info, chains
-}
-
-// chainsOf gathers lost steps below the first one of each chain, which is lost and
-// has nothing lost above it. A step below several belongs to the first of them.
-func chainsOf(g *graph, lost []bool) (chains []lossChain) {
-	const unknown, busy, none = -3, -2, -1
-	above := make([]int, len(lost)) // chain above a step, or that it begins
-	for i := range above {
-		above[i] = unknown
-	}
-	var visit func(i int) int
-	visit = func(i int) int {
-		if above[i] != unknown {
-			return max(above[i], none) // a cycle ends here
-		}
-		above[i] = busy
-		first := none
-		for _, in := range g.inputs[i] {
-			if c := visit(in); c >= 0 && (first < 0 || c < first) {
-				first = c
-			}
-		}
-		switch {
-		case lost[i] && first < 0:
-			first = len(chains)
-			chains = append(chains, lossChain{root: i})
-		case lost[i]:
-			chains[first].downstream = append(chains[first].downstream, i)
-		}
-		above[i] = first
-		return first
-	}
-	for i := range lost {
-		visit(i)
-	}
-	return chains
 }
 
 // An explainedLoss is a loss, and whether an edit of the Dockerfile explains it.
@@ -101,8 +61,8 @@ type explainedLoss struct {
 }
 
 // loss describes a chain.
-func (a *arranged) loss(g *graph, c *lossChain) explainedLoss {
-	s := &a.series[c.root]
+func (a *arranged) loss(g *timeline.Graph, c *timeline.Chain) explainedLoss {
+	s := &a.series[c.Root]
 	l := CacheLoss{
 		Step:    s.step.Key,
 		Dragged: []string{},
@@ -110,12 +70,12 @@ func (a *arranged) loss(g *graph, c *lossChain) explainedLoss {
 		Reached: s.reached,
 	}
 	cost := s.step.Duration
-	for _, i := range c.downstream {
+	for _, i := range c.Downstream {
 		cost += a.series[i].step.Duration
 		l.Dragged = append(l.Dragged, a.series[i].step.Key)
 	}
-	l.Cost = Seconds(cost)
-	why, expected, edit := a.cause(g, c.root)
+	l.Cost = timeline.Seconds(cost)
+	why, expected, edit := a.cause(g, c.Root)
 	l.Cause, l.Expected = why, expected
 	// The build before this one, on the same branch, ran it as well.
 	if n := len(s.ran); n > 1 {
@@ -126,7 +86,7 @@ func (a *arranged) loss(g *graph, c *lossChain) explainedLoss {
 
 // cause says why the step ran, whether its author would expect it, and whether
 // that is because the Dockerfile was edited.
-func (a *arranged) cause(g *graph, root int) (why Note, expected, edit bool) {
+func (a *arranged) cause(g *timeline.Graph, root int) (why Note, expected, edit bool) {
 	s := &a.series[root]
 	if s.was != nil {
 		return Note{KindEdited, "the instruction was " + editNote(s.was, s.step).Text}, true, true
@@ -135,9 +95,9 @@ func (a *arranged) cause(g *graph, root int) (why Note, expected, edit bool) {
 		return Note{KindNewInstruction, "the instruction is new"}, true, true
 	}
 	changed := -1
-	g.ancestors(root, func(at int) bool {
+	g.Ancestors(root, func(at int) bool {
 		above := &a.series[at]
-		if above.step.State == Executed && above.step.Index > 0 && (above.was != nil || above.isNew()) && changed < 0 {
+		if above.step.State == timeline.Executed && above.step.Index > 0 && (above.was != nil || above.isNew()) && changed < 0 {
 			changed = at
 		}
 		return true
@@ -203,7 +163,7 @@ func (a *arranged) countUnseen() {
 // step is of a Dockerfile, and none was ever cached.
 func (a *arranged) tellsNoCache() bool {
 	for i := range a.series {
-		if s := &a.series[i]; s.cached > 0 || s.step.Count > 0 || s.step.Stage == StageInternal || s.step.Stage == StageExport {
+		if s := &a.series[i]; s.cached > 0 || s.step.Count > 0 || s.step.Stage == timeline.StageInternal || s.step.Stage == timeline.StageExport {
 			return false
 		}
 	}

@@ -5,14 +5,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // misses makes the steps of those names run, each for 50 s.
 func misses(names ...string) func([]stepSpec) []stepSpec {
 	return func(s []stepSpec) []stepSpec {
 		for i := range s {
-			if slices.Contains(names, s[i].name) {
-				s[i].state, s[i].took = Executed, seconds(50)
+			if slices.Contains(names, s[i].Name) {
+				s[i].State, s[i].Took = timeline.Executed, seconds(50)
 			}
 		}
 		return s
@@ -39,8 +41,8 @@ func TestCacheLoss(t *testing.T) {
 		{"a line inserted above", func(s []stepSpec) []stepSpec {
 			s = misses(ci, prune)(s)
 			for i := range s {
-				if s[i].name == ci {
-					s[i].inputs = []string{"[deps 2/4] RUN date"}
+				if s[i].Name == ci {
+					s[i].Inputs = []string{"[deps 2/4] RUN date"}
 				}
 			}
 			return slices.Insert(s, 2, ran("[deps 2/4] RUN date", seconds(1), pkg))
@@ -71,7 +73,7 @@ func TestCacheLoss(t *testing.T) {
 			if l.Step != tt.step || len(l.Dragged) != tt.dragged || l.Expected != tt.expected || !strings.HasPrefix(l.Cause.Text, tt.cause) {
 				t.Errorf("loss %+v; want %q dragging %d, cause %q, expected %v", l, tt.step, tt.dragged, tt.cause, tt.expected)
 			}
-			if want := Seconds(seconds(50 * float64(1+tt.dragged))); l.Cost != want {
+			if want := timeline.Seconds(seconds(50 * float64(1+tt.dragged))); l.Cost != want {
 				t.Errorf("cost %v, want %v", l.Cost.D(), want.D())
 			}
 			if l.Lasting || l.Finding() != !tt.expected {
@@ -85,7 +87,7 @@ func TestCacheLoss(t *testing.T) {
 
 	t.Run("lost again is lasting", func(t *testing.T) {
 		again := *h
-		again.Branch = []Build{edit("pr", 99, with(misses(pkg, ci, prune)))}
+		again.Branch = []timeline.Build{edit("pr", 99, with(misses(pkg, ci, prune)))}
 		b := edit("pr", 100, with(misses(pkg, ci, prune)))
 		r := Judge(&b, &again, defaults)
 		if len(r.Cache.Losses) != 1 || !r.Cache.Losses[0].Lasting || !r.Cache.Losses[0].Finding() {
@@ -98,11 +100,11 @@ func TestCacheLoss(t *testing.T) {
 		if !r.Cache.Cold || len(r.Cache.Losses) != 1 || r.Cache.Losses[0].Finding() || r.Counts[StatusCacheLost] != 0 || r.Verdict != Pass {
 			t.Errorf("cold %v, losses %+v, %v", r.Cache.Cold, r.Cache.Losses, r.Verdict)
 		}
-		if l := r.Cache.Losses[0]; len(l.Dragged) != 3 || l.Cost != Seconds(seconds(200)) {
+		if l := r.Cache.Losses[0]; len(l.Dragged) != 3 || l.Cost != timeline.Seconds(seconds(200)) {
 			t.Errorf("the loss of all is %+v", l)
 		}
 		again := *h
-		again.Branch = []Build{b}
+		again.Branch = []timeline.Build{b}
 		next := edit("pr", 101, with(misses(pkg, ci, prune, "[tools 1/1] RUN apk add curl")))
 		if r := Judge(&next, &again, defaults); !r.Cache.Cold || !r.Cache.Losses[0].Finding() || r.Counts[StatusCacheLost] != 1 {
 			t.Errorf("cold again: %+v, %v", r.Cache, r.Counts)
@@ -150,7 +152,7 @@ func TestSlowLoadOfACachedLayer(t *testing.T) {
 	load := func(took float64) func(int, *rand.Rand) []stepSpec {
 		return func(_ int, rng *rand.Rand) []stepSpec {
 			s := hit("[base 1/1] FROM big")
-			s.took = noisy(rng, seconds(took), .05)
+			s.Took = noisy(rng, seconds(took), .05)
 			return append(app(rng), s)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Why a step is slower, and not only since when: what differs between the last build in
@@ -60,8 +62,8 @@ const maxCauses = 3 // that are told of one finding
 
 // Explain fills in the causes of what was found in a build, which was judged against a
 // history. It asks changed, which may be nil, for a few pairs of revisions.
-func (r *Result) Explain(build *Build, history *History, changed Changed) {
-	if build.Outcome != OK {
+func (r *Result) Explain(build *timeline.Build, history *History, changed Changed) {
+	if build.Outcome != timeline.OK {
 		return
 	}
 	history = history.orEmpty().likeWithLike(build, r.Thresholds)
@@ -81,7 +83,7 @@ func (r *Result) Explain(build *Build, history *History, changed Changed) {
 	}
 	for i := range r.Cache.Losses {
 		l := &r.Cache.Losses[i]
-		at := slices.IndexFunc(build.Steps, func(s Step) bool { return s.Key == l.Step })
+		at := slices.IndexFunc(build.Steps, func(s timeline.Step) bool { return s.Key == l.Step })
 		if at >= 0 {
 			l.Causes = e.loss(&build.Steps[at], r.Cache.Cold)
 		}
@@ -92,25 +94,26 @@ func (r *Result) Explain(build *Build, history *History, changed Changed) {
 // An explainer finds the causes of what was found in one build.
 type explainer struct {
 	result  *Result
-	build   *Build
+	build   *timeline.Build
 	changed Changed
-	older   []Build    // newest first: those of its branch, then those of the baseline
-	own     int        // how many of them, from the first, are under suspicion themselves
-	pairs   [][]string // see changes
+	older   []timeline.Build // newest first: those of its branch, then those of the baseline
+	own     int              // how many of them, from the first, are under suspicion themselves
+	pairs   [][]string       // see changes
 }
 
-const maxLookedBack = 12 // builds, for the last one at the usual level
+// MaxLookedBack is how many builds are looked at for the last one at the usual level.
+const MaxLookedBack = 12
 
 // between finds the first slow build and the last one at the usual level, with the step in
 // that; nil where none is known that has facts.
-func (e *explainer) between(s *Step, r *StepResult) (good, bad *Build, was *Step) {
+func (e *explainer) between(s *timeline.Step, r *StepResult) (good, bad *timeline.Build, was *timeline.Step) {
 	limit := max(r.High, r.Usual+r.Usual/10).D()
 	bad = e.build
 	run := true // of slow builds is not broken
-	for i := range e.older[:min(len(e.older), maxLookedBack+e.own)] {
+	for i := range e.older[:min(len(e.older), MaxLookedBack+e.own)] {
 		b := &e.older[i]
 		old := stepIn(b, s, r.Was)
-		if old == nil || old.State != Executed {
+		if old == nil || old.State != timeline.Executed {
 			continue
 		}
 		if old.Duration > limit {
@@ -128,8 +131,8 @@ func (e *explainer) between(s *Step, r *StepResult) (good, bad *Build, was *Step
 }
 
 // stepIn finds a step in another build: of its key, or what it was before it was edited.
-func stepIn(b *Build, s *Step, was string) *Step {
-	var found *Step
+func stepIn(b *timeline.Build, s *timeline.Step, was string) *timeline.Step {
+	var found *timeline.Step
 	for i := range b.Steps {
 		o := &b.Steps[i]
 		if o.Key == s.Key || was != "" && o.Name == was {
@@ -145,7 +148,7 @@ func stepIn(b *Build, s *Step, was string) *Step {
 }
 
 // step finds the causes of a step that took longer, and says what was looked at.
-func (e *explainer) step(s *Step, r *StepResult) (causes []Explanation, ruledOut []Note) {
+func (e *explainer) step(s *timeline.Step, r *StepResult) (causes []Explanation, ruledOut []Note) {
 	m := e.measured(s, r)
 	good, bad, was := e.between(s, r)
 	if good == nil || bad.Facts == nil {
@@ -171,7 +174,7 @@ func (e *explainer) step(s *Step, r *StepResult) (causes []Explanation, ruledOut
 }
 
 // nothing says that nothing changed that is known to reach the step.
-func (d *differences) nothing(s *Step, sameWork bool) Explanation {
+func (d *differences) nothing(s *timeline.Step, sameWork bool) Explanation {
 	text := "nothing that the records hold has changed for this step"
 	look := ": look at the network and at what it downloads"
 	switch {
@@ -260,7 +263,7 @@ func isPossible(x Explanation) int {
 	return 0
 }
 
-func revisionOf(b *Build) string {
+func revisionOf(b *timeline.Build) string {
 	if b.Revision == "" {
 		return ""
 	}
@@ -269,11 +272,11 @@ func revisionOf(b *Build) string {
 
 // loss finds why the first step of a chain of lost caches ran; of a cold cache, which is no
 // single step's, whether other caches were to be read.
-func (e *explainer) loss(s *Step, cold bool) []Explanation {
-	for i := range e.older[:min(len(e.older), maxLookedBack)] {
+func (e *explainer) loss(s *timeline.Step, cold bool) []Explanation {
+	for i := range e.older[:min(len(e.older), MaxLookedBack)] {
 		b := &e.older[i]
 		was := stepIn(b, s, "")
-		if b.Facts == nil || was == nil || was.State != Cached || e.build.Facts == nil {
+		if b.Facts == nil || was == nil || was.State != timeline.Cached || e.build.Facts == nil {
 			continue
 		}
 		d := differences{complete: true}
@@ -283,7 +286,7 @@ func (e *explainer) loss(s *Step, cold bool) []Explanation {
 		before, after := strings.Join(b.Facts.CacheIn, ", "), strings.Join(e.build.Facts.CacheIn, ", ")
 		if before != after {
 			d.add(Explanation{Kind: KindCacheImport, Text: "other caches were to be read than before", Before: before, After: after},
-				e.often(func(x, y *Build) bool { return !slices.Equal(x.Facts.CacheIn, y.Facts.CacheIn) }))
+				e.often(func(x, y *timeline.Build) bool { return !slices.Equal(x.Facts.CacheIn, y.Facts.CacheIn) }))
 		}
 		if len(d.found) > 1 || !d.complete {
 			for j := range d.found {

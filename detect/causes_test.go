@@ -4,23 +4,25 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // used is what a step used: seconds of processor time, and of waiting for it.
-func used(cpu, wait float64) *Usage {
-	c, w := Seconds(seconds(cpu)), Seconds(seconds(wait))
-	return &Usage{CPU: &c, CPUWait: &w}
+func used(cpu, wait float64) *timeline.Usage {
+	c, w := timeline.Seconds(seconds(cpu)), timeline.Seconds(seconds(wait))
+	return &timeline.Usage{CPU: &c, CPUWait: &w}
 }
 
 // usedHistory is an app's of which is known what compiling used.
 func usedHistory() *History {
 	h := appHistory(30)
 	for i := range h.Base {
-		h.Base[i].Facts = &Facts{}
+		h.Base[i].Facts = &timeline.Facts{}
 		for j := range h.Base[i].Steps {
 			if s := &h.Base[i].Steps[j]; s.Name == compile {
 				s.Usage = used(40+float64(i%4), 2)
-				s.Facts = &StepFacts{Op: "o"}
+				s.Facts = &timeline.StepFacts{Op: "o"}
 			}
 		}
 	}
@@ -29,14 +31,14 @@ func usedHistory() *History {
 
 // What a step used says whether it did more, or waited.
 func TestCausesByUsage(t *testing.T) {
-	with := func(u *Usage, change func(*Usage)) *Usage {
+	with := func(u *timeline.Usage, change func(*timeline.Usage)) *timeline.Usage {
 		change(u)
 		return u
 	}
-	throttled := Seconds(seconds(100))
+	throttled := timeline.Seconds(seconds(100))
 	for _, test := range []struct {
 		name string
-		used *Usage
+		used *timeline.Usage
 		want Kind
 		says string
 	}{
@@ -45,16 +47,16 @@ func TestCausesByUsage(t *testing.T) {
 		{"a little more, as on a hot machine", used(51, 2), KindNothingRecorded, "nothing"},
 		{"more work", used(150, 3), KindMoreWork, "it used 2 m 30 s of processor time, usually 42 s"},
 		{"starved", used(43, 110), KindStepStarved, "waited 110 s for a processor"},
-		{"throttled", with(used(42, 2), func(u *Usage) { u.Throttled = &throttled }), KindStepThrottled, "100 s by a quota"},
-		{"killed", with(used(42, 2), func(u *Usage) { u.OOMKills, u.MemoryPeak = 1, 7.9e9 }), KindStepMemory, "killed for memory (peak 7.9 GB)"},
+		{"throttled", with(used(42, 2), func(u *timeline.Usage) { u.Throttled = &throttled }), KindStepThrottled, "100 s by a quota"},
+		{"killed", with(used(42, 2), func(u *timeline.Usage) { u.OOMKills, u.MemoryPeak = 1, 7.9e9 }), KindStepMemory, "killed for memory (peak 7.9 GB)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := usedHistory()
 			b := edit("x", 100, slow(compile, 3))
-			b.Facts = &Facts{}
+			b.Facts = &timeline.Facts{}
 			for i := range b.Steps {
 				if s := &b.Steps[i]; s.Name == compile {
-					s.Usage, s.Facts = test.used, &StepFacts{Op: "o"}
+					s.Usage, s.Facts = test.used, &timeline.StepFacts{Op: "o"}
 				}
 			}
 			r := Judge(&b, h, defaults)
@@ -110,12 +112,12 @@ func TestCausesByBytes(t *testing.T) {
 // The first slow build of a branch is compared, not the newest, and a fact that changes
 // in each build is no cause.
 func TestFirstSlowBuildIsCompared(t *testing.T) {
-	facts := func(b *Build, op, arg string) {
-		b.Facts = &Facts{Args: []BuildArg{{Name: "REV", Hash: arg}}}
+	facts := func(b *timeline.Build, op, arg string) {
+		b.Facts = &timeline.Facts{Args: []timeline.BuildArg{{Name: "REV", Hash: arg}}}
 		for i := range b.Steps {
 			s := &b.Steps[i]
-			if s.Facts = (&StepFacts{Op: "o"}); s.Name == compile {
-				s.Facts = &StepFacts{Op: op, Args: []string{"REV"}}
+			if s.Facts = (&timeline.StepFacts{Op: "o"}); s.Name == compile {
+				s.Facts = &timeline.StepFacts{Op: op, Args: []string{"REV"}}
 			}
 		}
 	}
@@ -147,15 +149,15 @@ func TestFirstSlowBuildIsCompared(t *testing.T) {
 
 // asked is what is told of compiling, three times as slow, in a build that change made what
 // it was, and whose commit changed files.
-func asked(t *testing.T, change func(b *Build, s *Step), files ...string) []Explanation {
+func asked(t *testing.T, change func(b *timeline.Build, s *timeline.Step), files ...string) []Explanation {
 	t.Helper()
 	h := usedHistory()
-	prepare := func(b *Build) *Step {
-		b.Facts = &Facts{}
-		var compiling *Step
+	prepare := func(b *timeline.Build) *timeline.Step {
+		b.Facts = &timeline.Facts{}
+		var compiling *timeline.Step
 		for i := range b.Steps {
 			s := &b.Steps[i]
-			s.Facts = &StepFacts{Op: "o"}
+			s.Facts = &timeline.StepFacts{Op: "o"}
 			if s.Name == compile {
 				s.Facts.Reads, s.Usage, compiling = []string{"/Makefile", "/"}, used(42, 2), s
 			}
@@ -179,7 +181,7 @@ func asked(t *testing.T, change func(b *Build, s *Step), files ...string) []Expl
 
 // That a step did more is told of what gave it more to do, and is no cause beside it.
 func TestMoreWorkIsToldOfItsReason(t *testing.T) {
-	work := func(_ *Build, s *Step) { s.Usage = used(150, 3) }
+	work := func(_ *timeline.Build, s *timeline.Step) { s.Usage = used(150, 3) }
 	got := asked(t, work, "Makefile")
 	if len(got) != 1 || got[0].Kind != KindFile || got[0].Certainty != Likely || !strings.Contains(got[0].Text, "it used 2 m 30 s of processor time") {
 		t.Errorf("causes %+v", got)
@@ -192,7 +194,7 @@ func TestMoreWorkIsToldOfItsReason(t *testing.T) {
 // What stands beside the code is read by who reads all, and is no cause; nor is a tree with
 // changes that nobody committed compared as if it had none.
 func TestFilesThatAreNoCause(t *testing.T) {
-	nothing := func(*Build, *Step) {}
+	nothing := func(*timeline.Build, *timeline.Step) {}
 	for _, test := range []struct {
 		name  string
 		files []string
@@ -206,7 +208,7 @@ func TestFilesThatAreNoCause(t *testing.T) {
 		{"dirty", nil, true, KindNothingRecorded, "but for what was not committed"},
 		{"its own file, and dirty", []string{"Makefile"}, true, KindFile, "`Makefile` changed"},
 	} {
-		got := asked(t, func(b *Build, s *Step) {
+		got := asked(t, func(b *timeline.Build, s *timeline.Step) {
 			if nothing(b, s); test.dirty {
 				b.Revision += "-dirty"
 			}
@@ -224,8 +226,8 @@ func TestFilesThatAreNoCause(t *testing.T) {
 
 // An argument that was not given before has had its default, which is no other variable.
 func TestGivenArgumentIsNoVariable(t *testing.T) {
-	got := asked(t, func(b *Build, s *Step) {
-		b.Facts.Args = []BuildArg{{Name: "MODE", Hash: "1"}}
+	got := asked(t, func(b *timeline.Build, s *timeline.Step) {
+		b.Facts.Args = []timeline.BuildArg{{Name: "MODE", Hash: "1"}}
 		s.Facts.Env, s.Facts.Args = "other", []string{"MODE"}
 	})
 	if len(got) != 1 || got[0].Kind != KindArgument || got[0].Certainty != Likely || !strings.Contains(got[0].Text, "`MODE` is given, and was not before") {
@@ -241,9 +243,9 @@ func TestMachineAndReason(t *testing.T) {
 		cpu, wait float64
 		first     Kind
 	}{{150, 40, KindFile}, {65, 300, KindMachineOverloaded}} {
-		got := asked(t, func(b *Build, s *Step) {
+		got := asked(t, func(b *timeline.Build, s *timeline.Step) {
 			s.Usage = used(test.cpu, test.wait)
-			b.Machine = &Machine{Window: Seconds(seconds(300)), CPUWait: share(0.97)}
+			b.Machine = &timeline.Machine{Window: timeline.Seconds(seconds(300)), CPUWait: share(0.97)}
 		}, "Makefile")
 		if len(got) < 2 || got[0].Kind != test.first {
 			t.Errorf("%v s of work, %v s of waiting: %+v, want %s first", test.cpu, test.wait, got, test.first)

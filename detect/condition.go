@@ -127,8 +127,8 @@ func (st *stepTest) askFaster(limit float64, room []Condition) []Condition {
 
 // levelSize is how many samples the level has: one that is too new proves nothing.
 func (st *stepTest) levelSize() int {
-	if st.shift.since > 0 {
-		return min(st.shift.since, len(st.values))
+	if st.shift.Since > 0 {
+		return min(st.shift.Since, len(st.values))
 	}
 	return len(st.values)
 }

@@ -5,6 +5,9 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/level"
+	"github.com/buildregress/buildregress/detect/parallel"
 )
 
 // The steps of a build are decided together: each has a test of its own, but how many are
@@ -31,7 +34,7 @@ type Trial struct {
 	// it may not have what they have; -1 where New is of the base branch itself.
 	Newer int
 	// Tail is what is remembered of the values older than History.
-	Tail Tail
+	Tail level.Tail
 	// Kind is shared by steps that do the same elsewhere: the same instruction or job in
 	// another stage, platform or entry of a matrix. They borrow from each other what is
 	// usual of rare values. "" is shared by none.
@@ -77,7 +80,7 @@ const (
 
 const (
 	// MaxEvidence is how many builds of a branch count, the newest included.
-	MaxEvidence = 5
+	MaxEvidence = level.MinLength
 	// maxDetectable is the largest slowdown that MinDetectable looks for.
 	maxDetectable = 20.0
 )
@@ -86,7 +89,7 @@ const (
 // order of the trials does not matter. Only times relative to t.MinDelta and the
 // resolution matter, not the unit. Zero thresholds are DefaultThresholds.
 func Decide(trials []Trial, t Thresholds) []Decision {
-	return newBatch(trials, t.orDefaults()).decide()
+	return newBatch(trials, t.OrDefaults()).decide()
 }
 
 // A batch is the tests of all trials of one build.
@@ -100,10 +103,10 @@ type batch struct {
 // later.
 func newBatch(trials []Trial, t Thresholds) *batch {
 	b := &batch{t: t, tests: make([]*stepTest, len(trials)), decisions: make([]Decision, len(trials))}
-	inParallel(len(trials), enough, func(i int) {
+	parallel.For(len(trials), parallel.Enough, func(i int) {
 		trial, t := &trials[i], t
 		if trial.Thresholds != nil {
-			t = trial.Thresholds.orDefaults()
+			t = trial.Thresholds.OrDefaults()
 		}
 		if reason := unfit(trial, t); reason != (Note{}) {
 			b.decisions[i] = Decision{Status: StatusUnjudged, Reason: reason, P: 1, Q: 1}
@@ -130,7 +133,7 @@ func (b *batch) decide() []Decision {
 	}
 	newPools(family)
 	limit := math.Min(SlowerP, b.t.FDR/float64(max(len(family), 1)))
-	inParallel(len(family), enough, func(i int) { family[i].weigh(limit) })
+	parallel.For(len(family), parallel.Enough, func(i int) { family[i].weigh(limit) })
 	benjaminiHochberg(family)
 	const most = 9 // conditions of a step, usually
 	room := make([]Condition, 0, most*len(family))

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buildregress/buildregress/detect/timeline"
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
@@ -121,7 +122,7 @@ func TestDecideHasNoUnit(t *testing.T) {
 			}
 		}
 		st := th
-		st.MinDelta *= Seconds(scale)
+		st.MinDelta *= timeline.Seconds(scale)
 		if got := statuses(scaled, st); !slices.Equal(got, want) {
 			t.Errorf("all times ×%d: %v, want %v", scale, got, want)
 		}

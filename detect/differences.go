@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What two builds differ by, of all that can reach a step: its instruction and those that it
@@ -24,13 +26,13 @@ type differences struct {
 }
 
 // differences compares what reaches the step, which is was in good and now in bad.
-func (e *explainer) differences(good, bad *Build, was, now *Step) differences {
+func (e *explainer) differences(good, bad *timeline.Build, was, now *timeline.Step) differences {
 	d := differences{complete: true}
 	reached := reaches(bad, now)
 	if now.Facts == nil && now.Count == 0 {
 		// It is no instruction: what it needs is not known, but for the image that it pulls.
 		d.complete = false
-		if now.isPart() {
+		if now.IsPart() {
 			e.images(&d, good, bad, was, now, usersOf(bad, now))
 		}
 		e.builder(&d, good, bad, now)
@@ -48,15 +50,15 @@ func (e *explainer) differences(good, bad *Build, was, now *Step) differences {
 }
 
 // reaches are the step and all that it is made from.
-func reaches(b *Build, s *Step) (list []*Step) {
-	byID := make(map[string]*Step, len(b.Steps))
+func reaches(b *timeline.Build, s *timeline.Step) (list []*timeline.Step) {
+	byID := make(map[string]*timeline.Step, len(b.Steps))
 	for i := range b.Steps {
 		if id := b.Steps[i].ID; id != "" {
 			byID[id] = &b.Steps[i]
 		}
 	}
-	seen := map[*Step]bool{s: true}
-	list = []*Step{s}
+	seen := map[*timeline.Step]bool{s: true}
+	list = []*timeline.Step{s}
 	for at := 0; at < len(list); at++ {
 		for _, id := range list[at].Inputs {
 			if in := byID[id]; in != nil && !seen[in] {
@@ -69,7 +71,7 @@ func reaches(b *Build, s *Step) (list []*Step) {
 }
 
 // usersOf are the steps that wait for one.
-func usersOf(b *Build, s *Step) (list []*Step) {
+func usersOf(b *timeline.Build, s *timeline.Step) (list []*timeline.Step) {
 	for i := range b.Steps {
 		if s.ID != "" && slices.Contains(b.Steps[i].Inputs, s.ID) {
 			list = append(list, &b.Steps[i])
@@ -127,9 +129,9 @@ func (d *differences) rule(kind Kind, text string) { d.same = append(d.same, Not
 
 // often is in what part of the pairs of builds that follow each other in the baseline, and
 // both have facts, something differs.
-func (e *explainer) often(differ func(older, newer *Build) bool) float64 {
+func (e *explainer) often(differ func(older, newer *timeline.Build) bool) float64 {
 	pairs, changes := 0, 0
-	var newer *Build
+	var newer *timeline.Build
 	for i := e.ownFrom(); i < len(e.older) && pairs < 30; i++ {
 		b := &e.older[i]
 		if b.Facts == nil {
@@ -150,17 +152,17 @@ func (e *explainer) often(differ func(older, newer *Build) bool) float64 {
 }
 
 // instructions looks for instructions that were edited, or came.
-func (e *explainer) instructions(d *differences, good *Build, was, now *Step, reached []*Step) {
-	differs := func(a, b *Step) bool {
+func (e *explainer) instructions(d *differences, good *timeline.Build, was, now *timeline.Step, reached []*timeline.Step) {
+	differs := func(a, b *timeline.Step) bool {
 		return a.Key != b.Key || isEdit(a, b) || a.Facts != nil && b.Facts != nil && a.Facts.Op != b.Facts.Op
 	}
-	before := map[string]*Step{}
+	before := map[string]*timeline.Step{}
 	for i := range good.Steps {
 		before[good.Steps[i].Key] = &good.Steps[i]
 	}
 	often := func(key string) float64 {
-		return e.often(func(older, newer *Build) bool {
-			a, b := stepIn(older, &Step{Key: key}, ""), stepIn(newer, &Step{Key: key}, "")
+		return e.often(func(older, newer *timeline.Build) bool {
+			a, b := stepIn(older, &timeline.Step{Key: key}, ""), stepIn(newer, &timeline.Step{Key: key}, "")
 			return (a == nil) != (b == nil) || a != nil && differs(a, b)
 		})
 	}
@@ -199,7 +201,7 @@ func (e *explainer) instructions(d *differences, good *Build, was, now *Step, re
 }
 
 // arguments looks for build arguments that have other values.
-func (e *explainer) arguments(d *differences, good, bad *Build, was, now *Step, reached []*Step) {
+func (e *explainer) arguments(d *differences, good, bad *timeline.Build, was, now *timeline.Step, reached []*timeline.Step) {
 	names := map[string]bool{}
 	for _, s := range append(slices.Clone(reached), was) {
 		if s.Facts != nil {
@@ -208,7 +210,7 @@ func (e *explainer) arguments(d *differences, good, bad *Build, was, now *Step, 
 			}
 		}
 	}
-	argument := func(b *Build, name string) BuildArg {
+	argument := func(b *timeline.Build, name string) timeline.BuildArg {
 		if b.Facts != nil {
 			for _, a := range b.Facts.Args {
 				if a.Name == name {
@@ -216,7 +218,7 @@ func (e *explainer) arguments(d *differences, good, bad *Build, was, now *Step, 
 				}
 			}
 		}
-		return BuildArg{}
+		return timeline.BuildArg{}
 	}
 	found := false
 	for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -240,7 +242,7 @@ func (e *explainer) arguments(d *differences, good, bad *Build, was, now *Step, 
 			add = d.addNear
 		}
 		add(Explanation{Kind: KindArgument, Text: text, Before: a.Value, After: b.Value, Evidence: []string{name}},
-			e.often(func(x, y *Build) bool { return argument(x, name) != argument(y, name) }))
+			e.often(func(x, y *timeline.Build) bool { return argument(x, name) != argument(y, name) }))
 	}
 	if !found {
 		d.rule(KindArgument, "no build argument that reaches it has changed")
@@ -248,14 +250,14 @@ func (e *explainer) arguments(d *differences, good, bad *Build, was, now *Step, 
 }
 
 // images looks for images and others that are not what they were.
-func (e *explainer) images(d *differences, good, bad *Build, was, now *Step, reached []*Step) {
+func (e *explainer) images(d *differences, good, bad *timeline.Build, was, now *timeline.Step, reached []*timeline.Step) {
 	found := false
 	for _, s := range reached {
 		if s.Facts == nil || s.Facts.Image == "" {
 			continue
 		}
 		name := s.Facts.Image
-		a, b := good.Facts.artifact(name), bad.Facts.artifact(name)
+		a, b := good.Facts.Artifact(name), bad.Facts.Artifact(name)
 		if b == nil || a != nil && a.Digest == b.Digest {
 			continue
 		}
@@ -266,15 +268,15 @@ func (e *explainer) images(d *differences, good, bad *Build, was, now *Step, rea
 			x.Before = a.Digest
 			x.Text = fmt.Sprintf("%s is another image than before (%s → %s)", quoted(short), shownDigest(a.Digest), shownDigest(b.Digest))
 		}
-		d.add(x, e.often(func(x, y *Build) bool {
-			p, q := x.Facts.artifact(name), y.Facts.artifact(name)
+		d.add(x, e.often(func(x, y *timeline.Build) bool {
+			p, q := x.Facts.Artifact(name), y.Facts.Artifact(name)
 			return p != nil && q != nil && p.Digest != q.Digest
 		}))
 	}
 	if !found {
 		d.rule(KindBaseImage, "the images that it is made from are the same")
 		if !d.given && was.Facts != nil && now.Facts != nil && was.Facts.Env != "" && now.Facts.Env != "" && was.Facts.Env != now.Facts.Env {
-			d.add(Explanation{Kind: KindEnvironment, Text: "a variable of its environment changed"}, e.often(func(x, y *Build) bool {
+			d.add(Explanation{Kind: KindEnvironment, Text: "a variable of its environment changed"}, e.often(func(x, y *timeline.Build) bool {
 				p, q := stepIn(x, now, ""), stepIn(y, now, "")
 				return p != nil && q != nil && p.Facts != nil && q.Facts != nil && p.Facts.Env != q.Facts.Env
 			}))
@@ -288,8 +290,8 @@ func shownDigest(digest string) string {
 }
 
 // builder looks at what reads the Dockerfile, and at how the result is written.
-func (e *explainer) builder(d *differences, good, bad *Build, now *Step) {
-	compare := func(kind Kind, what string, of func(*Facts) string) {
+func (e *explainer) builder(d *differences, good, bad *timeline.Build, now *timeline.Step) {
+	compare := func(kind Kind, what string, of func(*timeline.Facts) string) {
 		a, b := of(good.Facts), of(bad.Facts)
 		switch {
 		case a == "" && b == "":
@@ -299,14 +301,14 @@ func (e *explainer) builder(d *differences, good, bad *Build, now *Step) {
 			return
 		}
 		d.add(Explanation{Kind: kind, Text: fmt.Sprintf("%s changed (%s → %s)", what, quoted(a), quoted(b)), Before: a, After: b},
-			e.often(func(x, y *Build) bool { return of(x.Facts) != of(y.Facts) }))
+			e.often(func(x, y *timeline.Build) bool { return of(x.Facts) != of(y.Facts) }))
 	}
-	if now.isWriting() || now.Stage == "push" {
-		compare(KindExporter, "how the result is written", func(f *Facts) string { return f.Exporter })
+	if now.IsWriting() || now.Stage == "push" {
+		compare(KindExporter, "how the result is written", func(f *timeline.Facts) string { return f.Exporter })
 	}
 	e.caches(d, good, bad, now)
 	before := len(d.found)
-	compare(KindFrontend, "what reads the Dockerfile", func(f *Facts) string { return f.Frontend })
+	compare(KindFrontend, "what reads the Dockerfile", func(f *timeline.Facts) string { return f.Frontend })
 	e.builtBy(d, good, bad)
 	if len(d.found) > before {
 		d.complete = false // it reaches all steps, and hardly makes one slower

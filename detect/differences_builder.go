@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What built is the same for all steps of a build: another one may be the reason of any
@@ -17,9 +19,9 @@ const (
 )
 
 // builtBy looks at what built, as far as both builds tell, and at what it warned of.
-func (e *explainer) builtBy(d *differences, good, bad *Build) {
-	compare := func(kind Kind, what string, of func(*Builder) string) {
-		from := func(b *Build) string {
+func (e *explainer) builtBy(d *differences, good, bad *timeline.Build) {
+	compare := func(kind Kind, what string, of func(*timeline.Builder) string) {
+		from := func(b *timeline.Build) string {
 			if b.Facts == nil || b.Facts.Builder == nil {
 				return ""
 			}
@@ -32,14 +34,14 @@ func (e *explainer) builtBy(d *differences, good, bad *Build) {
 			d.rule(kind, what+" is the same")
 		default:
 			d.add(Explanation{Kind: kind, Text: fmt.Sprintf("%s changed (%s → %s)", what, quoted(a), quoted(b)), Before: a, After: b},
-				e.often(func(x, y *Build) bool { return from(x) != "" && from(y) != "" && from(x) != from(y) }))
+				e.often(func(x, y *timeline.Build) bool { return from(x) != "" && from(y) != "" && from(x) != from(y) }))
 		}
 	}
-	compare(KindBuilder, "BuildKit", func(b *Builder) string { return b.BuildKit })
-	compare(KindBuilder, "Buildx", func(b *Builder) string { return b.Buildx })
-	compare(KindBuilder, "the builder's driver", func(b *Builder) string { return b.Driver })
-	compare(KindBuilder, "the builder's node", func(b *Builder) string { return b.Node })
-	compare(KindRunnerImage, "the runner's image", func(b *Builder) string { return b.Runner })
+	compare(KindBuilder, "BuildKit", func(b *timeline.Builder) string { return b.BuildKit })
+	compare(KindBuilder, "Buildx", func(b *timeline.Builder) string { return b.Buildx })
+	compare(KindBuilder, "the builder's driver", func(b *timeline.Builder) string { return b.Driver })
+	compare(KindBuilder, "the builder's node", func(b *timeline.Builder) string { return b.Node })
+	compare(KindRunnerImage, "the runner's image", func(b *timeline.Builder) string { return b.Runner })
 	e.warnings(d, good, bad)
 }
 
@@ -48,13 +50,13 @@ func (e *explainer) builtBy(d *differences, good, bad *Build) {
 const wrongPlatform = "InvalidBaseImagePlatform"
 
 // warnings looks at what the builder warns of now, and did not before.
-func (e *explainer) warnings(d *differences, good, bad *Build) {
+func (e *explainer) warnings(d *differences, good, bad *timeline.Build) {
 	for _, text := range bad.Facts.Warnings {
 		switch {
 		case slices.Contains(good.Facts.Warnings, text):
 		case strings.HasPrefix(text, wrongPlatform):
 			d.add(Explanation{Kind: KindWarning, Text: "the builder warns, for the first time: " + quoted(text), After: text},
-				e.often(func(x, y *Build) bool {
+				e.often(func(x, y *timeline.Build) bool {
 					return slices.Contains(x.Facts.Warnings, text) != slices.Contains(y.Facts.Warnings, text)
 				}))
 		default:
@@ -64,14 +66,14 @@ func (e *explainer) warnings(d *differences, good, bad *Build) {
 }
 
 // caches looks at the caches that are written, for the step that writes them.
-func (e *explainer) caches(d *differences, good, bad *Build, now *Step) {
-	if now.Stage != StageCacheExport {
+func (e *explainer) caches(d *differences, good, bad *timeline.Build, now *timeline.Step) {
+	if now.Stage != timeline.StageCacheExport {
 		return
 	}
-	of := func(b *Build) string { return strings.Join(b.Facts.CacheOut, ", ") }
+	of := func(b *timeline.Build) string { return strings.Join(b.Facts.CacheOut, ", ") }
 	if a, b := of(good), of(bad); a != b {
 		d.add(Explanation{Kind: KindCacheExport, Text: fmt.Sprintf("another cache is written than before (%s → %s)", quoted(a), quoted(b)), Before: a, After: b},
-			e.often(func(x, y *Build) bool { return of(x) != of(y) }))
+			e.often(func(x, y *timeline.Build) bool { return of(x) != of(y) }))
 		return
 	}
 	d.rule(KindCacheExport, "the caches that are written are the same kinds")

@@ -7,12 +7,14 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The files that changed between two builds, and whether a step reads them.
 
 // files looks for files that reach the step and changed.
-func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached []*Step) {
+func (e *explainer) files(d *differences, good, bad *timeline.Build, now *timeline.Step, reached []*timeline.Step) {
 	direct := map[string]bool{}
 	for _, s := range reached {
 		if s.Facts == nil {
@@ -109,7 +111,7 @@ func (e *explainer) files(d *differences, good, bad *Build, now *Step, reached [
 }
 
 // fileCause is the cause that files are which are read by one path.
-func fileCause(files []string, read string, direct bool, bad *Build) (x Explanation) {
+func fileCause(files []string, read string, direct bool, bad *timeline.Build) (x Explanation) {
 	const most = 5
 	x.Kind = KindFile
 	if slices.ContainsFunc(files, isLockFile) {
@@ -145,7 +147,7 @@ func fileCause(files []string, read string, direct bool, bad *Build) (x Explanat
 }
 
 // filesBetween are the files that differ between what two builds were made from.
-func (e *explainer) filesBetween(good, bad *Build) (files []string, known bool) {
+func (e *explainer) filesBetween(good, bad *timeline.Build) (files []string, known bool) {
 	a, b := committed(good), committed(bad)
 	if a == "" || b == "" {
 		return nil, false
@@ -160,7 +162,7 @@ func (e *explainer) filesBetween(good, bad *Build) (files []string, known bool) 
 const dirty = "-dirty"
 
 // committed is the commit that a build was made from, as far as it was one.
-func committed(b *Build) string { return strings.TrimSuffix(b.Revision, dirty) }
+func committed(b *timeline.Build) string { return strings.TrimSuffix(b.Revision, dirty) }
 
 // oftenChanged is in what part of pairs of builds a file changed that is meant.
 func (e *explainer) oftenChanged(isMeant func(string) bool) float64 {
@@ -181,7 +183,7 @@ func (e *explainer) changes() [][]string {
 		return e.pairs
 	}
 	e.pairs = [][]string{}
-	var newer *Build
+	var newer *timeline.Build
 	for i := e.ownFrom(); i < len(e.older) && len(e.pairs) < most; i++ {
 		b := &e.older[i]
 		if b.Facts == nil || b.Revision == "" || newer != nil && committed(newer) == committed(b) {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Causes that a step tells itself while it works: what it prints that it installs, where it
@@ -20,7 +22,7 @@ const (
 
 // packages looks for versions that are not those that were installed before, by the step or
 // by one that it is made from. A step that was cached printed nothing.
-func (e *explainer) packages(d *differences, good *Build, was, now *Step, reached []*Step) {
+func (e *explainer) packages(d *differences, good *timeline.Build, was, now *timeline.Step, reached []*timeline.Step) {
 	compared, found := 0, false
 	for _, s := range reached {
 		old := was
@@ -36,8 +38,8 @@ func (e *explainer) packages(d *differences, good *Build, was, now *Step, reache
 		}
 		found = true
 		key := s.Key
-		d.add(dependencyCause(old, s, s == now), e.often(func(older, newer *Build) bool {
-			a, b := stepIn(older, &Step{Key: key}, ""), stepIn(newer, &Step{Key: key}, "")
+		d.add(dependencyCause(old, s, s == now), e.often(func(older, newer *timeline.Build) bool {
+			a, b := stepIn(older, &timeline.Step{Key: key}, ""), stepIn(newer, &timeline.Step{Key: key}, "")
 			return a != nil && b != nil && tellsVersions(a) && tellsVersions(b) && !sameVersions(a, b)
 		}))
 	}
@@ -46,16 +48,16 @@ func (e *explainer) packages(d *differences, good *Build, was, now *Step, reache
 	}
 }
 
-func tellsVersions(s *Step) bool {
-	return s.State == Executed && s.Usage != nil && len(s.Usage.Versions) > 0
+func tellsVersions(s *timeline.Step) bool {
+	return s.State == timeline.Executed && s.Usage != nil && len(s.Usage.Versions) > 0
 }
 
-func sameVersions(a, b *Step) bool {
+func sameVersions(a, b *timeline.Step) bool {
 	return slices.Equal(a.Usage.Versions, b.Usage.Versions) && a.Usage.VersionsSum == b.Usage.VersionsSum
 }
 
 // dependencyCause is the cause that other versions are.
-func dependencyCause(old, now *Step, direct bool) Explanation {
+func dependencyCause(old, now *timeline.Step, direct bool) Explanation {
 	const most = 5
 	before, after := versionsOf(old), versionsOf(now)
 	cut := old.Usage.VersionsSum != "" || now.Usage.VersionsSum != "" // what is missing may only be beyond the bound
@@ -107,7 +109,7 @@ func dependencyCause(old, now *Step, direct bool) Explanation {
 }
 
 // versionsOf are the versions of a step by the names of what has them.
-func versionsOf(s *Step) map[string]string {
+func versionsOf(s *timeline.Step) map[string]string {
 	of := make(map[string]string, len(s.Usage.Versions))
 	for _, text := range s.Usage.Versions {
 		if at := strings.LastIndexByte(text, ' '); at > 0 {
@@ -119,16 +121,16 @@ func versionsOf(s *Step) map[string]string {
 
 // phase is where within a step the time went, if it is in one silence that was never so
 // long: usually it is the same two lines that stand around it; else no silence was.
-func (e *explainer) phase(s *Step, r *StepResult) []Explanation {
-	const part, grown, least = 0.5, 1.5, Seconds(5e8)
+func (e *explainer) phase(s *timeline.Step, r *StepResult) []Explanation {
+	const part, grown, least = 0.5, 1.5, timeline.Seconds(5e8)
 	if s.Usage == nil || r.Delta <= 0 {
 		return nil
 	}
 	for _, gap := range s.Usage.Gaps {
-		var same, longest []Seconds
+		var same, longest []timeline.Seconds
 		for i := e.ownFrom(); i < len(e.older); i++ {
 			o := stepIn(&e.older[i], s, "")
-			if o == nil || o.State != Executed || o.Usage == nil || len(o.Usage.Gaps) == 0 {
+			if o == nil || o.State != timeline.Executed || o.Usage == nil || len(o.Usage.Gaps) == 0 {
 				continue
 			}
 			longest = append(longest, o.Usage.Gaps[0].Seconds)
@@ -147,7 +149,7 @@ func (e *explainer) phase(s *Step, r *StepResult) []Explanation {
 			usual = same
 		}
 		more := gap.Seconds - middle(usual)
-		if more < max(least, Seconds(part*float64(r.Delta))) || float64(gap.Seconds) < grown*float64(slices.Max(usual)) {
+		if more < max(least, timeline.Seconds(part*float64(r.Delta))) || float64(gap.Seconds) < grown*float64(slices.Max(usual)) {
 			continue
 		}
 		x := Explanation{Kind: KindPhase, Certainty: Is, After: gap.Seconds.String()}
@@ -164,7 +166,7 @@ func (e *explainer) phase(s *Step, r *StepResult) []Explanation {
 }
 
 // between says where a silence was.
-func between(g Gap) string {
+func between(g timeline.Gap) string {
 	switch {
 	case g.Before == "" && g.After == "":
 		return "at all"
@@ -179,7 +181,7 @@ func between(g Gap) string {
 // told are the causes that the builder tells of a step: trouble with a registry, and how
 // much of a cache it writes. printed is what a step of the Dockerfile says of such trouble:
 // it prints what it likes, and a test may print of a server that it only plays.
-func (e *explainer) told(s *Step) (causes, printed []Explanation) {
+func (e *explainer) told(s *timeline.Step) (causes, printed []Explanation) {
 	if s.Usage == nil {
 		return nil, nil
 	}
@@ -188,7 +190,7 @@ func (e *explainer) told(s *Step) (causes, printed []Explanation) {
 	var layers []int64
 	for i := e.ownFrom(); i < len(e.older); i++ {
 		o := stepIn(&e.older[i], s, "")
-		if o == nil || o.State != Executed {
+		if o == nil || o.State != timeline.Executed {
 			continue
 		}
 		if builds++; o.Usage != nil {

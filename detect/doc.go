@@ -1,5 +1,4 @@
-// Package detect says what a container build and its steps are, and judges a new build
-// against its history.
+// Package detect judges a new build against its history.
 //
 // Judge does both for a whole build: it finds each step in the history, estimates how
 // fast the machine was, decides which steps are slower, accounts for the wall-clock time
@@ -7,8 +6,9 @@
 // but durations. A Result holds all that it follows from; Recompute decides it again.
 //
 // The package is pure: it reads no file, no clock and no environment, and starts nothing
-// that outlives a call. Package fetch makes Builds; package report shows Results; package
-// backtest, below, counts what would have been said of a history.
+// that outlives a call. Package timeline, below, says what a build and its steps are, and
+// package fetch makes them; package report shows Results; package backtest, below, counts what
+// would have been said of a history.
 //
 // # The judgement of one step
 //
@@ -46,7 +46,7 @@
 // Thresholds.MinDelta.
 //
 // Assumed is that builds of the baseline are exchangeable but for lasting changes of level,
-// which are searched for (findShift); that a slowdown multiplies; and that steps share no
+// which are searched for (level.FindShift); that a slowdown multiplies; and that steps share no
 // hidden cause but the machine.
 //
 // # What was tried

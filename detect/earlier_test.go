@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A branch that left main before main's level shifted is on the level of its time: it is
@@ -45,7 +47,7 @@ func TestLevelOfItsTime(t *testing.T) {
 					b = edit("pr", max(41, tt.began)+i, slow(compile, tt.branch))
 				}
 				r = Judge(&b, h, defaults)
-				h.Branch = append([]Build{b}, h.Branch...)
+				h.Branch = append([]timeline.Build{b}, h.Branch...)
 			}
 			s := stepOf(t, &r, compile)
 			wantStatus(t, s, tt.want...)
@@ -65,7 +67,7 @@ func TestLevelOfItsTime(t *testing.T) {
 	for n := 41; n < 44; n++ {
 		b = edit("main", n, same)
 		r = Judge(&b, h, defaults)
-		h.Base = append([]Build{b}, h.Base...)
+		h.Base = append([]timeline.Build{b}, h.Base...)
 	}
 	if s := stepOf(t, &r, compile); s.Status != StatusFaster {
 		t.Errorf("back on main: %v", s.Status)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // An edit is told of by what the author wrote before and after. The key of a step leaves
@@ -15,7 +16,7 @@ import (
 
 // editedFrom is the step as the history has it, if its author has changed it since: the
 // newest one that is older than so many builds. It is nil if nobody has.
-func (s *series) editedFrom(builds int) *Step {
+func (s *series) editedFrom(builds int) *timeline.Step {
 	known := s.past[min(builds, len(s.past)):]
 	for len(known) > 0 && known[0] == nil {
 		known = known[1:]
@@ -23,7 +24,7 @@ func (s *series) editedFrom(builds int) *Step {
 	if len(known) == 0 || s.ambiguous || !isEdit(known[0], s.step) {
 		return nil
 	}
-	known = slices.DeleteFunc(slices.Clone(known), func(p *Step) bool { return p == nil })
+	known = slices.DeleteFunc(slices.Clone(known), func(p *timeline.Step) bool { return p == nil })
 	const (
 		ofFile = 2 // a Dockerfile that is generated differs in more than one of two builds
 		ofName = 5 // and an argument in more than one of five
@@ -52,7 +53,7 @@ func (s *series) editedFrom(builds int) *Step {
 }
 
 // isEdit tells whether what the author wrote differs, as far as it is known of both.
-func isEdit(was, is *Step) bool {
+func isEdit(was, is *timeline.Step) bool {
 	if was == is || was.Key == is.Key && was.Text == is.Text && (was.Name == is.Name || is.Text != "") {
 		return false
 	}
@@ -64,7 +65,7 @@ func isEdit(was, is *Step) bool {
 
 // written is what the author wrote, as far as it is known; of what is no instruction, the
 // key alone tells that.
-func written(s *Step) string {
+func written(s *timeline.Step) string {
 	if s.Text != "" {
 		return s.Text
 	}
@@ -83,12 +84,12 @@ func written(s *Step) string {
 var resolved = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
 
 // differByHashes tells whether two texts differ by nothing but hashes and dates.
-func differByHashes(a, b *Step) bool {
+func differByHashes(a, b *timeline.Step) bool {
 	return dockerfile.WithoutHashes(written(a)) == dockerfile.WithoutHashes(written(b))
 }
 
 // editNote tells of an edit, by both texts.
-func editNote(was, is *Step) Note {
+func editNote(was, is *timeline.Step) Note {
 	before, after := excerpts(written(was), written(is))
 	return Note{KindEdited, "edited: `" + before + "` became `" + after + "`"}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A number that its author changed is told, with both texts, though the key is the same;
@@ -64,7 +65,7 @@ func TestEditsOfNumbers(t *testing.T) {
 			name, _ := test.call(n)
 			return []stepSpec{ran("[b 1/2] COPY . .", seconds(5)), ran("[b 2/2] "+name, seconds(took))}
 		}
-		complete := func(b *Build, n int) {
+		complete := func(b *timeline.Build, n int) {
 			s := &b.Steps[1]
 			_, s.Text = test.call(n)
 			if _, text := test.call(20); strings.Contains(text, "$") {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Equal steps keep their histories when lines come and go around them; where it
@@ -269,7 +271,7 @@ func TestEqualStepsThatComeAndGo(t *testing.T) {
 		h := mainHistory(12, func(_ int, rng *rand.Rand) []stepSpec {
 			specs := stageOf(prefix, before)
 			for i := range specs {
-				specs[i].took = noisy(rng, specs[i].took, .03)
+				specs[i].Took = noisy(rng, specs[i].Took, .03)
 			}
 			return specs
 		})
@@ -299,7 +301,7 @@ func TestEqualStepsInTheAccount(t *testing.T) {
 				out = append(out, ran(name, seconds(s)))
 				continue
 			}
-			out = append(out, ran(name, seconds(s), out[i-1].name))
+			out = append(out, ran(name, seconds(s), out[i-1].Name))
 		}
 		return out
 	}
@@ -307,7 +309,7 @@ func TestEqualStepsInTheAccount(t *testing.T) {
 	b := newBuild("pr", 100, chain(40, 15)...)
 	r := Judge(&b, h, defaults)
 	want := []WallClockPart{
-		{Cause: CauseStep, Step: "[b] " + heredoc, Seconds: Seconds(-5 * time.Second)},
+		{Cause: CauseStep, Step: "[b] " + heredoc, Seconds: timeline.Seconds(-5 * time.Second)},
 		{Cause: CauseRest},
 	}
 	if !slices.Equal(r.WallClock.Parts, want) {
@@ -348,7 +350,7 @@ func TestBodiesTellEqualStepsApart(t *testing.T) {
 		body string
 		took float64
 	}
-	build := func(rng *rand.Rand, list []step) (b Build) {
+	build := func(rng *rand.Rand, list []step) (b timeline.Build) {
 		var specs []stepSpec
 		for i, s := range list {
 			specs = append(specs, ran(fmt.Sprintf("[b %d/%d] %s", i+1, len(list), heredoc), noisy(rng, seconds(s.took), .03)))

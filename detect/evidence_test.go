@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // On main with several kinds of machine, a level that was accepted is the one that
@@ -63,7 +65,7 @@ func TestEditTakenBack(t *testing.T) {
 func TestEvidenceIsOfTheHistory(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 3))
 	for range 200 {
-		some := func(branch string, n int) Build {
+		some := func(branch string, n int) timeline.Build {
 			var steps []stepSpec
 			for _, name := range []string{"[stage-0 1/2] RUN ./task", "[stage-0 2/2] RUN ./more", "[stage-1 1/2] RUN ./task", "[stage-2 1/2] RUN ./task", "exporting to image"} {
 				if rng.IntN(4) > 0 {

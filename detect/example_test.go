@@ -6,22 +6,23 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // exampleBuild is build number n of a branch: two steps that take so long.
-func exampleBuild(branch string, n int, compile, test time.Duration) detect.Build {
+func exampleBuild(branch string, n int, compile, test time.Duration) timeline.Build {
 	start := time.Date(2026, 3, 1, n, 0, 0, 0, time.UTC)
-	step := func(name string, start time.Time, took time.Duration) detect.Step {
+	step := func(name string, start time.Time, took time.Duration) timeline.Step {
 		n := dockerfile.ParseName(name)
-		return detect.Step{
+		return timeline.Step{
 			Name: name, Key: dockerfile.Key(n.Platform, n.Stage, n.Text),
 			Stage: n.Stage, Index: n.Index, Count: n.Count, Start: start, Duration: took,
 		}
 	}
-	return detect.Build{
+	return timeline.Build{
 		ID: fmt.Sprint(branch, "-", n), Pipeline: "image", Start: start, Duration: compile + test,
-		Origin: detect.Origin{Branch: branch},
-		Steps: []detect.Step{
+		Origin: timeline.Origin{Branch: branch},
+		Steps: []timeline.Step{
 			step("[build 1/2] RUN make compile", start, compile),
 			step("[build 2/2] RUN make test", start.Add(compile), test),
 		},

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // This file holds what other tools were seen to get wrong.
@@ -32,22 +34,22 @@ func TestAnotherProcessor(t *testing.T) {
 // A line for another package drops seven steps out of the cache: that is one finding,
 // at the first of them.
 func TestImageRebuild(t *testing.T) {
-	chain := func(rng *rand.Rand, state State) []stepSpec {
+	chain := func(rng *rand.Rand, state timeline.State) []stepSpec {
 		s := thirty(rng, 1)
 		for i := range 7 {
-			spec := stepSpec{name: fmt.Sprintf("[tools %d/7] RUN apt-get install -y tool%c", i+1, 'a'+i), state: state}
-			if state == Executed {
-				spec.took = noisy(rng, seconds(float64(20+10*i)), .05)
+			spec := stepSpec{Name: fmt.Sprintf("[tools %d/7] RUN apt-get install -y tool%c", i+1, 'a'+i), State: state}
+			if state == timeline.Executed {
+				spec.Took = noisy(rng, seconds(float64(20+10*i)), .05)
 			}
 			if i > 0 {
-				spec.inputs = []string{s[len(s)-1].name}
+				spec.Inputs = []string{s[len(s)-1].Name}
 			}
 			s = append(s, spec)
 		}
 		return append(s, hit("[certs 1/1] RUN update-ca-certificates"))
 	}
-	h := mainHistory(30, func(_ int, rng *rand.Rand) []stepSpec { return chain(rng, Cached) })
-	b := newBuild("pr", 100, chain(rand.New(rand.NewPCG(5, 5)), Executed)...)
+	h := mainHistory(30, func(_ int, rng *rand.Rand) []stepSpec { return chain(rng, timeline.Cached) })
+	b := newBuild("pr", 100, chain(rand.New(rand.NewPCG(5, 5)), timeline.Executed)...)
 	r := Judge(&b, h, defaults)
 	if len(r.Cache.Losses) != 1 || r.Cache.Losses[0].Step != "[tools] RUN apt-get install -y toola" || len(r.Cache.Losses[0].Dragged) != 6 {
 		t.Errorf("losses %+v", r.Cache.Losses)
@@ -55,7 +57,7 @@ func TestImageRebuild(t *testing.T) {
 	if r.Counts[StatusCacheLost] != 1 || len(flagged(&r)) > 0 || r.Verdict != Pass {
 		t.Errorf("%v, flagged %q, %v", r.Verdict, flagged(&r), r.Counts)
 	}
-	edited := newBuild("pr", 100, rename(chain(rand.New(rand.NewPCG(5, 5)), Executed), "[tools 1/7] RUN apt-get install -y toola", "[tools 1/7] RUN apt-get install -y toola jq")...)
+	edited := newBuild("pr", 100, rename(chain(rand.New(rand.NewPCG(5, 5)), timeline.Executed), "[tools 1/7] RUN apt-get install -y toola", "[tools 1/7] RUN apt-get install -y toola jq")...)
 	r = Judge(&edited, h, defaults)
 	if len(r.Cache.Losses) != 1 || !r.Cache.Losses[0].Expected || r.Cache.Losses[0].Finding() || r.Verdict != Pass {
 		t.Errorf("of an edited line: %+v, %v", r.Cache.Losses, r.Verdict)
@@ -187,7 +189,7 @@ func TestLoadOnTheCriticalPath(t *testing.T) {
 	const from, work, load = "[base 1/1] FROM big", "[build 1/1] RUN work", "load cache: [base 1/1] FROM big"
 	steps := func(rng *rand.Rand, took, beside float64) []stepSpec {
 		base := hit(from)
-		base.took = noisy(rng, seconds(took), .03)
+		base.Took = noisy(rng, seconds(took), .03)
 		return []stepSpec{
 			base,
 			ran(work, noisy(rng, seconds(20), .03), from),
@@ -215,7 +217,7 @@ func TestLoadOnTheCriticalPath(t *testing.T) {
 	}
 
 	budget := defaults
-	budget.Rules = []Rule{{Step: "*FROM big", Max: Seconds(seconds(30))}}
+	budget.Rules = []Rule{{Step: "*FROM big", Max: timeline.Seconds(seconds(30))}}
 	r = judge(60, 3, budget)
 	if l, s := stepOf(t, &r, load), stepOf(t, &r, from); r.Counts[StatusOverBudget] != 1 || l.Status != StatusOverBudget || s.Status != StatusCached || r.Verdict != Regressed {
 		t.Errorf("over the budget: load %v, step %v, %v; %v", l.Status, s.Status, r.Counts, r.Verdict)
@@ -225,7 +227,7 @@ func TestLoadOnTheCriticalPath(t *testing.T) {
 		t.Errorf("within the budget: %v; %v", r.Counts, r.Verdict)
 	}
 	// With less than is worth telling there is no load of its own: the step has the budget.
-	budget.MinDelta = Seconds(seconds(100))
+	budget.MinDelta = timeline.Seconds(seconds(100))
 	r = judge(60, 3, budget)
 	if s := stepOf(t, &r, from); r.Counts[StatusOverBudget] != 1 || s.Status != StatusOverBudget {
 		t.Errorf("without a load: %v, %v", s.Status, r.Counts)

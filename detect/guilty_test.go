@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A job has one long step and four short ones on a clock of whole seconds, which now and
@@ -25,7 +27,7 @@ func job(rng *rand.Rand, by float64) []stepSpec {
 		ran("[job 5/5] Complete job", short(1)),
 	}
 	for i := 1; i < len(specs); i++ {
-		specs[i].inputs = []string{specs[i-1].name}
+		specs[i].Inputs = []string{specs[i-1].Name}
 	}
 	return specs
 }
@@ -54,7 +56,7 @@ func TestGuiltyStepIsNoWitness(t *testing.T) {
 				b := newBuild("pr", 100+n, job(rand.New(rand.NewPCG(uint64(round), uint64(1000*by)+uint64(n))), by)...)
 				b.Resolution = time.Second
 				r = Judge(&b, h, defaults)
-				h.Branch = append([]Build{b}, h.Branch...)
+				h.Branch = append([]timeline.Build{b}, h.Branch...)
 			}
 			if stepOf(t, &r, tests).Status == StatusSlower {
 				found[by]++

@@ -2,44 +2,24 @@ package detect
 
 import (
 	"fmt"
-	"math"
 	"slices"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Machines of one class may differ: a runner with twice the processors has the same name.
 // Where measurements tell them apart, a build is compared with those on machines like its
 // own, as it is with those of its class.
 
-// sameCPUs is by what part two counts of processors differ that were measured of one machine.
-const sameCPUs = 0.25
-
-// tellsHardware tells whether it is known well enough how many processors there are: measured
-// over a while, or known without.
-func (m *Machine) tellsHardware() bool {
-	return m != nil && m.CPUs > 0 && (m.Window == 0 || m.Window >= usualWatched)
-}
-
-// isOther tells whether two builds are known to have run on machines unlike each other.
-func isOther(a, b *Machine) bool {
-	if a == nil || b == nil {
-		return false
-	}
-	if a.tellsHardware() && b.tellsHardware() && math.Round(a.CPUs) != math.Round(b.CPUs) && math.Abs(a.CPUs-b.CPUs) > sameCPUs*max(a.CPUs, b.CPUs) {
-		return true
-	}
-	low, high := float64(min(a.Memory, b.Memory)), float64(max(a.Memory, b.Memory))
-	return low > 0 && high > (1+otherMemory)*low
-}
-
 // likeWithLike is the history without the builds that are known to have run on other
 // machines, if enough are left to judge by; else all of it.
-func (h *History) likeWithLike(build *Build, t Thresholds) *History {
+func (h *History) likeWithLike(build *timeline.Build, t Thresholds) *History {
 	if build.Machine == nil {
 		return h
 	}
-	alike := func(builds []Build) (kept []Build) {
+	alike := func(builds []timeline.Build) (kept []timeline.Build) {
 		for i := range builds {
-			if !isOther(builds[i].Machine, build.Machine) {
+			if !timeline.OtherMachine(builds[i].Machine, build.Machine) {
 				kept = append(kept, builds[i])
 			}
 		}
@@ -52,22 +32,22 @@ func (h *History) likeWithLike(build *Build, t Thresholds) *History {
 	out := *h
 	out.Base, out.Sparse, out.Other, out.Branch = base, alike(h.Sparse), alike(h.Other), alike(h.Branch)
 	out.Notes = append(slices.Clip(h.Notes), Note{KindHistory, fmt.Sprintf(
-		"compared with the builds on machines like its own (%s): %d on others are left out", hardware(build.Machine.CPUs, build.Machine.Memory), len(h.Base)-len(base))})
+		"compared with the builds on machines like its own (%s): %d on others are left out", timeline.Hardware(build.Machine.CPUs, build.Machine.Memory), len(h.Base)-len(base))})
 	return &out
 }
 
 // starved tells whether a step that took longer did the same work as usual in a build, and
 // waited for the machine by so much more that it explains most of that; and how large a part.
-func starved(s *Step, was string, delta Seconds, base []Build) (part float64, is bool) {
+func starved(s *timeline.Step, was string, delta timeline.Seconds, base []timeline.Build) (part float64, is bool) {
 	const sameWork = 1.3
 	u := s.Usage
 	if u == nil || u.CPU == nil || u.CPUWait == nil || delta <= 0 {
 		return 0, false
 	}
-	var cpu, wait []Seconds
+	var cpu, wait []timeline.Seconds
 	for i := range base {
 		o := stepIn(&base[i], s, was)
-		if o != nil && o.State == Executed && o.Usage != nil && o.Usage.CPU != nil && o.Usage.CPUWait != nil {
+		if o != nil && o.State == timeline.Executed && o.Usage != nil && o.Usage.CPU != nil && o.Usage.CPUWait != nil {
 			cpu, wait = append(cpu, *o.Usage.CPU), append(wait, *o.Usage.CPUWait)
 		}
 	}

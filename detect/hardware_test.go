@@ -3,6 +3,8 @@ package detect
 import (
 	"strings"
 	"testing"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A build is compared with those on machines like its own, where these are enough.
@@ -11,7 +13,7 @@ func TestLikeWithLike(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		small int // builds on small machines, which take twice as long
-		now   *Machine
+		now   *timeline.Machine
 		took  float64
 		want  Status
 		base  int
@@ -23,8 +25,8 @@ func TestLikeWithLike(t *testing.T) {
 		{"its machine is not known", 15, nil, 1, StatusSame, 30},
 		{"a few others", 2, large, 3, StatusSlower, 28},
 		{"measured a little differently", 2, watched(.2, 3.7, 16.2e9), 3, StatusSlower, 28},
-		{"known without measuring", 2, &Machine{CPUs: 4, Memory: 16e9}, 3, StatusSlower, 28},
-		{"hardly watched", 0, &Machine{Window: 2e8, CPUs: 1.1, Memory: 16e9}, 3, StatusSlower, 30},
+		{"known without measuring", 2, &timeline.Machine{CPUs: 4, Memory: 16e9}, 3, StatusSlower, 28},
+		{"hardly watched", 0, &timeline.Machine{Window: 2e8, CPUs: 1.1, Memory: 16e9}, 3, StatusSlower, 30},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := appHistory(30)
@@ -63,20 +65,20 @@ func TestLikeWithLike(t *testing.T) {
 func TestStarvedStep(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		used   *Usage
-		before []*Usage // of as slow builds of the branch
+		used   *timeline.Usage
+		before []*timeline.Usage // of as slow builds of the branch
 		want   Status
 	}{
 		{"it waited", used(42, 95), nil, StatusSuspect},
-		{"and so it did before", used(42, 95), []*Usage{used(41, 95)}, StatusSuspect},
-		{"but not before", used(42, 95), []*Usage{used(41, 3), used(41, 2)}, StatusSlower},
+		{"and so it did before", used(42, 95), []*timeline.Usage{used(41, 95)}, StatusSuspect},
+		{"but not before", used(42, 95), []*timeline.Usage{used(41, 3), used(41, 2)}, StatusSlower},
 		{"a little", used(42, 20), nil, StatusSlower},
 		{"it did more as well", used(120, 95), nil, StatusSlower},
 		{"not measured", nil, nil, StatusSlower},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := usedHistory()
-			build := func(n int, u *Usage) Build {
+			build := func(n int, u *timeline.Usage) timeline.Build {
 				b := edit("x", n, slow(compile, 3))
 				for i := range b.Steps {
 					if b.Steps[i].Name == compile {

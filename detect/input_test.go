@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // No history is a reason not to judge, not to panic.
@@ -50,7 +52,7 @@ func TestThresholdsInRange(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.in.orDefaults(); got != tt.want {
+			if got := tt.in.OrDefaults(); got != tt.want {
 				t.Errorf("%+v becomes %+v, want %+v", tt.in, got, tt.want)
 			}
 		})
@@ -60,7 +62,7 @@ func TestThresholdsInRange(t *testing.T) {
 // The order in which a caller lists builds says nothing.
 func TestHistoryInAnyOrder(t *testing.T) {
 	b, h := edit("pr", 103, slow(compile, 1.6)), appHistory(30)
-	h.Branch = []Build{edit("pr", 102, slow(compile, 1.6)), edit("pr", 101, slow(compile, 1.6))}
+	h.Branch = []timeline.Build{edit("pr", 102, slow(compile, 1.6)), edit("pr", 101, slow(compile, 1.6))}
 	want := Judge(&b, h, defaults)
 	other := *h
 	other.Base, other.Branch = slices.Clone(h.Base), slices.Clone(h.Branch)
@@ -79,39 +81,39 @@ func TestHistoryInAnyOrder(t *testing.T) {
 func TestOddInput(t *testing.T) {
 	tests := []struct {
 		name string
-		odd  func(*Build)
+		odd  func(*timeline.Build)
 	}{
-		{"negative durations", func(b *Build) {
+		{"negative durations", func(b *timeline.Build) {
 			for i := range b.Steps {
 				b.Steps[i].Duration *= -1
 			}
 			b.Duration *= -1
 		}},
-		{"endless durations", func(b *Build) {
+		{"endless durations", func(b *timeline.Build) {
 			for i := range b.Steps {
 				b.Steps[i].Duration = math.MaxInt64
 			}
 			b.Duration = math.MaxInt64
 		}},
-		{"no times", func(b *Build) {
+		{"no times", func(b *timeline.Build) {
 			b.Start = time.Time{}
 			for i := range b.Steps {
 				b.Steps[i].Start = time.Time{}
 			}
 		}},
-		{"steps wait for each other", func(b *Build) {
+		{"steps wait for each other", func(b *timeline.Build) {
 			for i := range b.Steps {
 				b.Steps[i].Inputs = []string{b.Steps[(i+1)%len(b.Steps)].ID, b.Steps[i].ID, "no such"}
 			}
 		}},
-		{"no keys", func(b *Build) {
+		{"no keys", func(b *timeline.Build) {
 			for i := range b.Steps {
 				b.Steps[i].Key, b.Steps[i].Name = "", ""
 			}
 		}},
-		{"unknown states", func(b *Build) {
+		{"unknown states", func(b *timeline.Build) {
 			for i := range b.Steps {
-				b.Steps[i].State = State(i - 3)
+				b.Steps[i].State = timeline.State(i - 3)
 			}
 		}},
 	}

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/buildregress/buildregress/detect/level"
+	"github.com/buildregress/buildregress/detect/parallel"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The judgement of a build, from end to end: which builds it is compared with, whether
@@ -21,19 +25,19 @@ type History struct {
 	AnyBranch bool
 	// Base holds the baseline: the newest builds of the base branch itself, never of
 	// pull requests, on the kind of machine that the build ran on where enough are.
-	Base []Build
+	Base []timeline.Build
 	// Sparse holds builds before those, of which only the executions of steps are left
 	// that are rare in Base: a step that runs in one build of ten has a history too.
-	Sparse []Build
+	Sparse []timeline.Build
 	// Tails hold what is remembered of the executions of steps before all these, by the
 	// key of a step that no other of its builds has. They may be missing.
-	Tails map[string]Tail
+	Tails map[string]level.Tail
 	// Other holds the newest successful build of each other branch, to fill up
 	// a baseline that is too small.
-	Other []Build
+	Other []timeline.Build
 	// Branch holds the earlier builds of the build's own branch (or pull
 	// request), at most 4, as evidence. Empty on the base branch.
-	Branch []Build
+	Branch []timeline.Build
 	// Notes say what of the history could not be had.
 	Notes []Note
 }
@@ -43,27 +47,27 @@ type History struct {
 //
 // What the history says of itself is believed: that its builds succeeded, are of the
 // build's pipeline and began before it. Lists that are not newest first are put in order.
-func Judge(build *Build, history *History, p Policy) Result {
-	history, p.Thresholds = history.orEmpty(), p.Thresholds.orDefaults()
-	build, history = withoutSalt(build, history)
+func Judge(build *timeline.Build, history *History, p Policy) Result {
+	history, p.Thresholds = history.orEmpty(), p.Thresholds.OrDefaults()
+	build, history = history.withoutSalt(build)
 	t := p.Thresholds
 	history = history.likeWithLike(build, t)
 	base, branch, filled, onBase := selectBuilds(build, history, t)
 	var a *arranged
-	var g *graph
+	var g *timeline.Graph
 	var path []int
-	together(
+	parallel.Do(
 		func() { a = arrange(base, history.Sparse, history.Tails, branch) },
 		func() {
-			g = newGraph(build)
-			path = g.criticalPath()
+			g = timeline.NewGraph(build)
+			path = g.CriticalPath()
 		},
 	)
 	a.onBase = onBase
 	p = p.withNames(a)
 	r := newResult(build, base, history, t)
 	r.Baseline.Filled = filled
-	var chains []lossChain
+	var chains []timeline.Chain
 	r.Cache, chains = cacheOf(a, g)
 	r.Cache.Losses, chains = dropIgnored(&p, r.Cache.Losses, chains, a)
 	r.Steps = make([]StepResult, len(build.Steps))
@@ -71,7 +75,7 @@ func Judge(build *Build, history *History, p Policy) Result {
 		r.Steps[i] = newStepResult(&a.series[i], build)
 	}
 	r.Notes = append(r.Notes, p.unmatched(a)...)
-	if build.Outcome != OK {
+	if build.Outcome != timeline.OK {
 		r.leaveUnjudged(reasonsOf(build.Outcome))
 		r.countStatuses()
 		return r
@@ -107,10 +111,10 @@ func Judge(build *Build, history *History, p Policy) Result {
 }
 
 // newResult is a result before anything is judged.
-func newResult(build *Build, base []Build, history *History, t Thresholds) Result {
+func newResult(build *timeline.Build, base []timeline.Build, history *History, t Thresholds) Result {
 	r := Result{
-		Build:      infoOf(build),
-		Baseline:   BaselineInfo{Source: history.Source, Branch: history.BaseBranch, AnyBranch: history.AnyBranch, Builds: len(base), IDs: []string{}, Durations: []Seconds{}},
+		Build:      InfoOf(build),
+		Baseline:   BaselineInfo{Source: history.Source, Branch: history.BaseBranch, AnyBranch: history.AnyBranch, Builds: len(base), IDs: []string{}, Durations: []timeline.Seconds{}},
 		Machine:    machineOf(build, base),
 		Counts:     map[Status]int{},
 		Thresholds: t,
@@ -119,7 +123,7 @@ func newResult(build *Build, base []Build, history *History, t Thresholds) Resul
 	}
 	for i := range base {
 		r.Baseline.IDs = append(r.Baseline.IDs, base[i].ID)
-		r.Baseline.Durations = append(r.Baseline.Durations, Seconds(base[i].Duration))
+		r.Baseline.Durations = append(r.Baseline.Durations, timeline.Seconds(base[i].Duration))
 	}
 	r.Notes = append(r.Notes, r.Machine.notes()...)
 	return r
@@ -127,8 +131,8 @@ func newResult(build *Build, base []Build, history *History, t Thresholds) Resul
 
 // reasonsOf say why a build is not judged that did not succeed, and why its steps are
 // not.
-func reasonsOf(o Outcome) (build, step Note) {
-	if o == Cancelled {
+func reasonsOf(o timeline.Outcome) (build, step Note) {
+	if o == timeline.Cancelled {
 		return Note{KindBuildCancelled, "the build was cancelled"}, Note{KindBuildCancelled, "the build was cancelled"}
 	}
 	return Note{KindBuildFailed, "the build failed"}, Note{KindBuildFailed, "the build failed"}
@@ -144,10 +148,10 @@ func (r *Result) leaveUnjudged(build, step Note) {
 }
 
 // dropIgnored leaves out the losses at steps that the team asked to ignore.
-func dropIgnored(p *Policy, losses []CacheLoss, chains []lossChain, a *arranged) ([]CacheLoss, []lossChain) {
-	kept, links := []CacheLoss{}, []lossChain{}
+func dropIgnored(p *Policy, losses []CacheLoss, chains []timeline.Chain, a *arranged) ([]CacheLoss, []timeline.Chain) {
+	kept, links := []CacheLoss{}, []timeline.Chain{}
 	for i := range losses {
-		if p.forStep(a.series[chains[i].root].step.Key).ignore == "" {
+		if p.forStep(a.series[chains[i].Root].step.Key).ignore == "" {
 			kept, links = append(kept, losses[i]), append(links, chains[i])
 		}
 	}
@@ -155,12 +159,12 @@ func dropIgnored(p *Policy, losses []CacheLoss, chains []lossChain, a *arranged)
 }
 
 // selectBuilds picks the builds to compare with and the branch's own, oldest first.
-func selectBuilds(build *Build, h *History, t Thresholds) (base []Build, branch []*Build, filled int, onBase bool) {
+func selectBuilds(build *timeline.Build, h *History, t Thresholds) (base []timeline.Build, branch []*timeline.Build, filled int, onBase bool) {
 	base = h.Base
 	if short := t.MinHistory - len(base); short > 0 && len(h.Other) > 0 {
 		fill := h.Other[:min(len(h.Other), short)]
 		base, filled = slices.Concat(base, fill), len(fill)
-		slices.SortStableFunc(base, func(x, y Build) int { return y.Start.Compare(x.Start) })
+		slices.SortStableFunc(base, func(x, y timeline.Build) int { return y.Start.Compare(x.Start) })
 	}
 	evidence := h.Branch
 	// The branch of a fork that is called like the base branch has builds of its own.
@@ -201,15 +205,15 @@ func (r *Result) unjudgeable(a *arranged, t Thresholds) Note {
 }
 
 // newStepResult tells of a step what is known without judging it.
-func newStepResult(s *series, build *Build) StepResult {
+func newStepResult(s *series, build *timeline.Build) StepResult {
 	step := s.step
 	r := StepResult{
 		Key: step.Key, Name: step.Name, Stage: step.Stage, Platform: step.Platform,
-		State: step.State, Current: Seconds(step.Duration), Bytes: step.Bytes, Source: step.Source,
+		State: step.State, Current: timeline.Seconds(step.Duration), Bytes: step.Bytes, Source: step.Source,
 		History: []Point{}, Modes: []Mode{}, Notes: []Note{}, P: 1, Q: 1,
 	}
 	if !step.Start.IsZero() {
-		r.Start = Seconds(max(-step.Duration, step.Start.Sub(build.Start)))
+		r.Start = timeline.Seconds(max(-step.Duration, step.Start.Sub(build.Start)))
 	}
 	if s.was != nil {
 		r.Notes, r.Was = append(r.Notes, editNote(s.was, step)), s.was.Name
@@ -220,16 +224,16 @@ func newStepResult(s *series, build *Build) StepResult {
 // statusOfState is the status of a step as far as its state decides it.
 func statusOfState(s *series) (Status, Note) {
 	switch s.step.State {
-	case Cached:
+	case timeline.Cached:
 		return StatusCached, Note{}
-	case StepFailed:
+	case timeline.StepFailed:
 		return StatusUnjudged, Note{KindStepFailed, "failed"}
-	case Interrupted:
+	case timeline.Interrupted:
 		return StatusUnjudged, Note{KindInterrupted, "did not end"}
-	case NeverStarted:
+	case timeline.NeverStarted:
 		return StatusUnjudged, Note{KindNeverStarted, "it never started"}
 	}
-	if s.isNew() && !s.step.isWait() { // a wait is there where it took long enough
+	if s.isNew() && !s.step.IsWait() { // a wait is there where it took long enough
 		return StatusNew, Note{}
 	}
 	return StatusUnjudged, Note{}
@@ -237,15 +241,15 @@ func statusOfState(s *series) (Status, Note) {
 
 // markLosses gives the first step of each chain of cache losses its status. A cold
 // cache is reported once, of the build: its steps are marked only if it lasts.
-func (r *Result) markLosses(chains []lossChain) {
+func (r *Result) markLosses(chains []timeline.Chain) {
 	for i := range chains {
 		l := &r.Cache.Losses[i]
-		for _, at := range chains[i].downstream {
+		for _, at := range chains[i].Downstream {
 			if step := &r.Steps[at]; step.Status == StatusUnjudged && !byPolicy(step.Reason) {
 				step.Reason = Note{KindLostUpstream, "ran because the cache was lost at " + l.Step}
 			}
 		}
-		step := &r.Steps[chains[i].root]
+		step := &r.Steps[chains[i].Root]
 		if step.Status != StatusSlower && step.Status != StatusSuspect && !byPolicy(step.Reason) && (!r.Cache.Cold || l.Lasting) {
 			step.Status, step.Reason = StatusCacheLost, l.Cause
 		}
@@ -258,12 +262,12 @@ func byPolicy(reason Note) bool {
 }
 
 // markPath tells which steps decided how long the build took.
-func (r *Result) markPath(g *graph, path []int, build *Build) {
-	slack := g.slack(build.Start.Add(build.Duration))
+func (r *Result) markPath(g *timeline.Graph, path []int, build *timeline.Build) {
+	slack := g.Slack(build.Start.Add(build.Duration))
 	for i := range slack {
-		r.Steps[i].Slack = Seconds(slack[i])
-		if g.linked {
-			r.Steps[i].WaitsFor = slices.Clone(g.inputs[i])
+		r.Steps[i].Slack = timeline.Seconds(slack[i])
+		if g.Linked {
+			r.Steps[i].WaitsFor = slices.Clone(g.Inputs[i])
 		}
 	}
 	for _, i := range path {
@@ -281,8 +285,8 @@ func (r *Result) addGone(a *arranged) {
 	for _, s := range a.gone {
 		r.Steps = append(r.Steps, StepResult{
 			Key: s.Key, Name: s.Name, Stage: s.Stage, Platform: s.Platform, Status: StatusGone,
-			State: NeverStarted, Reason: Note{KindGone, "the newest build of the baseline had it"},
-			History: []Point{}, Modes: []Mode{}, Notes: []Note{}, P: 1, Q: 1, Usual: Seconds(s.Duration),
+			State: timeline.NeverStarted, Reason: Note{KindGone, "the newest build of the baseline had it"},
+			History: []Point{}, Modes: []Mode{}, Notes: []Note{}, P: 1, Q: 1, Usual: timeline.Seconds(s.Duration),
 		})
 	}
 }
@@ -293,9 +297,10 @@ func (r *Result) countStatuses() {
 	}
 }
 
-func infoOf(b *Build) BuildInfo {
+// InfoOf is what results tell of a build itself.
+func InfoOf(b *timeline.Build) BuildInfo {
 	info := BuildInfo{
-		ID: b.ID, Pipeline: b.Pipeline, Origin: b.Origin, Within: b.Within, Trace: b.Trace, Start: b.Start, Duration: Seconds(b.Duration), Resolution: Seconds(b.Resolution),
+		ID: b.ID, Pipeline: b.Pipeline, Origin: b.Origin, Within: b.Within, Trace: b.Trace, Start: b.Start, Duration: timeline.Seconds(b.Duration), Resolution: timeline.Seconds(b.Resolution),
 		Outcome: b.Outcome, Error: b.Error, Log: append([]string{}, b.Log...),
 	}
 	info.FailedStep = failedStep(b)
@@ -304,9 +309,9 @@ func infoOf(b *Build) BuildInfo {
 
 // ignoredFailures tell of what failed in a build that ended well. A cache that is not there
 // to be read is usual; one that is not written is missed by the builds to come.
-func ignoredFailures(b *Build) (notes []Note) {
+func ignoredFailures(b *timeline.Build) (notes []Note) {
 	for i := range b.Steps {
-		if s := &b.Steps[i]; s.State == StepFailed && s.Stage == StageCacheExport {
+		if s := &b.Steps[i]; s.State == timeline.StepFailed && s.Stage == timeline.StageCacheExport {
 			notes = append(notes, Note{KindFailureIgnored, "`" + s.Name + "` failed, and the builder went on: later builds may miss what it would have kept"})
 		}
 	}
@@ -315,7 +320,7 @@ func ignoredFailures(b *Build) (notes []Note) {
 
 // failedStep is the name of the step at which the build failed, or was when it ended, ""
 // if it was at none.
-func failedStep(b *Build) string {
+func failedStep(b *timeline.Build) string {
 	interrupted, cache := "", ""
 	for i := range b.Steps {
 		s := &b.Steps[i]
@@ -323,10 +328,10 @@ func failedStep(b *Build) string {
 		case !s.State.HasNoResult():
 		case strings.HasPrefix(s.Stage, "cache"):
 			// Builders may ignore that, and not one that is the only thing that failed.
-			if s.State == StepFailed && s.Stage == StageCacheExport && b.Outcome == Failed && cache == "" {
+			if s.State == timeline.StepFailed && s.Stage == timeline.StageCacheExport && b.Outcome == timeline.Failed && cache == "" {
 				cache = s.Name
 			}
-		case s.State == StepFailed:
+		case s.State == timeline.StepFailed:
 			return s.Name
 		case interrupted == "":
 			// What was only stopped when another step failed is not at fault.

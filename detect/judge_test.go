@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // An app is a Dockerfile of two stages as it builds on main: sources change in
@@ -30,7 +32,7 @@ func appHistory(n int) *History {
 }
 
 // edit returns a build of a branch after what edit did to the steps of app.
-func edit(branch string, n int, edit func([]stepSpec) []stepSpec) Build {
+func edit(branch string, n int, edit func([]stepSpec) []stepSpec) timeline.Build {
 	return newBuild(branch, n, edit(app(rand.New(rand.NewPCG(9, uint64(n)))))...)
 }
 
@@ -40,8 +42,8 @@ func same(s []stepSpec) []stepSpec { return s }
 func slow(name string, by float64) func([]stepSpec) []stepSpec {
 	return func(s []stepSpec) []stepSpec {
 		for i := range s {
-			if s[i].name == name {
-				s[i].took = time.Duration(float64(s[i].took) * by)
+			if s[i].Name == name {
+				s[i].Took = time.Duration(float64(s[i].Took) * by)
 			}
 		}
 		return s
@@ -51,12 +53,12 @@ func slow(name string, by float64) func([]stepSpec) []stepSpec {
 // rename gives a step another name, in what waits for it as well.
 func rename(s []stepSpec, from, to string) []stepSpec {
 	for i := range s {
-		if s[i].name == from {
-			s[i].name = to
+		if s[i].Name == from {
+			s[i].Name = to
 		}
-		for k := range s[i].inputs {
-			if s[i].inputs[k] == from {
-				s[i].inputs[k] = to
+		for k := range s[i].Inputs {
+			if s[i].Inputs[k] == from {
+				s[i].Inputs[k] = to
 			}
 		}
 	}
@@ -229,13 +231,13 @@ func TestEqualSteps(t *testing.T) {
 
 func TestUnjudged(t *testing.T) {
 	failed := edit("pr", 100, same)
-	failed.Outcome, failed.Error, failed.Log = Failed, "exit code: 2", []string{"no such file"}
-	failed.Steps[5].State = StepFailed
+	failed.Outcome, failed.Error, failed.Log = timeline.Failed, "exit code: 2", []string{"no such file"}
+	failed.Steps[5].State = timeline.StepFailed
 	cancelled := edit("pr", 100, same)
-	cancelled.Outcome = Cancelled
+	cancelled.Outcome = timeline.Cancelled
 	tests := []struct {
 		name    string
-		build   Build
+		build   timeline.Build
 		history int
 		reason  Note
 	}{
@@ -265,7 +267,7 @@ func TestUnjudged(t *testing.T) {
 			}
 		})
 	}
-	failed.Steps[4].State = Interrupted
+	failed.Steps[4].State = timeline.Interrupted
 	r := Judge(&failed, appHistory(20), defaults)
 	if r.Build.FailedStep != "[build 2/4] RUN make compile" || r.Build.Error != "exit code: 2" || len(r.Build.Log) != 1 {
 		t.Errorf("the failure is told as %+v", r.Build)
@@ -279,28 +281,28 @@ func TestCacheExports(t *testing.T) {
 	h := mainHistory(20, func(_ int, rng *rand.Rand) []stepSpec {
 		return append(app(rng), ran(toRegistry, noisy(rng, seconds(2), .05)))
 	})
-	cached := func(name string, state State) Build {
-		return edit("pr", 100, func(s []stepSpec) []stepSpec { return append(s, stepSpec{name: name, took: seconds(60), state: state}) })
+	cached := func(name string, state timeline.State) timeline.Build {
+		return edit("pr", 100, func(s []stepSpec) []stepSpec { return append(s, stepSpec{Name: name, Took: seconds(60), State: state}) })
 	}
-	b := cached(toFolder, Executed)
+	b := cached(toFolder, timeline.Executed)
 	r := Judge(&b, h, defaults)
 	if s := stepOf(t, &r, toFolder); s.Status != StatusNew || len(s.Notes) > 0 || r.Verdict != Pass || r.Counts[StatusGone] != 1 {
 		t.Errorf("to a folder: %v %v, %v", s.Status, s.Notes, r.Verdict)
 	}
-	b = cached(toRegistry, StepFailed)
+	b = cached(toRegistry, timeline.StepFailed)
 	r = Judge(&b, h, defaults)
 	if r.Verdict != Pass || len(r.Notes) != 1 || r.Notes[0].Kind != KindFailureIgnored || r.Build.FailedStep != "" {
 		t.Errorf("ignored: %v, %v, failed at %q", r.Verdict, r.Notes, r.Build.FailedStep)
 	}
-	b.Outcome = Failed
+	b.Outcome = timeline.Failed
 	if r = Judge(&b, h, defaults); r.Verdict != Unjudged || len(r.Notes) > 0 || r.Build.FailedStep != toRegistry {
 		t.Errorf("failed: %v, %v, failed at %q", r.Verdict, r.Notes, r.Build.FailedStep)
 	}
-	b.Steps[4].State = StepFailed
+	b.Steps[4].State = timeline.StepFailed
 	if r = Judge(&b, h, defaults); r.Build.FailedStep != b.Steps[4].Name {
 		t.Errorf("failed at %q, want %q", r.Build.FailedStep, b.Steps[4].Name)
 	}
-	b = cached("[cache import] importing cache manifest", StepFailed)
+	b = cached("[cache import] importing cache manifest", timeline.StepFailed)
 	if r = Judge(&b, h, defaults); len(r.Notes) > 0 || r.Build.FailedStep != "" {
 		t.Errorf("not there: %v, failed at %q", r.Notes, r.Build.FailedStep)
 	}
@@ -310,8 +312,8 @@ func TestCacheExports(t *testing.T) {
 func TestBegunBefore(t *testing.T) {
 	b := edit("pr", 100, func(s []stepSpec) []stepSpec { return s })
 	b.Steps[0].Duration = 2 * time.Second
-	for after, want := range map[time.Duration]Seconds{
-		time.Second: Seconds(time.Second), -time.Second: Seconds(-time.Second), -time.Hour: Seconds(-2 * time.Second), // the last is of another clock
+	for after, want := range map[time.Duration]timeline.Seconds{
+		time.Second: timeline.Seconds(time.Second), -time.Second: timeline.Seconds(-time.Second), -time.Hour: timeline.Seconds(-2 * time.Second), // the last is of another clock
 	} {
 		b.Steps[0].Start = b.Start.Add(after)
 		if r := Judge(&b, appHistory(20), defaults); r.Steps[0].Start != want {
@@ -349,7 +351,7 @@ func TestEvidenceOfABranch(t *testing.T) {
 				t.Errorf("evidence after three builds: %+v", e)
 			}
 		}
-		h.Branch = append([]Build{b}, h.Branch...)
+		h.Branch = append([]timeline.Build{b}, h.Branch...)
 	}
 	if verdicts[0] == Regressed || verdicts[2] != Regressed || verdicts[3] != Pass {
 		t.Errorf("verdicts %v: want the third regressed, the first not, and the fix to pass", verdicts)
@@ -396,7 +398,7 @@ func TestRareStep(t *testing.T) {
 	h := appHistory(60)
 	for i := 40; i < 60; i++ {
 		old := h.Base[i]
-		old.Steps = []Step{newBuild("x", 0, ran(npm, noisy(rand.New(rand.NewPCG(5, uint64(i))), seconds(50), .05))).Steps[0]}
+		old.Steps = []timeline.Step{newBuild("x", 0, ran(npm, noisy(rand.New(rand.NewPCG(5, uint64(i))), seconds(50), .05))).Steps[0]}
 		h.Sparse = append(h.Sparse, old)
 	}
 	h.Base = h.Base[:40]
@@ -417,7 +419,7 @@ func TestRunner(t *testing.T) {
 	all := func(by float64) func([]stepSpec) []stepSpec {
 		return func(s []stepSpec) []stepSpec {
 			for i := range s {
-				s[i].took = time.Duration(float64(s[i].took) * by)
+				s[i].Took = time.Duration(float64(s[i].Took) * by)
 			}
 			return s
 		}
@@ -429,7 +431,7 @@ func TestRunner(t *testing.T) {
 	if len(flagged(&r)) > 0 || r.Verdict != Pass || !r.RunnerFactor.Unusual() || r.RunnerFactor.Value < 1.8 || r.RunnerFactor.Value > 2.2 {
 		t.Errorf("all steps twice as slow: %v, flagged %q, factor %+v", r.Verdict, flagged(&r), r.RunnerFactor)
 	}
-	h.Branch = []Build{edit("pr", 99, all(2)), edit("pr", 98, all(2))}
+	h.Branch = []timeline.Build{edit("pr", 99, all(2)), edit("pr", 98, all(2))}
 	if r := Judge(&b, h, defaults); r.Verdict != Unsure || len(flagged(&r)) > 0 {
 		t.Errorf("the third such build of a branch: %v, flagged %q", r.Verdict, flagged(&r))
 	}

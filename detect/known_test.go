@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // This file holds answers that are known beforehand, as people would ask for them:
@@ -29,7 +31,7 @@ func afterwards(t *testing.T, h *History, times ...float64) (*StepResult, *Resul
 	for i, s := range times {
 		b := newBuild("pr", 1000+i, ran(only, seconds(s)))
 		r = Judge(&b, h, defaults)
-		h.Branch = append([]Build{b}, h.Branch...)
+		h.Branch = append([]timeline.Build{b}, h.Branch...)
 	}
 	h.Branch = nil
 	return stepOf(t, &r, only), &r
@@ -110,7 +112,7 @@ func thirty(rng *rand.Rand, by float64) (s []stepSpec) {
 	for i := range 30 {
 		spec := ran(fmt.Sprintf("[build %d/30] RUN task%c%c", i+1, 'a'+i/26, 'a'+i%26), noisy(rng, seconds(by*float64(3+i)), .05))
 		if i > 0 {
-			spec.inputs = []string{s[i-1].name}
+			spec.Inputs = []string{s[i-1].Name}
 		}
 		s = append(s, spec)
 	}
@@ -132,10 +134,10 @@ func TestKnownRunner(t *testing.T) {
 	}
 	for _, at := range []int{0, 12, 29} {
 		s := thirty(rand.New(rand.NewPCG(3, 3)), 2)
-		s[at].took *= 2 // four times as slow as usual
+		s[at].Took *= 2 // four times as slow as usual
 		b := newBuild("pr", 100, s...)
 		r := Judge(&b, h, defaults)
-		if names := flagged(&r); !slices.Equal(names, []string{s[at].name}) {
+		if names := flagged(&r); !slices.Equal(names, []string{s[at].Name}) {
 			t.Errorf("all ×2, step %d ×4: flagged %q", at, names)
 		}
 	}
@@ -167,7 +169,7 @@ func TestKnownTwoOfThree(t *testing.T) {
 			wantStatus(t, s, [][]Status{{StatusSlower, StatusSuspect}, {StatusSlower, StatusSuspect}, {StatusSlower}}[n]...)
 		}
 		wantStatus(t, stepOf(t, &r, "[build 3/3] RUN c"), StatusSame)
-		h.Branch = append([]Build{b}, h.Branch...)
+		h.Branch = append([]timeline.Build{b}, h.Branch...)
 	}
 }
 
@@ -195,10 +197,10 @@ func TestKnownShift(t *testing.T) {
 
 // variedBuilds are a history of 25 builds and a branch of three, with a clock that
 // counts in so much, all times scaled, and the steps in an order of their own.
-func variedBuilds(scale float64, resolution time.Duration, order *rand.Rand) (*History, Build) {
+func variedBuilds(scale float64, resolution time.Duration, order *rand.Rand) (*History, timeline.Build) {
 	rng := rand.New(rand.NewPCG(8, 8))
 	mult := []float64{1, 1, 1.3, 3, .3, 1, 2, 1, 1.15, 1, 6, 1}
-	make12 := func(branch string, n int, changed bool) Build {
+	make12 := func(branch string, n int, changed bool) timeline.Build {
 		var s []stepSpec
 		for i := range 12 {
 			took := noisy(rng, seconds(math.Pow(1.6, float64(i))), 0.02+0.02*float64(i%5))
@@ -208,7 +210,7 @@ func variedBuilds(scale float64, resolution time.Duration, order *rand.Rand) (*H
 			took = took.Round(10 * time.Millisecond)
 			spec := ran(fmt.Sprintf("[build %d/12] RUN task%c", i+1, 'a'+i), time.Duration(math.Round(float64(took)*scale)))
 			if i > 0 {
-				spec.inputs = []string{s[i-1].name}
+				spec.Inputs = []string{s[i-1].Name}
 			}
 			s = append(s, spec)
 		}
@@ -252,7 +254,7 @@ func TestKnownScale(t *testing.T) {
 		for _, scale := range []float64{0.1, 7, 60} {
 			h, b := variedBuilds(scale, time.Duration(float64(resolution)*scale), nil)
 			p := defaults
-			p.MinDelta = Seconds(float64(p.MinDelta) * scale)
+			p.MinDelta = timeline.Seconds(float64(p.MinDelta) * scale)
 			if r := Judge(&b, h, p); verdictsOf(&r) != want {
 				t.Errorf("resolution %v, all ×%g: %s\nwant %s", resolution, scale, verdictsOf(&r), want)
 			}
@@ -320,7 +322,7 @@ func TestKnownRareStep(t *testing.T) {
 	// As a history is read: 50 builds whole, and of those before what ran of steps
 	// that are rare in them.
 	for _, b := range h.Base[50:] {
-		b.Steps = slices.DeleteFunc(slices.Clone(b.Steps), func(s Step) bool { return s.Name != rare || s.State != Executed })
+		b.Steps = slices.DeleteFunc(slices.Clone(b.Steps), func(s timeline.Step) bool { return s.Name != rare || s.State != timeline.Executed })
 		if len(b.Steps) > 0 {
 			h.Sparse = append(h.Sparse, b)
 		}

@@ -1,13 +1,17 @@
 package detect
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/buildregress/buildregress/detect/timeline"
+)
 
 // Steps whose rule is younger than the history learn anew. An older version of the
 // program named or timed them in another way: what it wrote of them is no sample, it
 // does not make them new, and nothing of it is gone.
 
 // older counts the baseline builds that were read before the step's rule.
-func (a *arranged) older(s *Step) (n int) {
+func (a *arranged) older(s *timeline.Step) (n int) {
 	for i := range a.base {
 		if a.base[i].Reader < s.Rule {
 			n++

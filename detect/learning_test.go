@@ -3,6 +3,8 @@ package detect
 import (
 	"math/rand/v2"
 	"testing"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What an older version wrote by another rule is no sample, makes no step new, and is not
@@ -17,14 +19,14 @@ func TestOlderReaders(t *testing.T) {
 			return []stepSpec{ran(from, seconds(.011)), ran("[export] exporting to cache", seconds(5)), ran(run, noisy(rng, seconds(20), .03))}
 		})
 		for i := range h.Base[:newer] { // newest first
-			h.Base[i].Reader = ReaderVersion
+			h.Base[i].Reader = timeline.ReaderVersion
 			h.Base[i].Steps[0].Rule, h.Base[i].Steps[1].Rule = 1, 1
 		}
 		return h
 	}
 	judge := func(h *History, took ...float64) *Result {
 		b := newBuild("pr", 100, ran(from, seconds(took[0])), ran(pull, seconds(took[1])), ran(run, seconds(took[2])))
-		b.Reader, b.Steps[0].Rule, b.Steps[1].Rule = ReaderVersion, 1, 1
+		b.Reader, b.Steps[0].Rule, b.Steps[1].Rule = timeline.ReaderVersion, 1, 1
 		return new(Judge(&b, h, defaults))
 	}
 	r := judge(history(0), 8, 8, 20)

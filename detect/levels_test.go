@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // shiftedHistory is 40 builds of main, of which the newest are slower or faster in
@@ -24,7 +26,7 @@ func shiftedHistory(since int, change func([]stepSpec) []stepSpec) *History {
 func times2(by float64) func([]stepSpec) []stepSpec {
 	return func(s []stepSpec) []stepSpec {
 		for i := range s {
-			s[i].took = time.Duration(float64(s[i].took) * by)
+			s[i].Took = time.Duration(float64(s[i].Took) * by)
 		}
 		return s
 	}
@@ -34,7 +36,7 @@ func times2(by float64) func([]stepSpec) []stepSpec {
 func judgeBranch(h *History, n int, change func([]stepSpec) []stepSpec, p Policy) Result {
 	p.Thresholds = DefaultThresholds
 	for i := range n - 1 {
-		h.Branch = append([]Build{edit("pr", 100+i, change)}, h.Branch...)
+		h.Branch = append([]timeline.Build{edit("pr", 100+i, change)}, h.Branch...)
 	}
 	b := edit("pr", 100+n, change)
 	return Judge(&b, h, p)
@@ -95,7 +97,7 @@ func TestSmallWindowOnTheBaseBranch(t *testing.T) {
 
 // On a clock of whole seconds, steps overlap; what was waited for still counts.
 func TestCriticalPathOnACoarseClock(t *testing.T) {
-	whole := func(b Build) Build {
+	whole := func(b timeline.Build) timeline.Build {
 		b.Resolution = time.Second
 		for i := range b.Steps {
 			s := &b.Steps[i]
@@ -129,7 +131,7 @@ func TestResultOfAbsurdTimes(t *testing.T) {
 	h := appHistory(30)
 	b := edit("pr", 100, func(s []stepSpec) []stepSpec {
 		for i := range s {
-			s[i].took = seconds(year)
+			s[i].Took = seconds(year)
 		}
 		return s
 	})
@@ -159,7 +161,7 @@ func TestLongestDurations(t *testing.T) {
 		"sometimes": {History: mixed(times(17, 10), slices.Repeat(long, 3)), New: long},
 		"before":    {History: slices.Repeat(long, 20), New: times(1, 10)},
 	} {
-		for _, minDelta := range []Seconds{0, Seconds(time.Second), longest} {
+		for _, minDelta := range []timeline.Seconds{0, timeline.Seconds(time.Second), longest} {
 			limits := DefaultThresholds
 			limits.MinDelta = minDelta
 			trials := []Trial{trial, {History: times(20, 1e6), New: times(1, 1e6)}}

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // By what a cache was lost is told: what changed since the last build that found it.
@@ -14,14 +16,14 @@ func TestCausesOfLosses(t *testing.T) {
 		return func(s []stepSpec) []stepSpec { return edit(append(s, hit(tools))) }
 	}
 	const commit = "0123456789012345678901234567890123456789"
-	told := func(b *Build) {
-		b.Revision, b.Facts = commit, &Facts{
-			CacheIn: []string{"registry r.example/cache"}, Args: []BuildArg{{Name: "MODE", Value: "dev", Hash: "1"}},
-			Sources: []Artifact{{Name: "node:22 linux/amd64", Digest: "sha256:0123456789abcdef"}},
+	told := func(b *timeline.Build) {
+		b.Revision, b.Facts = commit, &timeline.Facts{
+			CacheIn: []string{"registry r.example/cache"}, Args: []timeline.BuildArg{{Name: "MODE", Value: "dev", Hash: "1"}},
+			Sources: []timeline.Artifact{{Name: "node:22 linux/amd64", Digest: "sha256:0123456789abcdef"}},
 		}
 		for i := range b.Steps {
 			s := &b.Steps[i]
-			if s.Facts = (&StepFacts{Op: "o"}); s.Name == pkg {
+			if s.Facts = (&timeline.StepFacts{Op: "o"}); s.Name == pkg {
 				s.Facts.Reads = []string{"/package.json"}
 			}
 			if s.Name == ci {
@@ -32,20 +34,20 @@ func TestCausesOfLosses(t *testing.T) {
 	for _, test := range []struct {
 		name      string
 		lost      []string // steps that ran
-		change    func(b *Build)
+		change    func(b *timeline.Build)
 		files     []string
 		kind      Kind
 		certainty Certainty
 		says      string
 	}{
-		{"a file that it copies", []string{pkg, ci, prune}, func(*Build) {}, []string{"docs/x", "package.json"}, KindFile, Likely, "`package.json` changed in `ffffff"},
-		{"a lock file among them", []string{pkg, ci, prune}, func(b *Build) { stepOfBuild(b, pkg).Facts.Reads = []string{"/package-lock.json"} }, []string{"package-lock.json"}, KindLockFile, Likely, "this step reads it"},
-		{"an argument", []string{ci, prune}, func(b *Build) { b.Facts.Args[0] = BuildArg{Name: "MODE", Value: "prod", Hash: "2"} }, nil, KindArgument, Likely, "`MODE` changed (dev → prod)"},
-		{"an image that moved", []string{ci, prune}, func(b *Build) { b.Facts.Sources[0].Digest = "sha256:fedcba9876543210" }, nil, KindBaseImage, Likely, "`node:22` is another image than before"},
-		{"a cache that is read no more", []string{ci, prune}, func(b *Build) { b.Facts.CacheIn = nil }, nil, KindCacheImport, Likely, "other caches were to be read"},
-		{"what is executed", []string{ci, prune}, func(b *Build) { stepOfBuild(b, ci).Facts.Op = "other" }, nil, KindInstruction, Likely, "what is executed for it has changed"},
-		{"two things", []string{ci, prune}, func(b *Build) { b.Facts.CacheIn, stepOfBuild(b, ci).Facts.Op = nil, "other" }, nil, KindInstruction, Possible, "executed"},
-		{"nothing that is known", []string{ci, prune}, func(*Build) {}, []string{"docs/x"}, "", "", ""},
+		{"a file that it copies", []string{pkg, ci, prune}, func(*timeline.Build) {}, []string{"docs/x", "package.json"}, KindFile, Likely, "`package.json` changed in `ffffff"},
+		{"a lock file among them", []string{pkg, ci, prune}, func(b *timeline.Build) { stepOfBuild(b, pkg).Facts.Reads = []string{"/package-lock.json"} }, []string{"package-lock.json"}, KindLockFile, Likely, "this step reads it"},
+		{"an argument", []string{ci, prune}, func(b *timeline.Build) { b.Facts.Args[0] = timeline.BuildArg{Name: "MODE", Value: "prod", Hash: "2"} }, nil, KindArgument, Likely, "`MODE` changed (dev → prod)"},
+		{"an image that moved", []string{ci, prune}, func(b *timeline.Build) { b.Facts.Sources[0].Digest = "sha256:fedcba9876543210" }, nil, KindBaseImage, Likely, "`node:22` is another image than before"},
+		{"a cache that is read no more", []string{ci, prune}, func(b *timeline.Build) { b.Facts.CacheIn = nil }, nil, KindCacheImport, Likely, "other caches were to be read"},
+		{"what is executed", []string{ci, prune}, func(b *timeline.Build) { stepOfBuild(b, ci).Facts.Op = "other" }, nil, KindInstruction, Likely, "what is executed for it has changed"},
+		{"two things", []string{ci, prune}, func(b *timeline.Build) { b.Facts.CacheIn, stepOfBuild(b, ci).Facts.Op = nil, "other" }, nil, KindInstruction, Possible, "executed"},
+		{"nothing that is known", []string{ci, prune}, func(*timeline.Build) {}, []string{"docs/x"}, "", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := mainHistory(20, func(_ int, rng *rand.Rand) []stepSpec { return with(same)(app(rng)) })
@@ -87,10 +89,10 @@ func TestCausesOfLastingLosses(t *testing.T) {
 	with := func(edit func([]stepSpec) []stepSpec) func([]stepSpec) []stepSpec {
 		return func(s []stepSpec) []stepSpec { return edit(append(s, hit("[tools 1/1] RUN apk add curl"))) }
 	}
-	told := func(b *Build, caches ...string) {
-		b.Facts = &Facts{CacheIn: caches}
+	told := func(b *timeline.Build, caches ...string) {
+		b.Facts = &timeline.Facts{CacheIn: caches}
 		for i := range b.Steps {
-			b.Steps[i].Facts = &StepFacts{Op: "o"}
+			b.Steps[i].Facts = &timeline.StepFacts{Op: "o"}
 		}
 	}
 	h := mainHistory(20, func(_ int, rng *rand.Rand) []stepSpec { return with(same)(app(rng)) })
@@ -99,7 +101,7 @@ func TestCausesOfLastingLosses(t *testing.T) {
 	}
 	before := edit("pr", 99, with(misses(ci, prune)))
 	told(&before)
-	h.Branch = []Build{before}
+	h.Branch = []timeline.Build{before}
 	b := edit("pr", 100, with(misses(ci, prune)))
 	told(&b)
 	r := Judge(&b, h, defaults)
@@ -109,7 +111,7 @@ func TestCausesOfLastingLosses(t *testing.T) {
 	}
 }
 
-func stepOfBuild(b *Build, name string) *Step {
+func stepOfBuild(b *timeline.Build, name string) *timeline.Step {
 	for i := range b.Steps {
 		if b.Steps[i].Name == name {
 			return &b.Steps[i]

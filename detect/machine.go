@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The machine is looked at first: one that is overloaded explains every step, and needs no
@@ -13,7 +14,7 @@ import (
 
 // A MachineInfo is what was measured of the build's machine, beside the baseline's.
 type MachineInfo struct {
-	Machine
+	timeline.Machine
 	Builds int `json:"builds"` // of the baseline that were watched for long enough
 	// The usual shares of the time in which something waited for a processor; nil where too
 	// few builds tell.
@@ -32,19 +33,17 @@ const (
 	// A machine that was watched for less says nothing of a build: its first second alone
 	// shows shares of a half and more in quiet builds. What is usual is found in all that
 	// were watched for half as long.
-	leastWatched = Seconds(time.Second)
-	usualWatched = leastWatched / 2
+	leastWatched = 2 * timeline.MinWatched
 	leastUsual   = 5 // builds that tell what is usual
 
 	overloaded      = 0.6 // share of the time, where what is usual is known
 	beyondUsual     = 0.2 // … that it lies above that
 	alwaysOverload  = 0.8 // share, where it is not known
-	otherMemory     = 0.2 // part by which another machine's memory differs
 	machineExplains = 0.3 // part of a slowdown that a step must have waited for a processor
 )
 
 // machineOf is what is known of the machine of a build; nil where nothing is.
-func machineOf(build *Build, base []Build) *MachineInfo {
+func machineOf(build *timeline.Build, base []timeline.Build) *MachineInfo {
 	if build.Machine == nil {
 		return nil
 	}
@@ -53,7 +52,7 @@ func machineOf(build *Build, base []Build) *MachineInfo {
 	var memory []int64
 	for i := range base {
 		b := base[i].Machine
-		if b == nil || b.Window < usualWatched && b.Window > 0 {
+		if b == nil || b.Window < timeline.MinWatched && b.Window > 0 {
 			continue
 		}
 		if b.Window > 0 {
@@ -97,15 +96,15 @@ func (m *MachineInfo) compare(cpus []float64, memory []int64) {
 	}
 	if len(memory) >= leastUsual && m.Memory > 0 {
 		low, high := float64(slices.Min(memory)), float64(slices.Max(memory))
-		if high <= (1+otherMemory)*low {
+		if high <= (1+timeline.SameMemory)*low {
 			m.UsualMemory = memory[0]
-			m.Other = m.Other || float64(m.Memory) < low/(1+otherMemory) || float64(m.Memory) > high*(1+otherMemory)
+			m.Other = m.Other || float64(m.Memory) < low/(1+timeline.SameMemory) || float64(m.Memory) > high*(1+timeline.SameMemory)
 		}
 	}
 }
 
 // compareModel tells whether its processors are unlike each of the baseline's, which are alike.
-func (m *MachineInfo) compareModel(base []Build) {
+func (m *MachineInfo) compareModel(base []timeline.Build) {
 	usual, builds := "", 0
 	for i := range base {
 		b := base[i].Machine
@@ -157,7 +156,7 @@ func (r *Result) doubtOverloaded(a *arranged) {
 				if old == nil {
 					break
 				}
-				if _, is := starved(old, s.Was, Seconds(old.Duration)-s.Usual, a.base); !is {
+				if _, is := starved(old, s.Was, timeline.Seconds(old.Duration)-s.Usual, a.base); !is {
 					break
 				}
 			}
@@ -176,13 +175,13 @@ func (r *Result) doubtOverloaded(a *arranged) {
 }
 
 // measuresSteps tells whether it was measured of any step how long it waited.
-func measuresSteps(b *Build) bool {
-	return slices.ContainsFunc(b.Steps, func(s Step) bool { return s.Usage != nil && s.Usage.CPUWait != nil })
+func measuresSteps(b *timeline.Build) bool {
+	return slices.ContainsFunc(b.Steps, func(s timeline.Step) bool { return s.Usage != nil && s.Usage.CPUWait != nil })
 }
 
 // machineExplain tells whether waiting for processors can explain that a step took so much
 // longer.
-func machineExplain(step *Step, r *StepResult) bool {
+func machineExplain(step *timeline.Step, r *StepResult) bool {
 	u := step.Usage
 	return u == nil || u.CPUWait == nil || float64(*u.CPUWait) >= machineExplains*float64(r.Delta)
 }
@@ -214,12 +213,12 @@ func (m *MachineInfo) otherMachine() string {
 
 // hardware is the machine, with its processors where they are others than usual.
 func (m *MachineInfo) hardware() string {
-	return named(m.Model, m.Model != m.UsualModel && m.UsualModel != "", hardware(m.CPUs, m.Memory))
+	return named(m.Model, m.Model != m.UsualModel && m.UsualModel != "", timeline.Hardware(m.CPUs, m.Memory))
 }
 
 // usualHardware is that of the baseline.
 func (m *MachineInfo) usualHardware() string {
-	return named(m.UsualModel, m.Model != m.UsualModel, hardware(m.UsualCPUs, m.UsualMemory))
+	return named(m.UsualModel, m.Model != m.UsualModel, timeline.Hardware(m.UsualCPUs, m.UsualMemory))
 }
 
 func named(model string, isTold bool, hardware string) string {
@@ -230,24 +229,6 @@ func named(model string, isTold bool, hardware string) string {
 		return model
 	}
 	return model + ", " + hardware
-}
-
-// hardware is "2 CPUs and 8 GB", as far as it is known.
-func hardware(cpus float64, memory int64) string {
-	cores, size := "", ""
-	switch n := math.Round(cpus); {
-	case n == 1:
-		cores = "1 CPU"
-	case n > 1:
-		cores = fmt.Sprintf("%.0f CPUs", n)
-	}
-	if memory > 0 {
-		size = fmt.Sprintf("%.3g GB", float64(memory)/1e9)
-	}
-	if cores != "" && size != "" {
-		return cores + " and " + size
-	}
-	return cores + size
 }
 
 func percentNumber(share float64) string { return fmt.Sprintf("%.0f", 100*share) }

@@ -3,12 +3,14 @@ package detect
 import (
 	"strings"
 	"testing"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // watched is a machine on which something waited for a processor for that share of ten
 // seconds.
-func watched(wait, cpus float64, memory int64) *Machine {
-	return &Machine{Window: 10e9, CPUs: cpus, Memory: memory, CPUWait: &wait}
+func watched(wait, cpus float64, memory int64) *timeline.Machine {
+	return &timeline.Machine{Window: 10e9, CPUs: cpus, Memory: memory, CPUWait: &wait}
 }
 
 // watchedHistory is an app's, each build of it on such a machine.
@@ -21,15 +23,15 @@ func watchedHistory(wait float64) *History {
 }
 
 func TestOverloadedMachine(t *testing.T) {
-	waitedFor := func(s float64) *Usage {
-		took := Seconds(seconds(s))
-		return &Usage{CPUWait: &took}
+	waitedFor := func(s float64) *timeline.Usage {
+		took := timeline.Seconds(seconds(s))
+		return &timeline.Usage{CPUWait: &took}
 	}
 	for _, test := range []struct {
 		name     string
 		usual    float64
-		now      *Machine
-		usage    *Usage
+		now      *timeline.Machine
+		usage    *timeline.Usage
 		want     Status
 		overload bool
 	}{
@@ -39,7 +41,7 @@ func TestOverloadedMachine(t *testing.T) {
 		{"it waited", .2, watched(.94, 4, 16e9), waitedFor(110), StatusSuspect, true},
 		{"it did not wait", .2, watched(.94, 4, 16e9), waitedFor(2), StatusSlower, true},
 		{"so it always is", .9, watched(.96, 4, 16e9), nil, StatusSlower, false},
-		{"hardly watched", .2, &Machine{Window: 3e8, CPUWait: new(.94)}, nil, StatusSlower, false},
+		{"hardly watched", .2, &timeline.Machine{Window: 3e8, CPUWait: new(.94)}, nil, StatusSlower, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := edit("x", 100, slow(compile, 3))
@@ -85,7 +87,7 @@ func TestOverloadIsNotTheReasonOfEarlierBuilds(t *testing.T) {
 func TestOtherMachine(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		now    *Machine
+		now    *timeline.Machine
 		mixed  bool
 		sought string
 	}{
@@ -93,9 +95,9 @@ func TestOtherMachine(t *testing.T) {
 		{"smaller", watched(.2, 2.02, 8e9), false, "with 2 CPUs and 8 GB; the baseline on 4 CPUs and 16 GB"},
 		{"less memory", watched(.2, 4, 8e9), false, "with 4 CPUs and 8 GB"},
 		{"of the baseline's kinds", watched(.2, 2, 8e9), true, ""},
-		{"other processors", &Machine{Window: 10e9, CPUs: 4, Memory: 16e9, Model: "EPYC 9V74"}, false, "with EPYC 9V74, 4 CPUs and 16 GB; the baseline on EPYC 7763, 4 CPUs and 16 GB"},
-		{"the same processors", &Machine{Window: 10e9, CPUs: 4, Memory: 16e9, Model: "EPYC 7763"}, false, ""},
-		{"processors that are not known", &Machine{Window: 10e9, CPUs: 4, Memory: 16e9}, false, ""},
+		{"other processors", &timeline.Machine{Window: 10e9, CPUs: 4, Memory: 16e9, Model: "EPYC 9V74"}, false, "with EPYC 9V74, 4 CPUs and 16 GB; the baseline on EPYC 7763, 4 CPUs and 16 GB"},
+		{"the same processors", &timeline.Machine{Window: 10e9, CPUs: 4, Memory: 16e9, Model: "EPYC 7763"}, false, ""},
+		{"processors that are not known", &timeline.Machine{Window: 10e9, CPUs: 4, Memory: 16e9}, false, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := watchedHistory(.2)

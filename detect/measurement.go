@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What was measured of a slower step and of the machine beneath it, as causes: that is told
 // apart from what is different, which may be the reason for it.
 
 // measured is what the numbers of the machine, of the step, and of what it moved say.
-func (e *explainer) measured(s *Step, r *StepResult) (m measurement) {
+func (e *explainer) measured(s *timeline.Step, r *StepResult) (m measurement) {
 	past := e.past(s)
 	told, printed := e.told(s)
 	m.moved, m.printed = append(moved(s, past), told...), printed
@@ -45,11 +47,11 @@ func (e *explainer) measured(s *Step, r *StepResult) (m measurement) {
 // slowdown is by how many times the other steps of the build took longer than usual, 0 where
 // too few tell.
 func (e *explainer) slowdown(except *StepResult) float64 {
-	const least = Seconds(20 * time.Millisecond)
+	const least = timeline.Seconds(20 * time.Millisecond)
 	var ratios []float64
 	for i := range e.result.Steps {
 		s := &e.result.Steps[i]
-		if s != except && s.State == Executed && s.Usual >= least && s.N >= leastUsual {
+		if s != except && s.State == timeline.Executed && s.Usual >= least && s.N >= leastUsual {
 			ratios = append(ratios, s.Ratio)
 		}
 	}
@@ -61,7 +63,7 @@ func (e *explainer) slowdown(except *StepResult) float64 {
 }
 
 // addUsage adds what a step used of the machine.
-func (m *measurement) addUsage(s *Step, r *StepResult, past []*Step) {
+func (m *measurement) addUsage(s *timeline.Step, r *StepResult, past []*timeline.Step) {
 	usual := usualUse(past)
 	if usual == nil || s.Usage == nil || r.Delta <= 0 {
 		return
@@ -70,14 +72,14 @@ func (m *measurement) addUsage(s *Step, r *StepResult, past []*Step) {
 		m.machine = slices.Insert(m.machine, 0, Explanation{Kind: kind, Certainty: Is, Text: fmt.Sprintf(format, args...), Before: before, After: after})
 	}
 	u := s.Usage
-	more := func(now *Seconds, usual Seconds) Seconds {
+	more := func(now *timeline.Seconds, usual timeline.Seconds) timeline.Seconds {
 		if now == nil {
 			return 0
 		}
 		return *now - usual
 	}
 	const same, grown, part = 1.3, 1.4, 0.5
-	most := Seconds(part * float64(r.Delta))
+	most := timeline.Seconds(part * float64(r.Delta))
 	if quota := u.Throttled; quota != nil && *quota-usual.throttled >= most {
 		add(KindStepThrottled, usual.throttled.String(), quota.String(), "it was throttled for %s by a quota of processor time", quota)
 	}
@@ -95,7 +97,7 @@ func (m *measurement) addUsage(s *Step, r *StepResult, past []*Step) {
 	// What waits for a processor waits the longer, the more it has to do.
 	doing := cpu
 	if u.CPUWait != nil && *u.CPU > 0 {
-		doing += Seconds(float64(cpu) / float64(*u.CPU) * float64(*u.CPUWait))
+		doing += timeline.Seconds(float64(cpu) / float64(*u.CPU) * float64(*u.CPUWait))
 	}
 	switch {
 	case doing >= most && float64(*u.CPU) >= grown*float64(usual.cpuMost):
@@ -117,9 +119,9 @@ func (m *measurement) addUsage(s *Step, r *StepResult, past []*Step) {
 }
 
 // past are the step in the builds of the baseline in which it ran, newest first.
-func (e *explainer) past(s *Step) (list []*Step) {
+func (e *explainer) past(s *timeline.Step) (list []*timeline.Step) {
 	for i := e.ownFrom(); i < len(e.older); i++ {
-		if o := stepIn(&e.older[i], s, ""); o != nil && o.State == Executed {
+		if o := stepIn(&e.older[i], s, ""); o != nil && o.State == timeline.Executed {
 			list = append(list, o)
 		}
 	}
@@ -128,7 +130,7 @@ func (e *explainer) past(s *Step) (list []*Step) {
 
 // moved tells of a transfer that moved more, or as much at a lower speed. How much of a
 // context is moved depends on what the builder has of it: only more than ever was is more.
-func moved(s *Step, past []*Step) []Explanation {
+func moved(s *timeline.Step, past []*timeline.Step) []Explanation {
 	const least, moving = 1e6, 1e5 // bytes: that are worth telling, and whose time is not that of asking for them
 	if s.Bytes < moving {
 		return nil
@@ -154,14 +156,14 @@ func moved(s *Step, past []*Step) []Explanation {
 			Text: fmt.Sprintf("it moved %s, and never more than %s before", bytesOf(s.Bytes), bytesOf(before)),
 		}}
 	}
-	if len(speeds) < leastUsual || s.Duration <= 0 || s.isWriting() { // which is compressing, most of all
+	if len(speeds) < leastUsual || s.Duration <= 0 || s.IsWriting() { // which is compressing, most of all
 		return nil
 	}
 	slices.Sort(speeds)
 	usual, now := speeds[len(speeds)/2], float64(s.Bytes)/s.Duration.Seconds()
-	const slow = 0.4                               // of the usual speed: less than half of it, by more than chance
-	const moment = Seconds(300 * time.Millisecond) // that a transfer may wait for anything
-	longer := Seconds(float64(s.Duration) - float64(s.Bytes)/usual*1e9)
+	const slow = 0.4                                        // of the usual speed: less than half of it, by more than chance
+	const moment = timeline.Seconds(300 * time.Millisecond) // that a transfer may wait for anything
+	longer := timeline.Seconds(float64(s.Duration) - float64(s.Bytes)/usual*1e9)
 	if now > min(slow*usual, speeds[0]) || longer < moment {
 		return nil
 	}
@@ -172,9 +174,9 @@ func moved(s *Step, past []*Step) []Explanation {
 }
 
 // filesMoved adds the files that changed to a context that grew.
-func (e *explainer) filesMoved(m *measurement, good, bad *Build, now *Step) {
+func (e *explainer) filesMoved(m *measurement, good, bad *timeline.Build, now *timeline.Step) {
 	at := slices.IndexFunc(m.moved, func(x Explanation) bool { return x.Kind == KindMoreBytes })
-	if at < 0 || now.Facts != nil || now.isPart() || now.isWriting() || now.Stage == "push" {
+	if at < 0 || now.Facts != nil || now.IsPart() || now.IsWriting() || now.Stage == "push" {
 		return
 	}
 	files, _ := e.filesBetween(good, bad)
@@ -207,27 +209,27 @@ func bytesOf(n int64) string {
 
 // A use is what a step usually uses, and the most that it did.
 type use struct {
-	cpu, cpuMost, wait, waitMost, disk, diskMost, memory, throttled Seconds
+	cpu, cpuMost, wait, waitMost, disk, diskMost, memory, throttled timeline.Seconds
 	kills                                                           int64
 }
 
 // usualUse is that of what it was in earlier builds, nil where too few tell.
-func usualUse(past []*Step) *use {
-	var cpu, wait, disk, memory, throttled []Seconds
+func usualUse(past []*timeline.Step) *use {
+	var cpu, wait, disk, memory, throttled []timeline.Seconds
 	u := &use{}
 	for _, o := range past {
 		if o.Usage == nil || o.Usage.CPU == nil {
 			continue
 		}
 		for _, f := range []struct {
-			list *[]Seconds
-			from *Seconds
+			list *[]timeline.Seconds
+			from *timeline.Seconds
 		}{{&cpu, o.Usage.CPU}, {&wait, o.Usage.CPUWait}, {&disk, o.Usage.IOWait}, {&memory, o.Usage.MemoryWait}} {
 			if f.from != nil {
 				*f.list = append(*f.list, *f.from)
 			}
 		}
-		quota := Seconds(0)
+		quota := timeline.Seconds(0)
 		if o.Usage.Throttled != nil {
 			quota = *o.Usage.Throttled
 		}
@@ -248,7 +250,7 @@ func usualUse(past []*Step) *use {
 	return u
 }
 
-func middle(list []Seconds) Seconds {
+func middle(list []timeline.Seconds) timeline.Seconds {
 	if len(list) == 0 {
 		return 0
 	}

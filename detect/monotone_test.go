@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/level"
 )
 
 // roughTrials are steps whose histories are of all sorts: quiet, noisy, with modes, with
@@ -48,7 +50,7 @@ func roughTrials(rng *rand.Rand, n int) []Trial {
 			for range 60 + len(tr.History) {
 				older = append(older, draw())
 			}
-			tr.Tail = TailOf(older, len(tr.History))
+			tr.Tail = level.TailOf(older, len(tr.History))
 		}
 		tr.New = []time.Duration{draw()}
 	}

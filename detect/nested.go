@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A step of a pipeline's run may make a build that is judged as well: what makes a step of
@@ -36,7 +38,7 @@ func TellNested(results []Result) {
 // longer, and leaves it unjudged where they tell of that.
 func (r *Result) tellWithin(step *StepResult, within []*Result) {
 	const most = 0.8 // of what the step took longer
-	var longer Seconds
+	var longer timeline.Seconds
 	for _, n := range within {
 		if n.WallClock.Usual > 0 {
 			longer += max(0, n.WallClock.Delta)
@@ -91,7 +93,7 @@ func (r *Result) tellsOfIt() bool {
 	if r.OverBudget != "" {
 		return true
 	}
-	var told Seconds
+	var told timeline.Seconds
 	for i := range r.Steps {
 		if s := &r.Steps[i]; finds(s.Status) > 0 {
 			told += max(0, s.WallClockSeconds)
@@ -109,7 +111,7 @@ func (r *Result) tellsOfIt() bool {
 func partsWithin(within []*Result) string {
 	type part struct {
 		text    string
-		seconds Seconds
+		seconds timeline.Seconds
 	}
 	var parts []part
 	for _, n := range within {
@@ -129,7 +131,7 @@ func partsWithin(within []*Result) string {
 	}
 	slices.SortStableFunc(parts, func(a, b part) int { return int(b.seconds - a.seconds) })
 	if len(parts) == 0 {
-		var longer Seconds
+		var longer timeline.Seconds
 		for _, n := range within {
 			longer += max(0, n.WallClock.Delta)
 		}

@@ -5,11 +5,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A run whose job builds an image, with the build: a step of that takes so many times as
 // long, and so does what the job does besides.
-func runAndBuild(branch string, n int, rng *rand.Rand, slower, besides float64) []Build {
+func runAndBuild(branch string, n int, rng *rand.Rand, slower, besides float64) []timeline.Build {
 	took := func(s, by float64) time.Duration { return time.Duration(by * float64(noisy(rng, seconds(s), 0.03))) }
 	inner := newBuild(
 		branch, n,
@@ -29,8 +31,8 @@ func runAndBuild(branch string, n int, rng *rand.Rand, slower, besides float64) 
 		s.Stage, s.Key = "image", "[image] "+s.Name
 	}
 	run.ID, run.Pipeline = inner.ID+"-run", "shop"
-	inner.Within = &Within{Build: run.ID, Step: "[image] docker buildx build"}
-	return []Build{run, inner}
+	inner.Within = &timeline.Within{Build: run.ID, Step: "[image] docker buildx build"}
+	return []timeline.Build{run, inner}
 }
 
 // What makes a build within a run slower is told once, of the build, and fails once; the
@@ -41,7 +43,7 @@ func TestOneCauseOfRunAndBuild(t *testing.T) {
 		histories := []*History{{BaseBranch: "main"}, {BaseBranch: "main"}}
 		for n := range 30 {
 			for i, b := range runAndBuild("main", n, rng, 1, 1) {
-				histories[i].Base = append([]Build{b}, histories[i].Base...)
+				histories[i].Base = append([]timeline.Build{b}, histories[i].Base...)
 			}
 		}
 		judge := func(slower, besides float64) []Result {
@@ -75,11 +77,11 @@ func TestOneCauseOfRunAndBuild(t *testing.T) {
 // longer, and does not hide that.
 func TestFindingThatCostsNothingHidesNoRun(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 9))
-	builds := func(branch string, n int, lint float64, gap time.Duration) []Build {
+	builds := func(branch string, n int, lint float64, gap time.Duration) []timeline.Build {
 		both := runAndBuild(branch, n, rng, 1, 1)
 		run, inner := &both[0], &both[1]
 		took := time.Duration(lint * float64(noisy(rng, seconds(8), 0.03)))
-		inner.Steps = append(inner.Steps, Step{Key: "[lint] RUN lint", Name: "[lint 1/1] RUN lint", Stage: "lint", Index: 1, Count: 1, ID: "lint", Start: inner.Start, Duration: took, State: Executed})
+		inner.Steps = append(inner.Steps, timeline.Step{Key: "[lint] RUN lint", Name: "[lint 1/1] RUN lint", Stage: "lint", Index: 1, Count: 1, ID: "lint", Start: inner.Start, Duration: took, State: timeline.Executed})
 		inner.Duration += gap
 		for i := range run.Steps {
 			switch s := &run.Steps[i]; s.Name {
@@ -95,7 +97,7 @@ func TestFindingThatCostsNothingHidesNoRun(t *testing.T) {
 	histories := []*History{{BaseBranch: "main"}, {BaseBranch: "main"}}
 	for n := range 30 {
 		for i, b := range builds("main", n, 1, 0) {
-			histories[i].Base = append([]Build{b}, histories[i].Base...)
+			histories[i].Base = append([]timeline.Build{b}, histories[i].Base...)
 		}
 	}
 	var results []Result
@@ -114,9 +116,9 @@ func TestFindingThatCostsNothingHidesNoRun(t *testing.T) {
 // A step in which no build was made is explained by none, though it took a tick of its
 // clock more.
 func TestNoBuildWithinExplainsNothing(t *testing.T) {
-	step := StepResult{Key: "[image] make", Name: "make", Status: StatusSame, Usual: Seconds(3 * time.Second), Current: Seconds(4 * time.Second), Delta: Seconds(time.Second), Ratio: 1.33}
+	step := StepResult{Key: "[image] make", Name: "make", Status: StatusSame, Usual: timeline.Seconds(3 * time.Second), Current: timeline.Seconds(4 * time.Second), Delta: timeline.Seconds(time.Second), Ratio: 1.33}
 	results := []Result{{
-		Build: BuildInfo{ID: "run", Resolution: Seconds(time.Second)}, Steps: []StepResult{step}, Thresholds: DefaultThresholds, Counts: map[Status]int{},
+		Build: BuildInfo{ID: "run", Resolution: timeline.Seconds(time.Second)}, Steps: []StepResult{step}, Thresholds: DefaultThresholds, Counts: map[Status]int{},
 	}}
 	TellNested(results)
 	if got := results[0].Steps[0].Causes; len(got) > 0 {

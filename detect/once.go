@@ -1,17 +1,19 @@
 package detect
 
+import "github.com/buildregress/buildregress/detect/timeline"
+
 // A step and its parts tell of one cause: a base image that is pulled slower makes both the
 // pull and the FROM around it slower. It is told once, of the part where that shows it as
 // well, and the other is left unjudged for that reason.
 
 // tellOnce leaves one finding of each step and its parts, and tells by index which parts
 // are told of the step around them.
-func (r *Result) tellOnce(g *graph) (within map[int]bool) {
+func (r *Result) tellOnce(g *timeline.Graph) (within map[int]bool) {
 	within = map[int]bool{}
-	for i, parts := range g.parts {
+	for i, parts := range g.Parts {
 		whole := &r.Steps[i]
 		var alike []int // parts that changed in the same direction
-		var change Seconds
+		var change timeline.Seconds
 		strongest := -1
 		for _, at := range parts {
 			if part := &r.Steps[at]; finds(part.Status) != 0 && finds(part.Status)*finds(whole.Status) > 0 {
@@ -48,7 +50,7 @@ func finds(s Status) int {
 }
 
 // outranks tells whether a finding of this status and change says more than another.
-func (s Status) outranks(other *StepResult, change Seconds) bool {
+func (s Status) outranks(other *StepResult, change timeline.Seconds) bool {
 	if s != other.Status {
 		return s == StatusSlower
 	}

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // pulls is a history of builds that pull their image in about so long.
@@ -11,7 +13,7 @@ func pulls(took time.Duration) *History {
 	rng := rand.New(rand.NewPCG(3, 4))
 	h := &History{BaseBranch: "main"}
 	for n := range 20 {
-		h.Base = append([]Build{withPull("main", n, noisy(rng, took, 0.05))}, h.Base...)
+		h.Base = append([]timeline.Build{withPull("main", n, noisy(rng, took, 0.05))}, h.Base...)
 	}
 	return h
 }
@@ -28,7 +30,7 @@ func TestPullIsToldOnce(t *testing.T) {
 		if pull.Status != test.status || from.Status != StatusUnjudged || from.Reason.Kind != KindToldOnce || r.Counts[test.status] != 1 {
 			t.Errorf("%v s of %v s: the pull is %v, FROM %v (%v), counts %v", test.now, test.usual, pull.Status, from.Status, from.Reason, r.Counts)
 		}
-		var told Seconds
+		var told timeline.Seconds
 		for _, p := range r.WallClock.Parts {
 			if p.Cause == CauseStep {
 				told += p.Seconds
@@ -61,14 +63,14 @@ func TestWholeProvesItsPart(t *testing.T) {
 	b := withPull("pr", 100, seconds(40))
 	h := pulls(seconds(3))
 	r := Judge(&b, h, defaults)
-	g := newGraph(&b)
+	g := timeline.NewGraph(&b)
 	from, pull := 1, 4
 	r.Steps[from].Status, r.Steps[pull].Status = StatusSlower, StatusSuspect
 	within := r.tellOnce(g)
 	if !within[pull] || r.Steps[pull].Status != StatusUnjudged || r.Steps[from].Status != StatusSlower {
 		t.Errorf("%v: FROM is %v, the pull %v", within, r.Steps[from].Status, r.Steps[pull].Status)
 	}
-	a := arrange(h.Base, nil, nil, []*Build{&b})
+	a := arrange(h.Base, nil, nil, []*timeline.Build{&b})
 	a.within = within
 	w := accountFor(&b, a, g, r.Steps, map[int]int{}, nil, &mood{}, r.Thresholds)
 	if cost := r.Steps[from].WallClockSeconds.D(); cost < seconds(35) || w.Parts[0].Step != r.Steps[from].Key {

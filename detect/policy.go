@@ -8,6 +8,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect/glob"
 	"github.com/buildregress/buildregress/detect/stepname"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What a team asks of its builds: thresholds, and for some steps thresholds of their own,
@@ -18,21 +19,19 @@ import (
 // own: builds are judged by DefaultThresholds.
 type Policy struct {
 	Thresholds
-	Max    Seconds // hard budget of the whole build, 0 for none
-	Rules  []Rule  // of several that match a step, a later one overrides an earlier one
+	Max    timeline.Seconds // hard budget of the whole build, 0 for none
+	Rules  []Rule           // of several that match a step, a later one overrides an earlier one
 	Accept []Acceptance
-	// Dismiss says which advice is not wanted.
-	Dismiss []Dismissal
 }
 
 // A Rule is what is asked of the steps that it matches.
 type Rule struct {
 	Step        glob.Pattern
-	MinSlowdown float64 // instead of Thresholds.MinSlowdown, 0 to leave it
-	MinDelta    Seconds // instead of Thresholds.MinDelta, 0 to leave it
-	Max         Seconds // hard budget of the step, 0 for none
-	Ignore      string  // why it is not judged, "" to judge it
-	From        string  // where the rule stands, for people
+	MinSlowdown float64          // instead of Thresholds.MinSlowdown, 0 to leave it
+	MinDelta    timeline.Seconds // instead of Thresholds.MinDelta, 0 to leave it
+	Max         timeline.Seconds // hard budget of the step, 0 for none
+	Ignore      string           // why it is not judged, "" to judge it
+	From        string           // where the rule stands, for people
 
 	named []string // keys of the steps that Step is a name of, where it is no glob on a key
 }
@@ -56,7 +55,7 @@ func (e *Acceptance) matches(key string) bool {
 // A stepPolicy is what holds for one step.
 type stepPolicy struct {
 	Thresholds
-	max    Seconds
+	max    timeline.Seconds
 	ignore string
 	accept *Acceptance
 }
@@ -117,7 +116,7 @@ func (p Policy) withNames(a *arranged) Policy {
 // that has it calls it.
 func (a *arranged) names() (steps []stepname.Name) {
 	seen := map[string]bool{}
-	add := func(b *Build) {
+	add := func(b *timeline.Build) {
 		for i := range b.Steps {
 			if s := &b.Steps[i]; !seen[s.Key] {
 				seen[s.Key] = true
@@ -156,8 +155,8 @@ func (p *Policy) unmatched(a *arranged) (notes []Note) {
 		e := &p.Accept[i]
 		if !used(e.matches) {
 			note(e.From, "no step matches `%s`", e.Step)
-		} else if !slices.ContainsFunc(a.base, func(b Build) bool { return e.begins(&b) }) &&
-			!slices.ContainsFunc(a.branch, func(b *Build) bool { return e.begins(b) }) {
+		} else if !slices.ContainsFunc(a.base, func(b timeline.Build) bool { return e.begins(&b) }) &&
+			!slices.ContainsFunc(a.branch, func(b *timeline.Build) bool { return e.begins(b) }) {
 			note(e.From, "none of the builds compared is of revision `%s`", e.Since)
 		}
 	}
@@ -165,7 +164,7 @@ func (p *Policy) unmatched(a *arranged) (notes []Note) {
 }
 
 // begins tells whether the accepted level begins with b.
-func (e *Acceptance) begins(b *Build) bool {
+func (e *Acceptance) begins(b *timeline.Build) bool {
 	const least = 7 // digits that name a revision
 	return len(e.Since) >= least && strings.HasPrefix(b.Revision, e.Since)
 }
@@ -193,7 +192,7 @@ func (a *arranged) acceptedLevel(s *series, e *Acceptance) *accepted {
 		}
 		return &accepted{entry: e, samples: n, begin: a.base[i].Start}
 	}
-	if slices.ContainsFunc(a.branch, func(b *Build) bool { return e.begins(b) }) {
+	if slices.ContainsFunc(a.branch, func(b *timeline.Build) bool { return e.begins(b) }) {
 		return &accepted{entry: e}
 	}
 	return nil
@@ -217,7 +216,7 @@ func (r *Result) enforceBudgets(p *Policy, loads map[int]int) (broken bool) {
 			continue
 		}
 		limit := p.forStep(s.Key).max
-		if limit == 0 || s.State != Executed && s.State != Cached || s.Current <= limit {
+		if limit == 0 || s.State != timeline.Executed && s.State != timeline.Cached || s.Current <= limit {
 			continue
 		}
 		broken = true

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 const (
@@ -29,14 +31,14 @@ func TestRules(t *testing.T) {
 		verdict Verdict
 	}{
 		{"none", nil, 4, StatusSlower, Regressed},
-		{"of another step", []Rule{{Step: "*make test*", MinDelta: Seconds(seconds(600))}}, 4, StatusSlower, Regressed},
-		{"a higher threshold", []Rule{{Step: "*make compile*", MinDelta: Seconds(seconds(600))}}, 4, StatusSame, Pass},
+		{"of another step", []Rule{{Step: "*make test*", MinDelta: timeline.Seconds(seconds(600))}}, 4, StatusSlower, Regressed},
+		{"a higher threshold", []Rule{{Step: "*make compile*", MinDelta: timeline.Seconds(seconds(600))}}, 4, StatusSame, Pass},
 		{"relative", []Rule{{Step: "*make compile*", MinSlowdown: 5}}, 4, StatusSame, Pass},
 		{"the later one counts", []Rule{{Step: "*make*", MinSlowdown: 5}, {Step: "*make compile*", MinSlowdown: 0.2}}, 4, StatusSlower, Regressed},
 		{"ignored", []Rule{{Step: "*make compile*", Ignore: "depends on a mirror"}}, 4, StatusUnjudged, Pass},
-		{"within the budget", []Rule{{Step: "*make compile*", Max: Seconds(seconds(120))}}, 1, StatusSame, Pass},
-		{"over the budget, as ever", []Rule{{Step: "*make compile*", Max: Seconds(seconds(30))}}, 1, StatusOverBudget, Regressed},
-		{"slower and over the budget", []Rule{{Step: "*make compile*", Max: Seconds(seconds(120))}}, 4, StatusOverBudget, Regressed},
+		{"within the budget", []Rule{{Step: "*make compile*", Max: timeline.Seconds(seconds(120))}}, 1, StatusSame, Pass},
+		{"over the budget, as ever", []Rule{{Step: "*make compile*", Max: timeline.Seconds(seconds(30))}}, 1, StatusOverBudget, Regressed},
+		{"slower and over the budget", []Rule{{Step: "*make compile*", Max: timeline.Seconds(seconds(120))}}, 4, StatusOverBudget, Regressed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -52,17 +54,17 @@ func TestRules(t *testing.T) {
 	}
 
 	t.Run("a budget needs no history", func(t *testing.T) {
-		r := judged(t, appHistory(0), 1, Policy{Rules: []Rule{{Step: "*make compile*", Max: Seconds(seconds(30))}}})
+		r := judged(t, appHistory(0), 1, Policy{Rules: []Rule{{Step: "*make compile*", Max: timeline.Seconds(seconds(30))}}})
 		if r.Verdict != Regressed || r.Counts[StatusOverBudget] != 1 {
 			t.Errorf("%v, %v", r.Verdict, r.Counts)
 		}
 	})
 	t.Run("a budget of the whole build", func(t *testing.T) {
-		r := judged(t, h, 1, Policy{Max: Seconds(seconds(60))})
+		r := judged(t, h, 1, Policy{Max: timeline.Seconds(seconds(60))})
 		if r.Verdict != Regressed || r.OverBudget == "" || NewReport([]Result{r}, []string{"over-budget"}, nil).ExitCode != 1 {
 			t.Errorf("%v, %q", r.Verdict, r.OverBudget)
 		}
-		if r := judged(t, h, 1, Policy{Max: Seconds(seconds(600))}); r.Verdict != Pass || r.OverBudget != "" {
+		if r := judged(t, h, 1, Policy{Max: timeline.Seconds(seconds(600))}); r.Verdict != Pass || r.OverBudget != "" {
 			t.Errorf("within it: %v, %q", r.Verdict, r.OverBudget)
 		}
 	})

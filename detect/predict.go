@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/buildregress/buildregress/detect/level"
 	"gonum.org/v1/gonum/stat"
 )
 
@@ -51,7 +52,7 @@ type predictive struct {
 	ties   float64   // see tiesOf
 	width  float64   // of a kernel, > 0
 	scale  float64   // by which distances from the center are compared with other steps'
-	tail   *Tail
+	tail   *level.Tail
 	pools  *pools
 	kind   *pool // of its siblings and itself; nil if it has none
 }
@@ -67,7 +68,7 @@ type pools struct {
 // what is remembered of their older ones.
 type pool struct {
 	distances []float64
-	tail      Tail
+	tail      level.Tail
 }
 
 // newPools gathers the values of tests.
@@ -81,7 +82,7 @@ func newPools(tests []*stepTest) *pools {
 		members[st.trial.Kind]++
 	}
 	if len(tests) > 0 {
-		p.spread = max(leastSpread, median(slices.Sorted(slices.Values(spreads))))
+		p.spread = max(leastSpread, level.Median(slices.Sorted(slices.Values(spreads))))
 	}
 	p.all = make([]float64, 0, n)
 	for i, st := range tests {
@@ -104,7 +105,7 @@ func newPools(tests []*stepTest) *pools {
 			for _, y := range st.values {
 				k.distances = append(k.distances, y-st.center)
 			}
-			k.tail.join(&st.tail)
+			k.tail.Join(&st.tail)
 			st.model.kind = k
 		}
 	}
@@ -150,9 +151,9 @@ func (p *predictive) beyond(o observation, direction float64) float64 {
 	if direction > 0 && p.tail.Weight > 0 {
 		n += p.tail.Weight
 		rest := p.tail.Weight
-		for i, w := range p.tail.bins {
+		for i, w := range p.tail.Above {
 			if w > 0 {
-				sum += w * kernel((d-(float64(i)+0.5)*tailBin)/width)
+				sum += w * kernel((d-(float64(i)+0.5)*level.BinWidth)/width)
 				rest -= w
 			}
 		}
@@ -203,7 +204,7 @@ func (p *predictive) kindBeyond(y, direction float64) float64 {
 	far = countBeyond(p.kind.distances, d, direction) - own
 	n = float64(len(p.kind.distances) - len(p.values))
 	if direction > 0 {
-		far += max(0, p.kind.tail.beyond(d)-p.tail.beyond(d))
+		far += max(0, p.kind.tail.Beyond(d)-p.tail.Beyond(d))
 		n += max(0, p.kind.tail.Weight-p.tail.Weight)
 	}
 	return (far + kindWeight*share) / (n + kindWeight)
@@ -231,12 +232,6 @@ func priorBeyond(d float64) float64 {
 
 // buffers are room for copies of numbers that are done with: a build of many steps has many.
 var buffers = sync.Pool{New: func() any { return new([]float64) }}
-
-// median of ascending values; they must not be empty.
-func median(sorted []float64) float64 {
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
 
 // quantile of ascending values at q in [0,1], linear between them.
 func quantile(sorted []float64, q float64) float64 {
@@ -298,7 +293,7 @@ func findModes(sorted []float64) [][]float64 {
 func withinSD(modes [][]float64) float64 {
 	var residuals []float64
 	for _, m := range modes {
-		center := median(m)
+		center := level.Median(m)
 		for _, v := range m {
 			residuals = append(residuals, v-center)
 		}

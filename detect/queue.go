@@ -1,6 +1,10 @@
 package detect
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/buildregress/buildregress/detect/timeline"
+)
 
 // In the time that a job waits for a machine nothing of the pipeline works. It is told,
 // with what it usually is and what it cost; it says nothing of the machine, has no part in
@@ -16,7 +20,7 @@ func (step *StepResult) setQueue(s *series, t Thresholds) {
 	}
 	newest := slices.Sorted(slices.Values(s.newest(t.Window)))
 	low, high := newest[0], newest[len(newest)-1]
-	step.Usual, step.Low, step.High = Seconds(durationMedian(newest)), Seconds(low), Seconds(high)
+	step.Usual, step.Low, step.High = timeline.Seconds(durationMedian(newest)), timeline.Seconds(low), timeline.Seconds(high)
 	delta := s.step.Duration - high
 	if step.N >= t.MinHistory && delta >= t.MinDelta.D() && float64(delta) >= t.MinSlowdown*float64(high) {
 		step.Status = StatusWaiting

@@ -4,11 +4,13 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // withQueue makes runs of a pipeline with one long step among short ones, on a clock of
 // whole seconds.
-func withQueue(branch string, n int, rng *rand.Rand, queue time.Duration, slower float64) Build {
+func withQueue(branch string, n int, rng *rand.Rand, queue time.Duration, slower float64) timeline.Build {
 	whole := func(d time.Duration) time.Duration { return d.Round(time.Second) }
 	b := newBuild(
 		branch, n,
@@ -24,7 +26,7 @@ func withQueue(branch string, n int, rng *rand.Rand, queue time.Duration, slower
 		s := &b.Steps[i]
 		s.Stage, s.Key = "test (1.26)", "[test (1.26)] "+s.Name
 	}
-	b.Steps[0].Stage, b.Steps[1].Stage = StageQueue, StageSetup
+	b.Steps[0].Stage, b.Steps[1].Stage = timeline.StageQueue, timeline.StageSetup
 	return b
 }
 
@@ -37,7 +39,7 @@ func TestQueueIsNobodysWork(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		h := &History{BaseBranch: "main"}
 		for n := range 30 {
-			h.Base = append([]Build{withQueue("main", n, rng, seconds(2+8*rng.Float64()), 1)}, h.Base...)
+			h.Base = append([]timeline.Build{withQueue("main", n, rng, seconds(2+8*rng.Float64()), 1)}, h.Base...)
 		}
 		b := withQueue("pr", 100, rng, seconds(120), 1)
 		r := Judge(&b, h, defaults)
@@ -74,11 +76,11 @@ func TestQueueIsOnePart(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 1))
 	h := &History{BaseBranch: "main"}
 	for n := range 30 {
-		h.Base = append([]Build{withQueue("main", n, rng, seconds(4), 1)}, h.Base...)
+		h.Base = append([]timeline.Build{withQueue("main", n, rng, seconds(4), 1)}, h.Base...)
 	}
 	b := withQueue("pr", 100, rng, seconds(64), 1)
 	r := Judge(&b, h, defaults)
-	var sum, queue Seconds
+	var sum, queue timeline.Seconds
 	for _, p := range r.WallClock.Parts {
 		sum += p.Seconds
 		if p.Cause == CauseQueue {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What the steps do not explain by having taken longer than usual is of two kinds: another
@@ -24,13 +26,13 @@ func newCourse() course {
 
 // follow adds the course of a build whose steps have these keys, and tells whether its
 // times are known.
-func (c course) follow(b *Build, g *graph, key func(i int) string) bool {
-	path := slices.DeleteFunc(g.criticalPath(), func(i int) bool { return g.steps[i].isPart() })
-	slices.SortStableFunc(path, func(x, y int) int { return g.steps[x].Start.Compare(g.steps[y].Start) })
+func (c course) follow(b *timeline.Build, g *timeline.Graph, key func(i int) string) bool {
+	path := slices.DeleteFunc(g.CriticalPath(), func(i int) bool { return g.Steps[i].IsPart() })
+	slices.SortStableFunc(path, func(x, y int) int { return g.Steps[x].Start.Compare(g.Steps[y].Start) })
 	var at time.Duration
 	for _, i := range path {
-		from := min(max(g.steps[i].Start.Sub(b.Start), 0), b.Duration)
-		to := min(from+g.steps[i].within(b), b.Duration)
+		from := min(max(g.Steps[i].Start.Sub(b.Start), 0), b.Duration)
+		to := min(from+g.Steps[i].TimeWithin(b), b.Duration)
 		if from > at {
 			c.before[key(i)] += from - at
 			at = from
@@ -41,7 +43,7 @@ func (c course) follow(b *Build, g *graph, key func(i int) string) bool {
 		}
 	}
 	c.before[""] += b.Duration - at
-	return g.timed && !b.Start.IsZero()
+	return g.Timed && !b.Start.IsZero()
 }
 
 // usualCourse is that of the n builds in the middle of the baseline, or of one more, as they
@@ -50,7 +52,7 @@ func (a *arranged) usualCourse(steps []StepResult, n int) (usual course, found b
 	durations := a.durations(steps)
 	var order []int
 	for b, d := range durations {
-		if build := &a.base[b]; d > 0 && slices.ContainsFunc(build.Steps, func(s Step) bool { return !s.Start.IsZero() }) {
+		if build := &a.base[b]; d > 0 && slices.ContainsFunc(build.Steps, func(s timeline.Step) bool { return !s.Start.IsZero() }) {
 			order = append(order, b)
 		}
 	}
@@ -64,7 +66,7 @@ func (a *arranged) usualCourse(steps []StepResult, n int) (usual course, found b
 	for _, b := range order[from : from+n] {
 		build := &a.base[b]
 		indices := a.indices[b]
-		if !usual.follow(build, newGraph(build), func(i int) string { return a.keyAt(indices[i], build.Steps[i].Key) }) {
+		if !usual.follow(build, timeline.NewGraph(build), func(i int) string { return a.keyAt(indices[i], build.Steps[i].Key) }) {
 			return usual, false
 		}
 		for i := range a.series {
@@ -92,7 +94,7 @@ func (a *arranged) keyAt(index int, otherwise string) string {
 
 // nameRest tells what the rest is made of, if it would be the largest part; told is what
 // the account tells of each step already.
-func (acc *account) nameRest(rest time.Duration, build *Build, a *arranged, g *graph, steps []StepResult) {
+func (acc *account) nameRest(rest time.Duration, build *timeline.Build, a *arranged, g *timeline.Graph, steps []StepResult) {
 	now := newCourse()
 	if !acc.isLargest(rest) || !now.follow(build, g, func(i int) string { return build.Steps[i].Key }) {
 		return

@@ -4,16 +4,18 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // namesLargest checks that what has no name is not the largest part of an account whose
 // parts add up.
 func namesLargest(t *testing.T, what any, w *WallClock) {
 	t.Helper()
-	var sum, nameless, largest Seconds
+	var sum, nameless, largest timeline.Seconds
 	for _, p := range w.Parts {
 		sum += p.Seconds
-		if d := Seconds(p.Seconds.D().Abs()); p.Cause == CauseOther || p.Cause == CauseRest {
+		if d := timeline.Seconds(p.Seconds.D().Abs()); p.Cause == CauseOther || p.Cause == CauseRest {
 			nameless = max(nameless, d)
 		} else {
 			largest = max(largest, d)
@@ -38,7 +40,7 @@ func TestLargestPartHasAName(t *testing.T) {
 			inputs[i] = rng.IntN(i + 1) // itself is none
 		}
 		spread := []float64{0, 0.02, 0.5}[rng.IntN(3)]
-		build := func(branch string, k int, odd bool) Build {
+		build := func(branch string, k int, odd bool) timeline.Build {
 			var specs []stepSpec
 			for i := range n {
 				took := seconds(float64(1+(i*7+int(seed))%13) * (1 + spread*rng.Float64()))
@@ -47,10 +49,10 @@ func TestLargestPartHasAName(t *testing.T) {
 				}
 				s := ran(names[i], took)
 				if inputs[i] != i {
-					s.inputs = []string{names[inputs[i]]}
+					s.Inputs = []string{names[inputs[i]]}
 				}
 				if rng.IntN(8) == 0 {
-					s.state, s.took = Cached, 0
+					s.State, s.Took = timeline.Cached, 0
 				}
 				specs = append(specs, s)
 			}
@@ -71,7 +73,7 @@ func TestLargestPartHasAName(t *testing.T) {
 		}
 		h := &History{BaseBranch: "main"}
 		for k := range 8 + rng.IntN(20) {
-			h.Base = append([]Build{build("main", k, false)}, h.Base...)
+			h.Base = append([]timeline.Build{build("main", k, false)}, h.Base...)
 		}
 		b := build("pr", 100, true)
 		r := Judge(&b, h, defaults)

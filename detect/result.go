@@ -4,7 +4,9 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/enum"
 	"github.com/buildregress/buildregress/detect/stepname"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What is found, in the form in which it is written as JSON and read back. Times are in
@@ -47,16 +49,16 @@ type BuildInfo struct {
 	Pipeline string `json:"pipeline"`
 	// Targets are the pipelines of the targets of a bake that is judged as one build.
 	Targets []string `json:"targets,omitempty"`
-	Origin
-	Within     *Within   `json:"within,omitempty"` // the step of a run that made it
-	Trace      string    `json:"trace,omitempty"`  // 32 hex digits, where it is known
-	Start      time.Time `json:"start"`
-	Duration   Seconds   `json:"duration_seconds"`
-	Resolution Seconds   `json:"resolution_seconds,omitempty"` // of its clock, where that is coarse
-	Outcome    Outcome   `json:"outcome"`
-	Error      string    `json:"error"`       // why it failed
-	FailedStep string    `json:"failed_step"` // name of the step at which it failed, "" if none is known
-	Log        []string  `json:"log"`         // its last lines, oldest first
+	timeline.Origin
+	Within     *timeline.Within `json:"within,omitempty"` // the step of a run that made it
+	Trace      string           `json:"trace,omitempty"`  // 32 hex digits, where it is known
+	Start      time.Time        `json:"start"`
+	Duration   timeline.Seconds `json:"duration_seconds"`
+	Resolution timeline.Seconds `json:"resolution_seconds,omitempty"` // of its clock, where that is coarse
+	Outcome    timeline.Outcome `json:"outcome"`
+	Error      string           `json:"error"`       // why it failed
+	FailedStep string           `json:"failed_step"` // name of the step at which it failed, "" if none is known
+	Log        []string         `json:"log"`         // its last lines, oldest first
 }
 
 // BaselineInfo is what the build was compared with.
@@ -70,7 +72,7 @@ type BaselineInfo struct {
 	IDs    []string `json:"ids"`    // newest first
 	Filled int      `json:"filled"` // of these, builds of other branches
 	// Durations are those of the builds, in the order of IDs; 0 where it is not known.
-	Durations []Seconds `json:"durations_seconds"`
+	Durations []timeline.Seconds `json:"durations_seconds"`
 }
 
 // A RunnerFactor is how many times slower than usual the whole machine was.
@@ -108,16 +110,16 @@ func (f *RunnerFactor) Unusual() bool {
 type WallClock struct {
 	// Usual is the median of the baseline, its builds taken at the levels that the steps
 	// on the critical path have by now.
-	Usual Seconds         `json:"usual_seconds"`
-	Delta Seconds         `json:"delta_seconds"`
-	Parts []WallClockPart `json:"parts"` // dearest first, Rest last
+	Usual timeline.Seconds `json:"usual_seconds"`
+	Delta timeline.Seconds `json:"delta_seconds"`
+	Parts []WallClockPart  `json:"parts"` // dearest first, Rest last
 }
 
 // A WallClockPart is what one cause added to (or took from) the wall clock.
 type WallClockPart struct {
-	Cause   Cause   `json:"cause"`
-	Step    string  `json:"step,omitempty"` // key, for causes that are one step
-	Seconds Seconds `json:"seconds"`
+	Cause   Cause            `json:"cause"`
+	Step    string           `json:"step,omitempty"` // key, for causes that are one step
+	Seconds timeline.Seconds `json:"seconds"`
 }
 
 // A Cause names a kind of WallClockPart.
@@ -147,14 +149,14 @@ type CacheInfo struct {
 
 // A CacheLoss is a chain of steps that ran and are usually cached.
 type CacheLoss struct {
-	Step     string   `json:"step"`         // key of the first step of the chain
-	Cost     Seconds  `json:"cost_seconds"` // time that all steps of the chain took
-	Dragged  []string `json:"dragged"`      // keys of the others, downstream of it
-	Cause    Note     `json:"cause"`        // why the first step ran
-	Expected bool     `json:"expected"`     // the author changed this instruction or its input
-	Lasting  bool     `json:"lasting"`      // the build of this branch before had lost it too
-	Share    float64  `json:"share"`        // of the baseline builds that reached it, in how many it was cached
-	Reached  int      `json:"reached"`      // how many did
+	Step     string           `json:"step"`         // key of the first step of the chain
+	Cost     timeline.Seconds `json:"cost_seconds"` // time that all steps of the chain took
+	Dragged  []string         `json:"dragged"`      // keys of the others, downstream of it
+	Cause    Note             `json:"cause"`        // why the first step ran
+	Expected bool             `json:"expected"`     // the author changed this instruction or its input
+	Lasting  bool             `json:"lasting"`      // the build of this branch before had lost it too
+	Share    float64          `json:"share"`        // of the baseline builds that reached it, in how many it was cached
+	Reached  int              `json:"reached"`      // how many did
 	// Causes say why the first step ran, see Result.Explain.
 	Causes []Explanation `json:"causes,omitempty"`
 }
@@ -165,27 +167,27 @@ func (l *CacheLoss) Finding() bool { return !l.Expected || l.Lasting }
 // A StepResult is the judgement on one step. Times are zero where the step has
 // none, ratios zero where they cannot be computed.
 type StepResult struct {
-	Key      string `json:"key"`
-	Name     string `json:"name"`
-	Stage    string `json:"stage"`
-	Platform string `json:"platform"`
-	Status   Status `json:"status"`
-	Reason   Note   `json:"reason"` // always given where the status is unjudged
-	State    State  `json:"state"`
-	Critical bool   `json:"critical"` // on this build's critical path
+	Key      string         `json:"key"`
+	Name     string         `json:"name"`
+	Stage    string         `json:"stage"`
+	Platform string         `json:"platform"`
+	Status   Status         `json:"status"`
+	Reason   Note           `json:"reason"` // always given where the status is unjudged
+	State    timeline.State `json:"state"`
+	Critical bool           `json:"critical"` // on this build's critical path
 
-	Start    Seconds `json:"start_seconds"` // after the start of the build; below 0 if another build had begun it
-	Current  Seconds `json:"current_seconds"`
-	Bytes    int64   `json:"bytes,omitempty"`  // that it moved, where the source tells
-	Usual    Seconds `json:"usual_seconds"`    // median of the history
-	Low      Seconds `json:"low_seconds"`      // the range in which it usually lies
-	High     Seconds `json:"high_seconds"`     //
-	Expected Seconds `json:"expected_seconds"` // Usual on a machine as fast as this one
-	Delta    Seconds `json:"delta_seconds"`    // Current - Usual
-	Ratio    float64 `json:"ratio"`            // Current / Usual
-	P        float64 `json:"p"`                // probability of values as slow as these if nothing changed
-	Q        float64 `json:"q"`                // smallest false discovery rate at which the step counts as slower
-	N        int     `json:"n"`                // executed samples in the history
+	Start    timeline.Seconds `json:"start_seconds"` // after the start of the build; below 0 if another build had begun it
+	Current  timeline.Seconds `json:"current_seconds"`
+	Bytes    int64            `json:"bytes,omitempty"`  // that it moved, where the source tells
+	Usual    timeline.Seconds `json:"usual_seconds"`    // median of the history
+	Low      timeline.Seconds `json:"low_seconds"`      // the range in which it usually lies
+	High     timeline.Seconds `json:"high_seconds"`     //
+	Expected timeline.Seconds `json:"expected_seconds"` // Usual on a machine as fast as this one
+	Delta    timeline.Seconds `json:"delta_seconds"`    // Current - Usual
+	Ratio    float64          `json:"ratio"`            // Current / Usual
+	P        float64          `json:"p"`                // probability of values as slow as these if nothing changed
+	Q        float64          `json:"q"`                // smallest false discovery rate at which the step counts as slower
+	N        int              `json:"n"`                // executed samples in the history
 	// Conditions are what was asked of it; none if it was not put to the test.
 	Conditions []Condition `json:"conditions,omitempty"`
 	Basis      *Basis      `json:"basis,omitempty"` // what else it was judged by; nil if it was not put to the test
@@ -193,12 +195,12 @@ type StepResult struct {
 	Cut        string      `json:"cut"`             // revision since which the history counts, "" for all of it
 	Modes      []Mode      `json:"modes"`           // clusters of the history, fastest first; one for most steps
 
-	Evidence         Evidence `json:"evidence"`
-	MinDetectable    float64  `json:"min_detectable_ratio"`   // smallest slowdown that one build would show
-	MinDetectable3   float64  `json:"min_detectable_ratio_3"` // … that three builds of a branch would show
-	WallClockSeconds Seconds  `json:"wall_clock_seconds"`     // what the change cost the whole build
-	Slack            Seconds  `json:"slack_seconds"`          // how much longer it could take and cost nothing
-	WaitsFor         []int    `json:"waits_for,omitempty"`    // indices in Steps of those that it waited for, where the source tells
+	Evidence         Evidence         `json:"evidence"`
+	MinDetectable    float64          `json:"min_detectable_ratio"`   // smallest slowdown that one build would show
+	MinDetectable3   float64          `json:"min_detectable_ratio_3"` // … that three builds of a branch would show
+	WallClockSeconds timeline.Seconds `json:"wall_clock_seconds"`     // what the change cost the whole build
+	Slack            timeline.Seconds `json:"slack_seconds"`          // how much longer it could take and cost nothing
+	WaitsFor         []int            `json:"waits_for,omitempty"`    // indices in Steps of those that it waited for, where the source tells
 
 	// Was is the name that it had before it was edited, "" if it was not.
 	Was string `json:"was,omitempty"`
@@ -225,14 +227,14 @@ func (r *Result) StepNames() (names []stepname.Name) {
 
 // A Point is one sample of a step's history.
 type Point struct {
-	ID      string  `json:"id"` // of the build
-	Seconds Seconds `json:"seconds"`
+	ID      string           `json:"id"` // of the build
+	Seconds timeline.Seconds `json:"seconds"`
 }
 
 // A Mode is a cluster of a step's durations.
 type Mode struct {
-	Seconds Seconds `json:"seconds"` // its median
-	Share   float64 `json:"share"`   // of the history, in (0,1]
+	Seconds timeline.Seconds `json:"seconds"` // its median
+	Share   float64          `json:"share"`   // of the history, in (0,1]
 }
 
 // Evidence is what the builds of one branch say together: that a step is slower, or, of one
@@ -259,9 +261,9 @@ const (
 
 var verdictNames = []string{"unjudged", "pass", "unsure", "regressed"}
 
-func (v Verdict) String() string                { return enumText(verdictNames, int(v)) }
+func (v Verdict) String() string                { return enum.Text(verdictNames, int(v)) }
 func (v Verdict) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
-func (v *Verdict) UnmarshalText(b []byte) error { return parseEnum(verdictNames, b, "verdict", v) }
+func (v *Verdict) UnmarshalText(b []byte) error { return enum.Parse(verdictNames, b, "verdict", v) }
 
 // A Status is the judgement on a step. The zero value is StatusUnjudged.
 type Status int
@@ -282,19 +284,19 @@ const (
 
 var statusNames = []string{"unjudged", "same", "faster", "cached", "new", "gone", "waiting", "cache-lost", "suspect", "over-budget", "slower"}
 
-func (s Status) String() string                { return enumText(statusNames, int(s)) }
+func (s Status) String() string                { return enum.Text(statusNames, int(s)) }
 func (s Status) MarshalText() ([]byte, error)  { return []byte(s.String()), nil }
-func (s *Status) UnmarshalText(b []byte) error { return parseEnum(statusNames, b, "status", s) }
+func (s *Status) UnmarshalText(b []byte) error { return enum.Parse(statusNames, b, "status", s) }
 
 // Thresholds say how much of what counts as a finding. Zero Thresholds stand for
 // DefaultThresholds; in others, a Window, MinHistory or FDR out of its range is brought
 // into it. A Result tells those that were used.
 type Thresholds struct {
-	Window      int     `json:"window"`            // samples of a step that are looked at, the newest; ≥ MinHistory
-	MinHistory  int     `json:"min_history"`       // fewer samples than this are not judged by; ≥ 3
-	FDR         float64 `json:"fdr"`               // false discovery rate over the steps of a build, in (0,1)
-	MinSlowdown float64 `json:"min_slowdown"`      // smallest relative change that is reported; 0.15 is 15 %
-	MinDelta    Seconds `json:"min_delta_seconds"` // smallest absolute change that is reported
+	Window      int              `json:"window"`            // samples of a step that are looked at, the newest; ≥ MinHistory
+	MinHistory  int              `json:"min_history"`       // fewer samples than this are not judged by; ≥ 3
+	FDR         float64          `json:"fdr"`               // false discovery rate over the steps of a build, in (0,1)
+	MinSlowdown float64          `json:"min_slowdown"`      // smallest relative change that is reported; 0.15 is 15 %
+	MinDelta    timeline.Seconds `json:"min_delta_seconds"` // smallest absolute change that is reported
 }
 
 // DefaultThresholds are what buildregress uses if nothing else is said.
@@ -303,5 +305,5 @@ var DefaultThresholds = Thresholds{
 	MinHistory:  8,
 	FDR:         0.04,
 	MinSlowdown: 0.15,
-	MinDelta:    Seconds(time.Second),
+	MinDelta:    timeline.Seconds(time.Second),
 }

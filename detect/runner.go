@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/level"
 )
 
 // A slow machine slows all steps down by about one factor. Up to 32 of the longest steps
@@ -95,34 +97,34 @@ func newGauge(a *arranged, resolution time.Duration, t Thresholds) *gauge {
 	for c, at := range candidates {
 		s := &a.series[at]
 		durations := s.newest(t.Window)
-		ranked := rankLogs(durations, slices.Sorted(slices.Values(durations)), logOf)
-		level := ranked.newest
+		ranked := level.RankLogs(durations, slices.Sorted(slices.Values(durations)), logOf)
+		levelled := ranked.Newest
 		// What a machine does to a step is told from the level that the step was on.
-		found := findShift(ranked, t)
-		if found.since > 0 {
-			for k := found.since; k < len(level); k++ {
-				level[k] += found.by
+		found := level.FindShift(ranked, t.MinSlowdown)
+		if found.Since > 0 {
+			for k := found.Since; k < len(levelled); k++ {
+				levelled[k] += found.By
 			}
 		}
 		logs[c] = make([]float64, len(a.base))
 		for b := range logs[c] {
 			logs[c][b] = math.NaN()
 		}
-		for k, y := range level {
+		for k, y := range levelled {
 			if b := s.ages[k]; int(b) < len(a.base) {
 				logs[c][b] = y
 			}
 		}
-		ascending := ranked.ascending
-		if found.since > 0 {
-			ascending = level
+		ascending := ranked.Ascending
+		if found.Since > 0 {
+			ascending = levelled
 			slices.Sort(ascending)
 		}
 		// A clock adds an error that is uniform over a grain.
-		usual := median(ascending)
+		usual := level.Median(ascending)
 		grain := float64(resolution) / math.Sqrt(12) / math.Exp(usual)
 		g.scales = append(g.scales, scale{at, usual, math.Hypot(math.Hypot(winsorisedSD(ascending), 0.03), grain)})
-		ranked.release()
+		ranked.Release()
 		g.quietest = append(g.quietest, c)
 	}
 	slices.SortFunc(g.quietest, func(x, y int) int { return cmp.Compare(g.scales[x].spread, g.scales[y].spread) })
@@ -137,7 +139,7 @@ func newGauge(a *arranged, resolution time.Duration, t Thresholds) *gauge {
 	slices.Sort(errors)
 	if len(g.logs) >= 3 {
 		g.sd = max(winsorisedSD(g.logs), leastTau)
-		g.error = median(errors)
+		g.error = level.Median(errors)
 		g.tau = math.Sqrt(max(leastTau*leastTau, g.sd*g.sd-g.error*g.error))
 	}
 	g.branch = make([]mood, len(a.branch))
@@ -159,7 +161,7 @@ func logOf(d time.Duration) float64 { return math.Log(float64(d) + 1) }
 // longest returns the places of the series that tell of a machine.
 func longest(a *arranged, t Thresholds) (places []int) {
 	for i := range a.series {
-		if s := &a.series[i]; len(s.samples) >= t.MinHistory && s.step.tellsOfMachine() {
+		if s := &a.series[i]; len(s.samples) >= t.MinHistory && s.step.TellsOfMachine() {
 			places = append(places, i)
 		}
 	}
@@ -202,7 +204,7 @@ func (g *gauge) measure(m *mood, log func(c int) float64) {
 		}
 	}
 	m.known = true
-	m.estimate = summarise(m.readings, median(m.own))
+	m.estimate = summarise(m.readings, level.Median(m.own))
 }
 
 // summarise is the weighted median of readings, by log, ascending; its standard error; and
@@ -285,7 +287,7 @@ func (g *gauge) forStep(m *mood, i int) RunnerReading {
 	e := m.estimate
 	if at := slices.IndexFunc(m.readings, func(r reading) bool { return r.at == i }); at >= 0 {
 		own, _ := slices.BinarySearch(m.own, m.readings[at].sd)
-		e = g.shrunk(summarise(without(m.readings, at), median(without(m.own, own))))
+		e = g.shrunk(summarise(without(m.readings, at), level.Median(without(m.own, own))))
 	}
 	return RunnerReading{Ln: e.log, SD: math.Hypot(e.sd, e.excess)}
 }
@@ -305,7 +307,7 @@ func (g *gauge) factor(m *mood) *RunnerFactor {
 	// the next one unusual.
 	center, half := 0.0, max(1.96*g.sd, 0.05)
 	if len(g.logs) > 0 {
-		center = median(g.logs)
+		center = level.Median(g.logs)
 	}
 	return &RunnerFactor{
 		Value: math.Exp(m.log),

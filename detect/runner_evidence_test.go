@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What is evidence on main is no part of the level that it is judged by, also where
@@ -27,8 +29,8 @@ func TestEvidenceOnMixedRunnersIsNoLevel(t *testing.T) {
 		got := stepOf(t, &r, compile)
 
 		apart := *h
-		apart.Base = append([]Build{h.Base[1]}, h.Base[3:]...)
-		apart.Branch = slices.Clone([]Build{h.Base[0], h.Base[2]})
+		apart.Base = append([]timeline.Build{h.Base[1]}, h.Base[3:]...)
+		apart.Branch = slices.Clone([]timeline.Build{h.Base[0], h.Base[2]})
 		branch := b
 		branch.Branch = "pr"
 		r = Judge(&branch, &apart, defaults)

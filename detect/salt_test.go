@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A word in front of the steps that is another one in each build does not keep them from
@@ -33,7 +35,7 @@ func TestSalts(t *testing.T) {
 			}
 		}
 		h := mainHistory(20, func(n int, rng *rand.Rand) []stepSpec { return steps(n, 6+rng.Float64()/5) })
-		h.Sparse = []Build{newBuild("main", -1, ran("exporting to image", seconds(3)))}
+		h.Sparse = []timeline.Build{newBuild("main", -1, ran("exporting to image", seconds(3)))}
 		b := newBuild("pr", 100, steps(20, 26)...)
 		name, key := b.Steps[2].Name, b.Steps[2].Key
 		r := Judge(&b, h, defaults)

@@ -4,6 +4,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/align"
+	"github.com/buildregress/buildregress/detect/level"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Builds become numbers here. Each step of the build under judgement is one series: its
@@ -14,24 +18,24 @@ import (
 
 // A series is one step through history and evidence: what judgement is made of.
 type series struct {
-	step *Step   // in the build under judgement
-	past []*Step // in each build of the history, newest first; nil where it is not
-	was  *Step   // in the newest of these, if its author edited it since
+	step *timeline.Step   // in the build under judgement
+	past []*timeline.Step // in each build of the history, newest first; nil where it is not
+	was  *timeline.Step   // in the newest of these, if its author edited it since
 
 	// samples are what it took where it was executed in the history, newest first;
 	// ages are the indices of these builds in builds, which all series share.
 	samples []time.Duration
 	ages    []int32
-	builds  []*Build
+	builds  []*timeline.Build
 
-	tail Tail // what is remembered of its samples before these
+	tail level.Tail // what is remembered of its samples before these
 
-	reached   int        // baseline builds that reached the step
-	cached    int        // … and found it in the cache
-	ambiguous bool       // it could be another of several equal steps as well
-	group     equalGroup // which those are
-	learns    bool       // the whole baseline was read before the step's rule, see learning
-	unseen    bool       // it was in the cache whenever it was reached, and no trace showed it
+	reached   int              // baseline builds that reached the step
+	cached    int              // … and found it in the cache
+	ambiguous bool             // it could be another of several equal steps as well
+	group     align.EqualGroup // which those are
+	learns    bool             // the whole baseline was read before the step's rule, see learning
+	unseen    bool             // it was in the cache whenever it was reached, and no trace showed it
 
 	// values of the step in the branch's builds, this one last; ran[i] tells
 	// whether it ran in build i.
@@ -52,23 +56,23 @@ func (s *series) sample(age int, d time.Duration) {
 }
 
 // build is that of sample k.
-func (s *series) build(k int) *Build { return s.builds[s.ages[k]] }
+func (s *series) build(k int) *timeline.Build { return s.builds[s.ages[k]] }
 
 // An arranged is a build and all that it is judged against, laid onto tracks.
 type arranged struct {
-	base   []Build
-	sparse []Build  // older ones, of which only some executions are left
-	branch []*Build // evidence, oldest first; the last is the build under judgement
-	onBase bool     // that build is of the base branch itself
-	series []series // of the steps of that build, in their order
+	base   []timeline.Build
+	sparse []timeline.Build  // older ones, of which only some executions are left
+	branch []*timeline.Build // evidence, oldest first; the last is the build under judgement
+	onBase bool              // that build is of the base branch itself
+	series []series          // of the steps of that build, in their order
 	// loads holds a series for each of its cached steps, by their index: the time
 	// that it takes to load a layer is a step of its own, no sample of the
 	// instruction.
 	loads map[int]*series
-	gone  []*Step // steps that the newest whole baseline build had and this one has not
+	gone  []*timeline.Step // steps that the newest whole baseline build had and this one has not
 	// groups are the equal steps that cannot be told apart, by what they usually take
 	// together.
-	groups map[equalGroup]time.Duration
+	groups map[align.EqualGroup]time.Duration
 	// indices are the places in series that the steps of each build of base have, -1 for
 	// none.
 	indices [][]int
@@ -77,7 +81,7 @@ type arranged struct {
 }
 
 // keysOnce are the keys that one step alone has.
-func keysOnce(b *Build) map[string]bool {
+func keysOnce(b *timeline.Build) map[string]bool {
 	once := make(map[string]bool, len(b.Steps))
 	for i := range b.Steps {
 		key := b.Steps[i].Key
@@ -89,12 +93,12 @@ func keysOnce(b *Build) map[string]bool {
 
 // arrange follows each step of the last of branch back through the others. tails are what
 // is remembered of the steps beyond these, by their keys.
-func arrange(base, sparse []Build, tails map[string]Tail, branch []*Build) *arranged {
+func arrange(base, sparse []timeline.Build, tails map[string]level.Tail, branch []*timeline.Build) *arranged {
 	a := &arranged{base: base, sparse: sparse, branch: branch, loads: map[int]*series{}}
-	alignment := align(base, sparse)
+	alignment := align.Align(base, sparse)
 	build := branch[len(branch)-1]
 	a.series = make([]series, len(build.Steps))
-	builds := make([]*Build, 0, len(base)+len(sparse))
+	builds := make([]*timeline.Build, 0, len(base)+len(sparse))
 	for i := range base {
 		builds = append(builds, &base[i])
 	}
@@ -103,9 +107,9 @@ func arrange(base, sparse []Build, tails map[string]Tail, branch []*Build) *arra
 	}
 
 	// at[t] is the index of the series that track t belongs to.
-	at := map[*track]int{}
+	at := map[*align.Track]int{}
 	once := keysOnce(build)
-	tracks, ambiguous := alignment.tracksOf(build)
+	tracks, ambiguous := alignment.TracksOf(build)
 	for i, t := range tracks {
 		s := &a.series[i]
 		_, s.ambiguous = ambiguous[i]
@@ -114,17 +118,17 @@ func arrange(base, sparse []Build, tails map[string]Tail, branch []*Build) *arra
 			s.tail = tails[s.step.Key]
 		}
 		s.learns = len(base) > 0 && a.older(s.step) == len(base)
-		if s.step.State == Cached {
+		if s.step.State == timeline.Cached {
 			a.loads[i] = &series{step: loadOf(s.step), builds: builds, learns: s.learns}
 		}
-		if t.first >= 0 || t.older != nil || s.ambiguous || s.learns {
+		if t.First >= 0 || t.Older != nil || s.ambiguous || s.learns {
 			a.known++
 		}
 		at[t] = i
 	}
 	// What steps were before they were edited, where no other step is it.
 	for i, t := range tracks {
-		for t = t.older; t != nil; t = t.older {
+		for t = t.Older; t != nil; t = t.Older {
 			if _, taken := at[t]; !taken {
 				at[t] = i
 			}
@@ -142,10 +146,10 @@ func arrange(base, sparse []Build, tails map[string]Tail, branch []*Build) *arra
 }
 
 // readBaseline collects samples and cache hits of each series.
-func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) (told []Executions) {
+func (a *arranged) readBaseline(alignment *align.Alignment, at map[*align.Track]int) (told []timeline.Executions) {
 	wholeSeen := false
 	seen := make([]int, len(a.series)) // number of the last build that had the step
-	told = make([]Executions, len(a.series))
+	told = make([]timeline.Executions, len(a.series))
 	for i := range a.series { // the build under judgement is no history of its own
 		told[i].Repeat(a.series[i].step)
 	}
@@ -153,18 +157,18 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) (told [
 	// of which a series has used so much.
 	n, used := len(a.base), make([]int, len(a.series))
 	samples, ages := make([]time.Duration, n*len(a.series)), make([]int32, n*len(a.series))
-	past := make([]*Step, n*len(a.series))
+	past := make([]*timeline.Step, n*len(a.series))
 	for i := range a.series {
 		a.series[i].past = past[n*i : n*(i+1) : n*(i+1)]
 	}
 	for b := range a.base {
-		build, shape := &a.base[b], alignment.base[b]
-		a.indices = append(a.indices, shape.indicesIn(at))
+		build, shape := &a.base[b], alignment.Base[b]
+		a.indices = append(a.indices, shape.IndicesIn(at))
 		for i, index := range a.indices[b] {
 			step := &build.Steps[i]
 			if index < 0 {
 				// Another version may have called it by another name.
-				if !step.isPart() && !step.isWait() && !build.Partial && !wholeSeen && build.Reader == a.branch[len(a.branch)-1].Reader {
+				if !step.IsPart() && !step.IsWait() && !build.Partial && !wholeSeen && build.Reader == a.branch[len(a.branch)-1].Reader {
 					a.gone = append(a.gone, step)
 				}
 				continue
@@ -175,14 +179,14 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) (told [
 			seen[index] = b + 1
 			a.series[index].past[b] = step
 			switch step.State {
-			case Executed:
+			case timeline.Executed:
 				if told[index].Repeat(step) {
 					continue
 				}
 				room := n*index + used[index]
 				samples[room], ages[room] = step.Duration, int32(b)
 				used[index]++
-			case Cached:
+			case timeline.Cached:
 				a.series[index].cached++
 				if load := a.loads[index]; load != nil {
 					load.reached++
@@ -205,12 +209,12 @@ func (a *arranged) readBaseline(alignment *alignment, at map[*track]int) (told [
 
 // readSparse collects the samples of steps that the baseline holds too few of. What
 // is left of these builds does not tell how often a step was cached.
-func (a *arranged) readSparse(alignment *alignment, at map[*track]int, told []Executions) {
+func (a *arranged) readSparse(alignment *align.Alignment, at map[*align.Track]int, told []timeline.Executions) {
 	seen := make([]int, len(a.series))
 	for b := range a.sparse {
-		build, shape := &a.sparse[b], alignment.sparse[b]
-		for i, index := range shape.indicesIn(at) {
-			if index >= 0 && seen[index] != b+1 && build.Steps[i].State == Executed {
+		build, shape := &a.sparse[b], alignment.Sparse[b]
+		for i, index := range shape.IndicesIn(at) {
+			if index >= 0 && seen[index] != b+1 && build.Steps[i].State == timeline.Executed {
 				seen[index] = b + 1
 				if told[index].Repeat(&build.Steps[i]) {
 					continue
@@ -224,7 +228,7 @@ func (a *arranged) readSparse(alignment *alignment, at map[*track]int, told []Ex
 
 // readUnseen counts the cache hits that a trace does not show: a step below one
 // that the build reached in the same stage, as long as before, was in the cache.
-func (a *arranged) readUnseen(build *Build, seen func(index int) bool) {
+func (a *arranged) readUnseen(build *timeline.Build, seen func(index int) bool) {
 	type stage struct {
 		platform, name string
 		count          int
@@ -244,7 +248,7 @@ func (a *arranged) readUnseen(build *Build, seen func(index int) bool) {
 }
 
 // readEvidence collects the values of each series in the builds of the branch.
-func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
+func (a *arranged) readEvidence(alignment *align.Alignment, at map[*align.Track]int) {
 	last := len(a.branch) - 1
 	n := last + 1
 	values, ran := make([]time.Duration, n*len(a.series)), make([]bool, n*len(a.series))
@@ -254,11 +258,11 @@ func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 			load.values, load.ran = make([]time.Duration, last+1), make([]bool, last+1)
 		}
 	}
-	told := make([]Executions, len(a.series))
+	told := make([]timeline.Executions, len(a.series))
 	for b, build := range slices.Backward(a.branch) {
-		var tracks []*track
+		var tracks []*align.Track
 		if b < last {
-			tracks, _ = alignment.tracksOf(build)
+			tracks, _ = alignment.TracksOf(build)
 		}
 		inBase := a.inBase(build)
 		for i := range build.Steps {
@@ -270,17 +274,17 @@ func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 				}
 			}
 			s := &a.series[index]
-			if build.Steps[i].State == Cached {
+			if build.Steps[i].State == timeline.Cached {
 				s = a.loads[index]
 			}
 			// What the baseline does not count as a run of this step is no evidence either.
 			if s != nil && inBase && !s.sampled(build) {
 				continue
 			}
-			if build.Steps[i].State == Executed && told[index].Repeat(&build.Steps[i]) {
+			if build.Steps[i].State == timeline.Executed && told[index].Repeat(&build.Steps[i]) {
 				continue
 			}
-			if s != nil && !s.ran[b] && (build.Steps[i].State == Executed || build.Steps[i].State == Cached) {
+			if s != nil && !s.ran[b] && (build.Steps[i].State == timeline.Executed || build.Steps[i].State == timeline.Cached) {
 				s.values[b], s.ran[b] = build.Steps[i].Duration, true
 			}
 		}
@@ -289,8 +293,8 @@ func (a *arranged) readEvidence(alignment *alignment, at map[*track]int) {
 
 // seriesIndex returns the index of the series that the track, or what it was before,
 // belongs to.
-func seriesIndex(t *track, at map[*track]int) (int, bool) {
-	for ; t != nil; t = t.older {
+func seriesIndex(t *align.Track, at map[*align.Track]int) (int, bool) {
+	for ; t != nil; t = t.Older {
 		if index, ok := at[t]; ok {
 			return index, true
 		}
@@ -299,7 +303,7 @@ func seriesIndex(t *track, at map[*track]int) (int, bool) {
 }
 
 // loadOf is the step of loading what a cached step left behind.
-func loadOf(s *Step) *Step {
+func loadOf(s *timeline.Step) *timeline.Step {
 	load := *s
 	bracket := strings.IndexByte(s.Key, ']') + 1
 	load.Key = s.Key[:bracket] + " load cache:" + s.Key[bracket:]
@@ -320,7 +324,7 @@ func (a *arranged) newerThanBranch(s *series) (n int) {
 }
 
 // inBase tells whether a build of the branch is one of the baseline as well.
-func (a *arranged) inBase(b *Build) bool {
+func (a *arranged) inBase(b *timeline.Build) bool {
 	for i := range a.base[:min(len(a.base), MaxEvidence)] {
 		if &a.base[i] == b {
 			return true
@@ -331,7 +335,7 @@ func (a *arranged) inBase(b *Build) bool {
 
 // sampled tells whether the step has a sample of a build that is among the newest of
 // the baseline.
-func (s *series) sampled(b *Build) bool {
+func (s *series) sampled(b *timeline.Build) bool {
 	for k := range min(len(s.samples), MaxEvidence) {
 		if s.build(k) == b {
 			return true
@@ -342,7 +346,7 @@ func (s *series) sampled(b *Build) bool {
 
 // dropEvidence leaves out the values of the branch's builds that began before an instant,
 // but for the one under judgement: they are no evidence, and do not tell of the machine.
-func (s *series) dropEvidence(branch []*Build, before time.Time) {
+func (s *series) dropEvidence(branch []*timeline.Build, before time.Time) {
 	for b, build := range branch[:len(branch)-1] {
 		if build.Start.Before(before) {
 			s.values[b], s.ran[b] = 0, false
@@ -355,7 +359,7 @@ func (s *series) newest(n int) []time.Duration { return s.samples[:min(len(s.sam
 
 // newestAfter returns the newest samples, at most n, those of the given builds first:
 // builds on other machines may stand between them. They are not the caller's.
-func (s *series) newestAfter(builds []*Build, n int) []time.Duration {
+func (s *series) newestAfter(builds []*timeline.Build, n int) []time.Duration {
 	d := s.newest(n)
 	if len(builds) == 0 {
 		return d

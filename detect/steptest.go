@@ -5,6 +5,9 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/level"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The test of one step. Its history is brought to the level that it is on now; what that
@@ -18,7 +21,7 @@ type stepTest struct {
 	t         Thresholds
 	offset    time.Duration   // added before logarithms are taken
 	clockStep float64         // step of the clock, relative to the usual time
-	shift     shift           // newest change of level
+	shift     level.Shift     // newest change of level
 	recent    int             // newest samples left out of the level, as they are judged
 	level     []time.Duration // samples of the level that the step is on, ascending
 	older     []time.Duration // those before its newest change, newest first
@@ -26,7 +29,7 @@ type stepTest struct {
 	center    float64         // of values
 	model     *predictive     // of values
 	modes     [][]float64     // clusters of values, ascending; all of them if there is but one
-	tail      Tail            // what is remembered of older values
+	tail      level.Tail      // what is remembered of older values
 	raw       []observation   // as measured, oldest first
 	cleared   []observation   // the same without the runner's factor
 	usual     time.Duration   // of the level or one of its modes, 90 % of which lie between low and high
@@ -56,21 +59,21 @@ func newStepTest(trial *Trial, sorted []time.Duration, t Thresholds) *stepTest {
 	if len(history) > len(sorted) {
 		all = slices.Sorted(slices.Values(history))
 	}
-	ranked := rankLogs(history, all, st.log)
-	defer ranked.release()
+	ranked := level.RankLogs(history, all, st.log)
+	defer ranked.Release()
 	logs := st.findLevel(ranked)
 	st.recent = st.underJudgement(logs)
-	st.values = ranked.ascending
-	if st.shift.since > 0 || st.recent > 0 {
+	st.values = ranked.Ascending
+	if st.shift.Since > 0 || st.recent > 0 {
 		st.values = slices.Clone(logs[st.recent:])
 		slices.Sort(st.values)
 	}
-	st.center = median(st.values)
+	st.center = level.Median(st.values)
 	st.tail = trial.Tail
-	st.shift.remember(&st.tail, len(logs))
-	if st.shift.since > 0 || st.recent > 0 || len(history) > len(sorted) {
-		if st.shift.since > 0 {
-			history, st.older = history[:st.shift.since], history[st.shift.since:]
+	st.shift.Remember(&st.tail, len(logs))
+	if st.shift.Since > 0 || st.recent > 0 || len(history) > len(sorted) {
+		if st.shift.Since > 0 {
+			history, st.older = history[:st.shift.Since], history[st.shift.Since:]
 		}
 		if len(history) > st.recent {
 			history = history[st.recent:]
@@ -91,7 +94,7 @@ func (st *stepTest) underJudgement(logs []float64) int {
 	if len(logs)-recent >= st.t.MinHistory {
 		return recent
 	}
-	center, n := median(slices.Sorted(slices.Values(logs))), 0
+	center, n := level.Median(slices.Sorted(slices.Values(logs))), 0
 	for n < recent && len(logs)-n > 3 && logs[n]-center >= math.Log1p(st.t.MinSlowdown)/2 {
 		n++
 	}
@@ -100,23 +103,23 @@ func (st *stepTest) underJudgement(logs []float64) int {
 
 // findLevel brings a history to its newest level: the one that it came to, and within
 // one that was accepted, what it came to since. What it returns may be r's.
-func (st *stepTest) findLevel(r *ranked) []float64 {
-	n, logs, found := min(st.trial.Accepted, len(r.newest)), r.newest, shift{}
+func (st *stepTest) findLevel(r *level.Ranked) []float64 {
+	n, logs, found := min(st.trial.Accepted, len(r.Newest)), r.Newest, level.Shift{}
 	switch {
 	case n == 0 || n == len(logs):
-		found = findShift(r, st.t)
+		found = level.FindShift(r, st.t.MinSlowdown)
 	case n < st.t.MinHistory:
-		found = shiftAt(r, n)
+		found = level.ShiftAt(r, n)
 	default:
-		st.shift = shiftAt(r, n)
+		st.shift = level.ShiftAt(r, n)
 		logs = logs[:n]
-		accepted := r.first(n)
-		defer accepted.release()
-		found = findShift(accepted, st.t)
+		accepted := r.First(n)
+		defer accepted.Release()
+		found = level.FindShift(accepted, st.t.MinSlowdown)
 	}
-	if found.since > 0 {
+	if found.Since > 0 {
 		st.shift = found
-		logs = found.relevel(logs)
+		logs = found.Relevel(logs)
 	}
 	return logs
 }
@@ -143,13 +146,13 @@ func (st *stepTest) weigh(limit float64) {
 	d.P, d.Usual, d.Low, d.High = st.slower.p, st.usual, st.low, st.high
 	d.Expected = bounded(float64(st.usual) * math.Exp(trial.runner(len(trial.New)-1).Ln))
 	d.Evidence = Evidence{Builds: st.slower.run, Slow: st.slowBuilds(), Value: -math.Log10(max(st.slower.p, leastP))}
-	if d.Cut = st.shift.since; d.Cut > 0 {
-		d.Before = st.duration(st.center - st.shift.by)
+	if d.Cut = st.shift.Since; d.Cut > 0 {
+		d.Before = st.duration(st.center - st.shift.By)
 	}
 	d.Reportable = st.reportable(st.slower, 1)
 	for _, m := range st.modes {
 		d.Modes = append(d.Modes, Mode{
-			Seconds: Seconds(st.duration(median(m))),
+			Seconds: timeline.Seconds(st.duration(level.Median(m))),
 			Share:   float64(len(m)) / float64(len(st.values)),
 		})
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/parallel"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The steps of a build are judged together. Each that ran is put to the test, and so is
@@ -36,7 +38,7 @@ func judgeSteps(a *arranged, foreign bool, p *Policy, r *Result) (g *gauge, load
 	for i := range a.series {
 		s := &a.series[i]
 		r.Steps[i].Status, r.Steps[i].Reason = statusOfState(s)
-		if s.step.State == Executed && r.Steps[i].Status != StatusNew {
+		if s.step.State == timeline.Executed && r.Steps[i].Status != StatusNew {
 			set.add(s, i, i)
 		}
 		load := a.loads[i]
@@ -58,7 +60,7 @@ func (set *trialSet) add(s *series, at, result int) {
 		unjudged(Note{KindIgnored, "ignored: " + policy.ignore})
 		return
 	}
-	if s.step.isQueue() {
+	if s.step.IsQueue() {
 		step.setQueue(s, set.policy.Thresholds)
 		return
 	}
@@ -88,7 +90,7 @@ func (set *trialSet) add(s *series, at, result int) {
 		trial.Thresholds = &own
 		step.Notes = append(step.Notes, Note{KindOwnThresholds, fmt.Sprintf("by a rule of its own: at least %s and %.3g %%", policy.MinDelta, 100*policy.MinSlowdown)})
 	}
-	if s.step.isWait() && trial.Thresholds == nil {
+	if s.step.IsWait() && trial.Thresholds == nil {
 		// Short ones are uneven, and each more that is tested takes from what others show.
 		own := policy.Thresholds
 		own.MinDelta = max(own.MinDelta, DefaultThresholds.MinDelta)
@@ -106,7 +108,7 @@ func (set *trialSet) decide() (g *gauge) {
 	}
 	// How the machine was and what the steps' levels are do not depend on each other.
 	var tests *batch
-	together(
+	parallel.Do(
 		func() {
 			g = newGauge(a, set.resolution, t)
 			for k := range set.builders {
@@ -133,9 +135,9 @@ func (set *trialSet) decide() (g *gauge) {
 // A trialBuilder makes a trial of a step.
 type trialBuilder struct {
 	series *series
-	at     int      // index of the step whose machine counts
-	result int      // index of its result
-	recent []*Build // evidence that is in the baseline as well
+	at     int               // index of the step whose machine counts
+	result int               // index of its result
+	recent []*timeline.Build // evidence that is in the baseline as well
 }
 
 // addValues adds history and new values to the trial.
@@ -174,9 +176,9 @@ func resolutionOf(a *arranged) time.Duration {
 }
 
 // setDecision puts a decision into words and numbers.
-func (step *StepResult) setDecision(s *series, d *Decision, branch []*Build) {
+func (step *StepResult) setDecision(s *series, d *Decision, branch []*timeline.Build) {
 	step.Status, step.Reason = d.Status, d.Reason
-	step.Usual, step.Low, step.High, step.Expected = Seconds(d.Usual), Seconds(d.Low), Seconds(d.High), Seconds(d.Expected)
+	step.Usual, step.Low, step.High, step.Expected = timeline.Seconds(d.Usual), timeline.Seconds(d.Low), timeline.Seconds(d.High), timeline.Seconds(d.Expected)
 	step.P, step.Q, step.Evidence = d.P, d.Q, d.Evidence
 	step.MinDetectable, step.MinDetectable3 = d.MinDetectable, d.MinDetectable3
 	step.Modes, step.Conditions = append(step.Modes, d.Modes...), d.Conditions
@@ -193,9 +195,9 @@ func (step *StepResult) setDecision(s *series, d *Decision, branch []*Build) {
 		s.cut, s.before, s.behind = d.Cut, d.Before, d.Behind
 		step.Cut = s.build(d.Cut - 1).Revision
 		since := nameOfRevision(s.build(d.Cut - 1))
-		note := Note{KindLevelShift, fmt.Sprintf("level shifted since %s: %s → %s", since, Seconds(d.Before), Seconds(d.Usual))}
+		note := Note{KindLevelShift, fmt.Sprintf("level shifted since %s: %s → %s", since, timeline.Seconds(d.Before), timeline.Seconds(d.Usual))}
 		if d.Behind {
-			note = Note{KindEarlierLevel, fmt.Sprintf("as usual before %s: the base branch has moved since the branch left it, %s → %s", since, Seconds(d.Usual), Seconds(d.Before))}
+			note = Note{KindEarlierLevel, fmt.Sprintf("as usual before %s: the base branch has moved since the branch left it, %s → %s", since, timeline.Seconds(d.Usual), timeline.Seconds(d.Before))}
 		}
 		step.Notes = append(step.Notes, note)
 	}
@@ -212,7 +214,7 @@ func (step *StepResult) setHistory(s *series, t Thresholds) {
 
 // revisionOf returns the revision of the build with which the newest n values of
 // the branch begin.
-func (s *series) revisionOf(n int, branch []*Build) string {
+func (s *series) revisionOf(n int, branch []*timeline.Build) string {
 	for b, build := range slices.Backward(branch) {
 		if s.ran[b] {
 			if n--; n == 0 {
@@ -224,7 +226,7 @@ func (s *series) revisionOf(n int, branch []*Build) string {
 }
 
 // nameOfRevision is what people can find a build by.
-func nameOfRevision(b *Build) string {
+func nameOfRevision(b *timeline.Build) string {
 	const short = 10
 	if b.Revision == "" {
 		return b.Start.UTC().Format("2006-01-02 15:04")

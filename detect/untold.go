@@ -1,6 +1,10 @@
 package detect
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/buildregress/buildregress/detect/timeline"
+)
 
 // KindNoFacts is the kind of the note that why steps are slower is not known, as the source
 // does not tell what the build was made of.
@@ -8,8 +12,8 @@ const KindNoFacts Kind = "no-facts"
 
 // tellUntold says of a build with findings that nothing tells why, and what would: traces and
 // progress logs tell of no more than times. Of what is no Dockerfile's, no record tells.
-func (r *Result) tellUntold(build *Build) {
-	if build.Facts != nil || !slices.ContainsFunc(build.Steps, func(s Step) bool { return s.Count > 0 }) {
+func (r *Result) tellUntold(build *timeline.Build) {
+	if build.Facts != nil || !slices.ContainsFunc(build.Steps, func(s timeline.Step) bool { return s.Count > 0 }) {
 		return
 	}
 	if slices.ContainsFunc(r.Steps, func(s StepResult) bool {

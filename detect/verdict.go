@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The verdict on a build follows from its steps: it regressed if a budget is broken or what
@@ -65,7 +67,7 @@ func (r *Result) byFindings(overBudget bool, t Thresholds) (Verdict, Note) {
 // ignored counts the steps that ran and that the policy asks to ignore.
 func (r *Result) ignored() (n int) {
 	for i := range r.Steps {
-		if s := &r.Steps[i]; s.State == Executed && s.Reason.Kind == KindIgnored {
+		if s := &r.Steps[i]; s.State == timeline.Executed && s.Reason.Kind == KindIgnored {
 			n++
 		}
 	}

@@ -4,10 +4,12 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // withWait makes builds in which a COPY waits for its cache key.
-func withWait(branch string, n int, key time.Duration) Build {
+func withWait(branch string, n int, key time.Duration) timeline.Build {
 	b := newBuild(
 		branch, n,
 		ran("[internal] load build context", seconds(1)),
@@ -15,7 +17,7 @@ func withWait(branch string, n int, key time.Duration) Build {
 		ran("[a 1/2] COPY . .", seconds(2), "cache key of COPY . . (a)"),
 		ran("[a 2/2] RUN make", seconds(5), "[a 1/2] COPY . ."),
 	)
-	b.Steps[1].Stage, b.Steps[1].Key = StageWait, "[wait] cache key of COPY . . (a)"
+	b.Steps[1].Stage, b.Steps[1].Key = timeline.StageWait, "[wait] cache key of COPY . . (a)"
 	return b
 }
 
@@ -29,10 +31,10 @@ func TestWaits(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		h := &History{BaseBranch: "main"}
 		for n := range 20 {
-			h.Base = append([]Build{withWait("main", n, noisy(rng, seconds(test.usual), 0.05))}, h.Base...)
+			h.Base = append([]timeline.Build{withWait("main", n, noisy(rng, seconds(test.usual), 0.05))}, h.Base...)
 		}
 		b := withWait("pr", 100, seconds(test.now))
-		r := Judge(&b, h, Policy{Thresholds: Thresholds{MinDelta: Seconds(seconds(0.03)), MinSlowdown: 0.1}})
+		r := Judge(&b, h, Policy{Thresholds: Thresholds{MinDelta: timeline.Seconds(seconds(0.03)), MinSlowdown: 0.1}})
 		if s := stepOf(t, &r, "cache key of COPY . . (a)"); s.Status != test.status || !s.Critical {
 			t.Errorf("%v s of %v s is %v, critical %v", test.now, test.usual, s.Status, s.Critical)
 		}
@@ -51,7 +53,7 @@ func TestWaitIsNotNew(t *testing.T) {
 	for n := range 10 {
 		b := withWait("main", n, seconds(1))
 		b.Steps = append(b.Steps[:1:1], b.Steps[2:]...)
-		h.Base = append([]Build{b}, h.Base...)
+		h.Base = append([]timeline.Build{b}, h.Base...)
 	}
 	b := withWait("pr", 100, seconds(1))
 	r := Judge(&b, h, defaults)
@@ -69,11 +71,11 @@ func TestPartsAndWaitsAreNotGone(t *testing.T) {
 		wait := withWait("main", n, seconds(1)).Steps[1]
 		wait.Inputs = nil
 		b.Steps = append(b.Steps, wait)
-		h.Base = append([]Build{b}, h.Base...)
+		h.Base = append([]timeline.Build{b}, h.Base...)
 	}
 	b := withPull("pr", 100, seconds(5))
 	b.Steps = b.Steps[:4]
-	b.Steps[1].State, b.Steps[1].Duration, b.Steps[1].Inputs = Cached, 0, nil
+	b.Steps[1].State, b.Steps[1].Duration, b.Steps[1].Inputs = timeline.Cached, 0, nil
 	if r := Judge(&b, h, defaults); r.Counts[StatusGone] > 0 {
 		t.Errorf("%d steps are gone", r.Counts[StatusGone])
 	}

@@ -5,6 +5,9 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/buildregress/buildregress/detect/align"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The difference between a build's duration and the usual one is split into causes along
@@ -17,11 +20,11 @@ import (
 // then its own. Differences that are worth no mention, and what the path does not
 // explain, are parts too, so that all of them sum to the whole exactly. It also sets
 // what each step cost the build: by being slower than when it runs, not by having run.
-func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads map[int]int, chains []lossChain, runner *mood, t Thresholds) WallClock {
+func accountFor(build *timeline.Build, a *arranged, g *timeline.Graph, steps []StepResult, loads map[int]int, chains []timeline.Chain, runner *mood, t Thresholds) WallClock {
 	lostAt := map[int]string{} // index of a step to the key of the first of its chain
 	for _, c := range chains {
-		for _, at := range append(c.downstream, c.root) {
-			lostAt[at] = a.series[c.root].step.Key
+		for _, at := range append(c.Downstream, c.Root) {
+			lostAt[at] = a.series[c.Root].step.Key
 		}
 	}
 	factor := 1.0
@@ -30,16 +33,16 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 	}
 	acc := account{parts: map[WallClockPart]time.Duration{}, told: map[string]time.Duration{}, untold: map[string]bool{}, minDelta: t.MinDelta.D()}
 	wholes := map[int]int{} // by part
-	for i, parts := range g.parts {
+	for i, parts := range g.Parts {
 		for _, part := range parts {
 			wholes[part] = i
 		}
 	}
-	groups := map[equalGroup]time.Duration{}
+	groups := map[align.EqualGroup]time.Duration{}
 	costs, learning := a.costs(build, g, steps, loads, factor, t)
 	for i := range a.series {
 		// Of a step without times nobody knows when it ran: it counts.
-		if !steps[i].Critical && !g.steps[i].Start.IsZero() {
+		if !steps[i].Critical && !g.Steps[i].Start.IsZero() {
 			continue
 		}
 		c := costs[i]
@@ -48,8 +51,8 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 			continue
 		}
 		if s.ambiguous {
-			if s.step.State == Executed { // as those of the baseline are counted
-				groups[s.group] += s.step.within(build)
+			if s.step.State == timeline.Executed { // as those of the baseline are counted
+				groups[s.group] += s.step.TimeWithin(build)
 			}
 			continue
 		}
@@ -77,18 +80,18 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 			acc.told[of] += c.usual
 			acc.add(CauseStep, s.step.Key, c.usual)
 		}
-		r.WallClockSeconds = Seconds(own)
+		r.WallClockSeconds = timeline.Seconds(own)
 		acc.addStep(s.step.Key, own)
 	}
 	for group, took := range groups {
 		byRunner := bounded(float64(a.groups[group]) * (factor - 1))
 		acc.add(CauseRunner, "", byRunner)
-		acc.addStep(group.step.key, took-a.groups[group]-byRunner)
-		acc.told[group.step.key] += took - a.groups[group]
+		acc.addStep(group.Step.Key, took-a.groups[group]-byRunner)
+		acc.told[group.Step.Key] += took - a.groups[group]
 	}
 	acc.nameLargest()
 	usual := slices.DeleteFunc(a.durations(steps), func(d time.Duration) bool { return d <= 0 })
-	if !g.timed {
+	if !g.Timed {
 		// How the steps ran side by side is unknown: what they add up to says nothing.
 		clear(acc.parts)
 	} else if len(usual) > 0 && build.Duration > 0 {
@@ -104,11 +107,11 @@ func accountFor(build *Build, a *arranged, g *graph, steps []StepResult, loads m
 
 // joinQueues makes one part of all that jobs waited for machines: which of them waited says
 // nothing of what was built.
-func (acc *account) joinQueues(build *Build, a *arranged) {
+func (acc *account) joinQueues(build *timeline.Build, a *arranged) {
 	queues := map[string]bool{}
 	for _, steps := range a.allSteps(build) {
 		for i := range steps {
-			if steps[i].isQueue() {
+			if steps[i].IsQueue() {
 				queues[steps[i].Key] = true
 			}
 		}
@@ -122,7 +125,7 @@ func (acc *account) joinQueues(build *Build, a *arranged) {
 }
 
 // allSteps are those of a build and of each of its baseline.
-func (a *arranged) allSteps(build *Build) (all [][]Step) {
+func (a *arranged) allSteps(build *timeline.Build) (all [][]timeline.Step) {
 	all = append(all, build.Steps)
 	for b := range a.base {
 		all = append(all, a.base[b].Steps)
@@ -147,7 +150,7 @@ func (acc *account) addStep(key string, own time.Duration) {
 	if own.Abs() >= acc.minDelta {
 		acc.add(CauseStep, key, own)
 	} else {
-		acc.small = append(acc.small, WallClockPart{CauseOther, key, Seconds(own)})
+		acc.small = append(acc.small, WallClockPart{CauseOther, key, timeline.Seconds(own)})
 	}
 }
 
@@ -198,7 +201,7 @@ func (a *arranged) durations(steps []StepResult) (usual []time.Duration) {
 // or of one that is behind, until that, if it has and the step is on the critical path.
 func (a *arranged) shiftOf(i int, r *StepResult, b int) (by time.Duration, shifted bool) {
 	s := &a.series[i]
-	if !r.Critical || s.step.isPart() || s.cut == 0 || s.cut > len(s.ages) || (b <= int(s.ages[s.cut-1])) != s.behind {
+	if !r.Critical || s.step.IsPart() || s.cut == 0 || s.cut > len(s.ages) || (b <= int(s.ages[s.cut-1])) != s.behind {
 		return 0, false
 	}
 	return r.Usual.D() - s.before, true
@@ -214,19 +217,19 @@ type stepCost struct {
 
 // costs splits what the steps took, and tells by index which are parts of steps that learn
 // anew.
-func (a *arranged) costs(build *Build, g *graph, steps []StepResult, loads map[int]int, factor float64, t Thresholds) (costs []stepCost, learning map[int]bool) {
+func (a *arranged) costs(build *timeline.Build, g *timeline.Graph, steps []StepResult, loads map[int]int, factor float64, t Thresholds) (costs []stepCost, learning map[int]bool) {
 	learning = map[int]bool{}
 	costs = make([]stepCost, len(a.series))
 	for i := range a.series {
 		costs[i] = a.cost(build, i, steps, loads, factor, t)
 		if s := costs[i].series; s.learns && len(s.samples) == 0 {
-			for _, part := range g.parts[i] {
+			for _, part := range g.Parts[i] {
 				learning[part] = true
 			}
 		}
 	}
 	for i := range a.series {
-		a.leaveParts(build, costs, i, g.parts[i], factor, t)
+		a.leaveParts(build, costs, i, g.Parts[i], factor, t)
 	}
 	return costs, learning
 }
@@ -234,7 +237,7 @@ func (a *arranged) costs(build *Build, g *graph, steps []StepResult, loads map[i
 // leaveParts leaves of the cost of a step, which has parts that are steps as well, what is
 // none of theirs. What it usually took besides them is found build by build: a base image
 // is pulled in a few builds, and found in all others.
-func (a *arranged) leaveParts(build *Build, costs []stepCost, whole int, parts []int, factor float64, t Thresholds) {
+func (a *arranged) leaveParts(build *timeline.Build, costs []stepCost, whole int, parts []int, factor float64, t Thresholds) {
 	parts = slices.DeleteFunc(slices.Clone(parts), func(part int) bool { return a.within[part] })
 	if len(parts) == 0 {
 		return
@@ -242,11 +245,11 @@ func (a *arranged) leaveParts(build *Build, costs []stepCost, whole int, parts [
 	c := &costs[whole]
 	s := c.series
 	inParts := map[int32]time.Duration{} // by the age of the build
-	own := s.step.within(build)
+	own := s.step.TimeWithin(build)
 	for _, part := range parts {
 		p := &costs[part]
 		p.reached = max(s.reached, len(s.samples))
-		own -= p.series.step.within(build)
+		own -= p.series.step.TimeWithin(build)
 		for k, d := range p.series.samples {
 			inParts[p.series.ages[k]] += d
 		}
@@ -269,7 +272,7 @@ func (a *arranged) leaveParts(build *Build, costs []stepCost, whole int, parts [
 }
 
 // cost splits what step i took, or the loading of it, as far as it was within the build.
-func (a *arranged) cost(build *Build, i int, steps []StepResult, loads map[int]int, factor float64, t Thresholds) stepCost {
+func (a *arranged) cost(build *timeline.Build, i int, steps []StepResult, loads map[int]int, factor float64, t Thresholds) stepCost {
 	c := stepCost{series: &a.series[i], result: &steps[i]}
 	if load := a.loads[i]; load != nil {
 		c.series = load
@@ -281,38 +284,27 @@ func (a *arranged) cost(build *Build, i int, steps []StepResult, loads map[int]i
 	if len(c.result.History) == 0 || c.result.Status == StatusUnjudged && c.result.Reason.Kind != KindToldOnce {
 		c.usual = durationMedian(c.series.newest(t.Window))
 	}
-	if !c.series.step.isQueue() { // nothing of the machine is in it
+	if !c.series.step.IsQueue() { // nothing of the machine is in it
 		c.byRunner = bounded(float64(c.usual) * (factor - 1))
 	}
-	c.own = c.series.step.within(build) - c.usual - c.byRunner
+	c.own = c.series.step.TimeWithin(build) - c.usual - c.byRunner
 	c.reached = c.series.reached
 	return c
 }
 
-// within is what of the step's time is in the build's: another build may have begun it.
-// A step that is over before its build begins tells that their clocks are two, and that
-// nothing is known of this.
-func (s *Step) within(b *Build) time.Duration {
-	before := b.Start.Sub(s.Start)
-	if s.Start.IsZero() || b.Start.IsZero() || before <= 0 || before >= s.Duration {
-		return s.Duration
-	}
-	return s.Duration - before
-}
-
 // sumParts makes the account of its parts, with what they leave unexplained of the
 // difference to what builds usually take.
-func sumParts(build *Build, usual []time.Duration, parts map[WallClockPart]time.Duration) WallClock {
+func sumParts(build *timeline.Build, usual []time.Duration, parts map[WallClockPart]time.Duration) WallClock {
 	w := WallClock{Parts: []WallClockPart{}}
 	if len(usual) == 0 || build.Duration == 0 {
 		return w
 	}
-	w.Usual = Seconds(durationMedian(usual))
-	w.Delta = Seconds(build.Duration) - w.Usual
+	w.Usual = timeline.Seconds(durationMedian(usual))
+	w.Delta = timeline.Seconds(build.Duration) - w.Usual
 	rest := w.Delta
 	for p, d := range parts {
 		if d != 0 {
-			p.Seconds = Seconds(d)
+			p.Seconds = timeline.Seconds(d)
 			w.Parts = append(w.Parts, p)
 			rest -= p.Seconds
 		}

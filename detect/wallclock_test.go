@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The parts of the account sum to the difference exactly, whatever happened.
@@ -17,11 +18,11 @@ func TestAccountSums(t *testing.T) {
 			for i := range s {
 				switch rng.IntN(6) {
 				case 0:
-					s[i].took = time.Duration(float64(s[i].took) * (0.1 + 5*rng.Float64()))
+					s[i].Took = time.Duration(float64(s[i].Took) * (0.1 + 5*rng.Float64()))
 				case 1:
-					s[i].state, s[i].took = Executed, time.Duration(rng.Int64N(60e9))
+					s[i].State, s[i].Took = timeline.Executed, time.Duration(rng.Int64N(60e9))
 				case 2:
-					s[i].state, s[i].took = Cached, 0
+					s[i].State, s[i].Took = timeline.Cached, 0
 				}
 			}
 			return s
@@ -32,11 +33,11 @@ func TestAccountSums(t *testing.T) {
 			}
 		}
 		r := Judge(&b, h, defaults)
-		var sum Seconds
+		var sum timeline.Seconds
 		for _, p := range r.WallClock.Parts {
 			sum += p.Seconds
 		}
-		if sum != r.WallClock.Delta || r.WallClock.Delta != Seconds(b.Duration)-r.WallClock.Usual {
+		if sum != r.WallClock.Delta || r.WallClock.Delta != timeline.Seconds(b.Duration)-r.WallClock.Usual {
 			t.Fatalf("build %d: the parts sum to %v of %v", n, sum.D(), r.WallClock.Delta.D())
 		}
 	}
@@ -73,7 +74,7 @@ func TestAccountNamesItsCauses(t *testing.T) {
 	h := appHistory(20)
 	b := edit("pr", 100, func(s []stepSpec) []stepSpec {
 		for i := range s {
-			s[i].took = s[i].took * 3 / 2
+			s[i].Took = s[i].Took * 3 / 2
 		}
 		return slow("[build 3/4] RUN make test", 4)(s)
 	})
@@ -103,14 +104,14 @@ func TestAccountNamesItsCauses(t *testing.T) {
 
 // Without inputs, the path follows stages, COPY --from and time.
 func TestCriticalPathWithoutInputs(t *testing.T) {
-	at := func(name string, from, took float64) Step {
+	at := func(name string, from, took float64) timeline.Step {
 		n := dockerfile.ParseName(name)
-		return Step{
+		return timeline.Step{
 			Name: name, Key: dockerfile.Key(n.Platform, n.Stage, n.Text), Stage: n.Stage, Index: n.Index, Count: n.Count,
 			Start: epoch.Add(seconds(from)), Duration: seconds(took),
 		}
 	}
-	g := newGraph(&Build{Start: epoch, Steps: []Step{
+	g := timeline.NewGraph(&timeline.Build{Start: epoch, Steps: []timeline.Step{
 		at("[a 1/2] RUN one", 0, 10),
 		at("[b 1/1] RUN other", 0, 19.99),
 		at("[a 2/2] RUN two", 10.01, 9.99),
@@ -118,8 +119,8 @@ func TestCriticalPathWithoutInputs(t *testing.T) {
 		at("exporting to image", 21.02, 5),
 	}})
 	var names []string
-	for _, i := range g.criticalPath() {
-		names = append(names, g.steps[i].Name)
+	for _, i := range g.CriticalPath() {
+		names = append(names, g.Steps[i].Name)
 	}
 	want := []string{"exporting to image", "[final 1/1] COPY --from=a /x /", "[a 2/2] RUN two", "[a 1/2] RUN one"}
 	if len(names) != 4 || names[0] != want[0] || names[1] != want[1] || names[2] != want[2] || names[3] != want[3] {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A Cache keeps what was fetched from a server and never changes there, so that
@@ -15,12 +15,12 @@ type Cache interface {
 	Get(ctx context.Context, source string, ids []string) (map[string]Cached, error)
 	// Put puts builds under the id that the source (a URL without credentials)
 	// gives what holds them.
-	Put(ctx context.Context, source, id string, builds []detect.Build) error
+	Put(ctx context.Context, source, id string, builds []timeline.Build) error
 }
 
 // Cached is what a cache holds under one id.
 type Cached struct {
-	Builds []detect.Build
+	Builds []timeline.Build
 	// Old tells that another version put it there, which may have read it by other
 	// rules: what is still on the server is read anew.
 	Old bool
@@ -56,5 +56,5 @@ type Search struct {
 type Hit struct {
 	ID     string
 	Start  time.Time
-	Builds []detect.Build // may be none
+	Builds []timeline.Build // may be none
 }

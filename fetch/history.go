@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/level"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // MaxBranch is how many earlier builds of a branch are evidence, beside the one that is
@@ -39,8 +41,8 @@ type Index[B any, L comparable] interface {
 	StartedBefore(B, time.Time) bool
 
 	// Read reads candidates whole, ReadBare without their steps.
-	Read([]B) ([]detect.Build, error)
-	ReadBare([]B) ([]detect.Build, error)
+	Read([]B) ([]timeline.Build, error)
+	ReadBare([]B) ([]timeline.Build, error)
 	// Samples are executed steps of the candidates, in any order: of each key in
 	// missing those in the newest missing[key] candidates that executed it, or more.
 	Samples(of []B, missing map[string]int) ([]Sample, error)
@@ -53,7 +55,7 @@ type Index[B any, L comparable] interface {
 // A Sample is an execution of a step.
 type Sample struct {
 	Build int // index of its build among the candidates that were asked for
-	Step  *detect.Step
+	Step  *timeline.Step
 	Order int // of the step in its build
 }
 
@@ -82,19 +84,19 @@ func FindHistory[B any, L comparable](x Index[B, L], q Query) (*detect.History, 
 }
 
 // findTails finds what is remembered of the steps of q's build beyond the window.
-func findTails[B any, L comparable](x Index[B, L], q Query) (map[string]detect.Tail, error) {
-	tails := map[string]detect.Tail{}
+func findTails[B any, L comparable](x Index[B, L], q Query) (map[string]level.Tail, error) {
+	tails := map[string]level.Tail{}
 	for i := range q.Build.Steps {
 		key := q.Build.Steps[i].Key
 		if _, known := tails[key]; known || key == "" {
 			continue
 		}
-		durations, err := x.Durations(key, q.Window+detect.TailReach)
+		durations, err := x.Durations(key, q.Window+level.TailReach)
 		if err != nil {
 			return nil, err
 		}
 		slices.Reverse(durations)
-		tails[key] = detect.TailOf(durations, q.Window)
+		tails[key] = level.TailOf(durations, q.Window)
 	}
 	return tails, nil
 }
@@ -119,7 +121,7 @@ func onSameRunner[B any, L comparable](x Index[B, L], builds []B, q Query) []B {
 
 // findBeside reads the newest builds of the branch of q's build, and the newest one
 // of each branch that is neither that nor the base.
-func findBeside[B any, L comparable](x Index[B, L], q Query) (own, other []detect.Build, err error) {
+func findBeside[B any, L comparable](x Index[B, L], q Query) (own, other []timeline.Build, err error) {
 	seen := map[L]bool{}
 	if !q.IsBase(q.Build) {
 		list, err := x.Own(MaxBranch)
@@ -153,7 +155,7 @@ func findBeside[B any, L comparable](x Index[B, L], q Query) (own, other []detec
 
 // findSparse searches the older builds for steps that the whole ones hold too few
 // samples of, and returns what it found: builds with nothing but those steps.
-func findSparse[B any, L comparable](x Index[B, L], whole []detect.Build, older []B, q Query) ([]detect.Build, error) {
+func findSparse[B any, L comparable](x Index[B, L], whole []timeline.Build, older []B, q Query) ([]timeline.Build, error) {
 	since := q.Since()
 	if end := slices.IndexFunc(older, func(b B) bool { return x.StartedBefore(b, since) }); end >= 0 {
 		older = older[:end]
@@ -179,7 +181,7 @@ func findSparse[B any, L comparable](x Index[B, L], whole []detect.Build, older 
 		return nil, err
 	}
 	for i := range builds {
-		builds[i].Steps = make([]detect.Step, len(lent[i]))
+		builds[i].Steps = make([]timeline.Step, len(lent[i]))
 		for k, s := range lent[i] {
 			builds[i].Steps[k] = *s.Step
 		}
@@ -192,7 +194,7 @@ func findSparse[B any, L comparable](x Index[B, L], whole []detect.Build, older 
 func newestSamples(samples []Sample, builds int, missing map[string]int) [][]Sample {
 	type need struct {
 		left, last int // last is the build that was counted last, from 1
-		told       detect.Executions
+		told       timeline.Executions
 	}
 	needs := make(map[string]*need, len(missing))
 	for key, n := range missing {
@@ -228,10 +230,10 @@ func newestSamples(samples []Sample, builds int, missing map[string]int) [][]Sam
 
 // missingSamples says for every step of q's build and of the whole builds in how
 // many more builds it should be found executed, if any: a window full of them.
-func missingSamples(whole []detect.Build, q Query) map[string]int {
+func missingSamples(whole []timeline.Build, q Query) map[string]int {
 	type need struct {
 		left, ranIn int // ranIn is the last build counted, from 1
-		told        detect.Executions
+		told        timeline.Executions
 	}
 	needs := make(map[string]*need, 2*len(q.Build.Steps))
 	of := func(key string) *need {
@@ -248,7 +250,7 @@ func missingSamples(whole []detect.Build, q Query) map[string]int {
 	for i := range whole {
 		for k := range whole[i].Steps {
 			s := &whole[i].Steps[k]
-			if n := of(s.Key); s.State == detect.Executed && n.ranIn != i+1 && !n.told.Repeat(s) {
+			if n := of(s.Key); s.State == timeline.Executed && n.ranIn != i+1 && !n.told.Repeat(s) {
 				n.ranIn = i + 1
 				n.left--
 			}

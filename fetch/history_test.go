@@ -3,12 +3,12 @@ package fetch_test
 import (
 	"testing"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/historytest"
 )
 
-func memoryOf(builds []detect.Build) *fetch.Memory {
+func memoryOf(builds []timeline.Build) *fetch.Memory {
 	var m fetch.Memory
 	for _, b := range builds {
 		m.Add(b)
@@ -17,11 +17,11 @@ func memoryOf(builds []detect.Build) *fetch.Memory {
 }
 
 func TestMemory(t *testing.T) {
-	historytest.Run(t, func(_ *testing.T, builds []detect.Build) fetch.HistorySource { return memoryOf(builds) })
+	historytest.Run(t, func(_ *testing.T, builds []timeline.Build) fetch.HistorySource { return memoryOf(builds) })
 }
 
 func TestFrozenMemory(t *testing.T) {
-	historytest.Run(t, func(_ *testing.T, builds []detect.Build) fetch.HistorySource {
+	historytest.Run(t, func(_ *testing.T, builds []timeline.Build) fetch.HistorySource {
 		m := memoryOf(builds)
 		m.Freeze()
 		return m
@@ -30,7 +30,7 @@ func TestFrozenMemory(t *testing.T) {
 
 // A build that comes late finds its place among those that were sorted before.
 func TestThawedMemory(t *testing.T) {
-	historytest.Run(t, func(t *testing.T, builds []detect.Build) fetch.HistorySource {
+	historytest.Run(t, func(t *testing.T, builds []timeline.Build) fetch.HistorySource {
 		half := len(builds) / 2
 		m := memoryOf(builds[:half])
 		m.Freeze()

@@ -4,13 +4,13 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Normalize writes what b says of its pipeline and origin as it is shown, stored and
 // compared: addresses as names, credentials cut out. Doing it twice changes nothing.
-func Normalize(b *detect.Build) {
+func Normalize(b *timeline.Build) {
 	b.Repository = RepositoryName(b.Repository)
 	// "https://github.com/o/r Dockerfile" of a record.
 	if address, rest, ok := strings.Cut(b.Pipeline, " "); ok && strings.ContainsAny(address, ":@") {
@@ -22,7 +22,7 @@ func Normalize(b *detect.Build) {
 }
 
 // NamePipeline says which pipeline b is of: that of its target, if it is one of a bake's.
-func NamePipeline(b *detect.Build, name string) {
+func NamePipeline(b *timeline.Build, name string) {
 	b.Pipeline = name
 	if b.Target != "" && name != b.Target && !strings.HasSuffix(name, " "+b.Target) {
 		b.Pipeline = strings.TrimSpace(name + " " + b.Target)

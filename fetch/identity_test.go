@@ -3,7 +3,7 @@ package fetch
 import (
 	"testing"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 func TestRepositoryName(t *testing.T) {
@@ -32,7 +32,7 @@ func TestNormalize(t *testing.T) {
 		"o/r/ci/image":                             "o/r/ci/image",
 		"my own name":                              "my own name",
 	} {
-		b := detect.Build{Pipeline: pipeline}
+		b := timeline.Build{Pipeline: pipeline}
 		if Normalize(&b); b.Pipeline != want {
 			t.Errorf("%q: %q, want %q", pipeline, b.Pipeline, want)
 		}

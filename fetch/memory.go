@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A Memory is a history of builds that are in memory. Its zero value is empty.
@@ -16,7 +17,7 @@ type Memory struct {
 	recordings recordings
 	// byPipeline holds the builds that can be history, newest first; nil where it
 	// has to be made again.
-	byPipeline map[string][]*detect.Build
+	byPipeline map[string][]*timeline.Build
 	// runs holds where each step was executed, by its key and newest first, if
 	// Freeze was called since the last build came.
 	runs map[string][]run
@@ -24,7 +25,7 @@ type Memory struct {
 
 // A run is an execution of a step.
 type run struct {
-	build *detect.Build
+	build *timeline.Build
 	step  int // its index
 }
 
@@ -38,7 +39,7 @@ func (m *Memory) Freeze() {
 	for _, list := range m.byPipeline { // each newest first, but not all of them together
 		for _, b := range list {
 			for i := range b.Steps {
-				if s := &b.Steps[i]; s.State == detect.Executed {
+				if s := &b.Steps[i]; s.State == timeline.Executed {
 					m.runs[s.Key] = append(m.runs[s.Key], run{b, i})
 				}
 			}
@@ -50,7 +51,7 @@ func (m *Memory) Freeze() {
 }
 
 // Add adds a build, or completes the one of which it is another recording.
-func (m *Memory) Add(b detect.Build) {
+func (m *Memory) Add(b timeline.Build) {
 	m.runs = nil
 	i, isNew := m.recordings.find(&b)
 	if !isNew {
@@ -58,7 +59,7 @@ func (m *Memory) Add(b detect.Build) {
 		m.byPipeline = nil // start, outcome and pipeline may be others now
 		return
 	}
-	if m.byPipeline != nil && b.Outcome == detect.OK {
+	if m.byPipeline != nil && b.Outcome == timeline.OK {
 		list := m.byPipeline[b.Pipeline]
 		at, _ := slices.BinarySearchFunc(list, &b, newestFirst)
 		m.byPipeline[b.Pipeline] = slices.Insert(list, at, m.recordings.builds[i])
@@ -85,7 +86,7 @@ func (m *Memory) Pipelines(context.Context) ([]Pipeline, error) {
 }
 
 // candidates are the builds that can be history for q, newest first.
-func (m *Memory) candidates(q Query) []*detect.Build {
+func (m *Memory) candidates(q Query) []*timeline.Build {
 	if m.byPipeline == nil {
 		m.sort()
 	}
@@ -94,13 +95,13 @@ func (m *Memory) candidates(q Query) []*detect.Build {
 		list = slices.Concat(list, anywhere)
 		slices.SortStableFunc(list, newestFirst)
 	}
-	first, _ := slices.BinarySearchFunc(list, q.Build.Start, func(b *detect.Build, start time.Time) int {
+	first, _ := slices.BinarySearchFunc(list, q.Build.Start, func(b *timeline.Build, start time.Time) int {
 		if b.Start.Before(start) {
 			return 0
 		}
 		return -1
 	})
-	same := func(b *detect.Build) bool { return Same(b, q.Build) }
+	same := func(b *timeline.Build) bool { return Same(b, q.Build) }
 	if list = list[first:]; !slices.ContainsFunc(list, same) {
 		return list
 	}
@@ -108,9 +109,9 @@ func (m *Memory) candidates(q Query) []*detect.Build {
 }
 
 func (m *Memory) sort() {
-	m.byPipeline = map[string][]*detect.Build{}
+	m.byPipeline = map[string][]*timeline.Build{}
 	for _, b := range m.recordings.builds {
-		if b.Outcome == detect.OK {
+		if b.Outcome == timeline.OK {
 			m.byPipeline[b.Pipeline] = append(m.byPipeline[b.Pipeline], b)
 		}
 	}
@@ -119,7 +120,7 @@ func (m *Memory) sort() {
 	}
 }
 
-func newestFirst(a, b *detect.Build) int {
+func newestFirst(a, b *timeline.Build) int {
 	return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID))
 }
 
@@ -127,25 +128,25 @@ func newestFirst(a, b *detect.Build) int {
 type memoryIndex struct {
 	memory     *Memory
 	q          Query
-	candidates []*detect.Build
+	candidates []*timeline.Build
 	runs       map[string][]run // where each step was executed, by its key; nil until asked for
 }
 
-func (x *memoryIndex) Base(limit int) ([]*detect.Build, error) {
+func (x *memoryIndex) Base(limit int) ([]*timeline.Build, error) {
 	return x.newest(limit, x.q.IsBase), nil
 }
 
-func (x *memoryIndex) Own(limit int) ([]*detect.Build, error) {
+func (x *memoryIndex) Own(limit int) ([]*timeline.Build, error) {
 	own := BranchOf(x.q.Build)
-	return x.newest(limit, func(b *detect.Build) bool { return BranchOf(b) == own }), nil
+	return x.newest(limit, func(b *timeline.Build) bool { return BranchOf(b) == own }), nil
 }
 
-func (x *memoryIndex) Recent(limit int) ([]*detect.Build, error) {
+func (x *memoryIndex) Recent(limit int) ([]*timeline.Build, error) {
 	return x.candidates[:min(len(x.candidates), limit)], nil
 }
 
-func (x *memoryIndex) newest(limit int, is func(*detect.Build) bool) []*detect.Build {
-	out := make([]*detect.Build, 0, min(limit, len(x.candidates)))
+func (x *memoryIndex) newest(limit int, is func(*timeline.Build) bool) []*timeline.Build {
+	out := make([]*timeline.Build, 0, min(limit, len(x.candidates)))
 	for _, b := range x.candidates {
 		if len(out) == limit {
 			break
@@ -157,26 +158,26 @@ func (x *memoryIndex) newest(limit int, is func(*detect.Build) bool) []*detect.B
 	return out
 }
 
-func (x *memoryIndex) IsBase(b *detect.Build) bool { return x.q.IsBase(b) }
+func (x *memoryIndex) IsBase(b *timeline.Build) bool { return x.q.IsBase(b) }
 
-func (*memoryIndex) BranchOf(b *detect.Build) Branch { return BranchOf(b) }
+func (*memoryIndex) BranchOf(b *timeline.Build) Branch { return BranchOf(b) }
 
-func (*memoryIndex) RunnerOf(b *detect.Build) string { return b.Runner }
+func (*memoryIndex) RunnerOf(b *timeline.Build) string { return b.Runner }
 
-func (*memoryIndex) StartedBefore(b *detect.Build, t time.Time) bool { return b.Start.Before(t) }
+func (*memoryIndex) StartedBefore(b *timeline.Build, t time.Time) bool { return b.Start.Before(t) }
 
-func (*memoryIndex) Read(of []*detect.Build) ([]detect.Build, error) {
+func (*memoryIndex) Read(of []*timeline.Build) ([]timeline.Build, error) {
 	if len(of) == 0 {
 		return nil, nil
 	}
-	builds := make([]detect.Build, len(of))
+	builds := make([]timeline.Build, len(of))
 	for i, b := range of {
 		builds[i] = *b
 	}
 	return builds, nil
 }
 
-func (x *memoryIndex) ReadBare(of []*detect.Build) ([]detect.Build, error) {
+func (x *memoryIndex) ReadBare(of []*timeline.Build) ([]timeline.Build, error) {
 	builds, err := x.Read(of)
 	for i := range builds {
 		builds[i].Steps = nil
@@ -186,25 +187,25 @@ func (x *memoryIndex) ReadBare(of []*detect.Build) ([]detect.Build, error) {
 
 // Samples looks at the steps that are missing alone if the memory is frozen, and at
 // all steps of the candidates if not.
-func (x *memoryIndex) Samples(of []*detect.Build, missing map[string]int) (out []Sample, err error) {
+func (x *memoryIndex) Samples(of []*timeline.Build, missing map[string]int) (out []Sample, err error) {
 	if x.memory.runs == nil {
 		for i, b := range of {
 			for k := range b.Steps {
-				if s := &b.Steps[k]; s.State == detect.Executed && missing[s.Key] > 0 {
+				if s := &b.Steps[k]; s.State == timeline.Executed && missing[s.Key] > 0 {
 					out = append(out, Sample{i, s, k})
 				}
 			}
 		}
 		return out, nil
 	}
-	indexes := make(map[*detect.Build]int, len(of)) // from 1
+	indexes := make(map[*timeline.Build]int, len(of)) // from 1
 	for i, b := range of {
 		indexes[b] = i + 1
 	}
 	for key, left := range missing {
 		runs, last := x.memory.runs[key], 0
-		var told detect.Executions
-		from, _ := slices.BinarySearchFunc(runs, of[0], func(r run, b *detect.Build) int { return newestFirst(r.build, b) })
+		var told timeline.Executions
+		from, _ := slices.BinarySearchFunc(runs, of[0], func(r run, b *timeline.Build) int { return newestFirst(r.build, b) })
 		for _, r := range runs[from:] {
 			i := indexes[r.build]
 			if i == 0 {
@@ -239,7 +240,7 @@ func (x *memoryIndex) Durations(key string, limit int) (out []time.Duration, err
 			found = append(found, r)
 		}
 	}
-	stepOf := func(r run) *detect.Step { return &r.build.Steps[r.step] }
+	stepOf := func(r run) *timeline.Step { return &r.build.Steps[r.step] }
 	slices.SortStableFunc(found, func(a, b run) int {
 		return cmp.Or(b.build.Start.Compare(a.build.Start), stepOf(b).Start.Compare(stepOf(a).Start), cmp.Compare(stepOf(b).Duration, stepOf(a).Duration))
 	})
@@ -257,14 +258,14 @@ func (x *memoryIndex) Durations(key string, limit int) (out []time.Duration, err
 func (x *memoryIndex) runsOf(key string) []run {
 	if x.memory.runs != nil {
 		runs := x.memory.runs[key]
-		from, _ := slices.BinarySearchFunc(runs, x.candidates[0], func(r run, b *detect.Build) int { return newestFirst(r.build, b) })
+		from, _ := slices.BinarySearchFunc(runs, x.candidates[0], func(r run, b *timeline.Build) int { return newestFirst(r.build, b) })
 		return runs[from:]
 	}
 	if x.runs == nil {
 		x.runs = map[string][]run{}
 		for _, b := range x.candidates {
 			for k := range b.Steps {
-				if s := &b.Steps[k]; s.State == detect.Executed {
+				if s := &b.Steps[k]; s.State == timeline.Executed {
 					x.runs[s.Key] = append(x.runs[s.Key], run{b, k})
 				}
 			}
@@ -274,7 +275,7 @@ func (x *memoryIndex) runsOf(key string) []run {
 }
 
 // isCandidate tells whether the build is among the candidates.
-func (x *memoryIndex) isCandidate(b *detect.Build) bool {
+func (x *memoryIndex) isCandidate(b *timeline.Build) bool {
 	at, found := slices.BinarySearchFunc(x.candidates, b, newestFirst)
 	return found && x.candidates[at] == b
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Merge makes one build of two recordings of it. The steps, and with them the
@@ -14,7 +14,7 @@ import (
 // only a part of what the seen one shows whole, or was read by an older reader.
 // Whatever else is empty is filled from the other. more tells whether seen added
 // anything to known.
-func Merge(known, seen *detect.Build) (merged detect.Build, more bool) {
+func Merge(known, seen *timeline.Build) (merged timeline.Build, more bool) {
 	fuller := known.Partial && !seen.Partial
 	newer := known.Reader < seen.Reader && known.Partial == seen.Partial && len(seen.Steps) > 0
 	if fuller || newer || len(known.Steps) == 0 && len(seen.Steps) > 0 {
@@ -29,7 +29,7 @@ func Merge(known, seen *detect.Build) (merged detect.Build, more bool) {
 
 // idOf is the id of two recordings, of which seen has what is kept: its own, unless that is
 // also another node's.
-func idOf(known, seen *detect.Build) string {
+func idOf(known, seen *timeline.Build) string {
 	if known.ID == seen.NodeID() || seen.ID == known.NodeID() {
 		return known.ID
 	}
@@ -37,7 +37,7 @@ func idOf(known, seen *detect.Build) string {
 }
 
 // fill puts what from knows where b knows nothing, and tells whether it did.
-func fill(b, from *detect.Build) (filled bool) {
+func fill(b, from *timeline.Build) (filled bool) {
 	for _, f := range []struct{ to, from *string }{
 		{&b.Trace, &from.Trace},
 		{&b.Content, &from.Content},
@@ -64,17 +64,17 @@ func fill(b, from *detect.Build) (filled bool) {
 
 // JoinFacts puts what a record of a build says of it where b, another recording, says
 // nothing of that. Its steps and times stay as they are.
-func JoinFacts(b, record *detect.Build) (joined bool) { return fillFacts(b, record) }
+func JoinFacts(b, record *timeline.Build) (joined bool) { return fillFacts(b, record) }
 
 // fillFacts puts what from knows of what b was made of where b knows nothing of it.
-func fillFacts(b, from *detect.Build) (filled bool) {
+func fillFacts(b, from *timeline.Build) (filled bool) {
 	if b.Facts == nil && from.Facts != nil {
 		b.Facts, filled = from.Facts, true
 	}
 	if b.Machine == nil && from.Machine != nil {
 		b.Machine, filled = from.Machine, true
 	}
-	more := make(map[string]*detect.Step, len(from.Steps))
+	more := make(map[string]*timeline.Step, len(from.Steps))
 	for i := range from.Steps {
 		if s := &from.Steps[i]; s.ID != "" && (s.Facts != nil || s.Usage != nil) {
 			more[s.ID] = s
@@ -99,14 +99,14 @@ func fillFacts(b, from *detect.Build) (filled bool) {
 // detect.SameBuild does within a pipeline. Two pipelines may count their builds
 // alike: an id says nothing across them. A build that says no pipeline may be of
 // any.
-func Same(a, b *detect.Build) bool {
+func Same(a, b *timeline.Build) bool {
 	if a.ID == b.ID && !maySharePipeline(a, b) {
 		return false
 	}
-	return detect.SameBuild(a, b)
+	return timeline.SameBuild(a, b)
 }
 
-func maySharePipeline(a, b *detect.Build) bool {
+func maySharePipeline(a, b *timeline.Build) bool {
 	return a.Pipeline == b.Pipeline || a.Pipeline == "" || b.Pipeline == ""
 }
 
@@ -125,7 +125,7 @@ func (c *Clash) Error() string {
 // ClashOf returns the *Clash of two recordings of one build, nil if there is
 // none. Recordings of one build may differ in what they take for its start, but
 // hardly by a minute.
-func ClashOf(known, seen *detect.Build) error {
+func ClashOf(known, seen *timeline.Build) error {
 	if known.ID != seen.ID || known.Start.IsZero() || seen.Start.IsZero() || known.Start.Sub(seen.Start).Abs() < time.Minute {
 		return nil
 	}
@@ -134,7 +134,7 @@ func ClashOf(known, seen *detect.Build) error {
 
 // Distinct returns the builds with all recordings of one build merged into the
 // first of them, in the order of the first, and what clashes there are.
-func Distinct(builds []detect.Build) (distinct []detect.Build, clashes []error) {
+func Distinct(builds []timeline.Build) (distinct []timeline.Build, clashes []error) {
 	var known recordings
 	for i := range builds {
 		at, isNew := known.find(&builds[i])
@@ -155,7 +155,7 @@ func Distinct(builds []detect.Build) (distinct []detect.Build, clashes []error) 
 // recordings holds builds so that other recordings of them are found without
 // looking at each.
 type recordings struct {
-	builds  []*detect.Build
+	builds  []*timeline.Build
 	indexes map[alias][]int // of builds
 }
 
@@ -167,7 +167,7 @@ type alias struct {
 
 // find returns the index of a build of which b is another recording, or adds b. If another
 // node's build has its id, it gets one of its own.
-func (r *recordings) find(b *detect.Build) (at int, isNew bool) {
+func (r *recordings) find(b *timeline.Build) (at int, isNew bool) {
 	id := b.ID
 	for _, at := range r.indexes[alias{kind: "id", text: id}] {
 		if !maySharePipeline(r.builds[at], b) {
@@ -201,13 +201,13 @@ func (r *recordings) find(b *detect.Build) (at int, isNew bool) {
 }
 
 // merge completes the build at an index with another recording of it.
-func (r *recordings) merge(at int, seen *detect.Build) {
+func (r *recordings) merge(at int, seen *timeline.Build) {
 	*r.builds[at], _ = Merge(r.builds[at], seen)
 	r.addAliases(at, seen)
 }
 
 // addAliases makes the build at an index known by what b is known by.
-func (r *recordings) addAliases(at int, b *detect.Build) {
+func (r *recordings) addAliases(at int, b *timeline.Build) {
 	if r.indexes == nil {
 		r.indexes = map[alias][]int{}
 	}
@@ -218,12 +218,12 @@ func (r *recordings) addAliases(at int, b *detect.Build) {
 	}
 }
 
-func idAlias(b *detect.Build) alias { return alias{kind: "id", text: b.ID} }
+func idAlias(b *timeline.Build) alias { return alias{kind: "id", text: b.ID} }
 
 // contentAliases are the aliases by which detect.SameBuild compares contents: the
 // trace, and the time of the start, to which come those of so many
 // seconds before and after.
-func contentAliases(b *detect.Build, around int64) (out []alias) {
+func contentAliases(b *timeline.Build, around int64) (out []alias) {
 	if b.Content == "" {
 		return nil
 	}

@@ -3,12 +3,12 @@ package fetch
 import (
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A Query asks for what one build is judged against.
 type Query struct {
-	Build          *detect.Build // the build to be judged: it and all that did not start before it are left out
+	Build          *timeline.Build // the build to be judged: it and all that did not start before it are left out
 	BaseBranch     string
 	BaseRepository string // "" accepts any repository; a fork's main is not main
 	Window         int    // newest builds wanted whole; for rarer steps SearchFactor times as many are searched
@@ -20,7 +20,7 @@ type Query struct {
 
 // IsBase tells whether b is a build of the base branch itself. One that says
 // no branch counts as such: a laptop's build belongs to no pull request.
-func (q *Query) IsBase(b *detect.Build) bool {
+func (q *Query) IsBase(b *timeline.Build) bool {
 	return b.PullRequest == "" &&
 		(b.Branch == q.BaseBranch || b.Branch == "") &&
 		(q.BaseRepository == "" || b.Repository == "" || b.Repository == q.BaseRepository)

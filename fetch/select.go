@@ -5,10 +5,11 @@ import (
 	"slices"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Select makes the history that q asks for out of builds that are in memory.
-func Select(builds []detect.Build, q Query) *detect.History {
+func Select(builds []timeline.Build, q Query) *detect.History {
 	var m Memory
 	for i := range builds {
 		m.Add(builds[i])
@@ -20,7 +21,7 @@ func Select(builds []detect.Build, q Query) *detect.History {
 // Join makes one history of two answers to the same query, such as a store's
 // and that of builds which are not in it.
 func Join(a, b *detect.History, q Query) *detect.History {
-	list := func(h *detect.History) []detect.Build { return slices.Concat(h.Base, h.Sparse, h.Other, h.Branch) }
+	list := func(h *detect.History) []timeline.Build { return slices.Concat(h.Base, h.Sparse, h.Other, h.Branch) }
 	more := list(b)
 	if len(more) == 0 {
 		return a
@@ -38,4 +39,4 @@ func Join(a, b *detect.History, q Query) *detect.History {
 type Branch struct{ Repository, Branch, PullRequest string }
 
 // BranchOf is what b was built on.
-func BranchOf(b *detect.Build) Branch { return Branch{b.Repository, b.Branch, b.PullRequest} }
+func BranchOf(b *timeline.Build) Branch { return Branch{b.Repository, b.Branch, b.PullRequest} }

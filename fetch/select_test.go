@@ -9,24 +9,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/level"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"github.com/buildregress/buildregress/detect"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // at makes a build that began n hours after noon.
-func at(id string, n int, change func(*detect.Build)) detect.Build {
-	b := detect.Build{ID: id, Pipeline: "p", Origin: detect.Origin{Branch: "main", Repository: "o/r"}, Start: noon.Add(time.Duration(n) * time.Hour)}
+func at(id string, n int, change func(*timeline.Build)) timeline.Build {
+	b := timeline.Build{ID: id, Pipeline: "p", Origin: timeline.Origin{Branch: "main", Repository: "o/r"}, Start: noon.Add(time.Duration(n) * time.Hour)}
 	if change != nil {
 		change(&b)
 	}
 	return b
 }
 
-func ids(builds []detect.Build) []string {
+func ids(builds []timeline.Build) []string {
 	var out []string
 	for i := range builds {
 		out = append(out, builds[i].ID)
@@ -36,10 +37,10 @@ func ids(builds []detect.Build) []string {
 
 // Equal ids are one build within a pipeline, and say nothing across two.
 func TestDistinct(t *testing.T) {
-	in := func(pipeline string) func(*detect.Build) {
-		return func(b *detect.Build) { b.Pipeline = pipeline }
+	in := func(pipeline string) func(*timeline.Build) {
+		return func(b *timeline.Build) { b.Pipeline = pipeline }
 	}
-	builds, clashes := Distinct([]detect.Build{
+	builds, clashes := Distinct([]timeline.Build{
 		at("1", 0, in("p")), at("1", 0, in("q")), at("1", 0, in("p")), at("1", 0, in("")), at("2", 0, nil), at("1", 9, in("q")),
 	})
 	if got := ids(builds); !slices.Equal(got, []string{"1", "1", "2"}) {
@@ -52,7 +53,7 @@ func TestDistinct(t *testing.T) {
 
 // Builds of one content are found without comparing each with each.
 func TestDistinctIsFast(t *testing.T) {
-	var builds []detect.Build
+	var builds []timeline.Build
 	for i := range 50_000 {
 		b := at(fmt.Sprint(i), i, nil)
 		b.Content = "same"
@@ -72,11 +73,11 @@ func TestDistinctIsFast(t *testing.T) {
 func TestJoin(t *testing.T) {
 	for seed := range uint64(50) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
-		var all, first, second []detect.Build
+		var all, first, second []timeline.Build
 		for i := range 80 {
-			b := at(fmt.Sprint(i), rnd.IntN(100), func(b *detect.Build) {
+			b := at(fmt.Sprint(i), rnd.IntN(100), func(b *timeline.Build) {
 				b.Branch = []string{"main", "main", "x", "y"}[rnd.IntN(4)]
-				b.Steps = []detect.Step{{Key: "common"}, {Key: "rare", State: detect.State(min(1, rnd.IntN(10)))}}
+				b.Steps = []timeline.Step{{Key: "common"}, {Key: "rare", State: timeline.State(min(1, rnd.IntN(10)))}}
 			})
 			all = append(all, b)
 			if rnd.IntN(3) == 0 {
@@ -85,7 +86,7 @@ func TestJoin(t *testing.T) {
 				first = append(first, b)
 			}
 		}
-		build := at("this", 90, func(b *detect.Build) { b.Branch = "x" })
+		build := at("this", 90, func(b *timeline.Build) { b.Branch = "x" })
 		q := Query{Build: &build, BaseBranch: "main", Window: 8}
 		if diff := cmp.Diff(Select(all, q), Join(Select(first, q), Select(second, q), q), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(detect.History{}, "Tails")); diff != "" {
 			t.Fatalf("seed %d: Select (-), Join (+):\n%s", seed, diff)
@@ -97,16 +98,16 @@ func TestJoin(t *testing.T) {
 func TestBuildsOfAnyPipeline(t *testing.T) {
 	for seed := range uint64(20) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
-		random := func(i int) detect.Build {
-			return at(fmt.Sprint(i), rnd.IntN(100), func(b *detect.Build) {
+		random := func(i int) timeline.Build {
+			return at(fmt.Sprint(i), rnd.IntN(100), func(b *timeline.Build) {
 				b.Branch = []string{"main", "main", "main", "x", ""}[rnd.IntN(5)]
 				b.Pipeline = []string{"p", "p", "q", ""}[rnd.IntN(4)]
 				for range rnd.IntN(6) {
-					b.Steps = append(b.Steps, detect.Step{Key: []string{"k", "l", "m", "n"}[rnd.IntN(4)], Duration: time.Duration(rnd.IntN(1000)), State: detect.State(rnd.IntN(2))})
+					b.Steps = append(b.Steps, timeline.Step{Key: []string{"k", "l", "m", "n"}[rnd.IntN(4)], Duration: time.Duration(rnd.IntN(1000)), State: timeline.State(rnd.IntN(2))})
 				}
 			})
 		}
-		var builds []detect.Build
+		var builds []timeline.Build
 		var m Memory
 		for i := range 80 {
 			builds = append(builds, random(i))
@@ -116,7 +117,7 @@ func TestBuildsOfAnyPipeline(t *testing.T) {
 		for i := range 10 {
 			build := random(200 + i)
 			build.Pipeline = []string{"p", "q"}[i%2]
-			var candidates []detect.Build
+			var candidates []timeline.Build
 			for _, b := range builds {
 				if b.Pipeline == build.Pipeline || b.Pipeline == "" {
 					b.Pipeline = build.Pipeline
@@ -125,7 +126,7 @@ func TestBuildsOfAnyPipeline(t *testing.T) {
 			}
 			q := Query{Build: &build, BaseBranch: "main", Window: 1 + rnd.IntN(5)}
 			got, _ := m.History(t.Context(), q)
-			if diff := cmp.Diff(Select(candidates, q), got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(detect.Build{}, "Pipeline"), cmpopts.EquateComparable(detect.Tail{})); diff != "" {
+			if diff := cmp.Diff(Select(candidates, q), got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(timeline.Build{}, "Pipeline"), cmpopts.EquateComparable(level.Tail{})); diff != "" {
 				t.Fatalf("seed %d: Select (-), frozen (+):\n%s", seed, diff)
 			}
 		}

@@ -6,13 +6,14 @@ import (
 	"context"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A Source finds the builds that are to be judged where they are recorded.
 type Source interface {
 	// Builds are those that w asks for, each once. What could not be read beside
 	// them is a problem; an error means that there is none of them.
-	Builds(ctx context.Context, w Selector) (builds []detect.Build, problems []error, err error)
+	Builds(ctx context.Context, w Selector) (builds []timeline.Build, problems []error, err error)
 }
 
 // A HistorySource knows what a build is judged against. What it could not have of it

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 const cutMark = "…"
@@ -20,7 +20,7 @@ func Clean(text string, limit int) string {
 }
 
 // Hide cuts values of secret arguments out of all texts of b.
-func Hide(b *detect.Build, secret *redact.Arguments) {
+func Hide(b *timeline.Build, secret *redact.Arguments) {
 	secret.Cut(append(b.Origin.Texts(), &b.Error, &b.Pipeline, &b.Image)...)
 	for i := range b.Log {
 		secret.Cut(&b.Log[i])

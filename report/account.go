@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The lines on the build as a whole. The account of the wall clock is a sum of whole units
@@ -15,7 +16,7 @@ import (
 // facts are the lines on the build as a whole: wall clock, runner, cache.
 func facts(r *detect.Result, n *names) []line {
 	lines := []line{wallClock(r, n)}
-	if r.Build.Outcome == detect.OK && r.Verdict != detect.Unjudged {
+	if r.Build.Outcome == timeline.OK && r.Verdict != detect.Unjudged {
 		lines = append(lines, runner(r))
 	}
 	switch {
@@ -33,7 +34,7 @@ func facts(r *detect.Result, n *names) []line {
 // + runner −5 s + unexplained 2 s."
 func wallClock(r *detect.Result, n *names) line {
 	l := lineOf("Wall clock: ", r.Build.Duration.String())
-	if r.Build.Outcome != detect.OK || r.WallClock.Usual <= 0 {
+	if r.Build.Outcome != timeline.OK || r.WallClock.Usual <= 0 {
 		return lineOf(l, ".")
 	}
 	l = lineOf(l, ", usually ", r.WallClock.Usual.String())
@@ -173,7 +174,7 @@ func unitOf(w *detect.WallClock) unit {
 }
 
 // in is how many of the unit a time is, rounded.
-func (u unit) in(d detect.Seconds) time.Duration {
+func (u unit) in(d timeline.Seconds) time.Duration {
 	n := d.D() / u.size
 	if over := d.D() % u.size; over.Abs()*2 >= u.size {
 		n += time.Duration(sign(over))

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/advice"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Where it would pay to work, in words: what would have to be different, how much of each
@@ -14,7 +15,7 @@ const adviceTitle = "Where it would pay"
 
 // adviceLines tell of builds of a pipeline, or of one build by itself; name is what a step
 // is called.
-func adviceLines(all []detect.Advice, single bool, name func(key, name string) string) (lines []line) {
+func adviceLines(all []advice.Advice, single bool, name func(key, name string) string) (lines []line) {
 	for i := range all {
 		x := &all[i]
 		var names []line
@@ -32,7 +33,7 @@ func adviceLines(all []detect.Advice, single bool, name func(key, name string) s
 	return lines
 }
 
-func adviceLine(x *detect.Advice, names []line, single bool) line {
+func adviceLine(x *advice.Advice, names []line, single bool) line {
 	replayed := "reckoned by replaying " + Count(x.Builds, "build")
 	gain := "up to " + x.Saves.String() + " of each build (" + percent(x.Share) + ")"
 	if single {
@@ -42,13 +43,13 @@ func adviceLine(x *detect.Advice, names []line, single bool) line {
 		gain += ", " + x.PerWeek.String() + " a week"
 	}
 	switch {
-	case x.Kind == detect.AdviceTogether && len(names) > 1:
-		most := detect.Seconds(0)
+	case x.Kind == advice.Together && len(names) > 1:
+		most := timeline.Seconds(0)
 		for _, alone := range x.Alone {
 			most = max(most, alone)
 		}
 		return lineOf(listedLines(names), " run beside each other: "+gain+" if all of them took no time, and "+most.String()+" for one alone; "+replayed+" without them.")
-	case x.Kind == detect.AdviceMisses:
+	case x.Kind == advice.Misses:
 		l := lineOf(names[0], fmt.Sprintf(" was not found in the cache in %d of %s", x.Ran, Count(x.Builds, "build")))
 		if len(names) > 1 {
 			l = lineOf(l, ", and ", listedLines(names[1:]), " ran for it")
@@ -58,14 +59,14 @@ func adviceLine(x *detect.Advice, names []line, single bool) line {
 			l = lineOf(l, ". What invalidates it: ", listedCode(x.Reads))
 		}
 		return lineOf(l, "; reckoned by replaying those builds without, and no more than they differ: "+x.With.String()+" with a miss, "+x.Without.String()+" without.")
-	case x.Kind == detect.AdviceSeries && len(names) > 1:
+	case x.Kind == advice.Series && len(names) > 1:
 		return lineOf(names[1], " waits for ", names[0], " and reads other files. If it needs nothing that this leaves behind, a stage for each saves "+gain+"; "+replayed+" so.")
 	}
 	l := lineOf(names[0], ": "+gain+", if it took no time")
 	if x.Bytes > 0 && x.Took > 0 {
 		l = lineOf(l, fmt.Sprintf(" (it moves %s in %s, %s/s)", byteCount(float64(x.Bytes)), x.Took, byteCount(float64(x.Bytes)/x.Took.D().Seconds())))
 	}
-	if x.Kind == detect.AdviceContext {
+	if x.Kind == advice.Context {
 		l = lineOf(l, "; what need not be sent is named in ", code(".dockerignore"))
 	}
 	return lineOf(l, "; "+replayed+" without it.")
@@ -97,7 +98,7 @@ func listedCode(texts []string) line {
 	return listedLines(lines)
 }
 
-func encodableAdvice(all []detect.Advice) []detect.Advice {
+func encodableAdvice(all []advice.Advice) []advice.Advice {
 	all = list(all)
 	for i := range all {
 		x := &all[i]

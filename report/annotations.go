@@ -8,6 +8,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Findings whose line in a Dockerfile is known are shown beside that line, and so is the
@@ -42,7 +43,7 @@ const maxMessage = 4000
 func Annotations(r *detect.Report, failing bool) []Annotation {
 	type costly struct {
 		Annotation
-		cost detect.Seconds
+		cost timeline.Seconds
 	}
 	var all []costly
 	for i := range r.Results {
@@ -50,7 +51,7 @@ func Annotations(r *detect.Report, failing bool) []Annotation {
 		if a, ok := annotatedFailure(result); ok {
 			all = append(all, costly{a, 0})
 		}
-		if result.Build.Outcome != detect.OK {
+		if result.Build.Outcome != timeline.OK {
 			continue
 		}
 		n := newNames(result)

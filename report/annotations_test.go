@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestAnnotations(t *testing.T) {
@@ -56,8 +56,8 @@ func TestAnnotationOfFailure(t *testing.T) {
 	for _, change := range []func(*detect.Result){
 		func(r *detect.Result) { r.Steps[5].Source.Line = 0 },
 		func(r *detect.Result) { r.Steps[5].Source.File = "../Dockerfile" },
-		func(r *detect.Result) { r.Steps[5].State = detect.Interrupted },
-		func(r *detect.Result) { r.Build.Outcome = detect.Cancelled },
+		func(r *detect.Result) { r.Steps[5].State = timeline.Interrupted },
+		func(r *detect.Result) { r.Build.Outcome = timeline.Cancelled },
 	} {
 		r := failedInLineResult()
 		change(&r)

@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/backtest"
 	"github.com/buildregress/buildregress/detect/stepname"
+	"github.com/buildregress/buildregress/detect/timeline"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func backtestFixtures() map[string]*backtest.Report {
@@ -26,11 +26,11 @@ func backtestFixtures() map[string]*backtest.Report {
 		RegressedShare: 3.0 / 880, UnsureShare: 11.0 / 880, Checks: 24310,
 		Calls: backtest.Calls{Slower: 4, Suspect: 21, Faster: 14}, Rates: backtest.Rates{Slower: 4e3 / 24310, Suspect: 21e3 / 24310, Faster: 14e3 / 24310},
 		Stopped: []backtest.StoppedBuild{
-			{ID: "main-70", Origin: detect.Origin{Revision: "77b0c2ab41d0e8857c1f0a9b2d3e4f5061728394", Branch: "main"}, Start: at(70), Verdict: detect.Regressed, Steps: []backtest.StoppedStep{
+			{ID: "main-70", Origin: timeline.Origin{Revision: "77b0c2ab41d0e8857c1f0a9b2d3e4f5061728394", Branch: "main"}, Start: at(70), Verdict: detect.Regressed, Steps: []backtest.StoppedStep{
 				{Key: lint.Key, Name: lint.Name, Status: detect.StatusSlower, Ratio: 70.0 / 12, Current: lint.Current, Usual: lint.Usual},
 				{Key: npm.Key, Name: npm.Name, Status: detect.StatusSuspect, Ratio: 61.0 / 41, Current: npm.Current, Usual: npm.Usual},
 			}},
-			{ID: "qx3k8z", Origin: detect.Origin{Revision: "3f9c2ab41d0e8857c1f0a9b2d3e4f50617283940", Branch: "upgrade-npm", PullRequest: "41"}, Start: at(80), Verdict: detect.Regressed, Steps: []backtest.StoppedStep{
+			{ID: "qx3k8z", Origin: timeline.Origin{Revision: "3f9c2ab41d0e8857c1f0a9b2d3e4f50617283940", Branch: "upgrade-npm", PullRequest: "41"}, Start: at(80), Verdict: detect.Regressed, Steps: []backtest.StoppedStep{
 				{Key: npm.Key, Name: npm.Name, Status: detect.StatusOverBudget, Current: npm.Current},
 			}},
 			{ID: "main-89", Start: at(89), Verdict: detect.Regressed, OverBudget: "the build took 1m21s and may take 1m15s", Steps: []backtest.StoppedStep{}},
@@ -80,7 +80,7 @@ func hostileBacktest(text string) *backtest.Report {
 	}
 	for i := range 2 {
 		hostile.Stopped = append(hostile.Stopped, backtest.StoppedBuild{
-			ID: text, Origin: detect.Origin{Branch: text, Revision: text, PullRequest: []string{"", text}[i%2]}, Start: epoch, Verdict: detect.Regressed,
+			ID: text, Origin: timeline.Origin{Branch: text, Revision: text, PullRequest: []string{"", text}[i%2]}, Start: epoch, Verdict: detect.Regressed,
 			OverBudget: text, Steps: []backtest.StoppedStep{{Key: "k", Name: text, Status: detect.StatusSlower, Ratio: 2, Current: sec(2), Usual: sec(1)}},
 		})
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A pull request has one comment for all pipelines of a workflow: of one of them its report,
@@ -33,16 +34,16 @@ type Comment struct {
 
 // A Part of a comment tells of the builds of a pipeline.
 type Part struct {
-	Pipelines []string       // those that it speaks for: several, of a bake that was judged as one build
-	Began     time.Time      // start of the newest build: of a pipeline, what began later has the last word
-	Verdict   detect.Verdict // the worst
-	Lost      bool           // each build now pays for a lost cache
-	Settled   bool           // a build was judged and passed, so that what was found before is gone
-	Meek      bool           // it does not know whether what was said before still holds, and leaves it
-	Cost      detect.Seconds // of what was found, in wall clock
-	Title     string         // Markdown
-	Line      string         // HTML: the pipeline and the title
-	Body      string         // Markdown, "" if it was left out
+	Pipelines []string         // those that it speaks for: several, of a bake that was judged as one build
+	Began     time.Time        // start of the newest build: of a pipeline, what began later has the last word
+	Verdict   detect.Verdict   // the worst
+	Lost      bool             // each build now pays for a lost cache
+	Settled   bool             // a build was judged and passed, so that what was found before is gone
+	Meek      bool             // it does not know whether what was said before still holds, and leaves it
+	Cost      timeline.Seconds // of what was found, in wall clock
+	Title     string           // Markdown
+	Line      string           // HTML: the pipeline and the title
+	Body      string           // Markdown, "" if it was left out
 
 	keys []string // of the pipelines
 }
@@ -401,7 +402,7 @@ func (c *Comment) read(body string) (parts []Part) {
 		s := &states[i]
 		p := Part{
 			keys: s.Keys, Began: time.Unix(s.Began, 0).UTC(), Lost: s.Lost, Settled: s.Settled, Meek: s.Meek,
-			Cost: detect.Seconds(time.Duration(s.Cost) * time.Millisecond), Title: s.Title, Line: s.Line,
+			Cost: timeline.Seconds(time.Duration(s.Cost) * time.Millisecond), Title: s.Title, Line: s.Line,
 		}
 		if err := p.Verdict.UnmarshalText([]byte(s.Verdict)); err != nil || !p.isSound() {
 			continue

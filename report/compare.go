@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/compare"
+	"github.com/buildregress/buildregress/detect/describe"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Two builds beside each other: what their difference consists of, what else is different,
@@ -23,7 +26,7 @@ type comparedView struct {
 	rows     []comparedRow
 	left     int // steps that are the same in both, and not listed
 	a, b     shownView
-	total    detect.Seconds // of both time axes
+	total    timeline.Seconds // of both time axes
 	notes    []line
 }
 
@@ -32,12 +35,12 @@ type comparedRow struct {
 	name, a, b, delta, path, what string // clean
 }
 
-func comparedViewOf(c *detect.Comparison) comparedView {
+func comparedViewOf(c *compare.Comparison) comparedView {
 	v := comparedView{a: shownViewOf(c.A), b: shownViewOf(c.B), notes: noteLines(c.Notes)}
 	v.total = max(v.a.total, v.b.total)
 	v.a.total, v.b.total = v.total, v.total
 	names := [2]*names{newNames(c.A.Result()), newNames(c.B.Result())}
-	nameOf := func(s *detect.ComparedStep) string {
+	nameOf := func(s *compare.Step) string {
 		if s.B >= 0 {
 			return names[1].ofName(c.B.Steps[s.B].Name)
 		}
@@ -83,7 +86,7 @@ func comparedViewOf(c *detect.Comparison) comparedView {
 }
 
 // difference is a change of a millisecond or more, "" for a smaller one.
-func difference(s detect.Seconds) string {
+func difference(s timeline.Seconds) string {
 	if s.D().Abs() < time.Millisecond {
 		return ""
 	}
@@ -98,15 +101,15 @@ func sideOf(text string) line {
 }
 
 // sideCell is what became of a step in one build.
-func sideCell(d *detect.Description, at int) string {
+func sideCell(d *describe.Description, at int) string {
 	if at < 0 {
 		return "–"
 	}
 	s := &d.Steps[at]
 	switch {
-	case s.State == detect.Cached && s.Duration < detect.Seconds(1e9):
+	case s.State == timeline.Cached && s.Duration < timeline.Seconds(1e9):
 		return "cached"
-	case s.State == detect.Executed || s.State == detect.Cached:
+	case s.State == timeline.Executed || s.State == timeline.Cached:
 		return s.Duration.String()
 	case s.Duration > 0:
 		return s.Duration.String() + ", " + stateWord(s.State)
@@ -115,7 +118,7 @@ func sideCell(d *detect.Description, at int) string {
 }
 
 // whatChanged says in a word or two how a step is different, besides its time.
-func whatChanged(c *detect.Comparison, s *detect.ComparedStep) string {
+func whatChanged(c *compare.Comparison, s *compare.Step) string {
 	switch {
 	case s.A < 0:
 		return "only here"
@@ -128,9 +131,9 @@ func whatChanged(c *detect.Comparison, s *detect.ComparedStep) string {
 		words = append(words, "edited")
 	}
 	switch {
-	case a.State == detect.Cached && b.State == detect.Executed:
+	case a.State == timeline.Cached && b.State == timeline.Executed:
 		words = append(words, "was cached")
-	case a.State == detect.Executed && b.State == detect.Cached:
+	case a.State == timeline.Executed && b.State == timeline.Cached:
 		words = append(words, "now cached")
 	}
 	if a.Bytes >= 10_000 || b.Bytes >= 10_000 {
@@ -142,7 +145,7 @@ func whatChanged(c *detect.Comparison, s *detect.ComparedStep) string {
 }
 
 // CompareText writes two builds for a terminal or a log.
-func CompareText(w io.Writer, c *detect.Comparison, o TextOptions) error {
+func CompareText(w io.Writer, c *compare.Comparison, o TextOptions) error {
 	out := bufio.NewWriter(w)
 	t := &textWriter{out: out, TextOptions: o.withDefaults(), rows: maxRows}
 	v := comparedViewOf(c)
@@ -177,7 +180,7 @@ func CompareText(w io.Writer, c *detect.Comparison, o TextOptions) error {
 }
 
 // CompareMarkdown writes two builds as Markdown.
-func CompareMarkdown(w io.Writer, c *detect.Comparison) error {
+func CompareMarkdown(w io.Writer, c *compare.Comparison) error {
 	v := comparedViewOf(c)
 	m := &markdownWriter{limit: limits{lines: 100}}
 	m.heading("### ", v.headline)
@@ -197,7 +200,7 @@ func CompareMarkdown(w io.Writer, c *detect.Comparison) error {
 }
 
 // CompareJSON writes two builds for machines.
-func CompareJSON(w io.Writer, c *detect.Comparison) error {
+func CompareJSON(w io.Writer, c *compare.Comparison) error {
 	d := *c
 	d.A, d.B = encodableDescription(c.A), encodableDescription(c.B)
 	d.Steps, d.Changes, d.Notes = list(c.Steps), list(c.Changes), list(c.Notes)
@@ -205,11 +208,11 @@ func CompareJSON(w io.Writer, c *detect.Comparison) error {
 }
 
 // CompareHTML writes two builds as a page.
-func CompareHTML(w io.Writer, c *detect.Comparison) error {
+func CompareHTML(w io.Writer, c *compare.Comparison) error {
 	v := comparedViewOf(c)
 	which := []line{lineOf("Here: ", lowered(v.b.about)), lineOf("There: ", lowered(v.a.about))}
 	s := htmlSection{Headline: spans(v.headline), Intro: spansOf(append(which, v.account, v.caveat)...), Lists: append(listOfLines("What else is different", v.changes), listOfLines("", v.notes)...)}
-	t := htmlTable{Title: "Steps that differ", Label: "Steps that differ", Head: heads("Step|name", "Here|n", "There|n", "Longer by|n", "On the critical path|n", "|v")}
+	t := htmlTable{Title: "Steps that differ", Label: "Steps that differ", Steps: true, Head: heads("Step|name", "Here|n", "There|n", "Longer by|n", "On the critical path|n", "What changed|v")}
 	for _, r := range v.rows {
 		t.Rows = append(t.Rows, htmlRow{Cells: []htmlCell{
 			{Text: r.name, Class: "name", Code: true}, {Text: r.b, Class: "n"}, {Text: r.a, Class: "n"}, {Text: r.delta, Class: "n"}, {Text: r.path, Class: "n"}, {Text: r.what, Class: "v"},
@@ -227,6 +230,14 @@ func CompareHTML(w io.Writer, c *detect.Comparison) error {
 	here, there := shownSection(&v.b, v.total), shownSection(&v.a, v.total)
 	here.Headline, here.Outro = spans(lineOf("Here: ", lowered(v.b.headline))), nil
 	there.Headline, there.Outro = spans(lineOf("There: ", lowered(v.a.headline))), nil
+	for _, side := range []struct {
+		name   string
+		tables []htmlTable
+	}{{"here", here.Tables}, {"there", there.Tables}} {
+		for i := range side.tables {
+			side.tables[i].Label += ", " + side.name
+		}
+	}
 	p := htmlPage{Title: "Two builds: " + plain(v.headline, maxTextErrors), Sections: []htmlSection{s, here, there}}
 	return p.write(w)
 }

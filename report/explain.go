@@ -9,6 +9,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/stepname"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // An explanation tells how the judgement on a step came about: all numbers of it, and
@@ -125,7 +126,7 @@ func (e *explainer) around() string {
 	if e.Usual <= 0 {
 		return ""
 	}
-	part := func(x detect.Seconds) string { return ratio(float64(x) / float64(e.Usual)) }
+	part := func(x timeline.Seconds) string { return ratio(float64(x) / float64(e.Usual)) }
 	if low := part(e.Low); low != "" {
 		return " (" + low + " to " + part(e.High) + ")"
 	}
@@ -152,7 +153,7 @@ func (e *explainer) floors() string {
 	if least == nil || relative == nil {
 		return ""
 	}
-	asked := fmt.Sprintf("at least %s and %.3g %% are asked for", brief(detect.Seconds(least.Limit*float64(time.Second))), 100*relative.Limit)
+	asked := fmt.Sprintf("at least %s and %.3g %% are asked for", brief(timeline.Seconds(least.Limit*float64(time.Second))), 100*relative.Limit)
 	if slices.ContainsFunc(e.Notes, func(n detect.Note) bool { return n.Kind == detect.KindOwnThresholds }) {
 		asked += " by a rule of its own"
 	}
@@ -246,4 +247,4 @@ func slowIn(e *detect.Evidence) string {
 }
 
 // brief is a duration to the millisecond.
-func brief(s detect.Seconds) string { return s.D().Round(time.Millisecond).String() }
+func brief(s timeline.Seconds) string { return s.D().Round(time.Millisecond).String() }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Findings are what somebody should look at, the dearest in wall clock first; notices are
@@ -17,7 +18,7 @@ import (
 
 // A finding is what somebody should look at, with what it costs the build.
 type finding struct {
-	cost detect.Seconds
+	cost timeline.Seconds
 	line line
 }
 
@@ -33,7 +34,7 @@ func dearestFirst(all []finding) (lines []line) {
 // findings says what somebody should look at, what looks like it and is not proven, each
 // dearest in wall clock first, and what is worth knowing and asks for nothing.
 func findings(r *detect.Result, n *names) (found, suspects, notices []line) {
-	if r.Build.Outcome != detect.OK {
+	if r.Build.Outcome != timeline.OK {
 		return nil, nil, nil
 	}
 	var all, unproven []finding
@@ -58,7 +59,7 @@ func findings(r *detect.Result, n *names) (found, suspects, notices []line) {
 		case detect.StatusFaster:
 			notices = append(notices, fasterLine(s, n))
 		case detect.StatusNew:
-			if s.State == detect.Executed && s.Current >= max(r.Thresholds.MinDelta, r.Build.Duration/20) {
+			if s.State == timeline.Executed && s.Current >= max(r.Thresholds.MinDelta, r.Build.Duration/20) {
 				notices = append(notices, lineOf(code(n.of(s)), " is new and took ", s.Current.String(), "."))
 			}
 		case detect.StatusUnjudged:
@@ -213,7 +214,7 @@ func acceptance(s *detect.StepResult, n *names, since string) line {
 
 // acceptances are the entries that accept what a branch made slower, for who merges it.
 func acceptances(r *detect.Result, n *names) (lines []line) {
-	if r.Build.Outcome != detect.OK || isOnBase(r) { // there it stands with the finding
+	if r.Build.Outcome != timeline.OK || isOnBase(r) { // there it stands with the finding
 		return nil
 	}
 	for i := range r.Steps {
@@ -244,7 +245,7 @@ func changedRules(r *detect.Result, n *names) (notices []line) {
 			// Its notes stand with the finding.
 		case s.Status == detect.StatusUnjudged && (s.Reason.Kind == detect.KindIgnored || s.Reason.Kind == detect.KindAccepted):
 			notices = append(notices, lineOf(code(n.of(s)), ": ", sentence(s.Reason.Text)))
-		case s.Cut == "" && len(s.Notes) > 0 && s.State == detect.Executed:
+		case s.Cut == "" && len(s.Notes) > 0 && s.State == timeline.Executed:
 			if s.Notes[0].Kind == detect.KindEdited && !followsFromEdit(s) {
 				notices = append(notices, lineOf(code(n.of(s)), " was edited, and is compared with what it was before."))
 			}
@@ -266,7 +267,7 @@ func changedRules(r *detect.Result, n *names) (notices []line) {
 // followsFromEdit tells whether a step is what it is by what an instruction says: another
 // image is edited in its FROM alone, and not in its pull as well.
 func followsFromEdit(s *detect.StepResult) bool {
-	return s.Stage == detect.StagePull || s.Stage == detect.StageUnpack || s.Stage == detect.StageInternal
+	return s.Stage == timeline.StagePull || s.Stage == timeline.StageUnpack || s.Stage == timeline.StageInternal
 }
 
 // isOnBase tells whether the build is one of the branch that it is compared with.
@@ -388,7 +389,7 @@ func lastingLosses(r *detect.Result) bool {
 }
 
 // lossCost is the wall clock that a loss cost, else the time of its steps.
-func lossCost(r *detect.Result, loss *detect.CacheLoss) detect.Seconds {
+func lossCost(r *detect.Result, loss *detect.CacheLoss) timeline.Seconds {
 	for _, p := range r.WallClock.Parts {
 		if p.Cause == detect.CauseCacheLoss && p.Step == loss.Step {
 			return p.Seconds

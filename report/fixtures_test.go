@@ -7,9 +7,10 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
-func sec(s float64) detect.Seconds { return detect.Seconds(time.Duration(s * 1e9)) }
+func sec(s float64) timeline.Seconds { return timeline.Seconds(time.Duration(s * 1e9)) }
 
 // A fixture is a report that every format renders.
 type fixture struct {
@@ -76,14 +77,14 @@ func with(s detect.StepResult, change func(*detect.StepResult)) detect.StepResul
 
 func critical(s *detect.StepResult) { s.Critical = true }
 func cached(s *detect.StepResult) {
-	*s = detect.StepResult{Key: s.Key, Name: s.Name, Stage: s.Stage, Status: detect.StatusCached, State: detect.Cached, Start: s.Start, N: s.N, Usual: s.Usual, Low: s.Low, High: s.High}
+	*s = detect.StepResult{Key: s.Key, Name: s.Name, Stage: s.Stage, Status: detect.StatusCached, State: timeline.Cached, Start: s.Start, N: s.N, Usual: s.Usual, Low: s.Low, High: s.High}
 }
 
 func passOf(pipeline string) detect.Result {
 	return detect.Result{
 		Verdict: detect.Pass,
 		Build: detect.BuildInfo{
-			ID: "qx3k8z", Pipeline: pipeline, Origin: detect.Origin{Repository: "acme/shop", Revision: "3f9c2ab41d0e8857c1f0a9b2d3e4f50617283940", Branch: "upgrade-npm", PullRequest: "41", URL: "https://ci.example/runs/7", Runner: "Linux/X64"},
+			ID: "qx3k8z", Pipeline: pipeline, Origin: timeline.Origin{Repository: "acme/shop", Revision: "3f9c2ab41d0e8857c1f0a9b2d3e4f50617283940", Branch: "upgrade-npm", PullRequest: "41", URL: "https://ci.example/runs/7", Runner: "Linux/X64"},
 			Start: time.Date(2026, 3, 4, 5, 6, 7, 89e6, time.UTC), Duration: sec(81.3),
 		},
 		Baseline:     detect.BaselineInfo{Source: "sqlite:.buildregress/history.db", Branch: "main", Builds: 20, IDs: []string{"main-20", "main-19"}},
@@ -223,7 +224,7 @@ func noHistoryResult() detect.Result {
 
 func failedResult() detect.Result {
 	r := noHistoryResult()
-	r.Build.Outcome = detect.Failed
+	r.Build.Outcome = timeline.Failed
 	r.Reason = detect.Note{Kind: detect.KindBuildFailed, Text: "the build failed"}
 	r.Baseline = detect.BaselineInfo{Source: "sqlite:.buildregress/history.db"}
 	r.Build.Error = `process "/bin/sh -c npm run build" did not complete successfully: exit code: 1`
@@ -235,8 +236,8 @@ func failedResult() detect.Result {
 	for i := range r.Steps {
 		r.Steps[i].Reason = r.Reason
 	}
-	r.Steps[5].State = detect.StepFailed
-	r.Steps[6].State, r.Steps[6].Current, r.Steps[6].Start = detect.NeverStarted, 0, 0
+	r.Steps[5].State = timeline.StepFailed
+	r.Steps[6].State, r.Steps[6].Current, r.Steps[6].Start = timeline.NeverStarted, 0, 0
 	r.Build.Duration = sec(69.3)
 	return r
 }

@@ -5,6 +5,9 @@ import (
 	"io"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/compare"
+	"github.com/buildregress/buildregress/detect/course"
+	"github.com/buildregress/buildregress/detect/describe"
 )
 
 // The tables of formats, one for each thing that is written: a new format is a row in them.
@@ -48,14 +51,14 @@ var reports = table[*detect.Report]{
 	{"html", bare(HTML)},
 }
 
-var shown = table[*detect.Description]{
+var shown = table[*describe.Description]{
 	{"text", ShowText},
 	{"markdown", bare(ShowMarkdown)},
 	{"json", bare(ShowJSON)},
 	{"html", bare(ShowHTML)},
 }
 
-var compared = table[*detect.Comparison]{
+var compared = table[*compare.Comparison]{
 	{"text", CompareText},
 	{"markdown", bare(CompareMarkdown)},
 	{"json", bare(CompareJSON)},
@@ -64,16 +67,16 @@ var compared = table[*detect.Comparison]{
 
 // told are the courses of pipelines, and what is told of them.
 type told struct {
-	*detect.Courses
+	*course.Report
 	options HistoryOptions
 }
 
 var histories = table[told]{
-	{"text", func(w io.Writer, h told, o TextOptions) error { return HistoryText(w, h.Courses, h.options, o) }},
-	{"markdown", bare(func(w io.Writer, h told) error { return HistoryMarkdown(w, h.Courses, h.options) })},
-	{"json", bare(func(w io.Writer, h told) error { return HistoryJSON(w, h.Courses) })},
-	{"html", bare(func(w io.Writer, h told) error { return HistoryHTML(w, h.Courses, h.options) })},
-	{"csv", bare(func(w io.Writer, h told) error { return HistoryCSV(w, h.Courses) })},
+	{"text", func(w io.Writer, h told, o TextOptions) error { return HistoryText(w, h.Report, h.options, o) }},
+	{"markdown", bare(func(w io.Writer, h told) error { return HistoryMarkdown(w, h.Report, h.options) })},
+	{"json", bare(func(w io.Writer, h told) error { return HistoryJSON(w, h.Report) })},
+	{"html", bare(func(w io.Writer, h told) error { return HistoryHTML(w, h.Report, h.options) })},
+	{"csv", bare(func(w io.Writer, h told) error { return HistoryCSV(w, h.Report) })},
 }
 
 // Formats are the names of the formats of a report, the usual one first.
@@ -91,16 +94,16 @@ func (f Format) Write(w io.Writer, r *detect.Report, o TextOptions) error {
 }
 
 // WriteShown writes what one build shows.
-func (f Format) WriteShown(w io.Writer, d *detect.Description, o TextOptions) error {
+func (f Format) WriteShown(w io.Writer, d *describe.Description, o TextOptions) error {
 	return shown.writeAs(f, w, d, o)
 }
 
 // WriteCompared writes two builds beside each other.
-func (f Format) WriteCompared(w io.Writer, c *detect.Comparison, o TextOptions) error {
+func (f Format) WriteCompared(w io.Writer, c *compare.Comparison, o TextOptions) error {
 	return compared.writeAs(f, w, c, o)
 }
 
 // WriteHistory writes how pipelines behaved over their builds.
-func (f Format) WriteHistory(w io.Writer, h *detect.Courses, o HistoryOptions, to TextOptions) error {
+func (f Format) WriteHistory(w io.Writer, h *course.Report, o HistoryOptions, to TextOptions) error {
 	return histories.writeAs(f, w, told{h, o}, to)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Many steps that are slower at once mostly have one cause: a cold compiler cache, a slow
@@ -73,7 +74,7 @@ func groupsOf(r *detect.Result) (groups []group) {
 }
 
 // cost is what the steps of the group cost the build together.
-func (g *group) cost(r *detect.Result) (sum detect.Seconds) {
+func (g *group) cost(r *detect.Result) (sum timeline.Seconds) {
 	for _, i := range g.steps {
 		sum += r.Steps[i].WallClockSeconds
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // slowedResult has a slower step for each of the keys.
@@ -14,9 +15,9 @@ func slowedResult(keys ...string) *detect.Result {
 	for i, key := range keys {
 		stage, _, _ := strings.Cut(strings.TrimPrefix(key, "["), "]")
 		r.Steps = append(r.Steps, detect.StepResult{
-			Key: key, Name: key, Stage: stage, Status: detect.StatusSlower, State: detect.Executed, N: 20,
-			Current: detect.Seconds(time.Duration(20+i) * time.Second), Usual: detect.Seconds(10 * time.Second), Delta: detect.Seconds(time.Duration(10+i) * time.Second),
-			Ratio: 2 + float64(i)/10, WallClockSeconds: detect.Seconds(time.Second),
+			Key: key, Name: key, Stage: stage, Status: detect.StatusSlower, State: timeline.Executed, N: 20,
+			Current: timeline.Seconds(time.Duration(20+i) * time.Second), Usual: timeline.Seconds(10 * time.Second), Delta: timeline.Seconds(time.Duration(10+i) * time.Second),
+			Ratio: 2 + float64(i)/10, WallClockSeconds: timeline.Seconds(time.Second),
 		})
 	}
 	return r
@@ -58,10 +59,10 @@ func TestPassIsNoCleanBill(t *testing.T) {
 		cost time.Duration
 		want bool
 	}{{10 * time.Second, true}, {time.Second, false}} {
-		r := &detect.Result{Verdict: detect.Pass, Counts: map[detect.Status]int{}, Thresholds: detect.DefaultThresholds, WallClock: detect.WallClock{Usual: detect.Seconds(5 * time.Minute)}}
+		r := &detect.Result{Verdict: detect.Pass, Counts: map[detect.Status]int{}, Thresholds: detect.DefaultThresholds, WallClock: detect.WallClock{Usual: timeline.Seconds(5 * time.Minute)}}
 		r.Steps = []detect.StepResult{{
-			Key: "[a] RUN test", Name: "RUN test", Status: detect.StatusSame, State: detect.Executed, N: 20, MinDetectable: 2.1,
-			Current: detect.Seconds(30 * time.Second), Usual: detect.Seconds(20 * time.Second), Ratio: 1.5, WallClockSeconds: detect.Seconds(tt.cost),
+			Key: "[a] RUN test", Name: "RUN test", Status: detect.StatusSame, State: timeline.Executed, N: 20, MinDetectable: 2.1,
+			Current: timeline.Seconds(30 * time.Second), Usual: timeline.Seconds(20 * time.Second), Ratio: 1.5, WallClockSeconds: timeline.Seconds(tt.cost),
 			Conditions: []detect.Condition{{Kind: detect.KindMinDelta, Value: 10, Limit: 1, Met: true}, {Kind: detect.KindMinSlowdown, Value: .5, Limit: .15, Met: true}, {Kind: detect.KindSuspectP, Value: .2, Limit: .004}},
 		}}
 		_, _, notices := findings(r, newNames(r))

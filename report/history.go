@@ -12,7 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/course"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The history of pipelines, for people: what changed for good and what that has cost or
@@ -32,22 +33,37 @@ type historyView struct {
 
 // A courseView is what people read of one pipeline.
 type courseView struct {
-	course   *detect.Course
+	course   *course.Course
 	pipeline string // clean
 	headline line
-	period   line   // how many builds, of which branch, from when to when
-	wall     string // sparkline of the wall clock
-	slower   []line // lasting changes, newest first
-	faster   []line
+	period   line        // how many builds, of which branch, from when to when
+	wall     string      // sparkline of the wall clock
+	slower   []shiftTold // lasting changes, newest first
+	faster   []shiftTold
 	advice   []line // where it would pay to work
 	steps    []courseRow
 	left     int // steps that are not shown
 	notes    []line
 }
 
+// A shiftTold is a lasting change. Those of a course are numbered, the oldest first.
+type shiftTold struct {
+	shift  *course.Shift
+	step   *course.Step // nil of the whole build
+	number int
+	line   line
+}
+
+func linesOf(shifts []shiftTold) (lines []line) {
+	for _, s := range shifts {
+		lines = append(lines, s.line)
+	}
+	return lines
+}
+
 // A courseRow is a step in the list of all steps.
 type courseRow struct {
-	step   *detect.StepCourse
+	step   *course.Step
 	name   string // clean
 	trend  string // sparkline
 	now    string
@@ -56,7 +72,7 @@ type courseRow struct {
 	change string // its newest lasting change
 }
 
-func historyViewOf(h *detect.Courses, o HistoryOptions) historyView {
+func historyViewOf(h *course.Report, o HistoryOptions) historyView {
 	v := historyView{notes: noteLines(h.Notes)}
 	order := make([]int, len(h.Results))
 	for i := range order {
@@ -70,7 +86,7 @@ func historyViewOf(h *detect.Courses, o HistoryOptions) historyView {
 }
 
 // lostLately is by how much the newest lasting change made builds slower.
-func lostLately(c *detect.Course) detect.Seconds {
+func lostLately(c *course.Course) timeline.Seconds {
 	if n := len(c.WallClock.Shifts); n > 0 {
 		return c.WallClock.Shifts[n-1].Delta()
 	}
@@ -79,7 +95,7 @@ func lostLately(c *detect.Course) detect.Seconds {
 
 const leastShare = 0.02 // of the wall clock, of a step that is listed by itself
 
-func courseViewOf(c *detect.Course, o HistoryOptions) courseView {
+func courseViewOf(c *course.Course, o HistoryOptions) courseView {
 	v := courseView{course: c, pipeline: Clean(c.Pipeline), notes: noteLines(c.Notes)}
 	n := courseNames(c)
 	v.headline = lineOf("Usually ", c.WallClock.Now().String())
@@ -102,23 +118,17 @@ func courseViewOf(c *detect.Course, o HistoryOptions) courseView {
 	}
 	v.period = lineOf(v.period, ".")
 	v.wall = sparkline(&c.WallClock)
-	type told struct {
-		build int
-		cost  detect.Seconds
-		slow  bool
-		line  line
-	}
-	var all []told
-	add := func(what line, s *detect.Shift) {
-		all = append(all, told{s.Build, max(s.Delta(), -s.Delta()), s.Delta() > 0, shiftLine(c, what, s)})
+	var all []shiftTold
+	add := func(what line, step *course.Step, s *course.Shift) {
+		all = append(all, shiftTold{shift: s, step: step, line: shiftLine(c, what, s)})
 	}
 	for i := range c.WallClock.Shifts {
-		add(lineOf("The whole build"), &c.WallClock.Shifts[i])
+		add(lineOf("The whole build"), nil, &c.WallClock.Shifts[i])
 	}
 	for i := range c.Steps {
 		s := &c.Steps[i]
 		for k := range s.Shifts {
-			add(lineOf(code(n[s])), &s.Shifts[k])
+			add(lineOf(code(n[s])), s, &s.Shifts[k])
 		}
 		if !o.All && (s.Share < leastShare && len(s.Shifts) == 0 || s.Gone) {
 			v.left++
@@ -131,24 +141,30 @@ func courseViewOf(c *detect.Course, o HistoryOptions) courseView {
 		called[s.Key] = name
 	}
 	v.advice = adviceLines(c.Advice, false, func(key, name string) string { return cmp.Or(called[key], instruction(name), key) })
-	slices.SortStableFunc(all, func(a, b told) int { return cmp.Or(cmp.Compare(b.build, a.build), cmp.Compare(b.cost, a.cost)) })
-	for _, t := range all {
-		if t.slow {
-			v.slower = append(v.slower, t.line)
+	slices.SortStableFunc(all, func(a, b shiftTold) int {
+		return cmp.Or(cmp.Compare(b.shift.Build, a.shift.Build), cmp.Compare(cost(b.shift), cost(a.shift)))
+	})
+	for i, t := range all {
+		t.number = len(all) - i
+		if t.shift.Delta() > 0 {
+			v.slower = append(v.slower, t)
 		} else {
-			v.faster = append(v.faster, t.line)
+			v.faster = append(v.faster, t)
 		}
 	}
 	return v
 }
 
+// cost is by how much a level changed, either way.
+func cost(s *course.Shift) timeline.Seconds { return max(s.Delta(), -s.Delta()) }
+
 // courseNames are the steps' names: their instructions, as long as these are no other's.
-func courseNames(c *detect.Course) map[*detect.StepCourse]string {
+func courseNames(c *course.Course) map[*course.Step]string {
 	shared := map[string]int{}
 	for i := range c.Steps {
 		shared[instruction(c.Steps[i].Name)]++
 	}
-	names := map[*detect.StepCourse]string{}
+	names := map[*course.Step]string{}
 	for i := range c.Steps {
 		s := &c.Steps[i]
 		if names[s] = instruction(s.Name); names[s] == "" || shared[names[s]] > 1 {
@@ -160,7 +176,7 @@ func courseNames(c *detect.Course) map[*detect.StepCourse]string {
 
 // shiftLine is "`RUN npm ci`: 21 s → 39 s (+18 s) since `3f9c2ab41d` of 2026-11-12; 11 m 24 s
 // lost in 38 builds."
-func shiftLine(c *detect.Course, what line, s *detect.Shift) line {
+func shiftLine(c *course.Course, what line, s *course.Shift) line {
 	l := lineOf(what, ": "+s.Before.String()+" → "+s.Now.String()+" ("+signed(s.Delta())+") since ", buildWords(c, s.Build))
 	switch {
 	case s.Builds == 0:
@@ -177,23 +193,24 @@ func shiftLine(c *detect.Course, what line, s *detect.Shift) line {
 }
 
 // buildWords name a build by its revision and date.
-func buildWords(c *detect.Course, at int) line {
+func buildWords(c *course.Course, at int) line {
 	b := &c.Builds[at]
-	name := code(shortRevision(cmp.Or(b.Revision, b.ID)))
+	name := lineOf(code(shortRevision(cmp.Or(b.Revision, b.ID))))
+	name[0].page = address(b.URL)
 	if start := encodableTime(b.Start); !start.IsZero() {
 		return lineOf(name, " of "+day(start))
 	}
-	return lineOf(name)
+	return name
 }
 
-func signed(s detect.Seconds) string {
+func signed(s timeline.Seconds) string {
 	if s < 0 {
 		return s.String()
 	}
 	return "+" + s.String()
 }
 
-func courseRowOf(c *detect.Course, s *detect.StepCourse, name string) courseRow {
+func courseRowOf(c *course.Course, s *course.Step, name string) courseRow {
 	r := courseRow{step: s, name: Clean(name), trend: sparkline(&s.Track), share: percent(s.Share)}
 	if len(s.Levels) > 0 {
 		r.now = s.Now().String()
@@ -219,11 +236,11 @@ func courseRowOf(c *detect.Course, s *detect.StepCourse, name string) courseRow 
 }
 
 // sparkline draws a track as medians of equal numbers of its points, from 0 to the largest.
-func sparkline(t *detect.Track) string {
+func sparkline(t *course.Track) string {
 	const width = 12
 	heights := []rune("▁▂▃▄▅▆▇█")
 	medians := medians(t.Points, width)
-	largest := detect.Seconds(0)
+	largest := timeline.Seconds(0)
 	for _, m := range medians {
 		largest = max(largest, m)
 	}
@@ -239,10 +256,10 @@ func sparkline(t *detect.Track) string {
 }
 
 // medians are those of at most n groups of points, in order, as equal in number as can be.
-func medians(points []detect.CoursePoint, n int) (out []detect.Seconds) {
+func medians(points []course.Point, n int) (out []timeline.Seconds) {
 	n = min(n, len(points))
 	for i := range n {
-		var group []detect.Seconds
+		var group []timeline.Seconds
 		for _, p := range points[i*len(points)/n : (i+1)*len(points)/n] {
 			group = append(group, p.Seconds)
 		}
@@ -254,7 +271,7 @@ func medians(points []detect.CoursePoint, n int) (out []detect.Seconds) {
 
 // HistoryText writes histories for a terminal or a log: of several pipelines a line each,
 // unless all is asked for.
-func HistoryText(w io.Writer, h *detect.Courses, o HistoryOptions, to TextOptions) error {
+func HistoryText(w io.Writer, h *course.Report, o HistoryOptions, to TextOptions) error {
 	out := bufio.NewWriter(w)
 	t := &textWriter{out: out, TextOptions: to.withDefaults(), rows: maxRows}
 	v := historyViewOf(h, o)
@@ -294,7 +311,7 @@ func (t *textWriter) course(v *courseView) {
 		title string
 		lines []line
 		tone  style
-	}{{"Slower", v.slower, red}, {"Faster", v.faster, green}, {adviceTitle, v.advice, bold}} {
+	}{{"Slower", linesOf(v.slower), red}, {"Faster", linesOf(v.faster), green}, {adviceTitle, v.advice, bold}} {
 		if len(list.lines) > 0 {
 			t.out.WriteString("\n" + t.paint(list.tone, list.title) + "\n")
 			for _, l := range list.lines {
@@ -331,7 +348,7 @@ func withoutEmpty(rows [][]string) [][]string {
 }
 
 // HistoryMarkdown writes histories as Markdown.
-func HistoryMarkdown(w io.Writer, h *detect.Courses, o HistoryOptions) error {
+func HistoryMarkdown(w io.Writer, h *course.Report, o HistoryOptions) error {
 	v := historyViewOf(h, o)
 	m := &markdownWriter{limit: limits{rows: 1000, lines: 100}}
 	for i := range v.pipelines {
@@ -342,11 +359,11 @@ func HistoryMarkdown(w io.Writer, h *detect.Courses, o HistoryOptions) error {
 		}
 		if len(p.slower) > 0 {
 			m.paragraph("**Slower**")
-			m.list(p.slower)
+			m.list(linesOf(p.slower))
 		}
 		if len(p.faster) > 0 {
 			m.paragraph("**Faster**")
-			m.list(p.faster)
+			m.list(linesOf(p.faster))
 		}
 		if len(p.advice) > 0 {
 			m.paragraph("**" + adviceTitle + "**")
@@ -371,7 +388,7 @@ func HistoryMarkdown(w io.Writer, h *detect.Courses, o HistoryOptions) error {
 }
 
 // HistoryJSON writes histories for machines.
-func HistoryJSON(w io.Writer, h *detect.Courses) error {
+func HistoryJSON(w io.Writer, h *course.Report) error {
 	c := *h
 	c.Results, c.Notes = list(h.Results), list(h.Notes)
 	for i := range c.Results {
@@ -383,25 +400,25 @@ func HistoryJSON(w io.Writer, h *detect.Courses) error {
 			r.Builds[k].Start = encodableTime(r.Builds[k].Start)
 		}
 		for k := range r.Steps {
-			r.Steps[k].Track = encodableTrack(r.Steps[k].Track)
+			r.Steps[k].Track, r.Steps[k].CachedBuilds = encodableTrack(r.Steps[k].Track), list(r.Steps[k].CachedBuilds)
 		}
 	}
 	return encode(w, &c, "history")
 }
 
-func encodableTrack(t detect.Track) detect.Track {
+func encodableTrack(t course.Track) course.Track {
 	t.Points, t.Levels, t.Shifts = list(t.Points), list(t.Levels), list(t.Shifts)
 	return t
 }
 
 // HistoryCSV writes a row for each build, whose step is empty, and for each execution of a
 // step. What a spreadsheet would take for a formula is quoted.
-func HistoryCSV(w io.Writer, h *detect.Courses) error {
+func HistoryCSV(w io.Writer, h *course.Report) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{"pipeline", "branch", "start", "revision", "build", "step", "seconds"}}
 	for i := range h.Results {
 		c := &h.Results[i]
-		row := func(p detect.CoursePoint, step string) {
+		row := func(p course.Point, step string) {
 			b := &c.Builds[p.Build]
 			rows = append(rows, []string{
 				plainCell(c.Pipeline), plainCell(c.Branch), encodableTime(b.Start).Format(time.RFC3339), plainCell(b.Revision), plainCell(b.ID), plainCell(step),

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // JUnit's XML is what CI systems show as tests: a suite for each build, a case for each
@@ -64,7 +65,7 @@ const maxJUnitName = 120
 // JUnit writes a report as JUnit XML.
 func JUnit(w io.Writer, r *detect.Report) error {
 	all := junitSuites{Name: "buildregress", Suites: []junitSuite{}}
-	var total detect.Seconds
+	var total timeline.Seconds
 	var pipelines []string
 	for i := range r.Results {
 		pipelines = append(pipelines, r.Results[i].Build.Pipeline)
@@ -201,4 +202,4 @@ func junitLines(lines []line) string {
 }
 
 // junitTime is a time in seconds, as JUnit has it.
-func junitTime(s detect.Seconds) string { return fmt.Sprintf("%.3f", max(s, 0).D().Seconds()) }
+func junitTime(s timeline.Seconds) string { return fmt.Sprintf("%.3f", max(s, 0).D().Seconds()) }

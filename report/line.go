@@ -29,10 +29,11 @@ type span struct {
 	commit bool
 	// named is set for words that are such a revision.
 	named bool
-	to     string // an address that is safe in every format, or ""
+	to    string // an address that is safe in every format, or ""
 	// file and line are where code stands that is a place in a file.
 	file string
 	line int
+	page string // one that pages alone lead to, or ""
 }
 
 // A code argument of lineOf becomes a code span.

@@ -11,6 +11,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/detect/stepname"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/file"
 )
 
@@ -61,7 +62,7 @@ func shownNames(t *testing.T, r *detect.Report) map[string][]string {
 
 // checkNames asks of each name that reports show whether it means its step, and no other
 // one that reports tell from it.
-func checkNames(t *testing.T, where string, build *detect.Build) (asked int) {
+func checkNames(t *testing.T, where string, build *timeline.Build) (asked int) {
 	t.Helper()
 	r := detect.NewReport([]detect.Result{detect.Judge(build, nil, detect.Policy{})}, nil, nil)
 	result := &r.Results[0]
@@ -138,10 +139,10 @@ func TestOddNamesAreTaken(t *testing.T) {
 		{"test (3.11)", "test (3.12)", "unit 1/2", "unit 2/2"},
 		{"[b 1/2] RUN --mount=type=cache,target=/root npm ci", "[b 2/2] RUN npm ci"},
 	} {
-		b := detect.Build{ID: "b", Pipeline: "p"}
+		b := timeline.Build{ID: "b", Pipeline: "p"}
 		for i, name := range names {
 			n := dockerfile.ParseName(name)
-			b.Steps = append(b.Steps, detect.Step{
+			b.Steps = append(b.Steps, timeline.Step{
 				ID: fmt.Sprint(i), Name: name, Key: dockerfile.Key(n.Platform, n.Stage, n.Text),
 				Platform: n.Platform, Stage: n.Stage, Index: n.Index, Count: n.Count, Duration: 1e9,
 			})

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/describe"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // One build, shown: how long it took and why, when each step ran, what was transferred. The
@@ -21,9 +23,11 @@ type shownView struct {
 	failure   *failure
 	sentences []line // where the time went
 	stages    []stageView
-	total     detect.Seconds // length of the time axis
-	timed     bool           // the source knows when steps began
+	total     timeline.Seconds // length of the time axis
+	timed     bool             // the source knows when steps began
 	transfers []transfer
+	used      []used
+	made      []line // what it was made of, and by what
 	advice    []line // where it would have paid
 	notes     []line
 	about     line
@@ -43,8 +47,8 @@ type shownStep struct {
 	source          string // "Dockerfile:12", clean
 	state           string // what became of it, "" where it ran
 	critical, isBad bool
-	start, took     detect.Seconds
-	slack           detect.Seconds
+	start, took     timeline.Seconds
+	slack           timeline.Seconds
 	share           float64 // of the build's duration, on the critical path
 }
 
@@ -56,17 +60,17 @@ type transfer struct {
 	rate  string // "" where it took no time
 }
 
-func shownViewOf(d *detect.Description) shownView {
+func shownViewOf(d *describe.Description) shownView {
 	r := d.Result()
 	n := newNames(r)
 	v := shownView{failure: failureOf(r), notes: noteLines(d.Notes), total: d.Build.Duration, about: aboutBuild(&d.Build)}
 	v.headline = lineOf("It took ", d.Build.Duration.String())
 	switch {
-	case d.Build.Outcome == detect.Cancelled:
+	case d.Build.Outcome == timeline.Cancelled:
 		v.headline = lineOf("Cancelled after ", d.Build.Duration.String())
-	case d.Build.Outcome == detect.Failed && d.Build.FailedStep != "":
+	case d.Build.Outcome == timeline.Failed && d.Build.FailedStep != "":
 		v.headline = lineOf("Failed after ", d.Build.Duration.String(), " at ", code(n.ofName(d.Build.FailedStep)))
-	case d.Build.Outcome == detect.Failed:
+	case d.Build.Outcome == timeline.Failed:
 		v.headline = lineOf("Failed after ", d.Build.Duration.String())
 	}
 	v.headline = lineOf(v.headline, ": ", Count(d.Executed, "step"), fmt.Sprintf(" ran, %d cached", d.Cached))
@@ -100,7 +104,7 @@ func shownViewOf(d *detect.Description) shownView {
 			k, at[key] = len(v.stages), len(v.stages)
 			v.stages = append(v.stages, stageView{name: cmp.Or(strings.TrimSpace(Clean(key)), "(no stage)")})
 		}
-		if s.State == detect.Cached && s.Duration < detect.Seconds(1e9) {
+		if s.State == timeline.Cached && s.Duration < timeline.Seconds(1e9) {
 			v.stages[k].cached++
 			continue
 		}
@@ -114,29 +118,30 @@ func shownViewOf(d *detect.Description) shownView {
 		v.stages[k].steps = append(v.stages[k].steps, row)
 	}
 	v.transfers = transfersOf(d, n)
+	v.used, v.made = usedBy(d, n), madeOf(d)
 	return v
 }
 
-func stateWord(s detect.State) string {
+func stateWord(s timeline.State) string {
 	switch s {
-	case detect.Executed:
+	case timeline.Executed:
 		return ""
-	case detect.NeverStarted:
+	case timeline.NeverStarted:
 		return "not run"
-	case detect.Interrupted:
+	case timeline.Interrupted:
 		return "stopped"
 	}
 	return s.String()
 }
 
 // byStart are the indices of steps in the order of their start, those that never did last.
-func byStart(steps []detect.DescribedStep) []int {
+func byStart(steps []describe.Step) []int {
 	order := make([]int, len(steps))
 	for i := range order {
 		order[i] = i
 	}
 	never := func(i int) int {
-		if steps[i].State == detect.NeverStarted {
+		if steps[i].State == timeline.NeverStarted {
 			return 1
 		}
 		return 0
@@ -148,15 +153,15 @@ func byStart(steps []detect.DescribedStep) []int {
 }
 
 // pathSentences say where the time of a build went, and what ran beside that.
-func pathSentences(d *detect.Description, n *names) (lines []line) {
+func pathSentences(d *describe.Description, n *names) (lines []line) {
 	const most, least = 4, 0.03
 	if len(d.Path) == 0 {
 		return []line{lineOf("Its source does not say when steps began: what decided how long it took is not known.")}
 	}
 	parts := slices.Clone(d.Path)
-	slices.SortStableFunc(parts, func(a, b detect.PathPart) int { return cmp.Compare(b.Seconds, a.Seconds) })
+	slices.SortStableFunc(parts, func(a, b timeline.PathPart) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	var terms []line
-	var others, between detect.Seconds
+	var others, between timeline.Seconds
 	steps := 0
 	for _, p := range parts {
 		switch {
@@ -200,7 +205,7 @@ func pathSentences(d *detect.Description, n *names) (lines []line) {
 }
 
 // transfersOf are the steps that moved bytes, most first.
-func transfersOf(d *detect.Description, n *names) (list []transfer) {
+func transfersOf(d *describe.Description, n *names) (list []transfer) {
 	const most, least = 8, 10_000 // bytes: less takes no time
 	order := byStart(d.Steps)
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(d.Steps[b].Bytes, d.Steps[a].Bytes) })
@@ -233,7 +238,7 @@ func byteCount(n float64) string {
 
 // aboutBuild says which build it is.
 func aboutBuild(b *detect.BuildInfo) line {
-	l := baseline(&detect.Result{Build: detect.BuildInfo{Pipeline: b.Pipeline, Origin: b.Origin, Outcome: detect.Failed}})
+	l := baseline(&detect.Result{Build: detect.BuildInfo{Pipeline: b.Pipeline, Origin: b.Origin, Outcome: timeline.Failed}})
 	l = l[:max(len(l)-1, 0)] // its full stop
 	if b.ID != "" {
 		l = lineOf(l, ", ", code(b.ID))
@@ -245,12 +250,12 @@ func aboutBuild(b *detect.BuildInfo) line {
 }
 
 // ShowText writes what one build shows for a terminal or a log.
-func ShowText(w io.Writer, d *detect.Description, o TextOptions) error {
+func ShowText(w io.Writer, d *describe.Description, o TextOptions) error {
 	out := bufio.NewWriter(w)
 	t := &textWriter{out: out, TextOptions: o.withDefaults(), rows: maxRows}
 	v := shownViewOf(d)
 	tone := bold
-	if d.Build.Outcome != detect.OK {
+	if d.Build.Outcome != timeline.OK {
 		tone = bold + ";" + red
 	}
 	t.styled(tone, v.headline)
@@ -272,6 +277,20 @@ func ShowText(w io.Writer, d *detect.Description, o TextOptions) error {
 		}
 		t.out.WriteString("\n")
 		t.grid(rows)
+	}
+	if len(v.used) > 0 {
+		rows := [][]string{{"Used", "took", "worked", "memory", "waited for"}}
+		for _, x := range v.used {
+			rows = append(rows, []string{x.name, x.took, x.worked, x.memory, x.waited})
+		}
+		t.out.WriteString("\n")
+		t.grid(rows)
+	}
+	if len(v.made) > 0 {
+		t.out.WriteString("\n" + t.paint(bold, madeTitle) + "\n")
+		for _, l := range v.made {
+			t.bullet(l)
+		}
 	}
 	t.block(v.notes)
 	t.out.WriteString("\n")
@@ -357,8 +376,8 @@ func (s *shownStep) shareCell() string {
 }
 
 // bar shows when a step ran, and how much longer it could have.
-func (s *shownStep) bar(total detect.Seconds, width int) string {
-	r := row{start: s.start, current: s.took, state: detect.Executed}
+func (s *shownStep) bar(total timeline.Seconds, width int) string {
+	r := row{start: s.start, current: s.took, state: timeline.Executed}
 	mark := "█"
 	if !s.critical {
 		mark = "░"
@@ -372,7 +391,7 @@ func (s *shownStep) bar(total detect.Seconds, width int) string {
 }
 
 // ShowMarkdown writes what one build shows as Markdown.
-func ShowMarkdown(w io.Writer, d *detect.Description) error {
+func ShowMarkdown(w io.Writer, d *describe.Description) error {
 	v := shownViewOf(d)
 	m := &markdownWriter{}
 	m.heading("### ", v.headline)
@@ -401,6 +420,17 @@ func ShowMarkdown(w io.Writer, d *detect.Description) error {
 		}
 		m.WriteString("\n")
 	}
+	if len(v.used) > 0 {
+		m.WriteString("| Used | Took | Worked | Memory | Waited for |\n|:--|--:|--:|--:|:--|\n")
+		for _, x := range v.used {
+			m.printf("| %s | %s | %s | %s | %s |\n", inCell(codeSpan(x.name, maxCellName)), unbroken(x.took), unbroken(x.worked), unbroken(x.memory), unbroken(x.waited))
+		}
+		m.WriteString("\n")
+	}
+	if len(v.made) > 0 {
+		m.paragraph("**" + madeTitle + "**")
+		m.list(v.made)
+	}
 	m.list(v.notes)
 	m.lines(v.about)
 	_, err := io.WriteString(w, m.String())
@@ -408,11 +438,11 @@ func ShowMarkdown(w io.Writer, d *detect.Description) error {
 }
 
 // ShowJSON writes a description for machines.
-func ShowJSON(w io.Writer, d *detect.Description) error {
+func ShowJSON(w io.Writer, d *describe.Description) error {
 	return encode(w, encodableDescription(d), "description")
 }
 
-func encodableDescription(d *detect.Description) *detect.Description {
+func encodableDescription(d *describe.Description) *describe.Description {
 	c := *d
 	c.Build.Start, c.Build.Log = encodableTime(d.Build.Start), list(d.Build.Log)
 	c.Path, c.Steps, c.Notes = list(d.Path), list(d.Steps), list(d.Notes)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The list of all steps: what each is called, what its cells say, and the line on how many
@@ -54,7 +55,7 @@ func (n *names) ofName(name string) string { return cmp.Or(n.byName[name], name)
 // A row is a step in the list of all steps.
 type row struct {
 	status     detect.Status
-	state      detect.State
+	state      timeline.State
 	critical   bool
 	stopped    bool   // it ran when the build was cancelled
 	name       string // clean
@@ -63,20 +64,20 @@ type row struct {
 	verdict    string // "slower ×1.5"
 	reason     string // why it was not judged, clean; "" where the verdict tells
 	detectable string // what one build and three builds could have shown
-	start      detect.Seconds
-	current    detect.Seconds
-	effect     detect.Seconds // on the wall clock
-	short      bool           // it takes less than what is worth telling of a change
+	start      timeline.Seconds
+	current    timeline.Seconds
+	effect     timeline.Seconds // on the wall clock
+	short      bool             // it takes less than what is worth telling of a change
 }
 
 // rows lists the steps in the order of the build, and how long it took.
-func rows(r *detect.Result, n *names) (list []row, total detect.Seconds, starts bool) {
+func rows(r *detect.Result, n *names) (list []row, total timeline.Seconds, starts bool) {
 	total = r.Build.Duration
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		list = append(list, row{
 			status: s.Status, state: s.State, critical: s.Critical,
-			stopped:    s.State == detect.Interrupted || s.State == detect.StepFailed && r.Build.Outcome == detect.Cancelled,
+			stopped:    s.State == timeline.Interrupted || s.State == timeline.StepFailed && r.Build.Outcome == timeline.Cancelled,
 			name:       Clean(n.of(s)),
 			took:       tookCell(s),
 			usual:      usualRange(s),
@@ -103,9 +104,9 @@ func tookCell(s *detect.StepResult) string {
 	switch {
 	case s.Status == detect.StatusGone:
 		return "–"
-	case s.State == detect.NeverStarted:
+	case s.State == timeline.NeverStarted:
 		return "not run"
-	case s.State == detect.Cached && s.Current.D() < time.Second: // to load it is worth no word
+	case s.State == timeline.Cached && s.Current.D() < time.Second: // to load it is worth no word
 		return "cached"
 	}
 	return s.Current.String()
@@ -164,7 +165,7 @@ func detectableCell(s *detect.StepResult) string {
 // coverage is the line on what was judged and why the rest was not: "Judged 27
 // of 31 steps; 4 not: 2 new, 1 cached, 1 too few builds."
 func coverage(r *detect.Result) line {
-	if r.Build.Outcome != detect.OK {
+	if r.Build.Outcome != timeline.OK {
 		return nil // that nothing was judged is the headline
 	}
 	steps, judged, gone, inHeadline := 0, 0, 0, 0
@@ -233,8 +234,8 @@ func countOf(r *detect.Result, status detect.Status) int {
 }
 
 // costOf is the wall clock that all steps of the given statuses cost together.
-func costOf(r *detect.Result, statuses ...detect.Status) detect.Seconds {
-	var cost detect.Seconds
+func costOf(r *detect.Result, statuses ...detect.Status) timeline.Seconds {
+	var cost timeline.Seconds
 	for i := range r.Steps {
 		if slices.Contains(statuses, r.Steps[i].Status) {
 			cost += r.Steps[i].WallClockSeconds

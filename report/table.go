@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The list of steps as text: columns that fit the width, and bars that show when each ran.
@@ -64,7 +65,7 @@ func (t *textWriter) table(v *resultView) {
 	}
 }
 
-func (t *textWriter) row(r *row, c columns, total detect.Seconds, mark string) {
+func (t *textWriter) row(r *row, c columns, total timeline.Seconds, mark string) {
 	parts := []string{pad(cut(r.name, c.name), c.name), padLeft(r.took, c.took)}
 	if c.usual > 0 {
 		parts = append(parts, padLeft(r.usual, c.usual))
@@ -161,18 +162,18 @@ func weight(r *row) int {
 		return 3
 	case r.status == detect.StatusSuspect, r.status == detect.StatusCacheLost, r.status == detect.StatusFaster:
 		return 2
-	case r.state == detect.Executed && r.status != detect.StatusGone:
+	case r.state == timeline.Executed && r.status != detect.StatusGone:
 		return 1
 	}
 	return 0
 }
 
 // bar shows when a step ran: "  ███".
-func bar(r *row, total detect.Seconds, width int, mark string) string {
-	if r.current <= 0 || r.state == detect.Cached && r.current.D() < time.Second {
+func bar(r *row, total timeline.Seconds, width int, mark string) string {
+	if r.current <= 0 || r.state == timeline.Cached && r.current.D() < time.Second {
 		return ""
 	}
-	column := func(at detect.Seconds) int {
+	column := func(at timeline.Seconds) int {
 		return int(math.Round(float64(at) / float64(total) * float64(width)))
 	}
 	from := min(max(column(r.start), 0), width-1)
@@ -181,7 +182,7 @@ func bar(r *row, total detect.Seconds, width int, mark string) string {
 }
 
 // timeAxis is "0 …… 142 s" above the bars.
-func timeAxis(total detect.Seconds, width int) string {
+func timeAxis(total timeline.Seconds, width int) string {
 	end := total.String()
 	return "0" + fmt.Sprintf("%*s", max(width-1, 0), end)
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A view is a report as people read it, in order.
@@ -36,8 +37,8 @@ type resultView struct {
 	notices   []line // worth knowing, nothing to do
 	facts     []line // wall clock, runner, cache
 	rows      []row
-	total     detect.Seconds // length of the time axis
-	waterfall bool           // the source knows when steps began
+	total     timeline.Seconds // length of the time axis
+	waterfall bool             // the source knows when steps began
 	coverage  line
 	baseline  line
 	accepting []line // how to accept what is slower
@@ -151,11 +152,11 @@ func capitalized(note string) string {
 // headline is the verdict and what it rests on.
 func headline(r *detect.Result, n *names) line {
 	switch {
-	case r.Build.Outcome == detect.Cancelled:
+	case r.Build.Outcome == timeline.Cancelled:
 		return lineOf("Not judged: the build was cancelled")
-	case r.Build.Outcome == detect.Failed && r.Build.FailedStep != "":
+	case r.Build.Outcome == timeline.Failed && r.Build.FailedStep != "":
 		return lineOf("Not judged: the build failed at ", code(n.ofName(r.Build.FailedStep)))
-	case r.Build.Outcome == detect.Failed:
+	case r.Build.Outcome == timeline.Failed:
 		return lineOf("Not judged: the build failed")
 	case r.Verdict == detect.Regressed:
 		return regressedHeadline(r)
@@ -230,9 +231,9 @@ func isFinding(l detect.CacheLoss) bool { return l.Finding() }
 // nextStep is what to do about the verdict.
 func nextStep(r *detect.Result) line {
 	switch {
-	case r.Build.Outcome == detect.Failed:
+	case r.Build.Outcome == timeline.Failed:
 		return lineOf("Failed builds are not judged and never count as history.")
-	case r.Build.Outcome == detect.Cancelled:
+	case r.Build.Outcome == timeline.Cancelled:
 		return nil
 	case r.Verdict == detect.Regressed && countOf(r, detect.StatusSlower) > 0:
 		look := lineOf("Next: look at what changed in the step or in what it fetches.")
@@ -305,7 +306,7 @@ func nextStepOfSuspects(r *detect.Result) line {
 
 // tooFew tells whether history is what is missing.
 func tooFew(r *detect.Result) bool {
-	return r.Build.Outcome == detect.OK && r.Verdict == detect.Unjudged && r.Baseline.Builds < r.Thresholds.MinHistory
+	return r.Build.Outcome == timeline.OK && r.Verdict == detect.Unjudged && r.Baseline.Builds < r.Thresholds.MinHistory
 }
 
 // isAboutHistory tells whether a reason says no more than that there is too little
@@ -331,7 +332,7 @@ func historyLine(r *detect.Result) line {
 }
 
 func failureOf(r *detect.Result) *failure {
-	if r.Build.Outcome == detect.OK {
+	if r.Build.Outcome == timeline.OK {
 		return nil
 	}
 	f := &failure{}
@@ -353,9 +354,9 @@ func failureOf(r *detect.Result) *failure {
 // failedStep is the step at which the build failed, nil if none is known.
 func failedStep(r *detect.Result) *detect.StepResult {
 	at := slices.IndexFunc(r.Steps, func(s detect.StepResult) bool {
-		return s.State == detect.StepFailed && s.Name == r.Build.FailedStep
+		return s.State == timeline.StepFailed && s.Name == r.Build.FailedStep
 	})
-	if at < 0 || r.Build.Outcome != detect.Failed {
+	if at < 0 || r.Build.Outcome != timeline.Failed {
 		return nil
 	}
 	return &r.Steps[at]
@@ -385,7 +386,7 @@ func baseline(r *detect.Result) line {
 	if r.Build.Runner != "" {
 		l = lineOf(l, " on ", code(r.Build.Runner))
 	}
-	if r.Build.Outcome != detect.OK {
+	if r.Build.Outcome != timeline.OK {
 		return lineOf(l, ".")
 	}
 	if r.Verdict == detect.Unjudged {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 func textOf(t *testing.T, r detect.Result) string {
@@ -31,7 +32,7 @@ func TestDearestFindingFirst(t *testing.T) {
 func TestEditToldOnce(t *testing.T) {
 	r := passOf("a")
 	r.Steps = nil
-	for _, stage := range []string{"", detect.StagePull, detect.StageUnpack, detect.StageInternal} {
+	for _, stage := range []string{"", timeline.StagePull, timeline.StageUnpack, timeline.StageInternal} {
 		r.Steps = append(r.Steps, detect.StepResult{
 			Key: "[" + stage + "] FROM node", Name: "FROM node", Stage: stage, Status: detect.StatusSame,
 			Notes: []detect.Note{{Kind: detect.KindEdited, Text: "edited; was `FROM alpine`"}},
@@ -46,7 +47,7 @@ func TestEditToldOnce(t *testing.T) {
 func TestSlowToLoad(t *testing.T) {
 	r := regressedResult()
 	r.Steps = []detect.StepResult{{
-		Key: "load cache: RUN a", Name: "load cache: RUN a", Status: detect.StatusSlower, State: detect.Cached,
+		Key: "load cache: RUN a", Name: "load cache: RUN a", Status: detect.StatusSlower, State: timeline.Cached,
 		Current: sec(4), Usual: sec(1), Low: sec(1), High: sec(2), N: 20, Ratio: 4,
 	}}
 	if text := textOf(t, r); !strings.Contains(text, "4 s, usually 1–2 s (20 builds)") {
@@ -77,7 +78,7 @@ func TestHeadlines(t *testing.T) {
 		change func(*detect.Result)
 		want   []string
 	}{
-		{"cancelled", noHistoryResult(), func(r *detect.Result) { r.Build.Outcome = detect.Cancelled }, []string{"Not judged: the build was cancelled\n"}},
+		{"cancelled", noHistoryResult(), func(r *detect.Result) { r.Build.Outcome = timeline.Cancelled }, []string{"Not judged: the build was cancelled\n"}},
 		{"failed without a step", failedResult(), func(r *detect.Result) { r.Build.FailedStep = "" }, []string{"Not judged: the build failed\n"}},
 		{"another image", noHistoryResult(), func(r *detect.Result) {
 			r.Baseline.Builds, r.Reason = 20, detect.Note{Kind: detect.KindOtherImage, Text: "looks like another image: give --pipeline."}

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Numbers in words, the same in each format.
@@ -15,7 +15,7 @@ import (
 const minus = "−"
 
 // between writes a range: "38–45 s", or "850 ms–1.24 s", or one if they look alike.
-func between(low, high detect.Seconds) string {
+func between(low, high timeline.Seconds) string {
 	l, h := low.String(), high.String()
 	if l == h {
 		return h

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 func TestDuration(t *testing.T) {
@@ -32,7 +33,7 @@ func TestDuration(t *testing.T) {
 		59*time.Minute + 59*time.Second:  "59 m 59 s",
 		119*time.Second + time.Second/10: "119 s",
 	} {
-		if got := detect.Seconds(in).String(); got != want {
+		if got := timeline.Seconds(in).String(); got != want {
 			t.Errorf("%v.String() = %q, want %q", in, got, want)
 		}
 	}

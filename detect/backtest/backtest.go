@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A Report is what became of a history's builds when each was judged as if it were
@@ -89,7 +90,7 @@ func (c Calls) per1000(checks int) Rates {
 // A StoppedBuild is one that would have failed its check.
 type StoppedBuild struct {
 	ID string `json:"id"`
-	detect.Origin
+	timeline.Origin
 	Start      time.Time      `json:"start"`
 	Verdict    detect.Verdict `json:"verdict"`
 	OverBudget string         `json:"over_budget"`
@@ -98,21 +99,21 @@ type StoppedBuild struct {
 
 // A StoppedStep is why a build was stopped.
 type StoppedStep struct {
-	Key     string         `json:"key"`
-	Name    string         `json:"name"`
-	Status  detect.Status  `json:"status"`
-	Ratio   float64        `json:"ratio"` // Current / Usual, 0 if it has no history
-	Current detect.Seconds `json:"current_seconds"`
-	Usual   detect.Seconds `json:"usual_seconds"`
+	Key     string           `json:"key"`
+	Name    string           `json:"name"`
+	Status  detect.Status    `json:"status"`
+	Ratio   float64          `json:"ratio"` // Current / Usual, 0 if it has no history
+	Current timeline.Seconds `json:"current_seconds"`
+	Usual   timeline.Seconds `json:"usual_seconds"`
 }
 
 // A StepRecord is how one step did over all builds in which it was judged.
 type StepRecord struct {
-	Key    string         `json:"key"`
-	Name   string         `json:"name"` // in the newest of them
-	Checks int            `json:"step_checks"`
-	Calls  Calls          `json:"calls"`
-	Usual  detect.Seconds `json:"usual_seconds"` // median of what was usual for it
+	Key    string           `json:"key"`
+	Name   string           `json:"name"` // in the newest of them
+	Checks int              `json:"step_checks"`
+	Calls  Calls            `json:"calls"`
+	Usual  timeline.Seconds `json:"usual_seconds"` // median of what was usual for it
 	// Medians of the smallest slowdowns that one build, and three of a branch, would
 	// have shown where it was long enough; 0 if in most builds there was none.
 	MinDetectable  float64 `json:"min_detectable_ratio"`

@@ -10,6 +10,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 const (
@@ -41,22 +42,22 @@ var app = []step{
 
 // newBuild is build number n of a branch, in which each step begins when what it waits
 // for has ended.
-func newBuild(branch string, n int, steps []step) detect.Build {
-	b := detect.Build{
+func newBuild(branch string, n int, steps []step) timeline.Build {
+	b := timeline.Build{
 		ID: fmt.Sprintf("%s-%d", branch, n), Pipeline: "image",
-		Origin: detect.Origin{Branch: branch, Revision: fmt.Sprintf("%s%04d", branch, n)},
-		Start:  time.Date(2026, 3, 1, n, 0, 0, 0, time.UTC), Steps: make([]detect.Step, len(steps)),
+		Origin: timeline.Origin{Branch: branch, Revision: fmt.Sprintf("%s%04d", branch, n)},
+		Start:  time.Date(2026, 3, 1, n, 0, 0, 0, time.UTC), Steps: make([]timeline.Step, len(steps)),
 	}
 	index := map[string]int{}
 	for i, from := range steps {
 		name := dockerfile.ParseName(from.name)
 		s := &b.Steps[i]
-		*s = detect.Step{
+		*s = timeline.Step{
 			ID: fmt.Sprint(i), Name: from.name, Key: dockerfile.Key(name.Platform, name.Stage, name.Text),
 			Stage: name.Stage, Index: name.Index, Count: name.Count, Start: b.Start, Duration: from.took,
 		}
 		if from.cached {
-			s.State = detect.Cached
+			s.State = timeline.Cached
 		}
 		for _, name := range from.inputs {
 			input := &b.Steps[index[name]]
@@ -69,7 +70,7 @@ func newBuild(branch string, n int, steps []step) detect.Build {
 }
 
 // appBuild is build number n of app, whose times vary by 5 %.
-func appBuild(branch string, n int) detect.Build {
+func appBuild(branch string, n int) timeline.Build {
 	rng := rand.New(rand.NewPCG(9, uint64(n)))
 	steps := slices.Clone(app)
 	for i := range steps {
@@ -103,10 +104,10 @@ func TestSummarize(t *testing.T) {
 		replays = append(replays, NewReplay(&r, []string{"regressed"}))
 	}
 	failed := appBuild("pr", 110)
-	failed.Outcome = detect.Failed
+	failed.Outcome = timeline.Failed
 	young := appBuild("pr", 111)
 	for _, tt := range []struct {
-		b detect.Build
+		b timeline.Build
 		h *detect.History
 	}{{failed, h}, {young, appHistory(3)}, {young, appHistory(4)}} {
 		r := detect.Judge(&tt.b, tt.h, p)

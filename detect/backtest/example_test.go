@@ -6,20 +6,21 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/backtest"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Each build is judged by those before it; in the last two, a step is slower.
 func Example() {
-	var history []detect.Build // newest first
+	var history []timeline.Build // newest first
 	var replays []backtest.Replay
 	for n, took := range []time.Duration{58, 61, 63, 60, 59, 64, 57, 60, 62, 61, 59, 60, 240, 250} {
-		b := detect.Build{
+		b := timeline.Build{
 			ID: fmt.Sprint(n), Start: time.Date(2026, 3, 1, n, 0, 0, 0, time.UTC),
-			Steps: []detect.Step{{Key: "[build] RUN make", Name: "RUN make", Duration: took * time.Second}},
+			Steps: []timeline.Step{{Key: "[build] RUN make", Name: "RUN make", Duration: took * time.Second}},
 		}
 		result := detect.Judge(&b, &detect.History{Base: history}, detect.Policy{})
 		replays = append(replays, backtest.NewReplay(&result, []string{"regressed"}))
-		history = append([]detect.Build{b}, history...)
+		history = append([]timeline.Build{b}, history...)
 	}
 
 	r := backtest.Summarize("image", replays)

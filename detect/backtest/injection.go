@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // An Injection tells how often a slowdown was found that was put into builds of the
@@ -67,7 +68,7 @@ const longest = 100 * 365 * 24 * time.Hour
 // factor times as long, factor being at least 1: what waited for that step, by itself
 // or through others, begins later by the difference, and the build ends as much later
 // as its last step does. b itself stays as it is.
-func SlowDown(b *detect.Build, i int, factor float64) detect.Build {
+func SlowDown(b *timeline.Build, i int, factor float64) timeline.Build {
 	out := *b
 	out.Steps = slices.Clone(b.Steps)
 	slow := &out.Steps[i]

@@ -5,13 +5,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A step that is slowed down moves what waited for it, and nothing else.
 func TestSlowDown(t *testing.T) {
 	b := appBuild("main", 1)
-	at := func(b *detect.Build, name string) (int, *detect.Step) {
+	at := func(b *timeline.Build, name string) (int, *timeline.Step) {
 		for i := range b.Steps {
 			if b.Steps[i].Name == name {
 				return i, &b.Steps[i]
@@ -24,10 +24,10 @@ func TestSlowDown(t *testing.T) {
 	before := b.Steps[i].Duration
 	tests := []struct {
 		name  string
-		build func(detect.Build) detect.Build
+		build func(timeline.Build) timeline.Build
 	}{
-		{"inputs are known", func(b detect.Build) detect.Build { return b }},
-		{"only times are known", func(b detect.Build) detect.Build {
+		{"inputs are known", func(b timeline.Build) timeline.Build { return b }},
+		{"only times are known", func(b timeline.Build) timeline.Build {
 			for i := range b.Steps {
 				b.Steps[i].Inputs = nil
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A Replay is what is kept of the result of one build of a backtest.
@@ -22,12 +23,12 @@ type Check struct {
 	Index     int // in Build.Steps; -1 for the load of a cached layer
 	Key, Name string
 	Status    detect.Status
-	Current   detect.Seconds
-	Usual     detect.Seconds
+	Current   timeline.Seconds
+	Usual     timeline.Seconds
 	Tested    bool // it is long enough for a change to be told
 	// MinDetectable and MinDetectable3 are those of StepResult, if it was tested.
 	MinDetectable, MinDetectable3 float64
-	MinDelta                      detect.Seconds // that is asked of this step
+	MinDelta                      timeline.Seconds // that is asked of this step
 	MinSlowdown                   float64
 }
 
@@ -43,7 +44,7 @@ func NewReplay(r *detect.Result, failOn []string) Replay {
 			continue
 		}
 		index := i
-		if s.State != detect.Executed {
+		if s.State != timeline.Executed {
 			index = -1
 		}
 		out.Checks = append(out.Checks, Check{
@@ -57,11 +58,11 @@ func NewReplay(r *detect.Result, failOn []string) Replay {
 }
 
 // median is that of a step's history, 0 if it has none.
-func median(history []detect.Point) detect.Seconds {
+func median(history []detect.Point) timeline.Seconds {
 	if len(history) == 0 {
 		return 0
 	}
-	times := make([]detect.Seconds, len(history))
+	times := make([]timeline.Seconds, len(history))
 	for i := range history {
 		times[i] = history[i].Seconds
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Summarize adds up the replays of the builds of one pipeline, which are in order of
@@ -108,7 +109,7 @@ func (s *stepChecks) add(c *Check) {
 
 func (s *stepChecks) record() StepRecord {
 	return StepRecord{
-		Key: s.key, Name: s.name, Checks: len(s.usual), Calls: s.calls, Usual: detect.Seconds(upperMedian(s.usual)),
+		Key: s.key, Name: s.name, Checks: len(s.usual), Calls: s.calls, Usual: timeline.Seconds(upperMedian(s.usual)),
 		MinDetectable: orZero(upperMedian(s.one)), MinDetectable3: orZero(upperMedian(s.three)),
 	}
 }

@@ -3,12 +3,12 @@ package buildkit
 import (
 	"slices"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // OfOneImage tells whether two builds are of one image by what they say themselves:
 // their pipelines, or, where neither says one, their steps.
-func OfOneImage(a, b *detect.Build) bool {
+func OfOneImage(a, b *timeline.Build) bool {
 	if a.Pipeline != "" || b.Pipeline != "" {
 		return a.Pipeline == b.Pipeline
 	}
@@ -19,8 +19,8 @@ func OfOneImage(a, b *detect.Build) bool {
 // Dockerfile as far as both say out of which. Loading a context and exporting an image is
 // part of every build: where there are instructions, they alone count. Of a build that is
 // not whole only some steps are known: they are to be half of its own.
-func LooksAlike(a, b *detect.Build) bool {
-	for _, dockerfile := range []func(*detect.Build) string{sourceFile, func(b *detect.Build) string { return DefinitionOf(b.Steps) }} {
+func LooksAlike(a, b *timeline.Build) bool {
+	for _, dockerfile := range []func(*timeline.Build) string{sourceFile, func(b *timeline.Build) string { return DefinitionOf(b.Steps) }} {
 		if one, other := dockerfile(a), dockerfile(b); one != "" && other != "" && one != other {
 			return false
 		}
@@ -51,11 +51,11 @@ func LooksAlike(a, b *detect.Build) bool {
 }
 
 // isInstruction tells whether a step is one of a Dockerfile.
-func isInstruction(s detect.Step) bool { return s.Count > 0 }
+func isInstruction(s timeline.Step) bool { return s.Count > 0 }
 
 // sourceFile is the path of the Dockerfile that the first of a build's steps stands in
 // whose place is known.
-func sourceFile(b *detect.Build) string {
+func sourceFile(b *timeline.Build) string {
 	for i := range b.Steps {
 		if file := b.Steps[i].Source.File; file != "" {
 			return file

@@ -3,27 +3,27 @@ package buildkit
 import (
 	"testing"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 func TestOfOneImage(t *testing.T) {
-	build := func(pipeline, file string, keys ...string) *detect.Build {
-		b := &detect.Build{Pipeline: pipeline, Steps: []detect.Step{{Key: "[internal] load build context"}, {Key: "[internal] load .dockerignore"}, {Key: "[export] exporting to image"}}}
+	build := func(pipeline, file string, keys ...string) *timeline.Build {
+		b := &timeline.Build{Pipeline: pipeline, Steps: []timeline.Step{{Key: "[internal] load build context"}, {Key: "[internal] load .dockerignore"}, {Key: "[export] exporting to image"}}}
 		for i, key := range keys {
-			s := detect.Step{Key: key, Index: i + 1, Count: len(keys)}
+			s := timeline.Step{Key: key, Index: i + 1, Count: len(keys)}
 			s.Source.File = file
 			b.Steps = append(b.Steps, s)
 		}
 		return b
 	}
-	defined := func(name string, b *detect.Build) *detect.Build {
-		b.Steps = append(b.Steps, detect.Step{Name: "[internal] load build definition from " + name, Stage: internalStage})
+	defined := func(name string, b *timeline.Build) *timeline.Build {
+		b.Steps = append(b.Steps, timeline.Step{Name: "[internal] load build definition from " + name, Stage: internalStage})
 		return b
 	}
-	partial := func(b *detect.Build) *detect.Build { b.Partial = true; return b }
+	partial := func(b *timeline.Build) *timeline.Build { b.Partial = true; return b }
 	for _, test := range []struct {
 		name string
-		a, b *detect.Build
+		a, b *timeline.Build
 		want bool
 	}{
 		{"one pipeline", build("a", "", "x"), build("a", "", "y"), true},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A bake builds several targets at once, and a step that several of them need runs once.
@@ -19,7 +20,7 @@ import (
 // A Target is the build of one target of a bake, and what it is judged against. Each
 // holds no more than was seen under it.
 type Target struct {
-	Build   detect.Build
+	Build   timeline.Build
 	History *detect.History
 }
 
@@ -52,8 +53,8 @@ func CompleteBake(targets []Target) (complete []Target, untold []string) {
 
 // CompleteBakes gives each build of a target the steps that it shares with others, as all
 // of the builds tell.
-func CompleteBakes(list []detect.Build) []detect.Build {
-	isTarget := func(b detect.Build) bool { return b.Target != "" }
+func CompleteBakes(list []timeline.Build) []timeline.Build {
+	isTarget := func(b timeline.Build) bool { return b.Target != "" }
 	perTrace := map[string]int{}
 	for i := range list {
 		if isTarget(list[i]) {
@@ -68,7 +69,7 @@ func CompleteBakes(list []detect.Build) []detect.Build {
 	if len(perTrace) == 0 {
 		return list
 	}
-	k := learn([]Target{{History: &detect.History{Base: slices.DeleteFunc(slices.Clone(list), func(b detect.Build) bool { return !isTarget(b) })}}})
+	k := learn([]Target{{History: &detect.History{Base: slices.DeleteFunc(slices.Clone(list), func(b timeline.Build) bool { return !isTarget(b) })}}})
 	complete := slices.Clone(list)
 	for i := range complete {
 		if isTarget(complete[i]) {
@@ -95,7 +96,7 @@ type stageAt struct {
 	count           int
 }
 
-func placeOf(s *detect.Step) place {
+func placeOf(s *timeline.Step) place {
 	p := place{key: s.Key}
 	if s.Count > 0 {
 		p.position = position{stageAt{s.Platform, s.Stage, s.Count}, s.Index}
@@ -114,18 +115,18 @@ func (p place) anywhere() place {
 
 // knowledge is what bakes tell of who needs what. Targets are called by their pipelines.
 type knowledge struct {
-	bakes map[string]map[string]*detect.Build // by trace and target
-	seen  map[place]map[string]bool           // under which targets
-	known map[place]bool                      // seen in another bake than the one that is judged
-	long  map[stageAt]bool                    // stages of this length were seen in another bake
-	at    map[position]map[string]bool        // targets that were seen with anything there
-	apart map[place]map[[2]string]bool        // pairs of targets that each had one of their own
-	same  map[string]map[string]bool          // under which targets a vertex was seen, by its id
+	bakes map[string]map[string]*timeline.Build // by trace and target
+	seen  map[place]map[string]bool             // under which targets
+	known map[place]bool                        // seen in another bake than the one that is judged
+	long  map[stageAt]bool                      // stages of this length were seen in another bake
+	at    map[position]map[string]bool          // targets that were seen with anything there
+	apart map[place]map[[2]string]bool          // pairs of targets that each had one of their own
+	same  map[string]map[string]bool            // under which targets a vertex was seen, by its id
 }
 
 func learn(targets []Target) *knowledge {
 	k := &knowledge{
-		bakes: map[string]map[string]*detect.Build{}, seen: map[place]map[string]bool{}, known: map[place]bool{}, long: map[stageAt]bool{},
+		bakes: map[string]map[string]*timeline.Build{}, seen: map[place]map[string]bool{}, known: map[place]bool{}, long: map[stageAt]bool{},
 		at: map[position]map[string]bool{}, apart: map[place]map[[2]string]bool{}, same: map[string]map[string]bool{},
 	}
 	for i := range targets {
@@ -133,7 +134,7 @@ func learn(targets []Target) *knowledge {
 	}
 	for i := range targets {
 		if h := targets[i].History; h != nil {
-			for _, list := range [][]detect.Build{h.Base, h.Branch, h.Other, h.Sparse} {
+			for _, list := range [][]timeline.Build{h.Base, h.Branch, h.Other, h.Sparse} {
 				for j := range list {
 					k.see(&list[j], true)
 				}
@@ -147,10 +148,10 @@ func learn(targets []Target) *knowledge {
 }
 
 // see takes in a build of a target. One that is recorded whole tells all that it needs.
-func (k *knowledge) see(b *detect.Build, before bool) {
+func (k *knowledge) see(b *timeline.Build, before bool) {
 	if b.Partial && b.Trace != "" {
 		if k.bakes[b.Trace] == nil {
-			k.bakes[b.Trace] = map[string]*detect.Build{}
+			k.bakes[b.Trace] = map[string]*timeline.Build{}
 		}
 		if known := k.bakes[b.Trace][b.Pipeline]; known == nil || len(known.Steps) < len(b.Steps) {
 			k.bakes[b.Trace][b.Pipeline] = b
@@ -174,7 +175,7 @@ func (k *knowledge) see(b *detect.Build, before bool) {
 }
 
 // compare finds what the targets of one bake have each for themselves.
-func (k *knowledge) compare(bake map[string]*detect.Build) {
+func (k *knowledge) compare(bake map[string]*timeline.Build) {
 	first := map[place]map[string]string{} // ids by target
 	for target, b := range bake {
 		for i := range b.Steps {
@@ -210,7 +211,7 @@ func mark[K, V comparable](in map[K]map[V]bool, key K, value V) {
 
 // mayBeShared tells whether a step is a vertex, or a part of one. What a target writes at
 // its end is its own.
-func mayBeShared(s *detect.Step) bool {
+func mayBeShared(s *timeline.Step) bool {
 	switch s.Stage {
 	case exportStage, pushStage, cacheExportStage:
 		return false
@@ -230,7 +231,7 @@ const (
 
 // complete is a build with all that it shares with the others of its bake, and the names
 // of the steps that none of these is known to need or not to.
-func (k *knowledge) complete(b *detect.Build) (out detect.Build, unknown []string) {
+func (k *knowledge) complete(b *timeline.Build) (out timeline.Build, unknown []string) {
 	out = *b
 	if !b.Partial || b.Trace == "" {
 		return out, nil
@@ -255,23 +256,23 @@ func (k *knowledge) complete(b *detect.Build) (out detect.Build, unknown []strin
 			case answers[i] == needed:
 				ids[s.ID] = true
 				out.Steps = append(slices.Clip(out.Steps), *s)
-			case answers[i] == untold && s.State == detect.Executed:
+			case answers[i] == untold && s.State == timeline.Executed:
 				unknown = append(unknown, s.Name)
 			}
 		}
 	}
-	slices.SortStableFunc(out.Steps, func(x, y detect.Step) int { return x.Start.Compare(y.Start) })
+	slices.SortStableFunc(out.Steps, func(x, y timeline.Step) int { return x.Start.Compare(y.Start) })
 	return out, unknown
 }
 
 // endsAfter tells whether s was not done yet when b had all that it needs.
-func endsAfter(s *detect.Step, b *detect.Build) bool {
+func endsAfter(s *timeline.Step, b *timeline.Build) bool {
 	const clock = time.Millisecond // what servers cut off
-	return b.Outcome == detect.OK && s.Start.Add(s.Duration).After(b.Start.Add(b.Duration).Add(clock))
+	return b.Outcome == timeline.OK && s.Start.Add(s.Duration).After(b.Start.Add(b.Duration).Add(clock))
 }
 
 // ask tells of each step of owner whether target needs it, which has those that are own.
-func (k *knowledge) ask(owner *detect.Build, target string, own map[place]bool) []answer {
+func (k *knowledge) ask(owner *timeline.Build, target string, own map[place]bool) []answer {
 	answers := make([]answer, len(owner.Steps))
 	stages := map[stageAt][]int{}
 	for i := range owner.Steps {
@@ -306,7 +307,7 @@ func (k *knowledge) ask(owner *detect.Build, target string, own map[place]bool) 
 // follow completes the answers of one stage, in order. A step is made of those before it:
 // who needs it needs these, and whoever has another one there has others from there on.
 // What others take from a stage is its last step, so that nobody needs the half of one.
-func (k *knowledge) follow(owner *detect.Build, target string, stage []int, answers []answer) {
+func (k *knowledge) follow(owner *timeline.Build, target string, stage []int, answers []answer) {
 	last, split := -1, len(stage)
 	for n, i := range stage {
 		p := placeOf(&owner.Steps[i])
@@ -341,8 +342,8 @@ func (k *knowledge) completeHistory(h *detect.History) *detect.History {
 		return nil
 	}
 	out := *h
-	for _, list := range []*[]detect.Build{&out.Base, &out.Sparse, &out.Other, &out.Branch} {
-		complete := make([]detect.Build, len(*list))
+	for _, list := range []*[]timeline.Build{&out.Base, &out.Sparse, &out.Other, &out.Branch} {
+		complete := make([]timeline.Build, len(*list))
 		for i := range *list {
 			complete[i], _ = k.complete(&(*list)[i])
 		}
@@ -359,11 +360,11 @@ func OneBuild(targets []Target) Target {
 	for i := range targets {
 		names[i] = targets[i].Build.Pipeline
 	}
-	one := func(b *detect.Build) (detect.Build, bool) {
-		parts := make([]*detect.Build, len(targets))
+	one := func(b *timeline.Build) (timeline.Build, bool) {
+		parts := make([]*timeline.Build, len(targets))
 		for i, name := range names {
 			if parts[i] = k.bakes[b.Trace][name]; parts[i] == nil {
-				return detect.Build{}, false
+				return timeline.Build{}, false
 			}
 		}
 		return k.join(parts, targets), true
@@ -372,8 +373,8 @@ func OneBuild(targets []Target) Target {
 	out.Build, _ = one(&targets[0].Build)
 	if h := targets[0].History; h != nil {
 		*out.History = *h
-		for _, list := range []*[]detect.Build{&out.History.Base, &out.History.Other, &out.History.Branch} {
-			var whole []detect.Build
+		for _, list := range []*[]timeline.Build{&out.History.Base, &out.History.Other, &out.History.Branch} {
+			var whole []timeline.Build
 			for i := range *list {
 				if b, ok := one(&(*list)[i]); ok {
 					whole = append(whole, b)
@@ -388,7 +389,7 @@ func OneBuild(targets []Target) Target {
 
 // join makes one build of the targets of a bake. What each has for itself is called by
 // the target too, so that it is the same step in other bakes.
-func (k *knowledge) join(parts []*detect.Build, targets []Target) detect.Build {
+func (k *knowledge) join(parts []*timeline.Build, targets []Target) timeline.Build {
 	b := *parts[0]
 	first := &targets[0].Build
 	b.ID, b.Content, b.Target = b.Trace+"-bake", "", ""
@@ -407,7 +408,7 @@ func (k *knowledge) join(parts []*detect.Build, targets []Target) detect.Build {
 		}
 		end = latest(end, part.Start.Add(part.Duration))
 		// The one that failed stopped the others.
-		if part.Outcome == detect.Failed && b.Outcome != detect.Failed || part.Outcome != detect.OK && b.Outcome == detect.OK {
+		if part.Outcome == timeline.Failed && b.Outcome != timeline.Failed || part.Outcome != timeline.OK && b.Outcome == timeline.OK {
 			b.Outcome, b.Error, b.Log = part.Outcome, part.Error, part.Log
 		}
 		for _, s := range part.Steps {
@@ -424,7 +425,7 @@ func (k *knowledge) join(parts []*detect.Build, targets []Target) detect.Build {
 		}
 	}
 	b.Duration = end.Sub(b.Start)
-	slices.SortStableFunc(b.Steps, func(x, y detect.Step) int { return x.Start.Compare(y.Start) })
+	slices.SortStableFunc(b.Steps, func(x, y timeline.Step) int { return x.Start.Compare(y.Start) })
 	return b
 }
 

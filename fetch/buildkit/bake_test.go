@@ -7,21 +7,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
+	"github.com/google/go-cmp/cmp"
 )
 
 // seenUnder are the builds of one bake, whose steps stand under its targets: "api: [lib 1/2]
 // COPY a, [api 1/1] RUN b". "!" in front of a step is one of its own where others have it too.
-func seenUnder(bake int, targets ...string) (list []detect.Build) {
+func seenUnder(bake int, targets ...string) (list []timeline.Build) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(bake) * time.Hour)
 	for _, text := range targets {
 		name, steps, _ := strings.Cut(text, ":")
-		b := detect.Build{
+		b := timeline.Build{
 			ID: fmt.Sprint(name, bake), Trace: fmt.Sprint("trace", bake), Pipeline: "shop " + name, Target: name,
-			Origin: detect.Origin{Branch: "main"}, Start: start, Duration: time.Minute, Partial: true,
+			Origin: timeline.Origin{Branch: "main"}, Start: start, Duration: time.Minute, Partial: true,
 		}
 		at := start
 		for s := range strings.SplitSeq(steps, ", ") {
@@ -34,7 +34,7 @@ func seenUnder(bake int, targets ...string) (list []detect.Build) {
 			if isOwn {
 				id += name
 			}
-			b.Steps = append(b.Steps, detect.Step{
+			b.Steps = append(b.Steps, timeline.Step{
 				ID: id, Name: own, Key: dockerfile.Key(parsed.Platform, parsed.Stage, parsed.Text), Stage: parsed.Stage, Index: parsed.Index, Count: parsed.Count,
 				Start: at, Duration: time.Second,
 			})
@@ -155,7 +155,7 @@ func TestCompleteBake(t *testing.T) {
 	}
 }
 
-func textsOf(b *detect.Build) string {
+func textsOf(b *timeline.Build) string {
 	var list []string
 	for i := range b.Steps {
 		list = append(list, dockerfile.ParseName(b.Steps[i].Name).Text)
@@ -188,15 +188,15 @@ func TestCompleteBakeUntilItsEnd(t *testing.T) {
 // A bake as one build holds each step once, with what belongs to one target called so.
 func TestOneBuild(t *testing.T) {
 	bake := seenUnder(1, "api: ![internal] load build context, [lib 1/1] RUN a, [export] exporting to image", "web: ![internal] load build context, [lib 1/1] RUN a, [export] exporting to image")
-	bake[1].Outcome, bake[1].Error = detect.Failed, "exit code: 1"
+	bake[1].Outcome, bake[1].Error = timeline.Failed, "exit code: 1"
 	past := seenUnder(0, "api: ![internal] load build context, [lib 1/1] RUN a", "web: ![internal] load build context")
 	alone := seenUnder(-1, "api: [lib 1/1] RUN a")
-	one := OneBuild([]Target{{bake[0], &detect.History{Base: []detect.Build{past[0], alone[0]}}}, {bake[1], &detect.History{Base: past[1:]}}})
+	one := OneBuild([]Target{{bake[0], &detect.History{Base: []timeline.Build{past[0], alone[0]}}}, {bake[1], &detect.History{Base: past[1:]}}})
 	want := "load build context (api), load build context (web), RUN a, exporting to image (api), exporting to image (web)"
 	if got := textsOf(&one.Build); got != want {
 		t.Errorf("steps %q, want %q", got, want)
 	}
-	if b := &one.Build; b.Pipeline != "shop" || b.Outcome != detect.Failed || b.Error != "exit code: 1" || b.ID == bake[0].ID {
+	if b := &one.Build; b.Pipeline != "shop" || b.Outcome != timeline.Failed || b.Error != "exit code: 1" || b.ID == bake[0].ID {
 		t.Errorf("%+v", b)
 	}
 	if base := one.History.Base; len(base) != 1 || textsOf(&base[0]) != "load build context (api), load build context (web), RUN a" {

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -21,13 +21,13 @@ const brokeOffError = "the progress log breaks off: it was cut, or the builder w
 
 // Build makes the build of a Progress that holds one solve, and warnings on
 // what is odd in it.
-func (p *Progress) Build(m Metadata) (detect.Build, []error) {
+func (p *Progress) Build(m Metadata) (timeline.Build, []error) {
 	return p.build(m, p.order, "")
 }
 
 // build makes a build of some of the vertices; prefix is what stands in front
 // of their names, see targets.
-func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.Build, []error) {
+func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (timeline.Build, []error) {
 	s := &steps{}
 	var start, end time.Time
 	var made int64               // bytes of the layers that ran steps made
@@ -59,7 +59,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 		before := len(s.list)
 		id := p.addStep(s, v, info, instruction.Position, began)
 		s.list[before].Facts, s.list[before].Usage = m.StepFacts[v.digest], m.usage(v, &s.list[before])
-		if f := m.StepFacts[v.digest]; s.list[before].State == detect.Executed && info.dockerfile && f != nil && f.Image == "" {
+		if f := m.StepFacts[v.digest]; s.list[before].State == timeline.Executed && info.dockerfile && f != nil && f.Image == "" {
 			made += m.LayerBytes[v.digest]
 		}
 		if endings.doubtful(v, info.kind) {
@@ -96,7 +96,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 	if len(p.damaged) == 0 { // else what was lost may be what was waited for
 		s.addWaits(began, true, doubted)
 	}
-	b := detect.Build{ID: m.Ref, Trace: m.Trace, Content: s.content(), Reader: detect.ReaderVersion, Steps: s.sorted()}
+	b := timeline.Build{ID: m.Ref, Trace: m.Trace, Content: s.content(), Reader: timeline.ReaderVersion, Steps: s.sorted()}
 	if !m.Start.IsZero() && !m.End.IsZero() {
 		start, end = m.Start, m.End
 	} else if brokeOff != nil && brokeOff.running() && p.last.After(end) {
@@ -104,17 +104,17 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 	}
 	b.Start, b.Duration = start, s.elapsed(start, end, "the build")
 	if b.ID == "" {
-		b.ID = detect.ContentID(b.Content, b.Start)
+		b.ID = timeline.ContentID(b.Content, b.Start)
 	}
 	if v := p.vertices[m.FailedAt]; v != nil {
 		failed = v
 	}
 	b.Outcome, b.Error = m.outcome(failed, brokeOff)
-	if b.Outcome == detect.OK && !m.Ended && !haveWorked(vertices) && (!p.worked || p.Troubled()) {
+	if b.Outcome == timeline.OK && !m.Ended && !haveWorked(vertices) && (!p.worked || p.Troubled()) {
 		// A target without work of its own may share all of another, which ran through.
-		b.Outcome, b.Error = detect.Cancelled, brokeOffError+"; no step had begun"
+		b.Outcome, b.Error = timeline.Cancelled, brokeOffError+"; no step had begun"
 	}
-	if b.Outcome != detect.OK {
+	if b.Outcome != timeline.OK {
 		if failed == nil && brokeOff != nil && brokeOff.running() {
 			failed = brokeOff
 		}
@@ -122,7 +122,7 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (detect.
 			b.Log = lastLines(failed.log)
 		}
 	}
-	if b.Outcome == detect.Failed && m.FailedIn != "" {
+	if b.Outcome == timeline.Failed && m.FailedIn != "" {
 		b.Error += " (" + fetch.Clean(m.FailedIn, MaxName) + ")"
 	}
 	m.applyGitContext(gitContextOf(vertices, prefix))
@@ -140,7 +140,7 @@ func saysMore(v, w *vertex) bool {
 // addStep adds the step that a vertex is, and those that are parts of it, and returns the
 // id of the one that others may wait for.
 func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Position, began time.Time) string {
-	step := detect.Step{Start: v.started, Source: at, Bytes: v.transferred()}
+	step := timeline.Step{Start: v.started, Source: at, Bytes: v.transferred()}
 	id := shortID(v.digest)
 	switch info.kind {
 	case export:
@@ -159,21 +159,21 @@ func (p *Progress) addStep(s *steps, v *vertex, info stepInfo, at dockerfile.Pos
 	case v.err != "":
 		step.State, step.Error = failure(v.err)
 	case v.running():
-		step.State, step.Error = detect.Interrupted, notEnded
+		step.State, step.Error = timeline.Interrupted, notEnded
 		if !v.lostBy.IsZero() {
 			step.Error = lostEnd
 		}
 		step.Start, step.Duration = v.open, s.elapsed(v.open, cmp.Or(v.lostBy, p.last), info.name)
 	case hit, v.unmoved(work):
-		step.State = detect.Cached
+		step.State = timeline.Cached
 	case v.neverStarted():
-		step.State = detect.NeverStarted
+		step.State = timeline.NeverStarted
 	default:
 		s.addContent(info, v.digest)
 		if before := len(times); before > 0 && (info.dockerfile || !p.guessed) {
 			if times = times.since(began); len(times) == 0 || v.cached && len(v.worked.since(began)) == 0 {
 				// Another build did it, and this one found it done.
-				step.State, step.Start, step.Duration = detect.Cached, began, 0
+				step.State, step.Start, step.Duration = timeline.Cached, began, 0
 			} else if len(times) < before {
 				step.Start, step.Duration = times.time()
 			}
@@ -256,7 +256,7 @@ func (p *Progress) began(m *Metadata) (began time.Time) {
 
 // linkInputs gives the steps their inputs: of the digests that each waits for, the
 // ids of those that are steps. In doubt are those that wait for others as well.
-func linkInputs(list []detect.Step, waits map[string][]string, ids map[string]string) (doubted map[string]bool) {
+func linkInputs(list []timeline.Step, waits map[string][]string, ids map[string]string) (doubted map[string]bool) {
 	doubted = map[string]bool{}
 	for i := range list {
 		for _, digest := range waits[list[i].ID] {
@@ -272,29 +272,29 @@ func linkInputs(list []detect.Step, waits map[string][]string, ids map[string]st
 
 // outcome tells how the build ended, and why: by the metadata, if they know, else
 // by the vertex that failed and the one that did not end.
-func (m *Metadata) outcome(failed, brokeOff *vertex) (detect.Outcome, string) {
+func (m *Metadata) outcome(failed, brokeOff *vertex) (timeline.Outcome, string) {
 	message := m.Error
 	if message == "" && failed != nil && !m.Ended {
 		message = failed.err
 	}
 	switch {
 	case message != "" && failed != nil && !isCancellation(failed.err):
-		return detect.Failed, fetch.Clean(message, MaxName)
+		return timeline.Failed, fetch.Clean(message, MaxName)
 	case m.Cancelled:
 		if message == "" {
 			message = "cancelled"
 		}
-		return detect.Cancelled, fetch.Clean(message, MaxName)
+		return timeline.Cancelled, fetch.Clean(message, MaxName)
 	case message != "":
 		return outcomeOf(message), fetch.Clean(message, MaxName)
 	case brokeOff != nil && !m.Ended:
-		return detect.Cancelled, brokeOffError + "; it was at " + fetch.Clean(brokeOff.name, 200)
+		return timeline.Cancelled, brokeOffError + "; it was at " + fetch.Clean(brokeOff.name, 200)
 	}
-	return detect.OK, ""
+	return timeline.OK, ""
 }
 
 // describe fills in what the metadata say of where the build comes from.
-func (m *Metadata) describe(b *detect.Build) {
+func (m *Metadata) describe(b *timeline.Build) {
 	b.Facts, b.Machine = m.Facts, m.Machine
 	b.BoundFacts()
 	apply(b, m.Resource)
@@ -321,7 +321,7 @@ func (m *Metadata) describe(b *detect.Build) {
 }
 
 // image is what of its repository a build makes, in words of which some may be "".
-func (m *Metadata) image(b *detect.Build) []string {
+func (m *Metadata) image(b *timeline.Build) []string {
 	return []string{
 		cmp.Or(m.Dockerfile, DefinitionOf(b.Steps)), m.foreignContext(),
 		cmp.Or(m.Platform, onlyPlatform(b.Steps)), cmp.Or(m.BakeTarget, m.Target),
@@ -329,7 +329,7 @@ func (m *Metadata) image(b *detect.Build) []string {
 }
 
 // DefinitionOf is the name of the Dockerfile that the steps load, "" if they load none.
-func DefinitionOf(steps []detect.Step) string {
+func DefinitionOf(steps []timeline.Step) string {
 	for i := range steps {
 		text := dockerfile.ParseName(steps[i].Name).Text
 		if name, ok := strings.CutPrefix(text, "load build definition from "); ok && steps[i].Stage == internalStage {
@@ -347,7 +347,7 @@ func joined(words []string) string {
 
 // onlyPlatform is the platform that all instructions are for, as they are on one of several
 // nodes; "" if there are more, none, or linux/amd64, which goes without saying.
-func onlyPlatform(steps []detect.Step) (only string) {
+func onlyPlatform(steps []timeline.Step) (only string) {
 	for i := range steps {
 		s := &steps[i]
 		switch {
@@ -375,14 +375,14 @@ func (m *Metadata) foreignContext() string {
 
 // Complete turns a build that was read from the spans in a record into the
 // record's build: the record knows better when it ran and how it ended.
-func (m *Metadata) Complete(b *detect.Build) {
+func (m *Metadata) Complete(b *timeline.Build) {
 	b.ID = m.Ref
 	if d := m.End.Sub(m.Start); !m.Start.IsZero() && d >= 0 && d <= MaxDuration {
 		b.Start, b.Duration = m.Start, d
 	}
 	if m.Ended {
 		failed := &vertex{err: b.Error}
-		if b.Outcome == detect.OK {
+		if b.Outcome == timeline.OK {
 			failed = nil
 		}
 		b.Outcome, b.Error = m.outcome(failed, nil)

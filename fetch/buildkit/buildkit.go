@@ -11,9 +11,9 @@ package buildkit
 import (
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What one build may hold. Real builds stay far below: a build for eight
@@ -60,11 +60,11 @@ type Metadata struct {
 	Arguments    redact.Arguments       // of the Dockerfile, those that are secret
 
 	// What can explain how long it took, see AddFacts.
-	Facts      *detect.Facts
-	Machine    *detect.Machine
-	StepFacts  map[string]*detect.StepFacts // by vertex digest
-	Usages     map[string]*detect.Usage     // by vertex digest
-	LayerBytes map[string]int64             // of the layer that it made, by vertex digest
+	Facts      *timeline.Facts
+	Machine    *timeline.Machine
+	StepFacts  map[string]*timeline.StepFacts // by vertex digest
+	Usages     map[string]*timeline.Usage     // by vertex digest
+	LayerBytes map[string]int64               // of the layer that it made, by vertex digest
 }
 
 // An Instruction is where a vertex comes from.

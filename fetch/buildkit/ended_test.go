@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // at is a time of a build, in seconds.
@@ -183,11 +183,11 @@ func TestTargetWithoutWork(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		api  Vertex
-		want detect.Outcome
+		want timeline.Outcome
 	}{
-		"cut":    {begun("[api 2/2] RUN a", 1), detect.Cancelled},
-		"failed": {broken(ran("[api 2/2] RUN a", 1, 2), "exit code: 1"), detect.Cancelled},
-		"shared": {ran("[api 2/2] RUN a", 1, 2), detect.OK},
+		"cut":    {begun("[api 2/2] RUN a", 1), timeline.Cancelled},
+		"failed": {broken(ran("[api 2/2] RUN a", 1, 2), "exit code: 1"), timeline.Cancelled},
+		"shared": {ran("[api 2/2] RUN a", 1, 2), timeline.OK},
 	} {
 		var p Progress
 		for _, v := range append(definitions[:2:2], tt.api) {
@@ -205,11 +205,11 @@ func TestTargetWithoutWork(t *testing.T) {
 // What is told of an export in parts is not judged where a part may be missing.
 func TestDamagedParts(t *testing.T) {
 	digest := func(c string) string { return "sha256:" + strings.Repeat(c, 64) }
-	for damaged, want := range map[string]detect.State{
-		"":                                      detect.Executed,
-		`"vertex":"` + digest("a"):              detect.Executed,
-		`"vertex":"` + digest("e"):              detect.Interrupted,
-		`"id":"pushing layers","vertex":"sha25`: detect.Interrupted,
+	for damaged, want := range map[string]timeline.State{
+		"":                                      timeline.Executed,
+		`"vertex":"` + digest("a"):              timeline.Executed,
+		`"vertex":"` + digest("e"):              timeline.Interrupted,
+		`"id":"pushing layers","vertex":"sha25`: timeline.Interrupted,
 	} {
 		var p Progress
 		for _, v := range []Vertex{
@@ -225,11 +225,11 @@ func TestDamagedParts(t *testing.T) {
 			p.Damaged([]byte(damaged))
 		}
 		b, _ := p.Build(Metadata{})
-		states := map[string]detect.State{}
+		states := map[string]timeline.State{}
 		for _, s := range b.Steps {
 			states[s.Name] = s.State
 		}
-		if b.Outcome != detect.OK || states["RUN a"] != detect.Executed || states["exporting to image"] != want || states["pushing to registry"] != want {
+		if b.Outcome != timeline.OK || states["RUN a"] != timeline.Executed || states["exporting to image"] != want || states["pushing to registry"] != want {
 			t.Errorf("%q: %v, steps %v, want export and push %v", damaged, b.Outcome, states, want)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What a build writes at its end is a step each: the export, the push of it, and the
@@ -25,7 +25,7 @@ func (s *solve) addExports(r *Reader, out *steps) *node {
 			continue
 		}
 		info := r.info(n.Name)
-		step := detect.Step{Start: n.Start, Duration: out.elapsed(n.Start, n.End, n.Name)}
+		step := timeline.Step{Start: n.Start, Duration: out.elapsed(n.Start, n.End, n.Name)}
 		if n.Failed {
 			step.State, step.Error = failure(cmp.Or(n.Message, "failed"))
 			if info.kind.fails() {
@@ -69,7 +69,7 @@ func (s *solve) addCaches(r *Reader, out *steps, exported time.Time, toServer *w
 		if !exported.IsZero() {
 			w.start = exported
 		}
-		step := detect.Step{Start: w.start, Duration: out.elapsed(w.start, w.end, w.name)}
+		step := timeline.Step{Start: w.start, Duration: out.elapsed(w.start, w.end, w.name)}
 		if w.failed != nil && !w.whole {
 			step.State, step.Error = failure(cmp.Or(w.failed.Message, w.failed.Name+" failed"))
 		}

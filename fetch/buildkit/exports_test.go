@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What is written of a cache has no span in a trace: requests tell to where, for how long,
@@ -58,7 +58,7 @@ func TestCachesInTrace(t *testing.T) {
 		list, _ := Builds(append([]Span{
 			span("s", "", solveMethod, KindServer, 1, 11), step("v1", "s", "[1/1] RUN a", 1, 3), span("e", "s", "exporting to image", KindInternal, 3, 4),
 		}, tt.spans...))
-		if len(list) != 1 || list[0].Outcome != detect.OK {
+		if len(list) != 1 || list[0].Outcome != timeline.OK {
 			t.Errorf("%s: %+v", name, list)
 			continue
 		}

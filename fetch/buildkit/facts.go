@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -127,7 +127,7 @@ func (m *Metadata) AddFacts(src *FactSource, attrs map[string]string, exports []
 	f := &facts{meta: m, context: attrs["context"], args: map[string]bool{}}
 	first := m.Facts == nil
 	if first {
-		m.Facts = &detect.Facts{Context: cleanFact(m.Context)}
+		m.Facts = &timeline.Facts{Context: cleanFact(m.Context)}
 		m.Facts.Args = buildArgs(attrs)
 		m.Facts.CacheIn = cachesOf(attrs["cache-imports"])
 		m.Facts.Exporter = exporterOf(exports)
@@ -146,13 +146,13 @@ func (m *Metadata) AddFacts(src *FactSource, attrs map[string]string, exports []
 }
 
 // usage is what the step of a vertex used. That of an earlier build says nothing of this.
-func (m *Metadata) usage(v *vertex, s *detect.Step) *detect.Usage {
-	if s.State != detect.Executed {
+func (m *Metadata) usage(v *vertex, s *timeline.Step) *timeline.Usage {
+	if s.State != timeline.Executed {
 		return nil
 	}
 	u := v.printed.usage(m.Usages[v.digest], s.Start, s.Start.Add(s.Duration), &m.Arguments)
 	if layers := len(v.written); layers > 0 {
-		with := detect.Usage{}
+		with := timeline.Usage{}
 		if u != nil {
 			with = *u
 		}
@@ -163,10 +163,10 @@ func (m *Metadata) usage(v *vertex, s *detect.Step) *detect.Usage {
 }
 
 // progressFacts are the facts with what the progress tells beside the record.
-func (m *Metadata) progressFacts(p *Progress, vertices []*vertex) *detect.Facts {
+func (m *Metadata) progressFacts(p *Progress, vertices []*vertex) *timeline.Facts {
 	var caches []string
 	for _, v := range vertices {
-		if kind := cacheKind(v.name); kind != "" && !slices.Contains(caches, kind) && len(caches) < detect.MaxArgs {
+		if kind := cacheKind(v.name); kind != "" && !slices.Contains(caches, kind) && len(caches) < timeline.MaxArgs {
 			caches = append(caches, kind)
 		}
 	}
@@ -210,7 +210,7 @@ func (f *facts) read(src *FactSource) {
 		}
 	}
 	if f.meta.StepFacts == nil {
-		f.meta.StepFacts, f.meta.Usages = map[string]*detect.StepFacts{}, map[string]*detect.Usage{}
+		f.meta.StepFacts, f.meta.Usages = map[string]*timeline.StepFacts{}, map[string]*timeline.Usage{}
 	}
 	digests := make(map[string][]string, len(src.Steps))
 	for digest, step := range src.Steps {
@@ -234,7 +234,7 @@ func (f *facts) read(src *FactSource) {
 			f.addSource(material.URI, anyDigest(material.Digest))
 		}
 	}
-	slices.SortFunc(f.meta.Facts.Sources, func(a, b detect.Artifact) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(f.meta.Facts.Sources, func(a, b timeline.Artifact) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // layers keeps how large the layer is that each step made.
@@ -260,14 +260,14 @@ func (f *facts) layers(of map[string][][]Layer, digests map[string][]string) {
 func (f *facts) addSource(name, digest string) {
 	list := &f.meta.Facts.Sources
 	name = cleanFact(name)
-	known := slices.ContainsFunc(*list, func(a detect.Artifact) bool { return a.Name == name })
-	if digest != "" && !known && len(*list) < detect.MaxArtifacts {
-		*list = append(*list, detect.Artifact{Name: name, Digest: shortDigest(digest)})
+	known := slices.ContainsFunc(*list, func(a timeline.Artifact) bool { return a.Name == name })
+	if digest != "" && !known && len(*list) < timeline.MaxArtifacts {
+		*list = append(*list, timeline.Artifact{Name: name, Digest: shortDigest(digest)})
 	}
 }
 
 // step is what one op was told to do, nil for one that is none of people's.
-func (f *facts) step(op *Op) *detect.StepFacts {
+func (f *facts) step(op *Op) *timeline.StepFacts {
 	h := sha256.New()
 	say := func(parts ...string) {
 		for _, part := range parts {
@@ -275,7 +275,7 @@ func (f *facts) step(op *Op) *detect.StepFacts {
 			h.Write([]byte{0})
 		}
 	}
-	out := &detect.StepFacts{}
+	out := &timeline.StepFacts{}
 	switch kind := &op.Op.Op; {
 	case kind.Exec != nil:
 		exec := kind.Exec
@@ -327,7 +327,7 @@ func (f *facts) step(op *Op) *detect.StepFacts {
 }
 
 // reads adds what an op reads of the context, if its input at that index is one.
-func (f *facts) reads(to *detect.StepFacts, op *Op, input int, selector string) {
+func (f *facts) reads(to *timeline.StepFacts, op *Op, input int, selector string) {
 	if input < 0 || input >= len(op.Inputs) {
 		return
 	}
@@ -344,7 +344,7 @@ func (f *facts) reads(to *detect.StepFacts, op *Op, input int, selector string) 
 	selector = cleanFact(selector)
 	switch {
 	case slices.Contains(to.Reads, selector):
-	case len(to.Reads) < detect.MaxReads:
+	case len(to.Reads) < timeline.MaxReads:
 		to.Reads = append(to.Reads, selector)
 	default:
 		to.Reads = []string{"/"} // more than are kept apart
@@ -367,7 +367,7 @@ func (f *facts) environment(env []string) (hash string, args []string) {
 	for _, e := range env {
 		name, _, _ := strings.Cut(e, "=")
 		if f.args[name] {
-			if len(args) < detect.MaxArgs {
+			if len(args) < timeline.MaxArgs {
 				args = append(args, cleanFact(name))
 			}
 			continue
@@ -379,13 +379,13 @@ func (f *facts) environment(env []string) (hash string, args []string) {
 }
 
 // buildArgs are the arguments that were given.
-func buildArgs(attrs map[string]string) (args []detect.BuildArg) {
+func buildArgs(attrs map[string]string) (args []timeline.BuildArg) {
 	for key, value := range attrs {
 		name, ok := strings.CutPrefix(key, "build-arg:")
 		if !ok || name == "" || name == "SOURCE_DATE_EPOCH" {
 			continue
 		}
-		arg := detect.BuildArg{Name: cleanFact(name)}
+		arg := timeline.BuildArg{Name: cleanFact(name)}
 		if !isSecret(name, value) {
 			arg.Hash = keyedHash(name, value)
 			if saysNothing(value) {
@@ -394,8 +394,8 @@ func buildArgs(attrs map[string]string) (args []detect.BuildArg) {
 		}
 		args = append(args, arg)
 	}
-	slices.SortFunc(args, func(a, b detect.BuildArg) int { return cmp.Compare(a.Name, b.Name) })
-	return args[:min(len(args), detect.MaxArgs)]
+	slices.SortFunc(args, func(a, b timeline.BuildArg) int { return cmp.Compare(a.Name, b.Name) })
+	return args[:min(len(args), timeline.MaxArgs)]
 }
 
 // isSecret tells whether the name of an argument says that its value is, or the value does.
@@ -472,9 +472,9 @@ func anyDigest(digests map[string]string) string {
 	return ""
 }
 
-func shortDigest(digest string) string { return digest[:min(len(digest), detect.MaxDigest)] }
+func shortDigest(digest string) string { return digest[:min(len(digest), timeline.MaxDigest)] }
 
-func cleanFact(text string) string { return fetch.Clean(text, detect.MaxFact) }
+func cleanFact(text string) string { return fetch.Clean(text, timeline.MaxFact) }
 
 func digestOf(text []byte) string {
 	sum := sha256.Sum256(text)

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A GitContext is where a builder got its context from, if that is a repository, as in
@@ -82,7 +82,7 @@ func (m *Metadata) applyGitContext(context string) {
 }
 
 // applyGitContext says the same by the name of the client's command, "build CONTEXT".
-func (s *solve) applyGitContext(b *detect.Build) {
+func (s *solve) applyGitContext(b *timeline.Build) {
 	if s.root == nil {
 		return
 	}
@@ -115,7 +115,7 @@ func gitContextOf(vertices []*vertex, prefix string) (context string) {
 
 // ContextOf is the repository that the context of a build came from, as far as its steps
 // show.
-func ContextOf(b *detect.Build) (g GitContext, ok bool) {
+func ContextOf(b *timeline.Build) (g GitContext, ok bool) {
 	for i := range b.Steps {
 		if context, found := strings.CutPrefix(b.Steps[i].Name, gitSource); found {
 			return ParseGitContext(context)

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 func TestParseGitContext(t *testing.T) {
@@ -56,7 +56,7 @@ func FuzzParseGitContext(f *testing.F) {
 // A progress log shows the context in the name of the vertex that loads it.
 func TestGitContextOfProgress(t *testing.T) {
 	sha := strings.Repeat("0a", 20)
-	build := func(names ...string) detect.Build {
+	build := func(names ...string) timeline.Build {
 		var p Progress
 		for i, name := range names {
 			if err := p.Vertex(Vertex{Digest: strings.Repeat("0", i+1), Name: name, Started: t0, Completed: t0.Add(1)}); err != nil {
@@ -107,7 +107,7 @@ func TestCacheExporterOfTrace(t *testing.T) {
 		t.Fatalf("%d builds", len(list))
 	}
 	last := list[0].Steps[len(list[0].Steps)-1]
-	if list[0].Outcome != detect.OK || last.ID != cacheExportID || last.Stage != cacheExportStage || last.State != detect.StepFailed {
+	if list[0].Outcome != timeline.OK || last.ID != cacheExportID || last.Stage != cacheExportStage || last.State != timeline.StepFailed {
 		t.Errorf("%v; %+v", list[0].Outcome, last)
 	}
 }

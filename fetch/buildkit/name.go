@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -28,14 +28,14 @@ const (
 
 // Stages and texts of the phases that have no digest of their own in a trace.
 const (
-	exportStage      = detect.StageExport
+	exportStage      = timeline.StageExport
 	pushStage        = "push"
 	cacheImportStage = "cache import"
-	cacheExportStage = detect.StageCacheExport
-	internalStage    = detect.StageInternal
+	cacheExportStage = timeline.StageCacheExport
+	internalStage    = timeline.StageInternal
 	clientStage      = "client"
-	pullStage        = detect.StagePull
-	unpackStage      = detect.StageUnpack
+	pullStage        = timeline.StagePull
+	unpackStage      = timeline.StageUnpack
 
 	pushText        = "pushing to registry"
 	cacheImportText = "importing cache manifest"

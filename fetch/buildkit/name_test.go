@@ -5,10 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestLabels(t *testing.T) {
@@ -153,7 +152,7 @@ func TestRules(t *testing.T) {
 		"test (3.11)":  1,
 		"test (arm64)": 0,
 	} {
-		if info := stepInfoOf(name, ""); info.rule() != want || want > detect.ReaderVersion {
+		if info := stepInfoOf(name, ""); info.rule() != want || want > timeline.ReaderVersion {
 			t.Errorf("%s is by rule %d, want %d", name, info.rule(), want)
 		}
 	}
@@ -219,13 +218,13 @@ func TestRepository(t *testing.T) {
 }
 
 func TestResourceAttributes(t *testing.T) {
-	var got detect.Build
+	var got timeline.Build
 	apply(&got, map[string]string{
 		"cicd.pipeline.name": "image", "vcs.ref.head.name": "refs/heads/main", "vcs.ref.head.revision": "abc",
 		"vcs.repository.url.full": "https://token@github.com/a/b", "vcs.repository.name": "b",
 		"cicd.pipeline.run.url.full": "https://ci/1", "vcs.change.id": "7", "cicd.worker.name": "runner-17",
 	})
-	want := detect.Build{Pipeline: "image", Origin: detect.Origin{Branch: "main", Revision: "abc", Repository: "https://github.com/a/b", URL: "https://ci/1", PullRequest: "7"}}
+	want := timeline.Build{Pipeline: "image", Origin: timeline.Origin{Branch: "main", Revision: "abc", Repository: "https://github.com/a/b", URL: "https://ci/1", PullRequest: "7"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

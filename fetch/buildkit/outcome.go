@@ -3,7 +3,7 @@ package buildkit
 import (
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -18,23 +18,23 @@ func isCancellation(message string) bool {
 const notEnded = "did not end"
 
 // failure is what became of a step whose vertex has an error.
-func failure(message string) (detect.State, string) {
-	state := detect.StepFailed
+func failure(message string) (timeline.State, string) {
+	state := timeline.StepFailed
 	if isCancellation(message) {
-		state, message = detect.Interrupted, notEnded+": "+message
+		state, message = timeline.Interrupted, notEnded+": "+message
 	}
 	return state, fetch.Clean(message, MaxName)
 }
 
 // outcomeOf is how a build ended that ended with this error.
-func outcomeOf(message string) detect.Outcome {
+func outcomeOf(message string) timeline.Outcome {
 	switch {
 	case message == "":
-		return detect.OK
+		return timeline.OK
 	case isCancellation(message):
-		return detect.Cancelled
+		return timeline.Cancelled
 	}
-	return detect.Failed
+	return timeline.Failed
 }
 
 // fails tells whether an error of a vertex is one of the build: a cache that

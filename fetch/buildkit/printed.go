@@ -10,8 +10,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -26,8 +26,8 @@ const (
 	// Shorter gaps are nobody's concern, nor those that are a small part of a step.
 	leastGap      = 250 * time.Millisecond
 	leastGapShare = 0.1
-	maxNeighbour  = 8 * detect.MaxLine // bytes of a line, before masking
-	gapCandidates = 2 * detect.MaxGaps // those at the ends come in later
+	maxNeighbour  = 8 * timeline.MaxLine // bytes of a line, before masking
+	gapCandidates = 2 * timeline.MaxGaps // those at the ends come in later
 )
 
 // clipMark begins the line that BuildKit prints in place of what it keeps to itself: what is
@@ -225,7 +225,7 @@ func (p *printed) keep(name, version string) {
 		})
 	}
 	digit := strings.TrimPrefix(version, "v")
-	if !isPart(name) || !isPart(version) || digit == "" || !unicode.IsDigit(rune(digit[0])) || len(name)+1+len(version) > detect.MaxVersion {
+	if !isPart(name) || !isPart(version) || digit == "" || !unicode.IsDigit(rune(digit[0])) || len(name)+1+len(version) > timeline.MaxVersion {
 		return
 	}
 	if p.packages == nil {
@@ -238,11 +238,11 @@ func (p *printed) keep(name, version string) {
 
 // usage adds what a step printed, from its start to its end, to what was measured of it,
 // which may be nil.
-func (p *printed) usage(u *detect.Usage, start, end time.Time, secret *redact.Arguments) *detect.Usage {
+func (p *printed) usage(u *timeline.Usage, start, end time.Time, secret *redact.Arguments) *timeline.Usage {
 	if p == nil {
 		return u
 	}
-	var out detect.Usage
+	var out timeline.Usage
 	if u != nil {
 		out = *u
 	}
@@ -253,12 +253,12 @@ func (p *printed) usage(u *detect.Usage, start, end time.Time, secret *redact.Ar
 		for _, name := range slices.Sorted(maps.Keys(p.packages)) {
 			all = append(all, name+" "+p.packages[name])
 		}
-		if len(all) > detect.MaxVersions {
+		if len(all) > timeline.MaxVersions {
 			out.VersionsSum = digestOf([]byte(strings.Join(all, "\n")))
-			all = all[:detect.MaxVersions]
+			all = all[:timeline.MaxVersions]
 		}
 		for i := range all {
-			all[i] = fetch.Clean(all[i], detect.MaxVersion)
+			all[i] = fetch.Clean(all[i], timeline.MaxVersion)
 			secret.Cut(&all[i])
 		}
 		out.Versions = all
@@ -270,7 +270,7 @@ func (p *printed) usage(u *detect.Usage, start, end time.Time, secret *redact.Ar
 }
 
 // longest are the longest times of a step in which it printed nothing.
-func (p *printed) longest(start, end time.Time, secret *redact.Arguments) (gaps []detect.Gap) {
+func (p *printed) longest(start, end time.Time, secret *redact.Arguments) (gaps []timeline.Gap) {
 	if p.first.IsZero() || start.IsZero() || !end.After(start) {
 		return nil
 	}
@@ -293,13 +293,13 @@ func (p *printed) longest(start, end time.Time, secret *redact.Arguments) (gaps 
 	least := max(leastGap, time.Duration(leastGapShare*float64(end.Sub(start))))
 	for _, s := range all {
 		took := s.end.Sub(s.start)
-		if took < least || len(gaps) == detect.MaxGaps {
+		if took < least || len(gaps) == timeline.MaxGaps {
 			break
 		}
 		if s.start.Before(start) || s.end.After(end) {
 			continue // of an attempt before, or of another clock
 		}
-		gaps = append(gaps, detect.Gap{Before: maskedLine(s.before, secret), After: maskedLine(s.after, secret), Seconds: detect.Seconds(took.Round(time.Millisecond))})
+		gaps = append(gaps, timeline.Gap{Before: maskedLine(s.before, secret), After: maskedLine(s.after, secret), Seconds: timeline.Seconds(took.Round(time.Millisecond))})
 	}
 	return gaps
 }
@@ -317,7 +317,7 @@ func maskedLine(line string, secret *redact.Arguments) string {
 			words[i] = withoutDigits(word)
 		}
 	}
-	return fetch.Cut(strings.Join(words, " "), detect.MaxLine)
+	return fetch.Cut(strings.Join(words, " "), timeline.MaxLine)
 }
 
 // withoutDigits has one # for each number, or word of hexadecimal digits, in a word.

@@ -8,10 +8,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
+	"github.com/google/go-cmp/cmp"
 )
 
 var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -26,10 +25,10 @@ func printedAt(pieces map[float64]string, seconds ...float64) *printed {
 }
 
 // usageOfPrinted is what is kept of a step that took so many seconds.
-func usageOfPrinted(p *printed, seconds float64, secret *redact.Arguments) detect.Usage {
+func usageOfPrinted(p *printed, seconds float64, secret *redact.Arguments) timeline.Usage {
 	u := p.usage(nil, began, began.Add(time.Duration(seconds*float64(time.Second))), secret)
 	if u == nil {
-		return detect.Usage{}
+		return timeline.Usage{}
 	}
 	return *u
 }
@@ -66,7 +65,7 @@ func TestVersions(t *testing.T) {
 
 // Of many versions the first are kept, and whether any of the others is another.
 func TestVersionsOfMany(t *testing.T) {
-	of := func(last string) detect.Usage {
+	of := func(last string) timeline.Usage {
 		p := &printed{}
 		for i := range 100 {
 			p.add(began, fmt.Appendf(nil, "(%d/100) Installing p%03d (1.%d)\n", i+1, i, i))
@@ -75,7 +74,7 @@ func TestVersionsOfMany(t *testing.T) {
 		return usageOfPrinted(p, 1, &redact.Arguments{})
 	}
 	a, b := of("1"), of("2")
-	if len(a.Versions) != detect.MaxVersions || a.VersionsSum == "" || a.VersionsSum == b.VersionsSum || !cmp.Equal(a.Versions, b.Versions) {
+	if len(a.Versions) != timeline.MaxVersions || a.VersionsSum == "" || a.VersionsSum == b.VersionsSum || !cmp.Equal(a.Versions, b.Versions) {
 		t.Errorf("kept %q with %q and %q", a.Versions, a.VersionsSum, b.VersionsSum)
 	}
 }
@@ -85,7 +84,7 @@ func TestGaps(t *testing.T) {
 	p := printedAt(map[float64]string{
 		1: "Using typescript@5.4.5\n", 1.1: "warm", 1.2: " up 17 files\n", 10.4: "[9707ms] - ncc 0.38.1\r\n\n", 10.5: "\n", 11: "done 0123abcd99ff in 1.25 s\n",
 	}, 1, 1.1, 1.2, 10.4, 10.5, 11)
-	want := []detect.Gap{
+	want := []timeline.Gap{
 		{Before: "warm up # files", After: "[#ms] - ncc #", Seconds: seconds(9.2)},
 		{Before: "done # in # s", After: "", Seconds: seconds(2)},
 	}
@@ -118,7 +117,7 @@ func TestClippedLog(t *testing.T) {
 	clipped.add(second(1), []byte("(1/9) Installing curl (8.7.1-r0)\nstart\n"))
 	clipped.add(second(10), []byte("Compiling app v1.0\nline cut\n[output clipped, log limit 2MiB reached]\n"))
 	clipped.add(second(40), []byte("more\n"))
-	want := []detect.Gap{{Before: "start", After: "Compiling app v#", Seconds: seconds(9)}}
+	want := []timeline.Gap{{Before: "start", After: "Compiling app v#", Seconds: seconds(9)}}
 	got := usageOfPrinted(clipped, 61, &redact.Arguments{})
 	if diff := cmp.Diff(want, got.Gaps); diff != "" || len(got.Versions) > 0 {
 		t.Errorf("of a log that BuildKit clipped: %s, and versions %q", diff, got.Versions)
@@ -137,7 +136,7 @@ func TestLinesInPieces(t *testing.T) {
 		p := printedAt(map[float64]string{
 			1: "login\npushing with " + token[:at], 5: token[at:] + " now\nfetching with " + token[:at], 9: token[at:] + "\n", 10: "end",
 		}, 1, 5, 9, 10)
-		want := []detect.Gap{
+		want := []timeline.Gap{
 			{Before: "login", After: "pushing with ***** now", Seconds: seconds(4)},
 			{Before: "pushing with ***** now", After: "fetching with *****", Seconds: seconds(4)},
 			{Before: "end", After: "", Seconds: seconds(3)},
@@ -182,7 +181,7 @@ func TestRegistryTrouble(t *testing.T) {
 	}
 }
 
-func seconds(s float64) detect.Seconds { return detect.Seconds(s * 1e9) }
+func seconds(s float64) timeline.Seconds { return timeline.Seconds(s * 1e9) }
 
 // FuzzPrinted fuzzes what steps print, which may be anything, in pieces of any size.
 func FuzzPrinted(f *testing.F) {
@@ -198,18 +197,18 @@ func FuzzPrinted(f *testing.F) {
 			p.add(at, text[:min(size, len(text))])
 		}
 		u := usageOfPrinted(p, at.Sub(began).Seconds()+1, &redact.Arguments{})
-		if !u.Plausible() || len(u.Gaps) > detect.MaxGaps || len(u.Versions) > detect.MaxVersions {
+		if !u.Plausible() || len(u.Gaps) > timeline.MaxGaps || len(u.Versions) > timeline.MaxVersions {
 			t.Errorf("kept %+v", u)
 		}
 		for _, g := range u.Gaps {
 			for _, line := range []string{g.Before, g.After} {
-				if len(line) > detect.MaxLine || !utf8.ValidString(line) || strings.ContainsAny(line, "\x1b\r\n\x00") {
+				if len(line) > timeline.MaxLine || !utf8.ValidString(line) || strings.ContainsAny(line, "\x1b\r\n\x00") {
 					t.Errorf("kept the line %q", line)
 				}
 			}
 		}
 		for _, version := range u.Versions {
-			if len(version) > detect.MaxVersion || strings.ContainsFunc(version, func(r rune) bool { return r < ' ' || r > '~' }) {
+			if len(version) > timeline.MaxVersion || strings.ContainsFunc(version, func(r rune) bool { return r < ' ' || r > '~' }) {
 				t.Errorf("kept the version %q", version)
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -261,12 +261,12 @@ func (p *Progress) Log(m Log) {
 
 // Warning takes in what the builder says of the Dockerfile.
 func (p *Progress) Warning(m Warning) {
-	text := string(m.Short[:min(len(m.Short), 4*detect.MaxFact)])
+	text := string(m.Short[:min(len(m.Short), 4*timeline.MaxFact)])
 	if at := strings.LastIndex(text, " (line "); at > 0 {
 		text = text[:at] // which others can change
 	}
 	text = cleanFact(strings.Join(strings.Fields(text), " "))
-	if text != "" && !slices.Contains(p.warnings, text) && len(p.warnings) < detect.MaxWarnings {
+	if text != "" && !slices.Contains(p.warnings, text) && len(p.warnings) < timeline.MaxWarnings {
 		p.warnings = append(p.warnings, text)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -24,7 +24,7 @@ const (
 // Builds makes the builds in spans, which may be of several traces, in order of
 // their start. Spans that are no part of a build are passed over. What a trace
 // shows of a build is partial: of cached vertices it shows the first only.
-func Builds(spans []Span) ([]detect.Build, []error) {
+func Builds(spans []Span) ([]timeline.Build, []error) {
 	return new(Reader).Builds(spans)
 }
 
@@ -52,7 +52,7 @@ func (r *Reader) info(name string) stepInfo {
 }
 
 // Builds makes the builds in spans, which may be of several traces.
-func (r *Reader) Builds(spans []Span) ([]detect.Build, []error) {
+func (r *Reader) Builds(spans []Span) ([]timeline.Build, []error) {
 	traces := map[string][]Span{}
 	var order []string
 	for _, s := range spans {
@@ -61,7 +61,7 @@ func (r *Reader) Builds(spans []Span) ([]detect.Build, []error) {
 		}
 		traces[s.Trace] = append(traces[s.Trace], s)
 	}
-	var builds []detect.Build
+	var builds []timeline.Build
 	var warnings []error
 	for _, id := range order {
 		b, w := r.BuildsOf(NewTrace(id, traces[id]))
@@ -72,7 +72,7 @@ func (r *Reader) Builds(spans []Span) ([]detect.Build, []error) {
 }
 
 // BuildsOf makes the builds in a trace.
-func (r *Reader) BuildsOf(t *Trace) (builds []detect.Build, warnings []error) {
+func (r *Reader) BuildsOf(t *Trace) (builds []timeline.Build, warnings []error) {
 	all := attributes(t.nodes)
 	found := solves(t.nodes)
 	for _, s := range found {
@@ -84,13 +84,13 @@ func (r *Reader) BuildsOf(t *Trace) (builds []detect.Build, warnings []error) {
 	return builds, warnings
 }
 
-func sortBuilds(builds []detect.Build) {
-	slices.SortStableFunc(builds, func(a, b detect.Build) int { return a.Start.Compare(b.Start) })
+func sortBuilds(builds []timeline.Build) {
+	slices.SortStableFunc(builds, func(a, b timeline.Build) int { return a.Start.Compare(b.Start) })
 }
 
 // build makes the build of a solve. all holds the attributes on which the whole
 // trace agrees.
-func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Build, []error) {
+func (s *solve) build(r *Reader, trace string, all map[string]string) (timeline.Build, []error) {
 	slices.SortStableFunc(s.work, func(a, b *node) int { return a.Start.Compare(b.Start) })
 	out := &steps{}
 	failed := s.addVertices(r, out)
@@ -100,7 +100,7 @@ func (s *solve) build(r *Reader, trace string, all map[string]string) (detect.Bu
 	if e := s.addExports(r, out); failed == nil {
 		failed = e
 	}
-	b := detect.Build{Trace: trace, Content: out.content(), Partial: true, Reader: detect.ReaderVersion}
+	b := timeline.Build{Trace: trace, Content: out.content(), Partial: true, Reader: timeline.ReaderVersion}
 	first, end := s.root, s.ended
 	if first == nil {
 		first = s.work[0]
@@ -147,19 +147,19 @@ func (s *solve) ignored(n *node) bool {
 }
 
 // outcome tells how the build ended: by the work that failed, else by the call.
-func (s *solve) outcome(failed *node) (detect.Outcome, string) {
+func (s *solve) outcome(failed *node) (timeline.Outcome, string) {
 	call := s.failure()
 	if failed != nil && !isCancellation(failed.Message) {
-		return detect.Failed, fetch.Clean(cmp.Or(failed.Message, "failed"), MaxName)
+		return timeline.Failed, fetch.Clean(cmp.Or(failed.Message, "failed"), MaxName)
 	}
 	const grpcCanceled = 1
 	switch {
 	case call == nil && failed == nil:
-		return detect.OK, ""
+		return timeline.OK, ""
 	case failed != nil:
-		return detect.Cancelled, fetch.Clean(failed.Message, MaxName)
+		return timeline.Cancelled, fetch.Clean(failed.Message, MaxName)
 	case call.Code == grpcCanceled:
-		return detect.Cancelled, fetch.Clean(cmp.Or(call.Message, "context canceled"), MaxName)
+		return timeline.Cancelled, fetch.Clean(cmp.Or(call.Message, "context canceled"), MaxName)
 	}
 	message := cmp.Or(call.Message, "failed")
 	return outcomeOf(message), fetch.Clean(message, MaxName)

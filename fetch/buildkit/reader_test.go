@@ -7,10 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/google/go-cmp/cmp"
 )
 
 var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -38,7 +37,7 @@ func failed(s Span, message string) Span {
 }
 
 // summary is what of a build the tests below look at.
-func summary(b detect.Build) string {
+func summary(b timeline.Build) string {
 	var steps []string
 	for _, s := range b.Steps {
 		steps = append(steps, fmt.Sprintf("%s %v %v", s.Name, s.State, s.Duration))

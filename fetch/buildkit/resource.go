@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/attribute"
 )
@@ -14,7 +14,7 @@ import (
 // apply fills in what the resource attributes of OpenTelemetry's conventions
 // for CI/CD and version control say, see
 // https://opentelemetry.io/docs/specs/semconv/registry/attributes/.
-func apply(b *detect.Build, attributes map[string]string) {
+func apply(b *timeline.Build, attributes map[string]string) {
 	set := func(field *string, values ...string) {
 		for _, v := range values {
 			if *field == "" {

@@ -4,8 +4,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What is kept of a build outlives the version that read it. Whenever it changes what a
@@ -23,7 +23,7 @@ func (i *stepInfo) rule() int {
 	if stage := i.parsed.Stage; i.parsed.Count == 0 && (stage == pullStage || stage == unpackStage) { // 1: within FROM before
 		return 1
 	}
-	if i.parsed.Stage == detect.StageWait && i.parsed.Count == 0 { // 1: no steps before
+	if i.parsed.Stage == timeline.StageWait && i.parsed.Count == 0 { // 1: no steps before
 		return 1
 	}
 	switch i.kind {

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -86,7 +86,7 @@ func (v *spanVertex) addTo(r *Reader, out *steps, digest string, downloaded map[
 	name, rank := vertexName(n.Name)
 	info := r.info(name)
 	w := workOf(&info, !v.requested, rank == rankLoaded)
-	step := detect.Step{Start: n.Start, Duration: out.elapsed(n.Start, n.End, name)}
+	step := timeline.Step{Start: n.Start, Duration: out.elapsed(n.Start, n.End, name)}
 	times := v.intervals(w, rank)
 	if len(times) > 0 {
 		step.Start, step.Duration = times.time()
@@ -98,15 +98,15 @@ func (v *spanVertex) addTo(r *Reader, out *steps, digest string, downloaded map[
 			failed = n
 		}
 	case rank == rankLoaded, rules[w].layers && len(v.moved)+len(v.unpacked) == 0 && unmoved(step.Duration):
-		step.State = detect.Cached
+		step.State = timeline.Cached
 	}
-	if step.State != detect.Cached {
+	if step.State != timeline.Cached {
 		out.addContent(info, digest)
 	}
 	for _, n := range v.bytes {
 		step.Bytes += max(0, n)
 	}
-	if w == httpSource && step.State == detect.Executed {
+	if w == httpSource && step.State == timeline.Executed {
 		step.Bytes = downloaded[bareURL(cmp.Or(firstAddress(strings.TrimPrefix(info.parsed.Text, "ADD ")), info.parsed.Text))]
 	}
 	id := out.add(info, shortID(digest), step).ID
@@ -153,7 +153,7 @@ func (s *solve) addMetadata(r *Reader, out *steps) {
 	for _, image := range order[:min(len(order), MaxVertices)] {
 		start, took := found[image].time()
 		info := r.info("[internal] load metadata for " + fetch.Cut(image, MaxName))
-		out.add(info, "metadata-"+shortID(image), detect.Step{Start: start, Duration: took})
+		out.add(info, "metadata-"+shortID(image), timeline.Step{Start: start, Duration: took})
 	}
 }
 

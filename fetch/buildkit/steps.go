@@ -10,14 +10,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
 // steps gathers the steps of one build, from progress or from spans.
 type steps struct {
-	list     []detect.Step
+	list     []timeline.Step
 	digests  []string       // of what ran, see addContent
 	loads    []string       // of what ran before that
 	ids      map[string]int // how often each was asked for, see unique
@@ -26,7 +26,7 @@ type steps struct {
 }
 
 // add appends a step, its id made unique.
-func (s *steps) add(info stepInfo, id string, step detect.Step) *detect.Step {
+func (s *steps) add(info stepInfo, id string, step timeline.Step) *timeline.Step {
 	step.ID = s.unique(id)
 	step.Key, step.Rule, step.Body, step.Text = info.key, info.rule(), info.body, info.text
 	step.Name = info.name
@@ -131,14 +131,14 @@ func (s *steps) addPush(repository string, pushed intervals) {
 	id, state, failed := exported.ID, exported.State, ""
 	if state.HasNoResult() {
 		// What the exporter did last is what failed.
-		failed, exported.Error, exported.State = exported.Error, "", detect.Executed
+		failed, exported.Error, exported.State = exported.Error, "", timeline.Executed
 	}
 	info := stepInfo{kind: push, name: pushText, key: dockerfile.Key("", pushStage, pushText)}
 	if repository != "" {
 		info.name = "pushing " + fetch.Clean(repository, MaxName)
 	}
 	info.parsed.Stage = pushStage
-	s.add(info, pushStage, detect.Step{
+	s.add(info, pushStage, timeline.Step{
 		Start: start, Duration: took, State: state, Inputs: []string{id}, Error: failed,
 	})
 }
@@ -148,7 +148,7 @@ func (s *steps) addPush(repository string, pushed intervals) {
 func (s *steps) wrote(bytes int64) {
 	for i := range s.list {
 		step := &s.list[i]
-		if step.Bytes == 0 && step.State == detect.Executed && step.Count == 0 && (step.Stage == exportStage || step.Stage == pushStage) {
+		if step.Bytes == 0 && step.State == timeline.Executed && step.Count == 0 && (step.Stage == exportStage || step.Stage == pushStage) {
 			step.Bytes = bytes
 		}
 	}
@@ -157,8 +157,8 @@ func (s *steps) wrote(bytes int64) {
 // doubt says of the steps from index first on that their times are not sure.
 func (s *steps) doubt(first int) {
 	for i := range s.list[first:] {
-		if step := &s.list[first+i]; step.State == detect.Executed {
-			step.State, step.Error = detect.Interrupted, lostPart
+		if step := &s.list[first+i]; step.State == timeline.Executed {
+			step.State, step.Error = timeline.Interrupted, lostPart
 		}
 	}
 }
@@ -179,14 +179,14 @@ func (s *steps) addLayers(of *stepInfo, moved, unpacked intervals, bytes int64) 
 			continue
 		}
 		start, took := part.times.time()
-		added := s.add(part.info, part.info.parsed.Stage+"-"+id, detect.Step{Start: start, Duration: took, Bytes: part.bytes})
+		added := s.add(part.info, part.info.parsed.Stage+"-"+id, timeline.Step{Start: start, Duration: took, Bytes: part.bytes})
 		s.list[whole].Inputs = append(s.list[whole].Inputs, added.ID)
 	}
 }
 
 // sorted returns the steps in order of their start; those that never started
 // come last, as they were announced.
-func (s *steps) sorted() []detect.Step {
+func (s *steps) sorted() []timeline.Step {
 	sort.SliceStable(s.list, func(i, j int) bool {
 		a, b := s.list[i].Start, s.list[j].Start
 		if a.IsZero() || b.IsZero() {

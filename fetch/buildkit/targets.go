@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // maxTargets is how many targets one bake may have. Real ones have tens.
@@ -18,7 +18,7 @@ const maxTargets = 1000
 // Note: there the progress puts the target's name into every name: "[api 2/3]",
 // "[api build 2/3]", "[api] exporting to image". Only a definition is sure to
 // tell a target from a stage: no stage stands in front of it.
-func (p *Progress) Builds(m Metadata) ([]detect.Build, []error) {
+func (p *Progress) Builds(m Metadata) ([]timeline.Build, []error) {
 	isTarget := map[string]bool{}
 	for _, v := range p.order {
 		for _, name := range v.names {
@@ -29,7 +29,7 @@ func (p *Progress) Builds(m Metadata) ([]detect.Build, []error) {
 	}
 	if len(isTarget) == 0 || len(isTarget) > maxTargets {
 		b, warnings := p.Build(m)
-		return []detect.Build{b}, warnings
+		return []timeline.Build{b}, warnings
 	}
 	names := slices.Sorted(maps.Keys(isTarget))
 	groups := map[string][]*vertex{}
@@ -44,7 +44,7 @@ func (p *Progress) Builds(m Metadata) ([]detect.Build, []error) {
 			}
 		}
 	}
-	var builds []detect.Build
+	var builds []timeline.Build
 	var warnings []error
 	for _, name := range names {
 		b, w := p.build(m.forTarget(name), groups[name], name)

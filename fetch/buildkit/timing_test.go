@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // moment is so many seconds after the beginning.
@@ -122,7 +122,7 @@ func TestResolvedOnly(t *testing.T) {
 	worked(t, &p, "[1/2] FROM docker.io/library/a:1", "", nil, 1, 1.15)
 	p.Status(Status{ID: "resolve docker.io/library/a:1", Vertex: p.order[0].digest, Started: moment(1), Completed: moment(1.15), Timestamp: moment(1.15)})
 	b, _ := p.Build(Metadata{})
-	if len(b.Steps) != 1 || b.Steps[0].State != detect.Cached {
+	if len(b.Steps) != 1 || b.Steps[0].State != timeline.Cached {
 		t.Errorf("%+v", b.Steps)
 	}
 }
@@ -136,7 +136,7 @@ func TestRanThenFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, _ := p.Build(Metadata{})
-	if s := b.Steps[0]; s.State != detect.Executed || s.Duration != 4*time.Second || s.Rule != 1 {
+	if s := b.Steps[0]; s.State != timeline.Executed || s.Duration != 4*time.Second || s.Rule != 1 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -156,11 +156,11 @@ func TestSharedWithEarlierBuild(t *testing.T) {
 		for _, s := range b.Steps {
 			switch s.Name {
 			case "[1/2] RUN before":
-				if s.State != detect.Cached || s.Duration != 0 {
+				if s.State != timeline.Cached || s.Duration != 0 {
 					t.Errorf("what was done before is %v, took %v", s.State, s.Duration)
 				}
 			case "[2/2] RUN across":
-				if s.State != detect.Executed || s.Duration != 40*time.Second {
+				if s.State != timeline.Executed || s.Duration != 40*time.Second {
 					t.Errorf("what was going on is %v, took %v", s.State, s.Duration)
 				}
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A build that began while another one made the same shows each step once, with the time
@@ -36,17 +37,17 @@ func TestBuiltForAnother(t *testing.T) {
 	// The provenance knows the vertices of this build alone.
 	at := dockerfile.Position{File: "Dockerfile", Line: 4}
 	b, _ := p.Build(Metadata{Instructions: map[string]Instruction{"sha256:d5fcc9000000": {Position: at}}})
-	byName := map[string]detect.Step{}
+	byName := map[string]timeline.Step{}
 	for _, s := range b.Steps {
 		if _, again := byName[s.Name]; again {
 			t.Errorf("%s is there twice", s.Name)
 		}
 		byName[s.Name] = s
 	}
-	if s := byName[deps]; s.State != detect.Executed || s.Duration != 6200*time.Millisecond || s.ID != "aa62cb000000" || !slices.Equal(s.Inputs, []string{"739f70000000"}) || s.Source != at {
+	if s := byName[deps]; s.State != timeline.Executed || s.Duration != 6200*time.Millisecond || s.ID != "aa62cb000000" || !slices.Equal(s.Inputs, []string{"739f70000000"}) || s.Source != at {
 		t.Errorf("what the other build executed is %+v", s)
 	}
-	if s := byName[base]; s.State != detect.Cached || s.ID != "739f70000000" {
+	if s := byName[base]; s.State != timeline.Cached || s.ID != "739f70000000" {
 		t.Errorf("what both found is %+v", s)
 	}
 	if s := byName["[app 2/2] RUN test"]; !slices.Equal(s.Inputs, []string{"4513bb000000"}) {

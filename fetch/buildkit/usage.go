@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What was measured of the machine and of each step while a build ran, as records sample it.
@@ -32,7 +32,7 @@ type systemSample struct {
 
 // machineOf is what the samples of a machine say, nil if that is nothing. One sample says
 // how much memory it has, two say what happened between them.
-func machineOf(samples []json.RawMessage) *detect.Machine {
+func machineOf(samples []json.RawMessage) *timeline.Machine {
 	if len(samples) == 0 {
 		return nil
 	}
@@ -40,13 +40,13 @@ func machineOf(samples []json.RawMessage) *detect.Machine {
 	if json.Unmarshal(samples[0], &first) != nil || json.Unmarshal(samples[len(samples)-1], &last) != nil {
 		return nil
 	}
-	m := &detect.Machine{}
+	m := &timeline.Machine{}
 	if last.Memory != nil {
 		m.Memory, m.Available = last.Memory.Total<<10, last.Memory.Available<<10
 	}
 	window := last.Timestamp.Sub(first.Timestamp)
 	if len(samples) > 1 && window > 0 && window < MaxDuration {
-		m.Window = detect.Seconds(window)
+		m.Window = timeline.Seconds(window)
 		total := 0.0
 		for name, seconds := range last.CPU {
 			if !strings.HasPrefix(name, "guest") { // counted in user already
@@ -61,7 +61,7 @@ func machineOf(samples []json.RawMessage) *detect.Machine {
 		m.IOWait = waited(first.IOPressure, last.IOPressure, window)
 		m.MemoryWait = waited(first.MemoryPressure, last.MemoryPressure, window)
 	}
-	if !m.Plausible() || *m == (detect.Machine{}) {
+	if !m.Plausible() || *m == (timeline.Machine{}) {
 		return nil
 	}
 	return m
@@ -82,7 +82,7 @@ func share(x float64) float64 { return rounded(min(max(x, 0), 1)) }
 func rounded(x float64) float64 { return float64(int64(x*1000+0.5)) / 1000 }
 
 // usageOf is what a step used, nil where that was not measured.
-func usageOf(op *Op) *detect.Usage {
+func usageOf(op *Op) *timeline.Usage {
 	if op.Usage == nil || len(op.Usage.Samples) == 0 {
 		return nil
 	}
@@ -107,7 +107,7 @@ func usageOf(op *Op) *detect.Usage {
 	if json.Unmarshal(op.Usage.Samples[len(op.Usage.Samples)-1], &last) != nil {
 		return nil
 	}
-	u := &detect.Usage{}
+	u := &timeline.Usage{}
 	if c := last.CPU; c != nil {
 		u.CPU, u.Throttled, u.CPUWait = nanos(c.UsageNanos), nanos(c.ThrottledNanos), c.Pressure.seconds()
 		if u.Throttled != nil && *u.Throttled == 0 {
@@ -126,19 +126,19 @@ func usageOf(op *Op) *detect.Usage {
 	return u
 }
 
-func (p *pressure) seconds() *detect.Seconds {
+func (p *pressure) seconds() *timeline.Seconds {
 	if p == nil || p.Some == nil || p.Some.Total > 1e12 || p.Some.Total < 0 {
 		return nil
 	}
-	s := detect.Seconds((time.Duration(p.Some.Total) * time.Microsecond).Round(time.Millisecond))
+	s := timeline.Seconds((time.Duration(p.Some.Total) * time.Microsecond).Round(time.Millisecond))
 	return &s
 }
 
 // nanos is a time to the millisecond.
-func nanos(n *int64) *detect.Seconds {
+func nanos(n *int64) *timeline.Seconds {
 	if n == nil {
 		return nil
 	}
-	s := detect.Seconds(time.Duration(*n).Round(time.Millisecond))
+	s := timeline.Seconds(time.Duration(*n).Round(time.Millisecond))
 	return &s
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -97,7 +97,7 @@ func (s *steps) addWaits(began time.Time, linked bool, doubted map[string]bool) 
 	}
 	for i := range len(s.list) {
 		step := &s.list[i]
-		if step.Start.IsZero() || step.State != detect.Executed || !s.roles[step.ID].takesFiles {
+		if step.Start.IsZero() || step.State != timeline.Executed || !s.roles[step.ID].takesFiles {
 			continue
 		}
 		if since := w.ready(i); !since.IsZero() && step.Start.Sub(since) >= leastKey {
@@ -120,11 +120,11 @@ type waits struct {
 	looks   int
 }
 
-func endOf(s *detect.Step) time.Time { return s.Start.Add(s.Duration) }
+func endOf(s *timeline.Step) time.Time { return s.Start.Add(s.Duration) }
 
 // works tells whether a step took time that others may have waited for.
-func works(s *detect.Step) bool {
-	return !s.Start.IsZero() && (s.State == detect.Executed && s.Duration > 0 || s.State == detect.Cached && s.Duration > leastKey)
+func works(s *timeline.Step) bool {
+	return !s.Start.IsZero() && (s.State == timeline.Executed && s.Duration > 0 || s.State == timeline.Cached && s.Duration > leastKey)
 }
 
 // ready is when all that step i is made of was there, zero where that is not known.
@@ -150,7 +150,7 @@ func (w *waits) above(i int) (of []int) {
 		at := queue[0]
 		step := &w.list[at]
 		queue = queue[1:]
-		if w.doubted[step.ID] || at != i && step.State != detect.Cached && step.State != detect.Executed {
+		if w.doubted[step.ID] || at != i && step.State != timeline.Cached && step.State != timeline.Executed {
 			return nil
 		}
 		for _, id := range step.Inputs {
@@ -187,7 +187,7 @@ func (w *waits) certain(i int) []int {
 		if at == i || other.Start.IsZero() {
 			continue
 		}
-		isLoad := other.State == detect.Cached && !works(other)
+		isLoad := other.State == timeline.Cached && !works(other)
 		built = built || isSibling(other, step) && other.Index == step.Index-1 ||
 			step.Index == 1 && isLoad && step.Start.Sub(other.Start).Abs() < leastKey
 		if isLoad || endOf(other).After(step.Start.Add(leastKey)) {
@@ -212,7 +212,7 @@ func (w *waits) certain(i int) []int {
 }
 
 // isSibling tells whether two steps are instructions of one stage.
-func isSibling(a, b *detect.Step) bool {
+func isSibling(a, b *timeline.Step) bool {
 	return a.Count > 0 && a.Platform == b.Platform && a.Stage == b.Stage
 }
 
@@ -225,8 +225,8 @@ func (w *waits) addKey(i int, since time.Time) {
 	}
 	shown := w.roles[step.ID].text
 	info := stepInfo{kind: internal, name: fetch.Clean("cache key of "+shown+place, MaxName)}
-	info.parsed.Stage = detect.StageWait
-	info.key, info.cut = shortKey("[" + detect.StageWait + "] cache key of " + text + place)
+	info.parsed.Stage = timeline.StageWait
+	info.key, info.cut = shortKey("[" + timeline.StageWait + "] cache key of " + text + place)
 	w.addWait(i, info, "key", since)
 }
 
@@ -237,7 +237,7 @@ func (w *waits) addWait(i int, info stepInfo, id string, since time.Time) {
 	if !w.linked {
 		inputs = nil
 	}
-	id = w.add(info, id+"-"+step.ID, detect.Step{Start: since, Duration: step.Start.Sub(since), Inputs: inputs, Source: step.Source}).ID
+	id = w.add(info, id+"-"+step.ID, timeline.Step{Start: since, Duration: step.Start.Sub(since), Inputs: inputs, Source: step.Source}).ID
 	step = &w.list[i] // it may have moved
 	step.Inputs = append(step.Inputs, id)
 }
@@ -246,7 +246,7 @@ func (w *waits) addWait(i int, info stepInfo, id string, since time.Time) {
 func (w *waits) addIdle() {
 	order := slices.Clone(w.sorted())
 	var ended time.Time // of the last
-	var last *detect.Step
+	var last *timeline.Step
 	preparing := true // no instruction has begun
 	for i := range order {
 		step := &order[i]
@@ -255,7 +255,7 @@ func (w *waits) addIdle() {
 			continue
 		}
 		idle := step.Start.Sub(ended)
-		isCached := step.State == detect.Cached && !works(step) || step.Stage == exportStage
+		isCached := step.State == timeline.Cached && !works(step) || step.Stage == exportStage
 		switch {
 		case last == nil || idle < leastKey:
 		case isCached && w.linked && w.roles[last.ID].isContext:
@@ -274,7 +274,7 @@ func (w *waits) addIdle() {
 // addIdleWait adds a wait that began at an instant.
 func (w *waits) addIdleWait(since time.Time, took time.Duration, name string) {
 	info := stepInfo{kind: internal, name: fetch.Clean(name, MaxName)}
-	info.parsed.Stage = detect.StageWait
-	info.key, info.cut = shortKey(dockerfile.Key("", detect.StageWait, name))
-	w.add(info, "idle", detect.Step{Start: since, Duration: took})
+	info.parsed.Stage = timeline.StageWait
+	info.key, info.cut = shortKey(dockerfile.Key("", timeline.StageWait, name))
+	w.add(info, "idle", timeline.Step{Start: since, Duration: took})
 }

@@ -8,15 +8,16 @@ import (
 	"testing"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // digest is that of the nth vertex that worked adds.
 func digest(n int) string { return fmt.Sprintf("sha256:%064x", n) }
 
 // waitsOf are the waits of a build, "name from took" each.
-func waitsOf(b *detect.Build) (list []string) {
+func waitsOf(b *timeline.Build) (list []string) {
 	for i := range b.Steps {
-		if s := &b.Steps[i]; s.Stage == detect.StageWait {
+		if s := &b.Steps[i]; s.Stage == timeline.StageWait {
 			list = append(list, fmt.Sprintf("%s %.1f %.1f", s.Name, s.Start.Sub(t0).Seconds(), s.Duration.Seconds()))
 		}
 	}
@@ -102,15 +103,15 @@ func TestWaits(t *testing.T) {
 
 // checkWaits checks that what waited begins when its wait ends, and that nothing else has
 // the wait for an input.
-func checkWaits(b *detect.Build) error {
-	byID := map[string]*detect.Step{}
+func checkWaits(b *timeline.Build) error {
+	byID := map[string]*timeline.Step{}
 	for i := range b.Steps {
 		byID[b.Steps[i].ID] = &b.Steps[i]
 	}
 	for i := range b.Steps {
 		for _, id := range b.Steps[i].Inputs {
 			in := byID[id]
-			if in == nil || in.Stage != detect.StageWait {
+			if in == nil || in.Stage != timeline.StageWait {
 				continue
 			}
 			if end := in.Start.Add(in.Duration); !end.Equal(b.Steps[i].Start) {
@@ -129,7 +130,7 @@ func TestWaitAfterAnotherBuild(t *testing.T) {
 	worked(t, &p, "[b 1/1] COPY --from=a /a /b", "", []string{digest(1)}, 103, 104)
 	b, _ := p.Build(Metadata{Start: moment(100), End: moment(110)})
 	for _, s := range b.Steps {
-		if s.Stage == detect.StageWait && s.Start.Before(moment(100)) {
+		if s.Stage == timeline.StageWait && s.Start.Before(moment(100)) {
 			t.Errorf("%s began %v before the build", s.Name, moment(100).Sub(s.Start))
 		}
 	}
@@ -162,7 +163,7 @@ func TestWaitsOfTrace(t *testing.T) {
 		}
 		r := detect.Judge(&list[0], nil, detect.Policy{})
 		for i := range list[0].Steps {
-			if s := &list[0].Steps[i]; s.Stage == detect.StageWait && !r.Steps[i].Critical {
+			if s := &list[0].Steps[i]; s.Stage == timeline.StageWait && !r.Steps[i].Critical {
 				t.Errorf("%s: %s is not on the critical path", name, s.Name)
 			}
 			if w := r.Steps[i].WaitsFor; len(w) > 0 {

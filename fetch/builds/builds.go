@@ -9,8 +9,8 @@ package builds
 import (
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What a builds file may hold. What lies behind the bounds on all of it is left
@@ -30,7 +30,7 @@ const (
 
 // Entries is how many steps, inputs of them and lines of log a build holds: most
 // of the memory that it takes.
-func Entries(b *detect.Build) int {
+func Entries(b *timeline.Build) int {
 	n := len(b.Steps) + len(b.Log)
 	for i := range b.Steps {
 		n += len(b.Steps[i].Inputs)
@@ -44,21 +44,21 @@ type build struct {
 	Pipeline string `json:"pipeline,omitempty"`
 	Image    string `json:"image,omitempty"`
 	origin
-	Start      *time.Time      `json:"start,omitempty"`
-	Duration   *detect.Seconds `json:"duration_seconds,omitempty"`
-	Outcome    detect.Outcome  `json:"outcome"`
-	Error      string          `json:"error,omitempty"`
-	Log        []string        `json:"log,omitempty"`
-	Resolution detect.Seconds  `json:"resolution_seconds"`
-	TraceID    string          `json:"trace_id,omitempty"`
-	Target     string          `json:"target,omitempty"`
-	Content    string          `json:"content,omitempty"`
-	Partial    bool            `json:"partial,omitempty"`
-	Within     *detect.Within  `json:"within,omitempty"`
-	Reader     int             `json:"reader,omitempty"`
-	Facts      *detect.Facts   `json:"facts,omitempty"`
-	Machine    *detect.Machine `json:"machine,omitempty"`
-	Steps      []step          `json:"steps"`
+	Start      *time.Time        `json:"start,omitempty"`
+	Duration   *timeline.Seconds `json:"duration_seconds,omitempty"`
+	Outcome    timeline.Outcome  `json:"outcome"`
+	Error      string            `json:"error,omitempty"`
+	Log        []string          `json:"log,omitempty"`
+	Resolution timeline.Seconds  `json:"resolution_seconds"`
+	TraceID    string            `json:"trace_id,omitempty"`
+	Target     string            `json:"target,omitempty"`
+	Content    string            `json:"content,omitempty"`
+	Partial    bool              `json:"partial,omitempty"`
+	Within     *timeline.Within  `json:"within,omitempty"`
+	Reader     int               `json:"reader,omitempty"`
+	Facts      *timeline.Facts   `json:"facts,omitempty"`
+	Machine    *timeline.Machine `json:"machine,omitempty"`
+	Steps      []step            `json:"steps"`
 }
 
 // An origin is a detect.Origin of which only what is known is written.
@@ -74,9 +74,9 @@ type origin struct {
 // A step is a step of a build. What stands in its name need not stand beside it.
 type step struct {
 	Name     string               `json:"name"`
-	Duration *detect.Seconds      `json:"duration_seconds"`
+	Duration *timeline.Seconds    `json:"duration_seconds"`
 	Start    *time.Time           `json:"start,omitempty"`
-	State    detect.State         `json:"state"`
+	State    timeline.State       `json:"state"`
 	ID       string               `json:"id,omitempty"`
 	Key      *string              `json:"key,omitempty"`
 	Platform *string              `json:"platform,omitempty"`
@@ -90,6 +90,6 @@ type step struct {
 	Rule     int                  `json:"rule,omitempty"`
 	Body     string               `json:"body,omitempty"`
 	Text     string               `json:"text,omitempty"`
-	Facts    *detect.StepFacts    `json:"facts,omitempty"`
-	Usage    *detect.Usage        `json:"usage,omitempty"`
+	Facts    *timeline.StepFacts  `json:"facts,omitempty"`
+	Usage    *timeline.Usage      `json:"usage,omitempty"`
 }

@@ -7,41 +7,40 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
+	"github.com/google/go-cmp/cmp"
 )
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 678901234, time.UTC)
 
 // full has every field set, and steps that tell more or less than their names.
-var full = detect.Build{
-	ID: "ref", Trace: strings.Repeat("ab", 16), Content: "c0ffee", Pipeline: "image", Origin: detect.Origin{Repository: "https://example.com/a/b", Revision: "0123abc", Branch: "main", PullRequest: "7", URL: "https://ci.example.com/1?a=b&c=d", Runner: "Linux/X64"},
+var full = timeline.Build{
+	ID: "ref", Trace: strings.Repeat("ab", 16), Content: "c0ffee", Pipeline: "image", Origin: timeline.Origin{Repository: "https://example.com/a/b", Revision: "0123abc", Branch: "main", PullRequest: "7", URL: "https://ci.example.com/1?a=b&c=d", Runner: "Linux/X64"},
 
-	Start: start, Duration: 81*time.Second + 1, Resolution: time.Second, Outcome: detect.Failed,
+	Start: start, Duration: 81*time.Second + 1, Resolution: time.Second, Outcome: timeline.Failed,
 	Error: "exit code: 1 <html> & \u2028", Log: []string{"one", "two"}, Partial: true, Reader: 1,
-	Steps: []detect.Step{
+	Steps: []timeline.Step{
 		{
 			ID: "a", Key: "[linux/amd64 build] COPY src /src", Name: "[linux/amd64 build  3/12] COPY src /src",
 			Platform: "linux/amd64", Stage: "build", Index: 3, Count: 12, Start: start, Duration: 1250 * time.Millisecond,
-			State: detect.Cached, Inputs: []string{"b", "c"}, Source: dockerfile.Position{File: "Dockerfile", Line: 4}, Bytes: 5, Error: "e", Rule: 1, Body: "b0d1", Text: "RUN $X",
+			State: timeline.Cached, Inputs: []string{"b", "c"}, Source: dockerfile.Position{File: "Dockerfile", Line: 4}, Bytes: 5, Error: "e", Rule: 1, Body: "b0d1", Text: "RUN $X",
 		},
-		{Key: "[export] exporting to image", Name: "exporting to image", Stage: "export", State: detect.StepFailed},
-		{Key: "[-] RUN $X", Name: "[stage-1 2/2] RUN y", Index: 2, Count: 2, State: detect.NeverStarted},
+		{Key: "[export] exporting to image", Name: "exporting to image", Stage: "export", State: timeline.StepFailed},
+		{Key: "[-] RUN $X", Name: "[stage-1 2/2] RUN y", Index: 2, Count: 2, State: timeline.NeverStarted},
 		// The name says more than the step: what it lacks must stay lacking.
 		{Key: "k", Name: "[linux/arm64 s 1/2] RUN z"},
 	},
 }
 
 func TestRoundTrip(t *testing.T) {
-	for _, b := range []detect.Build{full, {ID: "bare"}, {Start: start, ID: detect.ContentID("", start), Steps: []detect.Step{}}} {
+	for _, b := range []timeline.Build{full, {ID: "bare"}, {Start: start, ID: timeline.ContentID("", start), Steps: []timeline.Step{}}} {
 		var text bytes.Buffer
-		if err := builds.Encode(&text, []detect.Build{b, b}); err != nil {
+		if err := builds.Encode(&text, []timeline.Build{b, b}); err != nil {
 			t.Fatal(err)
 		}
 		if lines := strings.Count(text.String(), "\n"); lines != 2 {
@@ -54,7 +53,7 @@ func TestRoundTrip(t *testing.T) {
 		if len(b.Steps) == 0 {
 			b.Steps = nil
 		}
-		if diff := cmp.Diff([]detect.Build{b, b}, got); diff != "" {
+		if diff := cmp.Diff([]timeline.Build{b, b}, got); diff != "" {
 			t.Errorf("read back (-want +got):\n%s", diff)
 		}
 	}
@@ -69,9 +68,9 @@ func TestDecodeFillsIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	want := []detect.Build{{
-		ID: got[0].ID, Start: begin, Duration: 2 * time.Second, Reader: detect.ReaderVersion,
-		Steps: []detect.Step{
+	want := []timeline.Build{{
+		ID: got[0].ID, Start: begin, Duration: 2 * time.Second, Reader: timeline.ReaderVersion,
+		Steps: []timeline.Step{
 			{
 				Key: "[linux/arm64 build] COPY src /src", Name: "[linux/arm64 build 3/6] COPY src /src",
 				Platform: "linux/arm64", Stage: "build", Index: 3, Count: 6, Duration: 1250 * time.Millisecond,
@@ -174,9 +173,9 @@ func TestIDs(t *testing.T) {
 // TestEncodeIsDead checks that hostile names come out as text, and come back.
 func TestEncodeIsDead(t *testing.T) {
 	name := "a\x1b[31m\u009b2J \u202e\u2066 \u200b\u00ad\ufeff\U000e0041 ##vso[x] ### \u3164\ufe0f \u0085\x7f\u2028 # é \U0001f600 <b>"
-	b := detect.Build{ID: "x", Steps: []detect.Step{{Name: name, Key: "[-] " + name}}}
+	b := timeline.Build{ID: "x", Steps: []timeline.Step{{Name: name, Key: "[-] " + name}}}
 	var text bytes.Buffer
-	if err := builds.Encode(&text, []detect.Build{b}); err != nil {
+	if err := builds.Encode(&text, []timeline.Build{b}); err != nil {
 		t.Fatal(err)
 	}
 	line := strings.TrimSuffix(text.String(), "\n")
@@ -188,7 +187,7 @@ func TestEncodeIsDead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]detect.Build{b}, got); diff != "" {
+	if diff := cmp.Diff([]timeline.Build{b}, got); diff != "" {
 		t.Errorf("read back (-want +got):\n%s", diff)
 	}
 }
@@ -233,7 +232,7 @@ func TestDecodeBounds(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	var text bytes.Buffer
-	if err := builds.Encode(&text, []detect.Build{full, {ID: "x"}}); err != nil {
+	if err := builds.Encode(&text, []timeline.Build{full, {ID: "x"}}); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(text.Bytes())
@@ -249,7 +248,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	many := make([]detect.Build, 100)
+	many := make([]timeline.Build, 100)
 	for i := range many {
 		many[i] = full
 	}

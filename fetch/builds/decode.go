@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 )
@@ -18,10 +18,10 @@ import (
 // Decode reads the builds in r; name stands for it in errors. A line that is
 // wrong is a *fetch.DecodeError that tells its number; the builds of all other
 // lines are returned with the errors joined.
-func Decode(r io.Reader, name string) ([]detect.Build, error) {
-	var list []detect.Build
+func Decode(r io.Reader, name string) ([]timeline.Build, error) {
+	var list []timeline.Build
 	entries := 0
-	err := scan(r, name, func(b detect.Build) error {
+	err := scan(r, name, func(b timeline.Build) error {
 		entries += Entries(&b)
 		if len(list) == MaxBuilds || entries > MaxEntries {
 			return errTooMany
@@ -37,7 +37,7 @@ func Decode(r io.Reader, name string) ([]detect.Build, error) {
 
 // scan hands each build in r over, and returns the errors with lines joined. An error of
 // take ends it.
-func scan(r io.Reader, name string, take func(detect.Build) error) error {
+func scan(r io.Reader, name string, take func(timeline.Build) error) error {
 	lines := newLines(r)
 	var bad []error
 	wrong := func(err error) {
@@ -51,7 +51,7 @@ func scan(r io.Reader, name string, take func(detect.Build) error) error {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		var b detect.Build
+		var b timeline.Build
 		if err == nil {
 			b, err = decodeLine(line)
 		}
@@ -72,18 +72,18 @@ func scan(r io.Reader, name string, take func(detect.Build) error) error {
 
 var errTooMany = fmt.Errorf("more than %d builds, or %d steps, inputs and lines of log in them; the rest is left out", MaxBuilds, MaxEntries)
 
-func decodeLine(line []byte) (detect.Build, error) {
+func decodeLine(line []byte) (timeline.Build, error) {
 	var b build
 	if err := boundjson.Unmarshal(line, &b); err != nil {
-		return detect.Build{}, err
+		return timeline.Build{}, err
 	}
 	return b.build()
 }
 
 // build checks a line and makes it a Build.
-func (b *build) build() (detect.Build, error) {
-	out := detect.Build{
-		ID: b.ID, Trace: b.TraceID, Content: b.Content, Pipeline: b.Pipeline, Image: b.Image, Target: b.Target, Origin: detect.Origin(b.origin),
+func (b *build) build() (timeline.Build, error) {
+	out := timeline.Build{
+		ID: b.ID, Trace: b.TraceID, Content: b.Content, Pipeline: b.Pipeline, Image: b.Image, Target: b.Target, Origin: timeline.Origin(b.origin),
 		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: b.Resolution.D(), Partial: b.Partial, Reader: b.Reader,
 	}
 	if b.ID == "" && (b.Start == nil || b.Start.IsZero()) {
@@ -108,7 +108,7 @@ func (b *build) build() (detect.Build, error) {
 		}
 		if b.Steps[i].Key == nil && b.Reader == 0 {
 			// Another program wrote it, and we say what its steps are.
-			out.Reader = detect.ReaderVersion
+			out.Reader = timeline.ReaderVersion
 			if dockerfile.HasMatrix(s.Name) { // see fetch/buildkit/rules.go
 				s.Rule = 1
 			}
@@ -133,7 +133,7 @@ func (b *build) build() (detect.Build, error) {
 	}
 	texts := append(out.Origin.Texts(), &out.ID, &out.Trace, &out.Content, &out.Pipeline, &out.Image, &out.Target, &out.Error)
 	if b.Within != nil {
-		out.Within = &detect.Within{Build: b.Within.Build, Step: b.Within.Step}
+		out.Within = &timeline.Within{Build: b.Within.Build, Step: b.Within.Step}
 		texts = append(texts, &out.Within.Build, &out.Within.Step)
 	}
 	for _, text := range texts {
@@ -168,7 +168,7 @@ func cleanLog(lines []string) []string {
 
 // totalDuration is the time from the first start of a step to the last end, where the
 // steps have starts; else that of the longest step, which took no longer.
-func totalDuration(b *detect.Build) time.Duration {
+func totalDuration(b *timeline.Build) time.Duration {
 	var first, last time.Time
 	var longest time.Duration
 	for _, s := range b.Steps {
@@ -187,8 +187,8 @@ func totalDuration(b *detect.Build) time.Duration {
 }
 
 // step checks a step, and fills in what its name tells.
-func (s *step) step() (detect.Step, error) {
-	out := detect.Step{
+func (s *step) step() (timeline.Step, error) {
+	out := timeline.Step{
 		ID: fetch.Clean(s.ID, MaxName), Name: fetch.Clean(s.Name, MaxName), Error: fetch.Clean(s.Error, MaxName),
 		State: s.State, Inputs: s.Inputs, Bytes: s.Bytes, Rule: s.Rule, Body: fetch.Clean(s.Body, MaxName),
 		Text: fetch.Clean(s.Text, MaxName),

@@ -7,13 +7,13 @@ import (
 	"io"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Encode writes builds, a line each, in which nothing comes alive on a terminal
 // or in the log of a CI.
-func Encode(w io.Writer, list []detect.Build) error { return new(Encoder).Encode(w, list) }
+func Encode(w io.Writer, list []timeline.Build) error { return new(Encoder).Encode(w, list) }
 
 // An Encoder writes builds again and again. It reads the names that are in many of
 // them once.
@@ -23,7 +23,7 @@ type Encoder struct{ names map[string]dockerfile.Name }
 const maxNames = 10_000
 
 // Encode writes builds, a line each.
-func (e *Encoder) Encode(w io.Writer, list []detect.Build) error {
+func (e *Encoder) Encode(w io.Writer, list []timeline.Build) error {
 	var line bytes.Buffer
 	j := json.NewEncoder(&line)
 	j.SetEscapeHTML(false)
@@ -56,11 +56,11 @@ func (e *Encoder) name(of string) dockerfile.Name {
 	return n
 }
 
-func (e *Encoder) build(b *detect.Build) build {
-	duration := detect.Seconds(b.Duration)
+func (e *Encoder) build(b *timeline.Build) build {
+	duration := timeline.Seconds(b.Duration)
 	out := build{
 		ID: b.ID, Pipeline: b.Pipeline, Image: b.Image, origin: origin(b.Origin), Start: given(b.Start), Duration: &duration,
-		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: detect.Seconds(b.Resolution),
+		Outcome: b.Outcome, Error: b.Error, Log: b.Log, Resolution: timeline.Seconds(b.Resolution),
 		TraceID: b.Trace, Target: b.Target, Content: b.Content, Partial: b.Partial, Within: b.Within, Reader: b.Reader, Facts: b.Facts, Machine: b.Machine, Steps: make([]step, len(b.Steps)),
 	}
 	for i := range b.Steps {
@@ -70,8 +70,8 @@ func (e *Encoder) build(b *detect.Build) build {
 }
 
 // step writes only what Decode would not find in the name.
-func (e *Encoder) step(s *detect.Step) step {
-	duration := detect.Seconds(s.Duration)
+func (e *Encoder) step(s *timeline.Step) step {
+	duration := timeline.Seconds(s.Duration)
 	out := step{
 		Name: s.Name, Duration: &duration, Start: given(s.Start), State: s.State, ID: s.ID, Key: &s.Key,
 		Inputs: s.Inputs, Bytes: s.Bytes, Error: s.Error, Rule: s.Rule, Body: s.Body, Text: s.Text, Facts: s.Facts, Usage: s.Usage,

@@ -1,20 +1,20 @@
 package builds
 
 import (
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
 // cleanFacts are the facts of a build that anybody may have written, within the bounds.
-func cleanFacts(f *detect.Facts) *detect.Facts {
+func cleanFacts(f *timeline.Facts) *timeline.Facts {
 	if f == nil {
 		return nil
 	}
-	f.Sources = f.Sources[:min(len(f.Sources), detect.MaxArtifacts)]
-	f.Args = f.Args[:min(len(f.Args), detect.MaxArgs)]
-	f.CacheIn = f.CacheIn[:min(len(f.CacheIn), detect.MaxArgs)]
-	f.CacheOut = f.CacheOut[:min(len(f.CacheOut), detect.MaxArgs)]
-	f.Warnings = f.Warnings[:min(len(f.Warnings), detect.MaxWarnings)]
+	f.Sources = f.Sources[:min(len(f.Sources), timeline.MaxArtifacts)]
+	f.Args = f.Args[:min(len(f.Args), timeline.MaxArgs)]
+	f.CacheIn = f.CacheIn[:min(len(f.CacheIn), timeline.MaxArgs)]
+	f.CacheOut = f.CacheOut[:min(len(f.CacheOut), timeline.MaxArgs)]
+	f.Warnings = f.Warnings[:min(len(f.Warnings), timeline.MaxWarnings)]
 	for i := range f.Sources {
 		cleanAll(&f.Sources[i].Name, &f.Sources[i].Digest)
 	}
@@ -32,12 +32,12 @@ func cleanFacts(f *detect.Facts) *detect.Facts {
 }
 
 // cleanStepFacts are those of a step.
-func cleanStepFacts(f *detect.StepFacts) *detect.StepFacts {
+func cleanStepFacts(f *timeline.StepFacts) *timeline.StepFacts {
 	if f == nil {
 		return nil
 	}
-	f.Args = f.Args[:min(len(f.Args), detect.MaxArgs)]
-	f.Reads = f.Reads[:min(len(f.Reads), detect.MaxReads)]
+	f.Args = f.Args[:min(len(f.Args), timeline.MaxArgs)]
+	f.Reads = f.Reads[:min(len(f.Reads), timeline.MaxReads)]
 	cleanList(f.Args)
 	cleanList(f.Reads)
 	cleanAll(&f.Op, &f.Env, &f.Image)
@@ -45,22 +45,22 @@ func cleanStepFacts(f *detect.StepFacts) *detect.StepFacts {
 }
 
 // cleanUsage is what was measured of a step, the lines that stand there fit to be shown.
-func cleanUsage(u *detect.Usage) *detect.Usage {
+func cleanUsage(u *timeline.Usage) *timeline.Usage {
 	if u == nil {
 		return nil
 	}
-	u.Gaps = u.Gaps[:min(len(u.Gaps), detect.MaxGaps)]
+	u.Gaps = u.Gaps[:min(len(u.Gaps), timeline.MaxGaps)]
 	for i := range u.Gaps {
 		cleanAll(&u.Gaps[i].Before, &u.Gaps[i].After)
 	}
-	u.Versions = u.Versions[:min(len(u.Versions), detect.MaxVersions)]
+	u.Versions = u.Versions[:min(len(u.Versions), timeline.MaxVersions)]
 	cleanList(u.Versions)
 	cleanAll(&u.VersionsSum)
 	return u
 }
 
 // cleanMachine is what was measured of a machine.
-func cleanMachine(m *detect.Machine) *detect.Machine {
+func cleanMachine(m *timeline.Machine) *timeline.Machine {
 	if m != nil {
 		cleanAll(&m.Model)
 	}
@@ -69,12 +69,12 @@ func cleanMachine(m *detect.Machine) *detect.Machine {
 
 func cleanAll(texts ...*string) {
 	for _, text := range texts {
-		*text = fetch.Clean(*text, detect.MaxFact)
+		*text = fetch.Clean(*text, timeline.MaxFact)
 	}
 }
 
 func cleanList(list []string) {
 	for i := range list {
-		list[i] = fetch.Clean(list[i], detect.MaxFact)
+		list[i] = fetch.Clean(list[i], timeline.MaxFact)
 	}
 }

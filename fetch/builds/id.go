@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // id is the id of a build that was read as out: the one given, as long as that
 // can be shown; else one that no other build has.
-func (b *build) id(out *detect.Build) string {
+func (b *build) id(out *timeline.Build) string {
 	switch {
 	case out.ID != b.ID:
 		// Two ids that are redacted or cut off may look the same.
@@ -19,7 +19,7 @@ func (b *build) id(out *detect.Build) string {
 	case b.ID != "":
 		return b.ID
 	case out.Content != "":
-		return detect.ContentID(out.Content, out.Start)
+		return timeline.ContentID(out.Content, out.Start)
 	}
 	// Builds of two pipelines may well begin in the same second.
 	var text strings.Builder
@@ -27,7 +27,7 @@ func (b *build) id(out *detect.Build) string {
 	for i := range b.Steps {
 		fmt.Fprintf(&text, "%q %d\n", b.Steps[i].Name, out.Steps[i].Duration)
 	}
-	return detect.ContentID(hash(text.String()), out.Start)
+	return timeline.ContentID(hash(text.String()), out.Start)
 }
 
 func hash(text string) string {

@@ -8,7 +8,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What Stream hands over at once.
@@ -20,8 +20,8 @@ const (
 // Stream reads the builds in r as Decode does, however many they are, and hands them over
 // some hundreds at a time, in their order. An error of each ends it and is returned alone;
 // those with lines are joined as problems.
-func Stream(r io.Reader, name string, each func([]detect.Build) error) (problems, err error) {
-	var list []detect.Build
+func Stream(r io.Reader, name string, each func([]timeline.Build) error) (problems, err error) {
+	var list []timeline.Build
 	entries := 0
 	hand := func() error {
 		if len(list) == 0 {
@@ -31,7 +31,7 @@ func Stream(r io.Reader, name string, each func([]detect.Build) error) (problems
 		list, entries = nil, 0 // who got them may keep them
 		return err
 	}
-	problems = scan(r, name, func(b detect.Build) error {
+	problems = scan(r, name, func(b timeline.Build) error {
 		entries += Entries(&b)
 		list = append(list, b)
 		if len(list) < streamedBuilds && entries < streamedEntries {

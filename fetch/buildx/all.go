@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/file"
@@ -40,7 +40,7 @@ func (r *listed) ref() string { return r.Ref[strings.LastIndex(r.Ref, "/")+1:] }
 
 // all reads all records of builds that have ended, in order of their start. What could
 // not be read of them is a problem.
-func (s *Source) all(ctx context.Context) (builds []detect.Build, problems []error, err error) {
+func (s *Source) all(ctx context.Context) (builds []timeline.Build, problems []error, err error) {
 	refs, shared, err := s.list(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -94,13 +94,13 @@ func (e *PartError) Error() string {
 
 func (e *PartError) Unwrap() error { return e.Err }
 
-func inOrder(builds []detect.Build) []detect.Build {
-	slices.SortStableFunc(builds, func(a, b detect.Build) int { return a.Start.Compare(b.Start) })
+func inOrder(builds []timeline.Build) []timeline.Build {
+	slices.SortStableFunc(builds, func(a, b timeline.Build) int { return a.Start.Compare(b.Start) })
 	return builds
 }
 
 // atOnce reads all records with one command.
-func (s *Source) atOnce(ctx context.Context) ([]detect.Build, []error, error) {
+func (s *Source) atOnce(ctx context.Context) ([]timeline.Build, []error, error) {
 	data, err := ask(ctx, s.ref.Builder, []string{"export", "--finalize", "--all"})
 	if err != nil {
 		return nil, nil, err
@@ -147,14 +147,14 @@ func listedIn(data []byte) (records []listed) {
 // described reads the records that a metadata file names. Of a build that failed Buildx
 // writes none: then there is no file, or that of a build before, and the newest record is
 // the one.
-func (s *Source) described(ctx context.Context) ([]detect.Build, []error, error) {
+func (s *Source) described(ctx context.Context) ([]timeline.Build, []error, error) {
 	if len(s.ref.Refs) == 0 {
 		builds, problems, err := export(ctx, RecordRef{Builder: s.ref.Builder})
 		if err != nil {
 			return nil, nil, err
 		}
 		why := " as Buildx writes none after a failed build"
-		if builds[0].Outcome == detect.OK {
+		if builds[0].Outcome == timeline.OK {
 			why = " and may not be the one that --metadata-file names"
 		}
 		taken := fmt.Errorf("%s is missing or empty,%s: the newest record was taken, of a build %s", redact.Text(s.ref.Metadata), why, ended(&builds[0]))
@@ -189,19 +189,19 @@ func (s *Source) newestAfter(ctx context.Context) (ref string, ok bool) {
 }
 
 // ended says how and when a build ended.
-func ended(b *detect.Build) string {
-	how := map[detect.Outcome]string{detect.OK: "that succeeded", detect.Failed: "that failed", detect.Cancelled: "that was cancelled"}[b.Outcome]
+func ended(b *timeline.Build) string {
+	how := map[timeline.Outcome]string{timeline.OK: "that succeeded", timeline.Failed: "that failed", timeline.Cancelled: "that was cancelled"}[b.Outcome]
 	return how + " at " + b.Start.Add(b.Duration).UTC().Format(time.DateTime) + " UTC"
 }
 
 // isLeftBy tells whether the metadata of the builds was left over by the last one, which
 // failed, and is of the same image and commit.
-func (s *Source) isLeftBy(builds []detect.Build, last *detect.Build) bool {
-	if last.Outcome == detect.OK {
+func (s *Source) isLeftBy(builds []timeline.Build, last *timeline.Build) bool {
+	if last.Outcome == timeline.OK {
 		return false
 	}
 	commit := func(revision string) string { return strings.TrimSuffix(revision, "-dirty") }
-	return slices.ContainsFunc(builds, func(b detect.Build) bool {
+	return slices.ContainsFunc(builds, func(b timeline.Build) bool {
 		sameCommit := commit(last.Revision) == commit(b.Revision) || last.Revision != "" && commit(last.Revision) == s.Revision
 		return sameCommit && !fetch.Same(&b, last) && b.Pipeline == last.Pipeline && (b.Pipeline != "" || isBuiltLike(last, &b))
 	})
@@ -210,7 +210,7 @@ func (s *Source) isLeftBy(builds []detect.Build, last *detect.Build) bool {
 // isBuiltLike tells whether at least half the instructions that a failed build came to
 // stand where b has some. Its record does not say how they are written: variables are
 // expanded in them, and keys differ.
-func isBuiltLike(failed, b *detect.Build) bool {
+func isBuiltLike(failed, b *timeline.Build) bool {
 	type place struct {
 		stage        string
 		index, count int

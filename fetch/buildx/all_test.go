@@ -12,11 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/file"
+	"github.com/google/go-cmp/cmp"
 )
 
 const recordings = "../../testdata/builds/alpha/dockerbuild/"
@@ -132,7 +131,7 @@ func (f *fakeRecords) ran(t *testing.T) string {
 	return string(data)
 }
 
-func idsOf(builds []detect.Build) (ids []string) {
+func idsOf(builds []timeline.Build) (ids []string) {
 	for _, b := range builds {
 		ids = append(ids, b.ID)
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/file"
 )
@@ -27,12 +27,12 @@ const (
 
 // describe says of builds what the builder is, and of those that it made on this machine
 // what that is. A builder that does not answer is no error.
-func (s *Source) describe(ctx context.Context, builds []detect.Build) {
-	isRecent := func(b *detect.Build) bool {
+func (s *Source) describe(ctx context.Context, builds []timeline.Build) {
+	isRecent := func(b *timeline.Build) bool {
 		age := s.Now().Sub(b.Start.Add(b.Duration))
 		return b.Facts != nil && age >= -askedFor && age <= askedFor
 	}
-	if s.Host == nil || s.Now == nil || !slices.ContainsFunc(builds, func(b detect.Build) bool { return isRecent(&b) }) {
+	if s.Host == nil || s.Now == nil || !slices.ContainsFunc(builds, func(b timeline.Build) bool { return isRecent(&b) }) {
 		return
 	}
 	ctx, stop := context.WithTimeout(ctx, askedWithin)
@@ -41,14 +41,14 @@ func (s *Source) describe(ctx context.Context, builds []detect.Build) {
 	if s.ref.Builder != "" {
 		line = append(line, s.ref.Builder) // see nameForm
 	}
-	builder, local := detect.Builder{}, false
+	builder, local := timeline.Builder{}, false
 	if data, err := runAny(ctx, line); err == nil {
 		builder, local = inspected(data, s.DockerHost)
 	}
 	if data, err := runAny(ctx, []string{"version"}); err == nil {
 		builder.Buildx = versionIn(data)
 	}
-	var here detect.Machine
+	var here timeline.Machine
 	if local {
 		builder.Runner, here = s.Host()
 	}
@@ -58,7 +58,7 @@ func (s *Source) describe(ctx context.Context, builds []detect.Build) {
 			continue
 		}
 		facts := *b.Facts
-		if builder != (detect.Builder{}) {
+		if builder != (timeline.Builder{}) {
 			own := builder
 			facts.Builder = &own
 		}
@@ -70,9 +70,9 @@ func (s *Source) describe(ctx context.Context, builds []detect.Build) {
 }
 
 // withHost is what is known of a machine: what was measured, and what it is itself.
-func withHost(measured *detect.Machine, here detect.Machine) *detect.Machine {
+func withHost(measured *timeline.Machine, here timeline.Machine) *timeline.Machine {
 	if measured == nil {
-		if here == (detect.Machine{}) {
+		if here == (timeline.Machine{}) {
 			return nil
 		}
 		return &here
@@ -93,7 +93,7 @@ var madeUp = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}|[0-9a-f]{12
 
 // inspected is what docker buildx inspect says of a builder, and whether it is on this
 // machine: a line for each fact, first of the builder and then of each of its nodes.
-func inspected(data []byte, dockerHost string) (b detect.Builder, local bool) {
+func inspected(data []byte, dockerHost string) (b timeline.Builder, local bool) {
 	nodes := false
 	var versions, names []string
 	places, here := 0, 0
@@ -108,7 +108,7 @@ func inspected(data []byte, dockerHost string) (b detect.Builder, local bool) {
 		if !ok || key != strings.TrimSpace(key) {
 			continue // what is indented is a part
 		}
-		value = fetch.Clean(strings.Join(strings.Fields(value), " "), detect.MaxFact)
+		value = fetch.Clean(strings.Join(strings.Fields(value), " "), timeline.MaxFact)
 		switch key {
 		case "Driver":
 			if !nodes {
@@ -146,7 +146,7 @@ func isHere(endpoint, dockerHost string) bool {
 func versionIn(data []byte) string {
 	line, _, _ := strings.Cut(string(data[:min(len(data), 1<<10)]), "\n")
 	if words := strings.Fields(line); len(words) >= 2 {
-		return fetch.Clean(words[1], detect.MaxFact)
+		return fetch.Clean(words[1], timeline.MaxFact)
 	}
 	return ""
 }

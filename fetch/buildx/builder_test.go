@@ -7,10 +7,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/google/go-cmp/cmp"
 )
 
 // inspectedBuilder is what Buildx 0.29 says of a builder.
@@ -36,16 +35,16 @@ func TestInspected(t *testing.T) {
 	replace := func(old, with string) string { return strings.ReplaceAll(inspectedBuilder, old, with) }
 	for _, test := range []struct {
 		name, text string
-		want       detect.Builder
+		want       timeline.Builder
 		local      bool
 	}{
-		{"a container here", inspectedBuilder, detect.Builder{BuildKit: "v0.25.2", Driver: "docker-container", Node: "ci0"}, true},
-		{"an older Buildx", replace("BuildKit version:", "Buildkit:"), detect.Builder{BuildKit: "v0.25.2", Driver: "docker-container", Node: "ci0"}, true},
-		{"made for a job", replace("ci0", "builder-5f2b1e8a-2c3d-4e5f-8a9b-0c1d2e3f40510"), detect.Builder{BuildKit: "v0.25.2", Driver: "docker-container"}, true},
-		{"Docker's own", replace("unix:///var/run/docker.sock", "default"), detect.Builder{BuildKit: "v0.25.2", Driver: "docker-container", Node: "ci0"}, true},
-		{"elsewhere", replace("unix:///var/run/docker.sock", "tcp://10.0.0.1:1234"), detect.Builder{BuildKit: "v0.25.2", Driver: "docker-container", Node: "ci0"}, false},
-		{"two nodes", inspectedBuilder + "\nName: ci1\nEndpoint: ssh://x\nBuildKit version: v0.24.0\n", detect.Builder{BuildKit: "v0.25.2, v0.24.0", Driver: "docker-container", Node: "ci0, ci1"}, false},
-		{"nothing", "", detect.Builder{}, false},
+		{"a container here", inspectedBuilder, timeline.Builder{BuildKit: "v0.25.2", Driver: "docker-container", Node: "ci0"}, true},
+		{"an older Buildx", replace("BuildKit version:", "Buildkit:"), timeline.Builder{BuildKit: "v0.25.2", Driver: "docker-container", Node: "ci0"}, true},
+		{"made for a job", replace("ci0", "builder-5f2b1e8a-2c3d-4e5f-8a9b-0c1d2e3f40510"), timeline.Builder{BuildKit: "v0.25.2", Driver: "docker-container"}, true},
+		{"Docker's own", replace("unix:///var/run/docker.sock", "default"), timeline.Builder{BuildKit: "v0.25.2", Driver: "docker-container", Node: "ci0"}, true},
+		{"elsewhere", replace("unix:///var/run/docker.sock", "tcp://10.0.0.1:1234"), timeline.Builder{BuildKit: "v0.25.2", Driver: "docker-container", Node: "ci0"}, false},
+		{"two nodes", inspectedBuilder + "\nName: ci1\nEndpoint: ssh://x\nBuildKit version: v0.24.0\n", timeline.Builder{BuildKit: "v0.25.2, v0.24.0", Driver: "docker-container", Node: "ci0, ci1"}, false},
+		{"nothing", "", timeline.Builder{}, false},
 	} {
 		got, local := inspected([]byte(test.text), "")
 		if diff := cmp.Diff(test.want, got); diff != "" || local != test.local {
@@ -64,7 +63,7 @@ func FuzzInspected(f *testing.F) {
 		b, _ := inspected(data, "default")
 		b.Buildx = versionIn(data)
 		for _, text := range []string{b.BuildKit, b.Buildx, b.Driver, b.Node} {
-			if len(text) > 5*detect.MaxFact || !utf8.ValidString(text) {
+			if len(text) > 5*timeline.MaxFact || !utf8.ValidString(text) {
 				t.Errorf("%q", text)
 			}
 		}
@@ -75,8 +74,8 @@ func FuzzInspected(f *testing.F) {
 func TestBuilderIsAsked(t *testing.T) {
 	f := builderOf(t, 0, 1)
 	t.Setenv("FAKE_NEWEST", f.refs[1])
-	host := func() (string, detect.Machine) {
-		return "ubuntu24 1", detect.Machine{CPUs: 4, Model: "EPYC", Memory: 1}
+	host := func() (string, timeline.Machine) {
+		return "ubuntu24 1", timeline.Machine{CPUs: 4, Model: "EPYC", Memory: 1}
 	}
 	builds, _, err := New(RecordRef{}, Options{}).Builds(t.Context(), fetch.Selector{})
 	if err != nil {
@@ -86,7 +85,7 @@ func TestBuilderIsAsked(t *testing.T) {
 	if builds[0].Facts.Builder != nil || strings.Contains(f.ran(t), "inspect") {
 		t.Errorf("asked, though nobody wants to know: %s", f.ran(t))
 	}
-	at := func(now time.Time) detect.Build {
+	at := func(now time.Time) timeline.Build {
 		builds, _, err := New(RecordRef{Builder: "ci"}, Options{Host: host, Now: func() time.Time { return now }}).Builds(t.Context(), fetch.Selector{})
 		if err != nil {
 			t.Fatal(err)
@@ -98,7 +97,7 @@ func TestBuilderIsAsked(t *testing.T) {
 	}
 	t.Setenv("FAKE_INSPECT", inspectedBuilder)
 	b := at(made.Add(time.Minute))
-	want := &detect.Builder{BuildKit: "v0.25.2", Buildx: "v0.29.1", Driver: "docker-container", Node: "ci0", Runner: "ubuntu24 1"}
+	want := &timeline.Builder{BuildKit: "v0.25.2", Buildx: "v0.29.1", Driver: "docker-container", Node: "ci0", Runner: "ubuntu24 1"}
 	if diff := cmp.Diff(want, b.Facts.Builder); diff != "" {
 		t.Error(diff)
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/file"
 )
@@ -38,7 +38,7 @@ type Options struct {
 	// Host tells what the machine is that we run on: the image of a runner, and what is known
 	// of the hardware. It is asked once, as the builder is for its version, of builds that
 	// were just made by the clock Now; nil for neither.
-	Host func() (image string, machine detect.Machine)
+	Host func() (image string, machine timeline.Machine)
 	Now  func() time.Time
 	// DockerHost is the address of Docker that is in force instead of its own, "" for none.
 	DockerHost string
@@ -63,13 +63,13 @@ var buildRef = regexp.MustCompile(`^[a-z0-9]{25}$`)
 
 // Builds exports the records and reads them. Of what is wanted only a ref helps to
 // find one, and only where the ref names none.
-func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
+func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]timeline.Build, []error, error) {
 	builds, problems, err := s.builds(ctx, w)
 	s.describe(ctx, builds)
 	return builds, problems, err
 }
 
-func (s *Source) builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
+func (s *Source) builds(ctx context.Context, w fetch.Selector) ([]timeline.Build, []error, error) {
 	ref := s.ref
 	if len(ref.Refs) == 0 && buildRef.MatchString(w.Ref) {
 		ref = RecordRef{Builder: ref.Builder, Refs: []string{w.Ref}}
@@ -84,7 +84,7 @@ func (s *Source) builds(ctx context.Context, w fetch.Selector) ([]detect.Build, 
 }
 
 // export exports records and reads them. No ref is the newest record.
-func export(ctx context.Context, ref RecordRef) ([]detect.Build, []error, error) {
+func export(ctx context.Context, ref RecordRef) ([]timeline.Build, []error, error) {
 	data, err := ask(ctx, ref.Builder, append([]string{"export", "--finalize"}, refArguments(ref.Refs)...))
 	if err != nil {
 		return nil, nil, err

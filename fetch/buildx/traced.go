@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // nearby is how far the beginning of a record lies from that of its trace at most: the client
@@ -16,7 +16,7 @@ const maxNearby = 5
 
 // Traced finds the record of a build that began about then and is told of by a trace as
 // well; nil if the builder has none. Each record that may be the one is exported.
-func (s *Source) Traced(ctx context.Context, trace string, began time.Time) (*detect.Build, error) {
+func (s *Source) Traced(ctx context.Context, trace string, began time.Time) (*timeline.Build, error) {
 	data, err := ask(ctx, s.ref.Builder, []string{"ls", "--no-trunc", "--format=json"})
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
@@ -151,43 +151,43 @@ func TestOddInput(t *testing.T) {
 	long := strings.Repeat("ü", 1<<19)
 	for _, tt := range []struct {
 		name, data string
-		want       detect.Step // what of it matters
+		want       timeline.Step // what of it matters
 		warning    string
 	}{
 		{
 			"clock going backwards",
 			`{"vertexes":[{` + d + `,"name":"[1/1] RUN x","started":"2026-01-01T00:00:05Z","completed":"2026-01-01T00:00:01Z"}]}`,
-			detect.Step{Name: "[1/1] RUN x"},
+			timeline.Step{Name: "[1/1] RUN x"},
 			`"[-] RUN x"`,
 		},
 		{
 			"invalid UTF-8",
 			`{"vertexes":[{` + d + `,"name":"[1/1] RUN ` + "\xff\xfe" + `","started":"2026-01-01T00:00:05Z","completed":"2026-01-01T00:00:05Z"}]}`,
-			detect.Step{Name: "[1/1] RUN \uFFFD\uFFFD"},
+			timeline.Step{Name: "[1/1] RUN \uFFFD\uFFFD"},
 			"",
 		},
 		{
 			"a name of a megabyte",
 			`{"vertexes":[{` + d + `,"name":"` + long + `","started":"2026-01-01T00:00:05Z","completed":"2026-01-01T00:00:05Z"}]}`,
-			detect.Step{Name: long[:2044] + "…"},
+			timeline.Step{Name: long[:2044] + "…"},
 			"",
 		},
 		{
 			"a step without a name",
 			`{"vertexes":[{` + d + `,"started":"2026-01-01T00:00:05Z","completed":"2026-01-01T00:00:05Z"}]}`,
-			detect.Step{Name: "unnamed"},
+			timeline.Step{Name: "unnamed"},
 			"",
 		},
 		{
 			"a time no build has",
 			`{"vertexes":[{` + d + `,"name":"a","started":"0001-01-02T00:00:05Z","completed":"9999-12-31T23:59:59-11:00"}]}`,
-			detect.Step{Name: "a"},
+			timeline.Step{Name: "a"},
 			"",
 		},
 		{
 			"a line that is broken",
 			`{"vertexes":[{` + d + `,"name":"a","started":"2026-01-01T00:00:05Z","completed":"2026-01-01T00:00:05Z"}]}` + "\n" + `{"vertexes":[{"started":"`,
-			detect.Step{Name: "a"},
+			timeline.Step{Name: "a"},
 			"line 2: cut off",
 		},
 	} {

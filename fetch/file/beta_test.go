@@ -7,44 +7,43 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestOutcomes(t *testing.T) {
 	for _, tt := range []struct {
 		path    string
-		outcome detect.Outcome
+		outcome timeline.Outcome
 		err     string // in the build's error
 		failed  string // key of the step at which it failed
 		log     string // among the last lines
 	}{
-		{"alpha/dockerbuild/049.dockerbuild", detect.Failed, "exit code: 1", "[build] RUN --mount=type=bind,source=knobs/unit,target=/knobs/unit false", ""},
-		{"beta/dockerbuild/failed.dockerbuild", detect.Failed, "exit code: 1", "[build] RUN sh work.sh test 3 --fail", "test: --- FAIL: TestRoundTrip (0.02s)"},
-		{"beta/rawjson/failed.jsonl.gz", detect.Failed, "exit code: 1", "[build] RUN sh work.sh test 3 --fail", "test: --- FAIL: TestRoundTrip (0.02s)"},
-		{"beta/otlp/failed.json.gz", detect.Failed, "exit code: 1", "[build] RUN sh work.sh test 3 --fail", ""},
-		{"beta/dockerbuild/dockerfile-error.dockerbuild", detect.Failed, "unknown instruction: RUNN", "", ""},
-		{"beta/rawjson/dockerfile-error.jsonl.gz", detect.Failed, "unknown instruction: RUNN", "", ""},
-		{"beta/jaeger/dockerfile-error.json.gz", detect.Failed, "unknown instruction: RUNN", "", ""},
-		{"beta/rawjson/cancelled.jsonl.gz", detect.Cancelled, "context canceled", `[build] RUN for i in 1 2 3 4 5 6 7 8 9 10; do echo "soak $i of 10"; sleep 1; done`, "soak 3 of 10"},
-		{"beta/otlp/cancelled.json.gz", detect.Cancelled, "context canceled", `[build] RUN for i in 1 2 3 4 5 6 7 8 9 10; do echo "soak $i of 10"; sleep 1; done`, ""},
-		{"beta/rawjson/killed.jsonl.gz", detect.Cancelled, "breaks off: it was cut, or the builder was killed; it was at [build 3/3] RUN for i in", `[build] RUN for i in 1 2 3 4 5 6 7 8 9 10; do echo "soak $i of 10"; sleep 1; done`, "soak 3 of 10"},
-		{"beta/dockerbuild/killed.dockerbuild", detect.Cancelled, "context canceled", `[build] RUN for i in 1 2 3 4 5 6 7 8 9 10; do echo "soak $i of 10"; sleep 1; done`, "soak 3 of 10"},
+		{"alpha/dockerbuild/049.dockerbuild", timeline.Failed, "exit code: 1", "[build] RUN --mount=type=bind,source=knobs/unit,target=/knobs/unit false", ""},
+		{"beta/dockerbuild/failed.dockerbuild", timeline.Failed, "exit code: 1", "[build] RUN sh work.sh test 3 --fail", "test: --- FAIL: TestRoundTrip (0.02s)"},
+		{"beta/rawjson/failed.jsonl.gz", timeline.Failed, "exit code: 1", "[build] RUN sh work.sh test 3 --fail", "test: --- FAIL: TestRoundTrip (0.02s)"},
+		{"beta/otlp/failed.json.gz", timeline.Failed, "exit code: 1", "[build] RUN sh work.sh test 3 --fail", ""},
+		{"beta/dockerbuild/dockerfile-error.dockerbuild", timeline.Failed, "unknown instruction: RUNN", "", ""},
+		{"beta/rawjson/dockerfile-error.jsonl.gz", timeline.Failed, "unknown instruction: RUNN", "", ""},
+		{"beta/jaeger/dockerfile-error.json.gz", timeline.Failed, "unknown instruction: RUNN", "", ""},
+		{"beta/rawjson/cancelled.jsonl.gz", timeline.Cancelled, "context canceled", `[build] RUN for i in 1 2 3 4 5 6 7 8 9 10; do echo "soak $i of 10"; sleep 1; done`, "soak 3 of 10"},
+		{"beta/otlp/cancelled.json.gz", timeline.Cancelled, "context canceled", `[build] RUN for i in 1 2 3 4 5 6 7 8 9 10; do echo "soak $i of 10"; sleep 1; done`, ""},
+		{"beta/rawjson/killed.jsonl.gz", timeline.Cancelled, "breaks off: it was cut, or the builder was killed; it was at [build 3/3] RUN for i in", `[build] RUN for i in 1 2 3 4 5 6 7 8 9 10; do echo "soak $i of 10"; sleep 1; done`, "soak 3 of 10"},
+		{"beta/dockerbuild/killed.dockerbuild", timeline.Cancelled, "context canceled", `[build] RUN for i in 1 2 3 4 5 6 7 8 9 10; do echo "soak $i of 10"; sleep 1; done`, "soak 3 of 10"},
 		// A cache that is not there yet fails no build, though its vertex fails.
-		{"beta/dockerbuild/cache-first-miss.dockerbuild", detect.OK, "", "[cache import] importing cache manifest", ""},
-		{"beta/rawjson/cache-first-miss.jsonl.gz", detect.OK, "", "[cache import] importing cache manifest", ""},
+		{"beta/dockerbuild/cache-first-miss.dockerbuild", timeline.OK, "", "[cache import] importing cache manifest", ""},
+		{"beta/rawjson/cache-first-miss.jsonl.gz", timeline.OK, "", "[cache import] importing cache manifest", ""},
 	} {
 		t.Run(tt.path, func(t *testing.T) {
 			b := open(t, tt.path)[0]
-			if b.Outcome != tt.outcome || !strings.Contains(b.Error, tt.err) || (b.Error == "") != (tt.outcome == detect.OK) {
+			if b.Outcome != tt.outcome || !strings.Contains(b.Error, tt.err) || (b.Error == "") != (tt.outcome == timeline.OK) {
 				t.Errorf("outcome %v, error %q, want %v, %q", b.Outcome, b.Error, tt.outcome, tt.err)
 			}
 			var failed []string
 			for _, s := range b.Steps {
 				if s.State.HasNoResult() {
-					if stopped := s.State == detect.Interrupted; stopped != (tt.outcome == detect.Cancelled) {
+					if stopped := s.State == timeline.Interrupted; stopped != (tt.outcome == timeline.Cancelled) {
 						t.Errorf("%s of a build that %v: error %q", s.Key, tt.outcome, s.Error)
 					}
 					failed = append(failed, s.Key)
@@ -96,7 +95,7 @@ func TestPhases(t *testing.T) {
 }
 
 // keys are those of the steps of Dockerfile lines, in order.
-func keys(b *detect.Build) []string {
+func keys(b *timeline.Build) []string {
 	var list []string
 	for _, s := range b.Steps {
 		if s.Count > 0 {
@@ -148,7 +147,7 @@ func TestCredentialsAreRedacted(t *testing.T) {
 			t.Errorf("%s: no redacted step", path)
 		}
 		var all bytes.Buffer
-		if err := builds.Encode(&all, []detect.Build{b}); err != nil {
+		if err := builds.Encode(&all, []timeline.Build{b}); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(all.String(), "npm_") {
@@ -195,7 +194,7 @@ func TestSourcePositions(t *testing.T) {
 	got := map[string]int{}
 	lines := 0
 	for _, s := range b.Steps {
-		if s.Source.Line > 0 && s.Stage != detect.StageWait { // which has that of what waited
+		if s.Source.Line > 0 && s.Stage != timeline.StageWait { // which has that of what waited
 			lines++
 		}
 		if _, ok := want[s.Key]; ok {
@@ -207,7 +206,7 @@ func TestSourcePositions(t *testing.T) {
 	}
 	failed := open(t, "beta/dockerbuild/failed.dockerbuild")[0]
 	for _, s := range failed.Steps {
-		if s.State == detect.StepFailed && (s.Source.File != "Dockerfile" || s.Source.Line != 18) {
+		if s.State == timeline.StepFailed && (s.Source.File != "Dockerfile" || s.Source.Line != 18) {
 			t.Errorf("failed at %v, want line 18", s.Source)
 		}
 	}

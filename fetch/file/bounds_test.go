@@ -9,13 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opencontainers/go-digest"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 	"github.com/buildregress/buildregress/fetch/spans"
+	"github.com/opencontainers/go-digest"
 )
 
 // TestManyInOne gives each decoder more than it may decode at once: two bytes
@@ -49,8 +48,8 @@ func TestManyInOne(t *testing.T) {
 func TestManyBuilds(t *testing.T) {
 	const two = "{\"id\":\"1\",\"steps\":[]}\n{\"id\":\"2\",\"steps\":[]}\n"
 	for _, d := range []*decoder{
-		{ctx: t.Context(), left: MaxFile, builds: make([]detect.Build, builds.MaxBuilds-1)},
-		{ctx: t.Context(), left: MaxFile, builds: make([]detect.Build, 1), entries: builds.MaxEntries - 1},
+		{ctx: t.Context(), left: MaxFile, builds: make([]timeline.Build, builds.MaxBuilds-1)},
+		{ctx: t.Context(), left: MaxFile, builds: make([]timeline.Build, 1), entries: builds.MaxEntries - 1},
 	} {
 		one := `{"id":"0","steps":[{"name":"a","duration_seconds":1}]}` + "\n"
 		before := len(d.builds)

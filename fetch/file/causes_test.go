@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // alphaBuild is a recording of alpha, at a revision of its own.
-func alphaBuild(t *testing.T, n int) detect.Build {
+func alphaBuild(t *testing.T, n int) timeline.Build {
 	t.Helper()
 	b := open(t, fmt.Sprintf("alpha/dockerbuild/%03d.dockerbuild", n))[0]
 	b.Branch, b.Pipeline, b.Revision = "main", "app", fmt.Sprintf("%040d", n)
@@ -51,7 +52,7 @@ func changedBy(files ...string) detect.Changed {
 const integration = "[build 6/6] RUN --mount=type=bind,source=knobs/integration,target=/knobs/integration python3 /tools/nap.py /knobs/integration 0.15"
 
 // explained are the causes of a step that is called slower.
-func explained(t *testing.T, h *detect.History, b detect.Build, step string, changed detect.Changed) []detect.Explanation {
+func explained(t *testing.T, h *detect.History, b timeline.Build, step string, changed detect.Changed) []detect.Explanation {
 	t.Helper()
 	r := detect.Judge(&b, h, detect.Policy{Thresholds: detect.DefaultThresholds})
 	for i := range r.Steps {
@@ -68,7 +69,7 @@ func explained(t *testing.T, h *detect.History, b detect.Build, step string, cha
 // What was done to a recorded build is named, and nothing else.
 func TestCausesOfRecordings(t *testing.T) {
 	h := alphaHistory(t)
-	alter := func(n int, change func(*detect.Build, *detect.Step)) detect.Build {
+	alter := func(n int, change func(*timeline.Build, *timeline.Step)) timeline.Build {
 		b := alphaBuild(t, n)
 		b.Steps = slices.Clone(b.Steps)
 		for i := range b.Steps {
@@ -83,10 +84,10 @@ func TestCausesOfRecordings(t *testing.T) {
 		}
 		return b
 	}
-	nothing := func(*detect.Build, *detect.Step) {}
+	nothing := func(*timeline.Build, *timeline.Step) {}
 	for _, test := range []struct {
 		injected  string
-		build     detect.Build
+		build     timeline.Build
 		changed   detect.Changed
 		kind      detect.Kind
 		certainty detect.Certainty
@@ -101,13 +102,13 @@ func TestCausesOfRecordings(t *testing.T) {
 		{"its file and another", alphaBuild(t, 44), changedBy("knobs/integration", "tools/nap.py"), detect.KindFile, detect.Possible},
 		{"the machine", alter(47, nothing), changedBy("docs/x.md"), detect.KindMachineOverloaded, detect.Is},
 		{"the machine, and a file", alter(48, nothing), changedBy("knobs/integration"), detect.KindMachineOverloaded, detect.Is},
-		{"the instruction", alter(30, func(_ *detect.Build, s *detect.Step) { s.Facts.Op = "changed" }), changedBy(), detect.KindInstruction, detect.Likely},
-		{"the frontend", alter(30, func(b *detect.Build, _ *detect.Step) { b.Facts.Frontend = "docker/dockerfile:2" }), changedBy(), detect.KindFrontend, detect.Possible},
-		{"an argument", alter(30, func(b *detect.Build, s *detect.Step) {
-			b.Facts.Args, s.Facts.Args = []detect.BuildArg{{Name: "MODE", Value: "prod", Hash: "1"}}, []string{"MODE"}
+		{"the instruction", alter(30, func(_ *timeline.Build, s *timeline.Step) { s.Facts.Op = "changed" }), changedBy(), detect.KindInstruction, detect.Likely},
+		{"the frontend", alter(30, func(b *timeline.Build, _ *timeline.Step) { b.Facts.Frontend = "docker/dockerfile:2" }), changedBy(), detect.KindFrontend, detect.Possible},
+		{"an argument", alter(30, func(b *timeline.Build, s *timeline.Step) {
+			b.Facts.Args, s.Facts.Args = []timeline.BuildArg{{Name: "MODE", Value: "prod", Hash: "1"}}, []string{"MODE"}
 		}), changedBy("docs/x.md"), detect.KindArgument, detect.Likely},
-		{"an argument of no step", alter(30, func(b *detect.Build, _ *detect.Step) {
-			b.Facts.Args = []detect.BuildArg{{Name: "MODE", Value: "prod", Hash: "1"}}
+		{"an argument of no step", alter(30, func(b *timeline.Build, _ *timeline.Step) {
+			b.Facts.Args = []timeline.BuildArg{{Name: "MODE", Value: "prod", Hash: "1"}}
 		}), changedBy("docs/x.md"), detect.KindNothingRecorded, detect.Possible},
 	} {
 		t.Run(test.injected, func(t *testing.T) {
@@ -132,7 +133,7 @@ func TestUnchangedBuildsHaveNoCause(t *testing.T) {
 	for n := 30; n <= 37; n++ {
 		clean := alphaBuild(t, n)
 		for i := range clean.Steps {
-			if clean.Steps[i].State != detect.Executed {
+			if clean.Steps[i].State != timeline.Executed {
 				continue
 			}
 			for _, changed := range []detect.Changed{nil, changedBy(), changedBy("docs/x.md"), changedBy("src/main.txt")} {

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 )
 
 // uncovered is how much of a build's time no step on its critical path was going on.
-func uncovered(b *detect.Build) time.Duration {
+func uncovered(b *timeline.Build) time.Duration {
 	r := detect.Judge(b, nil, detect.Policy{})
 	type interval struct{ from, to time.Duration }
 	var on []interval
@@ -46,7 +47,7 @@ func TestWaitedForIsAStep(t *testing.T) {
 			if b.Target != "" && b.Partial {
 				continue // steps of it stand in the builds of the bake's other targets until it is judged
 			}
-			if free := uncovered(&b); b.Outcome == detect.OK && free > max(least, b.Duration/share) {
+			if free := uncovered(&b); b.Outcome == timeline.OK && free > max(least, b.Duration/share) {
 				t.Errorf("%s: %v of %v of build %s is no step on the critical path", name, free, b.Duration, b.ID)
 			}
 		}
@@ -60,21 +61,21 @@ func TestLargestPartOfRecordings(t *testing.T) {
 		for _, set := range []string{"alpha", "beta"} {
 			paths, _ := filepath.Glob(filepath.Join(buildtest.Recordings, set, format, "*.*"))
 			h := &detect.History{BaseBranch: "main"}
-			var all []detect.Build
+			var all []timeline.Build
 			for _, path := range paths {
 				name, _ := filepath.Rel(buildtest.Recordings, path)
 				for _, b := range open(t, name) {
-					if b.Outcome == detect.OK {
+					if b.Outcome == timeline.OK {
 						all = append(all, b)
 					}
 				}
 			}
-			slices.SortStableFunc(all, func(x, y detect.Build) int { return y.Start.Compare(x.Start) })
+			slices.SortStableFunc(all, func(x, y timeline.Build) int { return y.Start.Compare(x.Start) })
 			for i := range all {
-				for _, h.Base = range [][]detect.Build{all[i+1:], all[i+1 : min(i+9, len(all))]} {
+				for _, h.Base = range [][]timeline.Build{all[i+1:], all[i+1 : min(i+9, len(all))]} {
 					for _, least := range []time.Duration{30 * time.Millisecond, time.Second} {
 						b := &all[i]
-						r := detect.Judge(b, h, detect.Policy{Thresholds: detect.Thresholds{MinDelta: detect.Seconds(least), MinHistory: 3}})
+						r := detect.Judge(b, h, detect.Policy{Thresholds: detect.Thresholds{MinDelta: timeline.Seconds(least), MinHistory: 3}})
 						var sum, nameless, largest time.Duration
 						for _, p := range r.WallClock.Parts {
 							sum += p.Seconds.D()

@@ -8,8 +8,8 @@ import (
 	"io"
 	"os"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/fetch/pipeline"
@@ -19,7 +19,7 @@ import (
 // of all files in a folder.
 type decoder struct {
 	ctx       context.Context // for the life of one call, so that no loop outlives it
-	builds    []detect.Build
+	builds    []timeline.Build
 	warnings  []error
 	pipelines pipeline.Options
 	left      int64           // bytes of this file that may yet be unpacked
@@ -68,7 +68,7 @@ var errTooLarge = fetch.ErrorWithHint(fmt.Sprintf("larger than %d MiB", MaxFile>
 
 // result is what was found in the file of this name, in which nothing stopped
 // the reading but perhaps the end of its time.
-func (d *decoder) result(name string) ([]detect.Build, []error, error) {
+func (d *decoder) result(name string) ([]timeline.Build, []error, error) {
 	switch ended := d.ctx.Err(); {
 	case ended != nil:
 		return nil, nil, ended
@@ -79,7 +79,7 @@ func (d *decoder) result(name string) ([]detect.Build, []error, error) {
 }
 
 // partial is what was found before err stopped the reading.
-func (d *decoder) partial(err error) ([]detect.Build, []error, error) {
+func (d *decoder) partial(err error) ([]timeline.Build, []error, error) {
 	switch ended := d.ctx.Err(); {
 	case ended != nil:
 		return nil, nil, ended
@@ -93,7 +93,7 @@ var errTooMany = fmt.Errorf("too much: more than %d builds, or %d steps, inputs 
 	builds.MaxBuilds, builds.MaxEntries)
 
 // add takes over builds, and warnings on them, each of which gets the name.
-func (d *decoder) add(name string, list []detect.Build, warnings []error) error {
+func (d *decoder) add(name string, list []timeline.Build, warnings []error) error {
 	for _, w := range warnings {
 		d.warn(name, w)
 	}
@@ -110,7 +110,7 @@ func (d *decoder) add(name string, list []detect.Build, warnings []error) error 
 
 // isKnownLog tells whether a build has been read from a log already: what GitHub packs
 // of a run has the log of each job, and that of each of its steps.
-func (d *decoder) isKnownLog(b detect.Build) bool {
+func (d *decoder) isKnownLog(b timeline.Build) bool {
 	id := b.Pipeline + " " + b.ID
 	known := d.logged[id]
 	if d.logged == nil {

@@ -8,17 +8,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
+	"github.com/google/go-cmp/cmp"
 )
 
 // stepFacts are those of the step whose name has a text in it.
-func stepFacts(t *testing.T, b *detect.Build, text string) detect.StepFacts {
+func stepFacts(t *testing.T, b *timeline.Build, text string) timeline.StepFacts {
 	t.Helper()
 	for _, s := range b.Steps {
 		if strings.Contains(s.Name, text) && s.Facts != nil {
@@ -26,7 +25,7 @@ func stepFacts(t *testing.T, b *detect.Build, text string) detect.StepFacts {
 		}
 	}
 	t.Fatalf("no step %q has facts", text)
-	return detect.StepFacts{}
+	return timeline.StepFacts{}
 }
 
 func TestFactsOfRecords(t *testing.T) {
@@ -65,7 +64,7 @@ func TestFactsAreComparable(t *testing.T) {
 	if diff := cmp.Diff(a.Facts, b.Facts); diff != "" {
 		t.Error(diff)
 	}
-	known := map[string]*detect.StepFacts{}
+	known := map[string]*timeline.StepFacts{}
 	for _, s := range a.Steps {
 		known[s.Key] = s.Facts
 	}
@@ -80,7 +79,7 @@ func TestFactsAreComparable(t *testing.T) {
 
 func TestFactsOfArguments(t *testing.T) {
 	a, b := open(t, "beta/dockerbuild/arg-a.dockerbuild")[0], open(t, "beta/dockerbuild/arg-b.dockerbuild")[0]
-	names := func(b *detect.Build) (names []string) {
+	names := func(b *timeline.Build) (names []string) {
 		for _, arg := range b.Facts.Args {
 			names = append(names, arg.Name)
 		}
@@ -102,18 +101,18 @@ func TestFactsOfArguments(t *testing.T) {
 
 // What is kept of a build is small.
 func TestFactsAreSmall(t *testing.T) {
-	size := func(b *detect.Build) int {
+	size := func(b *timeline.Build) int {
 		var with, without bytes.Buffer
-		if err := builds.Encode(&with, []detect.Build{*b}); err != nil {
+		if err := builds.Encode(&with, []timeline.Build{*b}); err != nil {
 			t.Fatal(err)
 		}
 		bare := *b
 		bare.Facts, bare.Machine = nil, nil
-		bare.Steps = append([]detect.Step{}, b.Steps...)
+		bare.Steps = append([]timeline.Step{}, b.Steps...)
 		for i := range bare.Steps {
 			bare.Steps[i].Facts, bare.Steps[i].Usage = nil, nil
 		}
-		if err := builds.Encode(&without, []detect.Build{bare}); err != nil {
+		if err := builds.Encode(&without, []timeline.Build{bare}); err != nil {
 			t.Fatal(err)
 		}
 		return with.Len() - without.Len()
@@ -139,18 +138,18 @@ func TestFactsAreSmall(t *testing.T) {
 	}
 
 	// One of a thousand steps, each with all that a step can have.
-	seconds := detect.Seconds(1e9)
-	b := detect.Build{ID: "x", Duration: 1e12, Facts: &detect.Facts{}}
-	for range detect.MaxArtifacts {
-		b.Facts.Sources = append(b.Facts.Sources, detect.Artifact{Name: strings.Repeat("n", detect.MaxFact), Digest: strings.Repeat("d", detect.MaxDigest)})
+	seconds := timeline.Seconds(1e9)
+	b := timeline.Build{ID: "x", Duration: 1e12, Facts: &timeline.Facts{}}
+	for range timeline.MaxArtifacts {
+		b.Facts.Sources = append(b.Facts.Sources, timeline.Artifact{Name: strings.Repeat("n", timeline.MaxFact), Digest: strings.Repeat("d", timeline.MaxDigest)})
 	}
 	for range 1000 {
-		b.Steps = append(b.Steps, detect.Step{
-			Key: "k", Name: "RUN x", Duration: 1e9, Facts: &detect.StepFacts{Op: "0123456789ab", Reads: []string{strings.Repeat("/r", 60)}},
-			Usage: &detect.Usage{
+		b.Steps = append(b.Steps, timeline.Step{
+			Key: "k", Name: "RUN x", Duration: 1e9, Facts: &timeline.StepFacts{Op: "0123456789ab", Reads: []string{strings.Repeat("/r", 60)}},
+			Usage: &timeline.Usage{
 				CPU: &seconds, CPUWait: &seconds, IOWait: &seconds, MemoryWait: &seconds, Throttled: &seconds, MemoryPeak: 1e12, Read: 1e12, Written: 1e12, Swap: 1e12,
-				OOMKills: 9, Retries: 9, Limited: 9, Layers: 99, Versions: []string{strings.Repeat("v", detect.MaxVersion)},
-				Gaps: []detect.Gap{{Before: strings.Repeat("b", detect.MaxLine), After: strings.Repeat("a", detect.MaxLine), Seconds: seconds}},
+				OOMKills: 9, Retries: 9, Limited: 9, Layers: 99, Versions: []string{strings.Repeat("v", timeline.MaxVersion)},
+				Gaps: []timeline.Gap{{Before: strings.Repeat("b", timeline.MaxLine), After: strings.Repeat("a", timeline.MaxLine), Seconds: seconds}},
 			},
 		})
 	}

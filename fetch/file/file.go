@@ -11,8 +11,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/pipeline"
 )
@@ -39,7 +39,7 @@ type Options struct {
 // Where only a part can be read, that part is returned, with warnings on the
 // rest. It is an error if nothing can: *fetch.DecodeError if something is wrong
 // with it, fetch.ErrNoBuilds if it is sound and holds no build.
-func Open(ctx context.Context, path string, o Options) (builds []detect.Build, warnings []error, err error) {
+func Open(ctx context.Context, path string, o Options) (builds []timeline.Build, warnings []error, err error) {
 	if path == "-" {
 		if o.Stdin == nil {
 			return nil, nil, errors.New("standard input: there is none")
@@ -61,7 +61,7 @@ func Open(ctx context.Context, path string, o Options) (builds []detect.Build, w
 }
 
 // read reads the builds in r. name stands for it in errors.
-func read(d *decoder, name string, r io.Reader) (builds []detect.Build, warnings []error, err error) {
+func read(d *decoder, name string, r io.Reader) (builds []timeline.Build, warnings []error, err error) {
 	if err := d.read(name, r, 0); err != nil {
 		return d.partial(err)
 	}
@@ -69,7 +69,7 @@ func read(d *decoder, name string, r io.Reader) (builds []detect.Build, warnings
 }
 
 // Decode reads the builds in data, as Open does. name stands for it in errors.
-func Decode(ctx context.Context, name string, data []byte) (builds []detect.Build, warnings []error, err error) {
+func Decode(ctx context.Context, name string, data []byte) (builds []timeline.Build, warnings []error, err error) {
 	d := newDecoder(ctx)
 	if err := d.decode(name, data, 0); err != nil {
 		return d.partial(err)
@@ -77,7 +77,7 @@ func Decode(ctx context.Context, name string, data []byte) (builds []detect.Buil
 	return d.result(name)
 }
 
-func openFolder(d *decoder, path string) (builds []detect.Build, warnings []error, err error) {
+func openFolder(d *decoder, path string) (builds []timeline.Build, warnings []error, err error) {
 	entries, err := os.ReadDir(path) // sorted by name
 	if err != nil {
 		return nil, nil, pathError(path, err)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 )
@@ -166,9 +166,9 @@ func FuzzProvenance(f *testing.F) {
 				t.Errorf("line %d", in.Position.Line)
 			}
 		}
-		b := detect.Build{ID: "x", Facts: meta.Facts, Machine: meta.Machine}
+		b := timeline.Build{ID: "x", Facts: meta.Facts, Machine: meta.Machine}
 		for digest, facts := range meta.StepFacts {
-			b.Steps = append(b.Steps, detect.Step{Key: "k", Name: "RUN x", Facts: facts, Usage: meta.Usages[digest]})
+			b.Steps = append(b.Steps, timeline.Step{Key: "k", Name: "RUN x", Facts: facts, Usage: meta.Usages[digest]})
 		}
 		b.BoundFacts()
 		if err := buildtest.Check(&b); err != nil {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 )
@@ -14,7 +14,7 @@ import (
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // decodeOne reads the build of a record.
-func decodeOne(t *testing.T, r buildtest.Record) detect.Build {
+func decodeOne(t *testing.T, r buildtest.Record) timeline.Build {
 	t.Helper()
 	if r.Ref == "" {
 		r.Ref = "ref"
@@ -141,7 +141,7 @@ func TestIgnoredCacheExport(t *testing.T) {
 		{Name: "exporting to GitHub Actions Cache", From: 6, To: 9, Error: "maximum timeout reached"},
 	}})
 	last := b.Steps[len(b.Steps)-1]
-	if b.Outcome != detect.OK || last.State != detect.StepFailed || last.Stage != "cache export" {
+	if b.Outcome != timeline.OK || last.State != timeline.StepFailed || last.Stage != "cache export" {
 		t.Errorf("%v: %v; the export of the cache is %v, stage %q", b.Outcome, b.Error, last.State, last.Stage)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Two targets whose contexts hold the same are built once: BuildKit finds the vertices of
@@ -19,13 +19,13 @@ func TestMergedTargets(t *testing.T) {
 			seen := map[string]bool{}
 			for i := range b.Steps {
 				s := &b.Steps[i]
-				if s.State == detect.NeverStarted || seen[s.Name] {
+				if s.State == timeline.NeverStarted || seen[s.Name] {
 					t.Errorf("%s of %s: %q is %v, or told twice", path, b.Pipeline, s.Name, s.State)
 				}
 				seen[s.Name] = true
 			}
-			waits := slices.DeleteFunc(slices.Clone(b.Steps), func(s detect.Step) bool { return s.Stage != detect.StageWait })
-			if n := len(b.Steps) - len(waits); n != 7 || b.Outcome != detect.OK {
+			waits := slices.DeleteFunc(slices.Clone(b.Steps), func(s timeline.Step) bool { return s.Stage != timeline.StageWait })
+			if n := len(b.Steps) - len(waits); n != 7 || b.Outcome != timeline.OK {
 				t.Errorf("%s of %s: %d steps that are no waits, %v; want 7", path, b.Pipeline, n, b.Outcome)
 			}
 		}

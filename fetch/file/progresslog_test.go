@@ -10,10 +10,9 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
+	"github.com/google/go-cmp/cmp"
 )
 
 // logOf is the log of a recorded build.
@@ -107,31 +106,31 @@ func TestErrorsOfOthers(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		log     string
-		outcome detect.Outcome
+		outcome timeline.Outcome
 		err     string
 	}{
-		"pip, at once":                {ok + pip, detect.OK, ""},
-		"pip, later":                  {ok + "+ pip install\n" + strings.Repeat("Collecting a\n", 300) + pip, detect.OK, ""},
-		"before the build":            {builder + ok, detect.OK, ""},
-		"another builder, later":      {ok + "+ pack build\n===> BUILDING\nERROR: failed to build: executing lifecycle: failed with status code: 51\n", detect.OK, ""},
-		"a plain build, later":        {ok + "#0 building with \"r\"\n#5 ERROR: exit code: 1\n------\n > [2/2] RUN x:\n------\nERROR: failed to solve: exit code: 1\n", detect.OK, ""},
-		"of another service":          {ok + "db | ERROR: failed to solve: no such table\n", detect.OK, ""},
-		"the runner's":                {ok + "ERROR: Job failed: exit code 1\n", detect.OK, ""},
-		"the builder's":               {ok + builder, detect.Failed, "failed to push 127.0.0.1:5055/app: unauthorized"},
-		"the builder's, with excerpt": {ok + "------\n > pushing:\n12.3 ERROR: pip\n------\n" + excerpt + builder, detect.Failed, "failed to push 127.0.0.1:5055/app: unauthorized"},
-		"the builder's, then others":  {ok + builder + pip + "ERROR: failed to solve: x\n", detect.Failed, "failed to push 127.0.0.1:5055/app: unauthorized"},
-		"an old builder's":            {ok + "error: failed to solve: rpc error: code = Unknown desc = denied\n", detect.Failed, "rpc error: code = Unknown desc = denied"},
-		"the connection broke":        {ok + "ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF\n", detect.Failed, "failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF"},
-		"called off":                  {ok + "ERROR: failed to build: failed to solve: Canceled: context canceled\n", detect.Cancelled, "Canceled: context canceled"},
-		"a cache is not written":      {noCache + "ERROR: failed to build: failed to solve: error writing layer blob: " + noFolder + "\n", detect.Failed, "error writing layer blob: " + noFolder},
-		"that is ignored":             {noCache, detect.OK, ""},
-		"that is, then others":        {noCache + "ERROR: failed to solve: no such table\n", detect.OK, ""},
-		"GitHub's cache":              {gha("ERROR: failed to build: failed to solve: maximum timeout reached\n"), detect.Failed, "maximum timeout reached"}, // written by hand
-		"GitHub's cache, ignored":     {gha(""), detect.OK, ""},
-		"of a step":                   {failed + pip, detect.Failed, `process "/bin/sh -c sh work.sh test 3 --fail" did not complete successfully: exit code: 1`},
-		"of a step, without a word":   {failed[:strings.Index(failed, "\nDockerfile:18")+1] + pip, detect.Failed, `process "/bin/sh -c sh work.sh test 3 --fail" did not complete successfully: exit code: 1`},
-		"cut, then the runner's":      {killed + "ERROR: Job failed: execution took longer than 1h0m0s seconds\n", detect.Cancelled, "the progress log breaks off"},
-		"cut, then the builder's":     {killed + "Terminated\nERROR: failed to build: failed to receive status: rpc error: EOF\n", detect.Failed, "failed to receive status: rpc error: EOF"},
+		"pip, at once":                {ok + pip, timeline.OK, ""},
+		"pip, later":                  {ok + "+ pip install\n" + strings.Repeat("Collecting a\n", 300) + pip, timeline.OK, ""},
+		"before the build":            {builder + ok, timeline.OK, ""},
+		"another builder, later":      {ok + "+ pack build\n===> BUILDING\nERROR: failed to build: executing lifecycle: failed with status code: 51\n", timeline.OK, ""},
+		"a plain build, later":        {ok + "#0 building with \"r\"\n#5 ERROR: exit code: 1\n------\n > [2/2] RUN x:\n------\nERROR: failed to solve: exit code: 1\n", timeline.OK, ""},
+		"of another service":          {ok + "db | ERROR: failed to solve: no such table\n", timeline.OK, ""},
+		"the runner's":                {ok + "ERROR: Job failed: exit code 1\n", timeline.OK, ""},
+		"the builder's":               {ok + builder, timeline.Failed, "failed to push 127.0.0.1:5055/app: unauthorized"},
+		"the builder's, with excerpt": {ok + "------\n > pushing:\n12.3 ERROR: pip\n------\n" + excerpt + builder, timeline.Failed, "failed to push 127.0.0.1:5055/app: unauthorized"},
+		"the builder's, then others":  {ok + builder + pip + "ERROR: failed to solve: x\n", timeline.Failed, "failed to push 127.0.0.1:5055/app: unauthorized"},
+		"an old builder's":            {ok + "error: failed to solve: rpc error: code = Unknown desc = denied\n", timeline.Failed, "rpc error: code = Unknown desc = denied"},
+		"the connection broke":        {ok + "ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF\n", timeline.Failed, "failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF"},
+		"called off":                  {ok + "ERROR: failed to build: failed to solve: Canceled: context canceled\n", timeline.Cancelled, "Canceled: context canceled"},
+		"a cache is not written":      {noCache + "ERROR: failed to build: failed to solve: error writing layer blob: " + noFolder + "\n", timeline.Failed, "error writing layer blob: " + noFolder},
+		"that is ignored":             {noCache, timeline.OK, ""},
+		"that is, then others":        {noCache + "ERROR: failed to solve: no such table\n", timeline.OK, ""},
+		"GitHub's cache":              {gha("ERROR: failed to build: failed to solve: maximum timeout reached\n"), timeline.Failed, "maximum timeout reached"}, // written by hand
+		"GitHub's cache, ignored":     {gha(""), timeline.OK, ""},
+		"of a step":                   {failed + pip, timeline.Failed, `process "/bin/sh -c sh work.sh test 3 --fail" did not complete successfully: exit code: 1`},
+		"of a step, without a word":   {failed[:strings.Index(failed, "\nDockerfile:18")+1] + pip, timeline.Failed, `process "/bin/sh -c sh work.sh test 3 --fail" did not complete successfully: exit code: 1`},
+		"cut, then the runner's":      {killed + "ERROR: Job failed: execution took longer than 1h0m0s seconds\n", timeline.Cancelled, "the progress log breaks off"},
+		"cut, then the builder's":     {killed + "Terminated\nERROR: failed to build: failed to receive status: rpc error: EOF\n", timeline.Failed, "failed to receive status: rpc error: EOF"},
 	} {
 		list, warnings, err := Decode(t.Context(), "f", []byte(tt.log))
 		if err != nil || len(list) != 1 || len(warnings) > 0 {
@@ -192,7 +191,7 @@ func TestSeveralInOneLog(t *testing.T) {
 		"three":                      {test + push + failed, []string{test, push, failed}},
 		"two services":               {compose(push, failed), []string{push, failed}},
 	} {
-		var want []detect.Build
+		var want []timeline.Build
 		for _, log := range tt.each {
 			list, _, err := Decode(t.Context(), "f", []byte(log))
 			if err != nil {
@@ -246,7 +245,7 @@ func TestArchiveOfLogs(t *testing.T) {
 func TestOneDamagedLine(t *testing.T) {
 	log := bytes.SplitAfter(buildtest.Recording(t, "beta/rawjson/push.jsonl.gz"), []byte("\n"))
 	want := open(t, "beta/rawjson/push.jsonl.gz")[0]
-	times := map[string]detect.Step{}
+	times := map[string]timeline.Step{}
 	for _, s := range want.Steps {
 		times[s.ID] = s
 	}
@@ -270,11 +269,11 @@ func TestOneDamagedLine(t *testing.T) {
 				t.Fatalf("line %d, %s: %d builds, warnings %v, error %v", i+1, name, len(got), warnings, err)
 			}
 			isLast := i == len(log)-2 && !strings.HasSuffix(damaged, "}\n")
-			if got[0].Outcome != detect.OK && !isLast {
+			if got[0].Outcome != timeline.OK && !isLast {
 				t.Errorf("line %d, %s: %v: %s\n%s", i+1, name, got[0].Outcome, got[0].Error, line)
 			}
 			for _, s := range got[0].Steps {
-				if s.State == detect.Executed && s.Duration != times[s.ID].Duration {
+				if s.State == timeline.Executed && s.Duration != times[s.ID].Duration {
 					t.Errorf("line %d, %s: %s took %v, want %v", i+1, name, s.Name, s.Duration, times[s.ID].Duration)
 				}
 			}
@@ -294,10 +293,10 @@ func TestCutLog(t *testing.T) {
 			t.Fatalf("%d bytes: %d builds, warnings %v, error %v", at, len(list), warnings, err)
 		}
 		// All steps that were announced may be done, and the export may come yet.
-		isDone := !slices.ContainsFunc(list[0].Steps, func(s detect.Step) bool {
-			return s.State == detect.Interrupted || s.State == detect.NeverStarted || s.Stage == "export"
+		isDone := !slices.ContainsFunc(list[0].Steps, func(s timeline.Step) bool {
+			return s.State == timeline.Interrupted || s.State == timeline.NeverStarted || s.Stage == "export"
 		})
-		if want := detect.Cancelled; list[0].Outcome != want && (!isDone || list[0].Steps[len(list[0].Steps)-1].Count == 0) {
+		if want := timeline.Cancelled; list[0].Outcome != want && (!isDone || list[0].Steps[len(list[0].Steps)-1].Count == 0) {
 			t.Errorf("%d bytes: %v: %s", at, list[0].Outcome, list[0].Error)
 		}
 	}

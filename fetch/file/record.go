@@ -8,13 +8,12 @@ import (
 	"strings"
 	"time"
 
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/boundjson"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/spans"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // A historyRecord is what BuildKit keeps of a build, as far as it is used. The
@@ -98,7 +97,7 @@ func (d *decoder) record(name string, l *layoutReader, m ocispec.Manifest) error
 	}
 	b, warnings := progress.Build(meta)
 	fetch.Hide(&b, &meta.Arguments)
-	return d.add(name, []detect.Build{b}, warnings)
+	return d.add(name, []timeline.Build{b}, warnings)
 }
 
 // metadata are what the record itself says.
@@ -221,7 +220,7 @@ func traceOf(p *buildkit.Progress, spans []buildkit.Span) (string, map[string]st
 
 // fromTrace makes the build of a record that keeps no progress. If its trace
 // holds several builds, the one that began nearest to it is it.
-func fromTrace(meta buildkit.Metadata, spans []buildkit.Span) ([]detect.Build, []error) {
+func fromTrace(meta buildkit.Metadata, spans []buildkit.Span) ([]timeline.Build, []error) {
 	builds, warnings := buildkit.Builds(spans)
 	if len(builds) == 0 {
 		return nil, warnings
@@ -233,5 +232,5 @@ func fromTrace(meta buildkit.Metadata, spans []buildkit.Span) ([]detect.Build, [
 		}
 	}
 	meta.Complete(&nearest)
-	return []detect.Build{nearest}, warnings
+	return []timeline.Build{nearest}, warnings
 }

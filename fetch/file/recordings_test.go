@@ -8,17 +8,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
+	"github.com/google/go-cmp/cmp"
 )
 
 // opened are the recordings that were read, by path: many tests look at the same.
-var opened = map[string][]detect.Build{}
+var opened = map[string][]timeline.Build{}
 
 // open reads a recording, in which nothing may be wrong.
-func open(t *testing.T, path string) []detect.Build {
+func open(t *testing.T, path string) []timeline.Build {
 	t.Helper()
 	if list, ok := opened[path]; ok {
 		return slices.Clone(list)
@@ -62,7 +61,7 @@ func TestFormatsAgree(t *testing.T) {
 				jaeger := open(t, set+"/jaeger/"+name+".json.gz")
 				progress := open(t, set+"/rawjson/"+name+".jsonl.gz")
 				record := openRecords(t, set, name)
-				for format, builds := range map[string][]detect.Build{"jaeger": jaeger, "progress": progress, "record": record} {
+				for format, builds := range map[string][]timeline.Build{"jaeger": jaeger, "progress": progress, "record": record} {
 					if len(builds) != len(otlp) {
 						t.Fatalf("%s has %d builds, otlp has %d", format, len(builds), len(otlp))
 					}
@@ -80,7 +79,7 @@ func TestFormatsAgree(t *testing.T) {
 }
 
 // openRecords reads a record; bakes have one with all their targets' records.
-func openRecords(t *testing.T, set, name string) []detect.Build {
+func openRecords(t *testing.T, set, name string) []timeline.Build {
 	t.Helper()
 	path := set + "/dockerbuild/" + name + ".dockerbuild"
 	if _, err := os.Stat(filepath.Join(buildtest.Recordings, path)); err != nil {
@@ -90,7 +89,7 @@ func openRecords(t *testing.T, set, name string) []detect.Build {
 }
 
 // match finds the recording of b among builds: that of the same target.
-func match(t *testing.T, b *detect.Build, builds []detect.Build) *detect.Build {
+func match(t *testing.T, b *timeline.Build, builds []timeline.Build) *timeline.Build {
 	t.Helper()
 	if len(builds) == 1 {
 		return &builds[0]
@@ -106,7 +105,7 @@ func match(t *testing.T, b *detect.Build, builds []detect.Build) *detect.Build {
 }
 
 // sameTraces checks that two trace formats differ by rounding only.
-func sameTraces(t *testing.T, a, b *detect.Build) {
+func sameTraces(t *testing.T, a, b *timeline.Build) {
 	t.Helper()
 	near := cmp.Comparer(func(x, y time.Duration) bool { return (x - y).Abs() < time.Millisecond })
 	nearTime := cmp.Comparer(func(x, y time.Time) bool { return x.Sub(y).Abs() < time.Millisecond })
@@ -117,9 +116,9 @@ func sameTraces(t *testing.T, a, b *detect.Build) {
 
 // sameSteps checks a trace against a format that lists all vertices. Where
 // targets share vertices, each source shows these under a target of its choice.
-func sameSteps(t *testing.T, trace, all *detect.Build, shared bool) {
+func sameSteps(t *testing.T, trace, all *timeline.Build, shared bool) {
 	t.Helper()
-	byID := map[string]*detect.Step{}
+	byID := map[string]*timeline.Step{}
 	for i := range all.Steps {
 		byID[all.Steps[i].ID] = &all.Steps[i]
 	}
@@ -144,12 +143,12 @@ func sameSteps(t *testing.T, trace, all *detect.Build, shared bool) {
 		if a.Key != b.Key && !strings.Contains(b.Key, "$") {
 			t.Errorf("%s has key %q in the status", a.Key, b.Key)
 		}
-		if d := (a.Duration - b.Duration).Abs(); d > 5*time.Millisecond && !pulls(b) && b.State != detect.Interrupted {
+		if d := (a.Duration - b.Duration).Abs(); d > 5*time.Millisecond && !pulls(b) && b.State != timeline.Interrupted {
 			t.Errorf("%s: %v in the trace, %v in the status", a.Name, a.Duration, b.Duration)
 		}
 	}
 	for id, b := range byID {
-		if seen[id] || b.State == detect.Cached || b.State == detect.NeverStarted {
+		if seen[id] || b.State == timeline.Cached || b.State == timeline.NeverStarted {
 			continue
 		}
 		if !shared && !withoutSpan(b) {
@@ -160,9 +159,9 @@ func sameSteps(t *testing.T, trace, all *detect.Build, shared bool) {
 
 // sameTargets checks that a log tells of the same steps as the record; of a bake each once,
 // whoever else needs them.
-func sameTargets(t *testing.T, record, progress *detect.Build, shared bool) {
+func sameTargets(t *testing.T, record, progress *timeline.Build, shared bool) {
 	t.Helper()
-	all := func(b *detect.Build) (list []string) {
+	all := func(b *timeline.Build) (list []string) {
 		for i := range b.Steps {
 			if s := &b.Steps[i]; s.Count > 0 {
 				list = append(list, s.State.String()+" "+s.Name)
@@ -181,17 +180,17 @@ func sameTargets(t *testing.T, record, progress *detect.Build, shared bool) {
 
 // pulls tells whether a step fetched layers, or linked one in place of another: the status
 // counts all of that, and its spans less.
-func pulls(s *detect.Step) bool {
+func pulls(s *timeline.Step) bool {
 	return s.Bytes > 0 && s.Stage != "internal" && s.Stage != "export" || strings.Contains(s.Name, "LINK ")
 }
 
 // withoutSpan tells of phases that no trace shows.
-func withoutSpan(s *detect.Step) bool {
+func withoutSpan(s *timeline.Step) bool {
 	return s.Stage == "cache import" || s.Stage == "auth" || strings.Contains(s.Name, "load metadata for")
 }
 
 // sameOrigin checks what else the recordings say, and that they count as one.
-func sameOrigin(t *testing.T, trace, record, progress *detect.Build, shared bool) {
+func sameOrigin(t *testing.T, trace, record, progress *timeline.Build, shared bool) {
 	t.Helper()
 	if trace.Outcome != record.Outcome || progress.Outcome != record.Outcome {
 		t.Errorf("trace is %v, progress %v, record %v", trace.Outcome, progress.Outcome, record.Outcome)
@@ -203,15 +202,15 @@ func sameOrigin(t *testing.T, trace, record, progress *detect.Build, shared bool
 		t.Errorf("trace is of %q %s %s, record of %q %s %s",
 			trace.Pipeline, trace.Revision, trace.Branch, record.Pipeline, record.Revision, record.Branch)
 	}
-	for format, b := range map[string]*detect.Build{"trace": trace, "progress": progress} {
+	for format, b := range map[string]*timeline.Build{"trace": trace, "progress": progress} {
 		// The daemon is told to stop a killed build later than its client ended.
-		if d := (b.Duration - record.Duration).Abs(); d > 30*time.Millisecond && record.Outcome == detect.OK {
+		if d := (b.Duration - record.Duration).Abs(); d > 30*time.Millisecond && record.Outcome == timeline.OK {
 			t.Errorf("%s lasted %v, the record says %v", format, b.Duration, record.Duration)
 		}
 		if shared := shared && b == trace; !shared && b.Content != record.Content {
 			t.Errorf("content of the %s is %s, of the record %s", format, b.Content, record.Content)
 		}
-		if !detect.SameBuild(b, record) {
+		if !timeline.SameBuild(b, record) {
 			t.Errorf("%s and record are two builds", format)
 		}
 	}

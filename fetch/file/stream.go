@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds"
 )
@@ -48,10 +48,10 @@ func (l *Large) Look(ctx context.Context) (s builds.Survey, err error) {
 
 // Stream hands its builds over, some hundreds at a time, in their order. What could not be
 // read is a problem; an error of each ends it.
-func (l *Large) Stream(ctx context.Context, each func([]detect.Build) error) (problems, err error) {
+func (l *Large) Stream(ctx context.Context, each func([]timeline.Build) error) (problems, err error) {
 	n := 0
 	err = l.open(func(f *os.File) (err error) {
-		problems, err = builds.Stream(canceller{ctx, f}, l.path, func(list []detect.Build) error {
+		problems, err = builds.Stream(canceller{ctx, f}, l.path, func(list []timeline.Build) error {
 			n += len(list)
 			return each(list)
 		})

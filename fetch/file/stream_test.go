@@ -9,22 +9,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/google/go-cmp/cmp"
 )
 
 // largeFile is a builds file of so many builds, larger than largeFrom, with a bad line.
 func largeFile(t *testing.T, n int) string {
 	t.Helper()
-	var list []detect.Build
+	var list []timeline.Build
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	log := strings.Repeat("x", largeFrom/n)
 	for i := range n {
-		list = append(list, detect.Build{
+		list = append(list, timeline.Build{
 			ID: "b" + start.Add(time.Duration(i)).Format("150405.000000000"), Pipeline: "p", Start: start.Add(time.Duration(i) * time.Minute), Duration: time.Second,
-			Log: []string{log[:min(len(log), 1000)], log[:min(len(log), 2000)], log, log}, Steps: []detect.Step{{Name: "RUN x", Key: "RUN x", Duration: time.Second}},
+			Log: []string{log[:min(len(log), 1000)], log[:min(len(log), 2000)], log, log}, Steps: []timeline.Step{{Name: "RUN x", Key: "RUN x", Duration: time.Second}},
 		})
 	}
 	path := filepath.Join(t.TempDir(), "large.jsonl")
@@ -62,9 +61,9 @@ func TestLargeIsRead(t *testing.T) {
 	if err != nil || survey.Builds != n+1 || !survey.Newest.Equal(want[n-1].Start) {
 		t.Errorf("a look tells %v, %v", survey, err)
 	}
-	var got []detect.Build
+	var got []timeline.Build
 	pieces := 0
-	problems, err := large.Stream(t.Context(), func(list []detect.Build) error {
+	problems, err := large.Stream(t.Context(), func(list []timeline.Build) error {
 		got = append(got, list...)
 		pieces++
 		return nil
@@ -80,12 +79,12 @@ func TestLargeIsRead(t *testing.T) {
 	}
 
 	stop := errors.New("stop")
-	if _, err := large.Stream(t.Context(), func([]detect.Build) error { return stop }); !errors.Is(err, stop) {
+	if _, err := large.Stream(t.Context(), func([]timeline.Build) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("after an error it is %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := large.Stream(ended, func([]detect.Build) error { return nil }); !errors.Is(err, context.Canceled) {
+	if _, err := large.Stream(ended, func([]timeline.Build) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("when its time is over it is %v", err)
 	}
 }

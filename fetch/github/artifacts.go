@@ -12,11 +12,10 @@ import (
 	"strings"
 	"sync"
 
-	gh "github.com/google/go-github/v60/github"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/file"
+	gh "github.com/google/go-github/v60/github"
 )
 
 // holdsRecord tells by its name whether an artifact may hold build records:
@@ -130,7 +129,7 @@ var (
 
 // read gets the builds in an artifact: out of cached, if they are there, else from GitHub. Their identity is what the artifact says. Warnings tell what
 // in it could not be read.
-func (s *source) read(ctx context.Context, a *gh.Artifact, cached map[string]fetch.Cached) (builds []detect.Build, warnings []error, err error) {
+func (s *source) read(ctx context.Context, a *gh.Artifact, cached map[string]fetch.Cached) (builds []timeline.Build, warnings []error, err error) {
 	id := strconv.FormatInt(a.GetID(), 10)
 	known, ok := cached[id]
 	if !ok || known.Old {
@@ -149,7 +148,7 @@ func (s *source) read(ctx context.Context, a *gh.Artifact, cached map[string]fet
 }
 
 // readAnew gets the builds in an artifact from GitHub.
-func (s *source) readAnew(ctx context.Context, id string, a *gh.Artifact) (builds []detect.Build, warnings []error, err error) {
+func (s *source) readAnew(ctx context.Context, id string, a *gh.Artifact) (builds []timeline.Build, warnings []error, err error) {
 	switch {
 	case a.GetExpired():
 		return nil, nil, errExpired
@@ -175,7 +174,7 @@ func (s *source) readAnew(ctx context.Context, id string, a *gh.Artifact) (build
 
 // putCached puts builds into the cache, if there is one. It takes one thing at a time.
 // One that fails costs requests, and no builds.
-func (s *source) putCached(ctx context.Context, kind, id string, builds []detect.Build) {
+func (s *source) putCached(ctx context.Context, kind, id string, builds []timeline.Build) {
 	if s.Cache == nil {
 		return
 	}

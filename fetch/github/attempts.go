@@ -1,20 +1,19 @@
 package github
 
 import (
+	"github.com/buildregress/buildregress/detect/timeline"
 	gh "github.com/google/go-github/v60/github"
-
-	"github.com/buildregress/buildregress/detect"
 )
 
 // An attemptBuild is a build of some run, and whether an earlier attempt of the run made it.
 type attemptBuild struct {
-	detect.Build
+	timeline.Build
 	older bool
 }
 
 // latest are the builds of a run without those that a later attempt of it made
 // again: what it did not make again still holds.
-func latest(all []attemptBuild) (out []detect.Build) {
+func latest(all []attemptBuild) (out []timeline.Build) {
 	again := map[string]bool{} // pipelines
 	for _, m := range all {
 		if !m.older {

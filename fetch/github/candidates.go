@@ -8,10 +8,9 @@ import (
 	"strconv"
 	"sync/atomic"
 
-	gh "github.com/google/go-github/v60/github"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	gh "github.com/google/go-github/v60/github"
 )
 
 // A candidate is an artifact that may hold a record for the history.
@@ -33,7 +32,7 @@ func (s *Records) candidates(r *gh.WorkflowRun, artifacts []*gh.Artifact) (out [
 
 // builds reads the records of the runs: those of the base branch until there are
 // enough, and those of the build's own.
-func (s *Records) builds(ctx context.Context, q fetch.Query, l listing, stats *readStats) (base, own []detect.Build) {
+func (s *Records) builds(ctx context.Context, q fetch.Query, l listing, stats *readStats) (base, own []timeline.Build) {
 	var candidates []candidate
 	for _, r := range l.head {
 		candidates = append(candidates, s.candidates(r, l.artifacts[r.GetID()])...)
@@ -82,7 +81,7 @@ func (s *Records) builds(ctx context.Context, q fetch.Query, l listing, stats *r
 		for _, b := range latest(ofRun) {
 			b.Pipeline = q.Build.Pipeline
 			base = append(base, b)
-			if b.Outcome == detect.OK {
+			if b.Outcome == timeline.OK {
 				enough++
 			}
 		}
@@ -125,7 +124,7 @@ func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candi
 		n := 0
 		for _, b := range r.builds {
 			s.identify(&b, candidates[i].run, "")
-			if b.Outcome == detect.OK && s.matches(&b, q.Build) && !isOlder(a, candidates[i].run) {
+			if b.Outcome == timeline.OK && s.matches(&b, q.Build) && !isOlder(a, candidates[i].run) {
 				n++
 			}
 		}
@@ -142,7 +141,7 @@ func (s *Records) readAll(ctx context.Context, q fetch.Query, candidates []candi
 
 // A result is what was found in an artifact.
 type result struct {
-	builds   []detect.Build
+	builds   []timeline.Build
 	warnings []error
 	err      error
 }
@@ -162,7 +161,7 @@ type stepBudget struct{ taken atomic.Int64 }
 
 // take takes the steps of builds, and returns how many are taken in all. Where that
 // is too many, it stays so: what comes after would be there by chance.
-func (b *stepBudget) take(builds []detect.Build) int {
+func (b *stepBudget) take(builds []timeline.Build) int {
 	n := 0
 	for i := range builds {
 		n += 1 + len(builds[i].Steps)

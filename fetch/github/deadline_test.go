@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
@@ -38,7 +38,7 @@ type countdown struct {
 	over chan struct{}
 }
 
-func (c *countdown) Put(ctx context.Context, origin, id string, list []detect.Build) error {
+func (c *countdown) Put(ctx context.Context, origin, id string, list []timeline.Build) error {
 	if c.left.Add(-1) == 0 {
 		defer close(c.over)
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
@@ -202,7 +202,7 @@ func TestFaults(t *testing.T) {
 // A full cache can be read.
 type full struct{ memoryCache }
 
-func (*full) Put(context.Context, string, string, []detect.Build) error {
+func (*full) Put(context.Context, string, string, []timeline.Build) error {
 	return errors.New("disk full")
 }
 
@@ -264,7 +264,7 @@ func TestNoRepository(t *testing.T) {
 	if !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), "shop/gone: run 5") {
 		t.Errorf("%v", err)
 	}
-	_, err = OpenRecords(o).History(t.Context(), fetch.Query{Build: &detect.Build{Start: clock()}, BaseBranch: "main", Window: 5})
+	_, err = OpenRecords(o).History(t.Context(), fetch.Query{Build: &timeline.Build{Start: clock()}, BaseBranch: "main", Window: 5})
 	if !errors.Is(err, ErrDenied) {
 		t.Errorf("%v", err)
 	}

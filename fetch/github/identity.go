@@ -1,9 +1,8 @@
 package github
 
 import (
+	"github.com/buildregress/buildregress/detect/timeline"
 	gh "github.com/google/go-github/v60/github"
-
-	"github.com/buildregress/buildregress/detect"
 )
 
 // deleted is the repository of a run whose fork was deleted.
@@ -13,7 +12,7 @@ const deleted = "(deleted)"
 // made it. What the build says of that itself is not believed, and no clock asked: a
 // run is of one commit however long ago it was. pull is the pull request that the run
 // is known to be of, "" where it has to tell.
-func (s *source) identify(b *detect.Build, r *gh.WorkflowRun, pull string) {
+func (s *source) identify(b *timeline.Build, r *gh.WorkflowRun, pull string) {
 	b.Repository = r.GetHeadRepository().GetFullName()
 	if b.Repository == "" {
 		b.Repository = deleted

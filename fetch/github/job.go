@@ -5,13 +5,12 @@ import (
 	"strings"
 	"time"
 
-	gh "github.com/google/go-github/v60/github"
-
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/pipeline"
+	gh "github.com/google/go-github/v60/github"
 )
 
 // maxSteps of a job are looked at. GitHub allows a thousand jobs, and fewer steps.
@@ -20,19 +19,19 @@ const maxSteps = 2000
 // buildOf makes a build of a job, with all steps that have ended, but for those
 // that were skipped or only clean up. Its identity is left to its run. odd counts
 // the steps whose times cannot be. ok is false for a job that ran nothing.
-func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int, ok bool) {
-	b = detect.Build{
+func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b timeline.Build, odd int, ok bool) {
+	b = timeline.Build{
 		ID:       strconv.FormatInt(job.GetID(), 10),
 		Pipeline: strings.Join([]string{run.GetRepository().GetFullName(), clean(run.GetName()), clean(job.GetName())}, "/"),
-		Origin:   detect.Origin{URL: fetch.Clean(job.GetHTMLURL(), buildkit.MaxName), Runner: clean(strings.Join(job.Labels, ","))},
-		Start:    job.GetStartedAt().UTC(), Resolution: time.Second, Reader: detect.ReaderVersion,
+		Origin:   timeline.Origin{URL: fetch.Clean(job.GetHTMLURL(), buildkit.MaxName), Runner: clean(strings.Join(job.Labels, ","))},
+		Start:    job.GetStartedAt().UTC(), Resolution: time.Second, Reader: timeline.ReaderVersion,
 	}
 	switch job.GetConclusion() {
 	case "success", "": // that of a job that runs yet is ""
 	case "failure", "timed_out", "startup_failure":
-		b.Outcome, b.Error = detect.Failed, "the job ended as "+job.GetConclusion()
+		b.Outcome, b.Error = timeline.Failed, "the job ended as "+job.GetConclusion()
 	case "cancelled":
-		b.Outcome, b.Error = detect.Cancelled, "the job was cancelled"
+		b.Outcome, b.Error = timeline.Cancelled, "the job was cancelled"
 	default:
 		return b, 0, false
 	}
@@ -55,14 +54,14 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 		}
 		seen[task.GetNumber()] = true
 		name := clean(task.GetName())
-		step := detect.Step{
+		step := timeline.Step{
 			ID: strconv.FormatInt(task.GetNumber(), 10), Key: dockerfile.Key("", stage, name), Name: name, Stage: stage,
 			Start: start, Duration: end.Sub(start), Rule: rule(name),
 		}
 		if c := task.GetConclusion(); c == "failure" || c == "cancelled" {
-			step.State, step.Error = detect.StepFailed, "ended as "+c
-			if b.Outcome == detect.OK && job.GetStatus() != "completed" {
-				b.Outcome, b.Error = detect.Failed, "a step of the job ended as "+c
+			step.State, step.Error = timeline.StepFailed, "ended as "+c
+			if b.Outcome == timeline.OK && job.GetStatus() != "completed" {
+				b.Outcome, b.Error = timeline.Failed, "a step of the job ended as "+c
 			}
 		}
 		if start.Before(b.Start) || !fetch.Plausible(b.Start) {
@@ -82,7 +81,7 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b detect.Build, odd int,
 // job is created when those that it needs are done, but for one that is run again, which
 // GitHub gives the time of its first attempt: since when it could have begun is not known,
 // as those that it needs may have been run again before it.
-func waitOf(run *gh.WorkflowRun, job *gh.WorkflowJob, stage string) []detect.Step {
+func waitOf(run *gh.WorkflowRun, job *gh.WorkflowJob, stage string) []timeline.Step {
 	created, started := job.GetCreatedAt().UTC(), job.GetStartedAt().UTC()
 	if job.GetRunAttempt() > 1 && created.Before(run.GetRunStartedAt().Time) {
 		return nil
@@ -91,8 +90,8 @@ func waitOf(run *gh.WorkflowRun, job *gh.WorkflowJob, stage string) []detect.Ste
 	if !fetch.Plausible(created) || !fetch.Plausible(started) || took <= 0 || took > buildkit.MaxDuration {
 		return nil
 	}
-	return []detect.Step{{
-		ID: "queue", Key: dockerfile.Key("", stage, pipeline.WaitName), Name: pipeline.WaitName, Stage: detect.StageQueue, Start: created, Duration: took,
+	return []timeline.Step{{
+		ID: "queue", Key: dockerfile.Key("", stage, pipeline.WaitName), Name: pipeline.WaitName, Stage: timeline.StageQueue, Start: created, Duration: took,
 	}}
 }
 

@@ -3,17 +3,16 @@ package github
 import (
 	"strings"
 
-	gh "github.com/google/go-github/v60/github"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/buildkit"
+	gh "github.com/google/go-github/v60/github"
 )
 
 // matches tells whether b is a build of what the other builds, the one to be judged.
 // A name that was given by hand is in no record, and some records know none:
 // then it is that of which half the steps are the same, out of the same Dockerfile as
 // far as both say out of which.
-func (s *Records) matches(b, judged *detect.Build) bool {
+func (s *Records) matches(b, judged *timeline.Build) bool {
 	if b.Pipeline == judged.Pipeline {
 		return true
 	}

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"slices"
 
-	gh "github.com/google/go-github/v60/github"
-
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	gh "github.com/google/go-github/v60/github"
 )
 
 // Records are the build records that a repository's workflow runs keep as
@@ -52,9 +52,9 @@ func (s *Records) History(ctx context.Context, q fetch.Query) (*detect.History, 
 		return nil, stats.failure // it would be no other the next time
 	}
 	h := fetch.Select(base, q)
-	own = slices.DeleteFunc(own, func(b detect.Build) bool {
+	own = slices.DeleteFunc(own, func(b timeline.Build) bool {
 		// A pull request's record that passes for one of the base is neither.
-		return slices.ContainsFunc(base, func(known detect.Build) bool { return fetch.Same(&known, &b) })
+		return slices.ContainsFunc(base, func(known timeline.Build) bool { return fetch.Same(&known, &b) })
 	})
 	h.Branch = fetch.Select(own, q).Branch
 	h.Notes = stats.notes(q.BaseBranch)

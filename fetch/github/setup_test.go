@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	gh "github.com/google/go-github/v60/github"
-
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/testdata/githubtest"
+	gh "github.com/google/go-github/v60/github"
 )
 
 // recording is one of the recorded builds of one image: 0 to 29 are of the base
@@ -62,7 +62,7 @@ func (s *memoryCache) Get(_ context.Context, origin string, ids []string) (map[s
 	return out, s.fail
 }
 
-func (s *memoryCache) Put(_ context.Context, origin, id string, list []detect.Build) error {
+func (s *memoryCache) Put(_ context.Context, origin, id string, list []timeline.Build) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held == nil {
@@ -115,7 +115,7 @@ func history(t testing.TB, o Options) (*detect.History, error) {
 	return r.History(t.Context(), q)
 }
 
-func ids(builds []detect.Build) (out []string) {
+func ids(builds []timeline.Build) (out []string) {
 	for _, b := range builds {
 		out = append(out, b.Revision[max(0, len(b.Revision)-4):])
 	}
@@ -131,7 +131,7 @@ func starts(t testing.TB, n int) string {
 	return startsOf(list)[0]
 }
 
-func startsOf(list []detect.Build) (out []string) {
+func startsOf(list []timeline.Build) (out []string) {
 	for _, b := range list {
 		out = append(out, b.Start.Format(time.RFC3339Nano))
 	}

@@ -7,11 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/buildregress/buildregress/detect/timeline"
+	"github.com/buildregress/buildregress/fetch"
 	gh "github.com/google/go-github/v60/github"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/buildregress/buildregress/detect"
-	"github.com/buildregress/buildregress/fetch"
 )
 
 // Bounds of what one check asks for. A workflow's token has 1,000 requests an
@@ -52,7 +51,7 @@ type Options struct {
 	// no record knows. Then the builds that are most like it are its history.
 	Pipeline string
 	// Normalize writes the identity of a build as it is compared. May be nil.
-	Normalize func(*detect.Build)
+	Normalize func(*timeline.Build)
 	// Progress is told that so many things are to be read, and returns what is to
 	// be called after each of them, by several at a time, and at the end. May be
 	// nil.

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strconv"
 
-	gh "github.com/google/go-github/v60/github"
-
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	gh "github.com/google/go-github/v60/github"
 )
 
 // History finds the same job in the newest runs of the base branch,
@@ -41,7 +41,7 @@ func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, er
 		return nil, ctx.Err()
 	}
 	q.BaseRepository = s.canonicalName(runs)
-	var all []detect.Build
+	var all []timeline.Build
 	odd, enough := 0, 0
 	for i, run := range runs {
 		if i >= len(head) && enough >= q.Window {
@@ -60,7 +60,7 @@ func (s *Steps) History(ctx context.Context, q fetch.Query) (*detect.History, er
 			}
 			if b = s.trim(b); i >= len(head) {
 				b.Branch, b.Repository = q.BaseBranch, q.BaseRepository
-				if b.Outcome == detect.OK {
+				if b.Outcome == timeline.OK {
 					enough++
 				}
 			}
@@ -97,7 +97,7 @@ func (s *Steps) readRuns(ctx context.Context, q fetch.Query, runs []*gh.Workflow
 		n := 0
 		for _, b := range r.builds {
 			s.identifyJob(&b, run, "")
-			if b.Pipeline == q.Build.Pipeline && s.trim(b).Outcome == detect.OK {
+			if b.Pipeline == q.Build.Pipeline && s.trim(b).Outcome == timeline.OK {
 				n++
 			}
 		}
@@ -146,9 +146,9 @@ func (s *Steps) readRun(ctx context.Context, run *gh.WorkflowRun, cached map[str
 }
 
 // notNil is a list that tells that it was read, though nothing is in it.
-func notNil(builds []detect.Build) []detect.Build {
+func notNil(builds []timeline.Build) []timeline.Build {
 	if builds == nil {
-		return []detect.Build{}
+		return []timeline.Build{}
 	}
 	return builds
 }

@@ -6,10 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	gh "github.com/google/go-github/v60/github"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	gh "github.com/google/go-github/v60/github"
 )
 
 // Steps are the times of the jobs of a repository's workflow runs and of their
@@ -31,7 +30,7 @@ type ownStep struct {
 
 // jobs are those of a run, as far as they are builds.
 type jobs struct {
-	builds []detect.Build
+	builds []timeline.Build
 	odd    int // steps with impossible times
 	err    error
 }
@@ -45,7 +44,7 @@ func OpenSteps(o Options) *Steps {
 
 // Builds is the job that runs us, as far as it has come; else all jobs of a run
 // that are done: of that which w or the options name, or of the newest.
-func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
+func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]timeline.Build, []error, error) {
 	run, err := s.targetRun(ctx, w)
 	if err != nil {
 		return nil, nil, err
@@ -60,7 +59,7 @@ func (s *Steps) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, [
 		problems = append(problems, err)
 	}
 	own := s.ownJob(list)
-	var builds []detect.Build
+	var builds []timeline.Build
 	odd := 0
 	for _, job := range list {
 		if own != nil && job != own {
@@ -164,7 +163,7 @@ func (s *Steps) listJobs(ctx context.Context, run int64) (all []*gh.WorkflowJob,
 	return slices.DeleteFunc(all, func(j *gh.WorkflowJob) bool { return j == nil }), nil
 }
 
-func (s *Steps) identifyJob(b *detect.Build, run *gh.WorkflowRun, pull string) {
+func (s *Steps) identifyJob(b *timeline.Build, run *gh.WorkflowRun, pull string) {
 	url := b.URL
 	s.identify(b, run, pull)
 	b.URL = url
@@ -173,11 +172,11 @@ func (s *Steps) identifyJob(b *detect.Build, run *gh.WorkflowRun, pull string) {
 // trim returns a job without what runs us and what comes behind that; its time ends
 // with the last step that is left. So does its outcome: that a check found something
 // slower is no failure of what it judged, nor is what went wrong later.
-func (s *Steps) trim(b detect.Build) detect.Build {
+func (s *Steps) trim(b timeline.Build) timeline.Build {
 	all := b.Steps
 	failed, reached := false, false // reached tells that it came to us, and was judged
 	if own, known := s.own[b.Pipeline]; known {
-		end := slices.IndexFunc(all, func(step detect.Step) bool { return step.Name == own.name })
+		end := slices.IndexFunc(all, func(step timeline.Step) bool { return step.Name == own.name })
 		if end < 0 {
 			end = min(own.before+waits(all), len(all))
 		} else {
@@ -188,10 +187,10 @@ func (s *Steps) trim(b detect.Build) detect.Build {
 	b.Steps, b.Duration = nil, 0
 	for _, step := range all {
 		if runsUs(step.Name) {
-			reached = reached || step.State == detect.StepFailed
+			reached = reached || step.State == timeline.StepFailed
 			continue
 		}
-		failed = failed || step.State == detect.StepFailed
+		failed = failed || step.State == timeline.StepFailed
 		step.Inputs = nil
 		if n := len(b.Steps); n > 0 {
 			step.Inputs = []string{b.Steps[n-1].ID}
@@ -200,14 +199,14 @@ func (s *Steps) trim(b detect.Build) detect.Build {
 		b.Duration = max(b.Duration, step.Start.Add(step.Duration).Sub(b.Start))
 	}
 	if reached && !failed {
-		b.Outcome, b.Error = detect.OK, ""
+		b.Outcome, b.Error = timeline.OK, ""
 	}
 	return b
 }
 
 // waits is how many of a job's steps, the first of them, are no work: one or none.
-func waits(steps []detect.Step) int {
-	if len(steps) > 0 && steps[0].Stage == detect.StageQueue {
+func waits(steps []timeline.Step) int {
+	if len(steps) > 0 && steps[0].Stage == timeline.StageQueue {
 		return 1
 	}
 	return 0

@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	gh "github.com/google/go-github/v60/github"
-
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 	"github.com/buildregress/buildregress/testdata/githubtest"
+	"github.com/google/go-cmp/cmp"
+	gh "github.com/google/go-github/v60/github"
 )
 
 // A task is a step of a job: its name, how long it takes in seconds, and what
@@ -58,7 +58,7 @@ func usual(n int) []task {
 	}
 }
 
-func named(b *detect.Build) (out []string) {
+func named(b *timeline.Build) (out []string) {
 	for _, s := range b.Steps {
 		out = append(out, fmt.Sprintf("%s %v", s.Name, s.Duration))
 	}
@@ -164,7 +164,7 @@ func TestQueueOfJobs(t *testing.T) {
 	if err := buildtest.Check(b); err != nil {
 		t.Error(err)
 	}
-	if wait := b.Steps[0]; wait.Key != "[image] waiting for a runner" || wait.Stage != detect.StageQueue || wait.Duration != 45*time.Second || b.Duration != 140*time.Second || b.Steps[1].Inputs[0] != wait.ID {
+	if wait := b.Steps[0]; wait.Key != "[image] waiting for a runner" || wait.Stage != timeline.StageQueue || wait.Duration != 45*time.Second || b.Duration != 140*time.Second || b.Steps[1].Inputs[0] != wait.ID {
 		t.Errorf("%v of %+v", b.Duration, b.Steps)
 	}
 	h, err := steps.History(t.Context(), fetch.Query{Build: b, BaseBranch: "main", BaseRepository: "shop/app", Window: 50, Enough: 8})
@@ -182,12 +182,12 @@ func TestQueueOfJobs(t *testing.T) {
 	again := *s.Jobs[run.GetID()][0]
 	run.RunAttempt, run.RunStartedAt = new(2), &gh.Timestamp{Time: again.GetStartedAt().Add(-21 * time.Minute)}
 	again.RunAttempt, again.CreatedAt = new(int64(2)), &gh.Timestamp{Time: began}
-	if got, _, _ := buildOf(run, &again); got.Steps[0].Stage == detect.StageQueue || got.Duration != 95*time.Second || !got.Start.Equal(again.GetStartedAt().Time) {
+	if got, _, _ := buildOf(run, &again); got.Steps[0].Stage == timeline.StageQueue || got.Duration != 95*time.Second || !got.Start.Equal(again.GetStartedAt().Time) {
 		t.Errorf("%v of %+v", got.Duration, got.Steps)
 	}
 	// One that was created in this attempt tells what it waited.
 	again.CreatedAt = &gh.Timestamp{Time: again.GetStartedAt().Add(-20 * time.Second)}
-	if got, _, _ := buildOf(run, &again); got.Steps[0].Stage != detect.StageQueue || got.Steps[0].Duration != 20*time.Second {
+	if got, _, _ := buildOf(run, &again); got.Steps[0].Stage != timeline.StageQueue || got.Steps[0].Duration != 20*time.Second {
 		t.Errorf("%+v", got.Steps[0])
 	}
 }
@@ -258,11 +258,11 @@ func TestFailedJobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]detect.Outcome{}
+	got := map[string]timeline.Outcome{}
 	for _, b := range builds {
 		got[b.Pipeline] = b.Outcome
 	}
-	want := map[string]detect.Outcome{"shop/app/ci/failure": detect.Failed, "shop/app/ci/cancelled": detect.Cancelled, "shop/app/ci/timed_out": detect.Failed, "shop/app/ci/success": detect.OK}
+	want := map[string]timeline.Outcome{"shop/app/ci/failure": timeline.Failed, "shop/app/ci/cancelled": timeline.Cancelled, "shop/app/ci/timed_out": timeline.Failed, "shop/app/ci/success": timeline.OK}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -299,7 +299,7 @@ func TestJobsThatWeFailed(t *testing.T) {
 	for range 2 { // cold, and with all that was kept
 		steps := OpenSteps(o)
 		builds, _, err := steps.Builds(t.Context(), fetch.Selector{})
-		if err != nil || len(builds) != 1 || builds[0].Outcome != detect.OK || len(builds[0].Steps) != 4 {
+		if err != nil || len(builds) != 1 || builds[0].Outcome != timeline.OK || len(builds[0].Steps) != 4 {
 			t.Fatal(builds, err)
 		}
 		h, err := steps.History(t.Context(), fetch.Query{Build: &builds[0], BaseBranch: "main", Window: 50, Enough: 8})
@@ -321,22 +321,22 @@ func TestJobsThatWeFailedByName(t *testing.T) {
 		name  string
 		tasks []task
 		job   string
-		want  detect.Outcome
+		want  timeline.Outcome
 		steps int
 	}{
-		{"we failed it", []task{{"Build", 9, ""}, {ours, 2, "failure"}, {"Deploy", 0, "skipped"}}, "failure", detect.OK, 1},
-		{"cancelled at us", []task{{"Build", 9, ""}, {ours, 2, "cancelled"}}, "cancelled", detect.OK, 1},
-		{"and something after us", []task{{"Build", 9, ""}, {ours, 2, "failure"}, {"Upload logs", 3, "failure"}}, "failure", detect.Failed, 2},
-		{"something before us", []task{{"Build", 9, "failure"}, {ours, 2, "failure"}}, "failure", detect.Failed, 1},
-		{"something, and not we", []task{{"Build", 9, "failure"}, {ours, 2, ""}}, "failure", detect.Failed, 1},
-		{"nothing of it", []task{{"Build", 9, ""}, {ours, 2, ""}, {"Post Run x", 2, "failure"}}, "failure", detect.Failed, 1},
+		{"we failed it", []task{{"Build", 9, ""}, {ours, 2, "failure"}, {"Deploy", 0, "skipped"}}, "failure", timeline.OK, 1},
+		{"cancelled at us", []task{{"Build", 9, ""}, {ours, 2, "cancelled"}}, "cancelled", timeline.OK, 1},
+		{"and something after us", []task{{"Build", 9, ""}, {ours, 2, "failure"}, {"Upload logs", 3, "failure"}}, "failure", timeline.Failed, 2},
+		{"something before us", []task{{"Build", 9, "failure"}, {ours, 2, "failure"}}, "failure", timeline.Failed, 1},
+		{"something, and not we", []task{{"Build", 9, "failure"}, {ours, 2, ""}}, "failure", timeline.Failed, 1},
+		{"nothing of it", []task{{"Build", 9, ""}, {ours, 2, ""}, {"Post Run x", 2, "failure"}}, "failure", timeline.Failed, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := githubtest.New(t, clock)
 			run := s.AddRun(githubtest.Run{Created: began, Conclusion: test.job})
 			addJob(s, run, "image", test.tasks...).Conclusion = new(test.job)
 			builds, _, err := OpenSteps(options(t, s, run.GetID())).Builds(t.Context(), fetch.Selector{})
-			if err != nil || len(builds) != 1 || builds[0].Outcome != test.want || len(builds[0].Steps) != test.steps || (builds[0].Error == "") != (test.want == detect.OK) {
+			if err != nil || len(builds) != 1 || builds[0].Outcome != test.want || len(builds[0].Steps) != test.steps || (builds[0].Error == "") != (test.want == timeline.OK) {
 				t.Errorf("%+v, %v", builds, err)
 			}
 		})

@@ -5,16 +5,15 @@ import (
 	"errors"
 	"fmt"
 
-	gh "github.com/google/go-github/v60/github"
-
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	gh "github.com/google/go-github/v60/github"
 )
 
 // Builds are those of one run: that of w.RunID, else the one that the options
 // name, else the newest of the commit w.Revision that holds records, or of any.
-func (s *Records) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
+func (s *Records) Builds(ctx context.Context, w fetch.Selector) ([]timeline.Build, []error, error) {
 	run, artifacts, err := s.targetRun(ctx, w)
 	if err != nil {
 		return nil, nil, err

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/attribute"
 	"github.com/buildregress/buildregress/fetch/buildkit"
@@ -31,7 +31,7 @@ var isToCome = []string{"created", "waiting_for_resource", "preparing", "waiting
 // buildOf makes the build of a pipeline of those of its jobs that ran, nil if none did.
 // The steps and what is called alike are found as in the trace that GitLab itself would
 // write of it, which has the same in it.
-func (s *Source) buildOf(p *pipeline, jobs []job) (*detect.Build, []error) {
+func (s *Source) buildOf(p *pipeline, jobs []job) (*timeline.Build, []error) {
 	jobs = withoutIdle(jobs)
 	if len(jobs) == 0 {
 		return nil, nil
@@ -154,7 +154,7 @@ func beginning(p *pipeline, kept []job) time.Time {
 
 // come are the builds of a pipeline that runs yet: of what is over, and of all, as if it
 // were. What the first has not is to come.
-func (s *Source) come(p *pipeline, jobs []job) (b *detect.Build, later map[string]bool, problems []error) {
+func (s *Source) come(p *pipeline, jobs []job) (b *timeline.Build, later map[string]bool, problems []error) {
 	b, problems = s.buildOf(p, jobs)
 	all := slices.Clone(jobs)
 	open, start := false, p.Created
@@ -183,7 +183,7 @@ func (s *Source) come(p *pipeline, jobs []job) (b *detect.Build, later map[strin
 	if b == nil {
 		return nil, later, problems
 	}
-	b.Steps = slices.DeleteFunc(b.Steps, func(step detect.Step) bool { return !later[step.Key] }) // a part of shards
+	b.Steps = slices.DeleteFunc(b.Steps, func(step timeline.Step) bool { return !later[step.Key] }) // a part of shards
 	for i := range b.Steps {
 		delete(later, b.Steps[i].Key)
 	}
@@ -193,7 +193,7 @@ func (s *Source) come(p *pipeline, jobs []job) (b *detect.Build, later map[strin
 
 // trim returns a build without the steps that the one which is judged has not come to. So
 // does its outcome: that a check found something slower is no failure of what it judged.
-func (s *Source) trim(b detect.Build) detect.Build {
+func (s *Source) trim(b timeline.Build) timeline.Build {
 	if len(s.later) == 0 {
 		return b
 	}
@@ -205,20 +205,20 @@ func (s *Source) trim(b detect.Build) detect.Build {
 			cut = true
 			continue
 		}
-		failed = failed || step.State == detect.StepFailed || step.State == detect.Interrupted
+		failed = failed || step.State == timeline.StepFailed || step.State == timeline.Interrupted
 		b.Steps = append(b.Steps, step)
 	}
 	if cut {
 		mend(&b)
 		if !failed {
-			b.Outcome, b.Error = detect.OK, ""
+			b.Outcome, b.Error = timeline.OK, ""
 		}
 	}
 	return b
 }
 
 // mend makes a build whole from which steps were taken.
-func mend(b *detect.Build) {
+func mend(b *timeline.Build) {
 	known := map[string]bool{}
 	var end time.Time
 	for i := range b.Steps {
@@ -250,8 +250,8 @@ const tagged = "tags/"
 
 // origin says of which commit, branch and project a pipeline is. Of a merge request is not
 // told whose branch it is, and of which fork.
-func (s *Source) origin(p *pipeline, jobs []job, runner string) detect.Origin {
-	o := detect.Origin{Revision: fetch.Clean(p.SHA, buildkit.MaxName), URL: fetch.Clean(p.WebURL, buildkit.MaxName), Runner: runner, PullRequest: p.change()}
+func (s *Source) origin(p *pipeline, jobs []job, runner string) timeline.Origin {
+	o := timeline.Origin{Revision: fetch.Clean(p.SHA, buildkit.MaxName), URL: fetch.Clean(p.WebURL, buildkit.MaxName), Runner: runner, PullRequest: p.change()}
 	if o.PullRequest == "" {
 		o.Repository, o.Branch = s.Project, fetch.Clean(p.Ref, buildkit.MaxName)
 		if slices.ContainsFunc(jobs, func(j job) bool { return j.Tag }) {
@@ -263,6 +263,6 @@ func (s *Source) origin(p *pipeline, jobs []job, runner string) detect.Origin {
 
 // isOnBranch tells whether a build is of a branch itself: what others ask to be merged has
 // refs of its own, and a tag may be called as it.
-func isOnBranch(b *detect.Build, branch string) bool {
+func isOnBranch(b *timeline.Build, branch string) bool {
 	return b.PullRequest == "" && b.Branch == branch
 }

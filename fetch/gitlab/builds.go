@@ -7,13 +7,13 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
 // Builds is the pipeline that runs us, as far as it has come; else that which w or the
 // options name, or the newest that is over.
-func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
+func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]timeline.Build, []error, error) {
 	wanted := s.Run
 	if w.RunID != "" {
 		n, err := strconv.ParseInt(w.RunID, 10, 64)
@@ -46,7 +46,7 @@ func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, 
 		s.Normalize(b)
 	}
 	s.seen = append(s.seen, *b)
-	return []detect.Build{*b}, problems, nil
+	return []timeline.Build{*b}, problems, nil
 }
 
 // errNoJob is returned of a pipeline in which nothing is over.

@@ -9,7 +9,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/httpclient"
 )
@@ -48,7 +48,7 @@ type Options struct {
 	// Pipeline replaces the name that builds have, if it is not "".
 	Pipeline string
 	// Normalize writes the identity of a build as it is compared. May be nil.
-	Normalize func(*detect.Build)
+	Normalize func(*timeline.Build)
 	// Progress is told that so many things are to be read, and returns what is to be
 	// called after each of them, by several at a time, and at the end. May be nil.
 	Progress func(n int) (read, done func())
@@ -63,7 +63,7 @@ type Source struct {
 	// yet: what other pipelines tell of them has nothing to be compared with.
 	later map[string]bool
 	kind  string // of the pipeline that is judged
-	seen  []detect.Build
+	seen  []timeline.Build
 	// cacheErr is the first fault of the cache, which costs requests and no builds.
 	cacheErr error
 }

@@ -13,13 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/testdata/gitlabtest"
+	"github.com/google/go-cmp/cmp"
 )
 
 var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -59,7 +58,7 @@ func project(t *testing.T, n int) *gitlabtest.Server {
 	return s
 }
 
-func described(b *detect.Build) (out []string) {
+func described(b *timeline.Build) (out []string) {
 	for i := range b.Steps {
 		s := &b.Steps[i]
 		out = append(out, fmt.Sprintf("%s %s %s %v <- %s", s.ID, s.Key, s.State, s.Duration, strings.Join(s.Inputs, " ")))
@@ -101,7 +100,7 @@ func TestOwnPipeline(t *testing.T) {
 			if diff := cmp.Diff(want, described(b)); diff != "" {
 				t.Error(diff)
 			}
-			if b.Pipeline != gitlabtest.Project || b.Outcome != detect.OK || b.Duration != 217*time.Second || b.PullRequest != "7" || b.Runner != "docker,linux" || b.Revision != own.SHA {
+			if b.Pipeline != gitlabtest.Project || b.Outcome != timeline.OK || b.Duration != 217*time.Second || b.PullRequest != "7" || b.Runner != "docker,linux" || b.Revision != own.SHA {
 				t.Errorf("%+v", b)
 			}
 			h, err := source.History(t.Context(), fetch.Query{Build: b, BaseBranch: "main", BaseRepository: gitlabtest.Project, Window: 50, Enough: 8})
@@ -124,7 +123,7 @@ func TestOwnPipeline(t *testing.T) {
 func TestNoMoreThanNeeded(t *testing.T) {
 	s := project(t, 60)
 	own := s.Add(gitlabtest.Pipeline{Ref: "slow", Created: began.Add(1000 * time.Hour), Jobs: gitlabtest.Usual(0, 150, false)})
-	cache := &memoryCache{held: map[string][]detect.Build{}}
+	cache := &memoryCache{held: map[string][]timeline.Build{}}
 	for _, want := range []struct{ base, jobs int }{{20, 45}, {20, 1}} {
 		source := open(t, s, false, own.ID)
 		source.Cache = cache
@@ -170,7 +169,7 @@ func TestCacheByJobs(t *testing.T) {
 	jobs := gitlabtest.Usual(0, 90, false)
 	jobs[1].Stage = "BUILD"
 	own := s.Add(gitlabtest.Pipeline{Ref: "slow", Created: began.Add(1000 * time.Hour), Jobs: jobs})
-	cache := &memoryCache{held: map[string][]detect.Build{}}
+	cache := &memoryCache{held: map[string][]timeline.Build{}}
 	for _, name := range []string{"build", "BUILD"} {
 		source := open(t, s, false, own.ID)
 		source.Cache, source.Jobs = cache, name
@@ -276,11 +275,11 @@ func TestWhichPipeline(t *testing.T) {
 			}
 			switch b := &builds[0]; test.want {
 			case failed:
-				if b.Outcome != detect.Failed || b.Error != "failed at [build] image" || b.Steps[1].Error != "script failure" {
+				if b.Outcome != timeline.Failed || b.Error != "failed at [build] image" || b.Steps[1].Error != "script failure" {
 					t.Errorf("%+v", b)
 				}
 			default:
-				if b.Pipeline != gitlabtest.Project+" (schedule)" || b.Outcome != detect.OK {
+				if b.Pipeline != gitlabtest.Project+" (schedule)" || b.Outcome != timeline.OK {
 					t.Errorf("%+v", b)
 				}
 			}
@@ -354,7 +353,7 @@ func TestFaults(t *testing.T) {
 }
 
 // A memoryCache is a fetch.Cache in memory.
-type memoryCache struct{ held map[string][]detect.Build }
+type memoryCache struct{ held map[string][]timeline.Build }
 
 func (c *memoryCache) Get(_ context.Context, source string, ids []string) (map[string]fetch.Cached, error) {
 	out := map[string]fetch.Cached{}
@@ -366,7 +365,7 @@ func (c *memoryCache) Get(_ context.Context, source string, ids []string) (map[s
 	return out, nil
 }
 
-func (c *memoryCache) Put(_ context.Context, source, id string, list []detect.Build) error {
+func (c *memoryCache) Put(_ context.Context, source, id string, list []timeline.Build) error {
 	c.held[source+" "+id] = list
 	return nil
 }

@@ -11,18 +11,18 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	"golang.org/x/sync/errgroup"
 )
 
 // A found is a pipeline of the history, with its build once that was read.
 type found struct {
 	pipeline
 	jobs  []job
-	build *detect.Build // nil if nothing of it ran
-	read  bool          // now, and not kept yet
+	build *timeline.Build // nil if nothing of it ran
+	read  bool            // now, and not kept yet
 	err   error
 }
 
@@ -55,7 +55,7 @@ func (s *Source) History(ctx context.Context, q fetch.Query) (*detect.History, e
 }
 
 // compared are the builds that one is judged against, and what could not be had of them.
-func (s *Source) compared(q fetch.Query, base, head []*found, cut error) (all []detect.Build, notes []detect.Note) {
+func (s *Source) compared(q fetch.Query, base, head []*found, cut error) (all []timeline.Build, notes []detect.Note) {
 	note := func(text string) {
 		notes = append(notes, detect.Note{Kind: detect.KindHistory, Text: text})
 	}
@@ -197,7 +197,7 @@ func (s *Source) readAll(ctx context.Context, q fetch.Query, base, head []*found
 		spent := false
 		for i, f := range batch {
 			spent = spent || isExhausted(f.err)
-			if at := from - len(batch) + i; at >= len(head) && f.build != nil && s.trim(*f.build).Outcome == detect.OK && isOnBranch(f.build, q.BaseBranch) {
+			if at := from - len(batch) + i; at >= len(head) && f.build != nil && s.trim(*f.build).Outcome == timeline.OK && isOnBranch(f.build, q.BaseBranch) {
 				enough++
 			}
 		}
@@ -332,7 +332,7 @@ func (s *Source) keep(ctx context.Context, all []*found) {
 		if !f.read {
 			continue
 		}
-		builds := []detect.Build{}
+		builds := []timeline.Build{}
 		if f.build != nil {
 			builds = append(builds, *f.build)
 		}

@@ -10,15 +10,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/level"
+	"github.com/buildregress/buildregress/detect/timeline"
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"github.com/buildregress/buildregress/detect"
-	"github.com/buildregress/buildregress/fetch"
 )
 
 // An Opener makes a source that holds the builds, which were recorded in this order.
-type Opener func(t *testing.T, builds []detect.Build) fetch.HistorySource
+type Opener func(t *testing.T, builds []timeline.Build) fetch.HistorySource
 
 // Run tests the source that open makes.
 func Run(t *testing.T, open Opener) {
@@ -33,15 +34,15 @@ func Run(t *testing.T, open Opener) {
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // at makes a build of main that began n hours after noon.
-func at(id string, n int, change func(*detect.Build)) detect.Build {
-	b := detect.Build{ID: id, Pipeline: "p", Origin: detect.Origin{Branch: "main", Repository: "o/r"}, Start: noon.Add(time.Duration(n) * time.Hour)}
+func at(id string, n int, change func(*timeline.Build)) timeline.Build {
+	b := timeline.Build{ID: id, Pipeline: "p", Origin: timeline.Origin{Branch: "main", Repository: "o/r"}, Start: noon.Add(time.Duration(n) * time.Hour)}
 	if change != nil {
 		change(&b)
 	}
 	return b
 }
 
-func ids(builds []detect.Build) (out []string) {
+func ids(builds []timeline.Build) (out []string) {
 	for i := range builds {
 		out = append(out, builds[i].ID)
 	}
@@ -58,22 +59,22 @@ func history(t *testing.T, source fetch.HistorySource, q fetch.Query) *detect.Hi
 }
 
 func testBranches(t *testing.T, open Opener) {
-	on := func(branch, pull string) func(*detect.Build) {
-		return func(b *detect.Build) { b.Branch, b.PullRequest = branch, pull }
+	on := func(branch, pull string) func(*timeline.Build) {
+		return func(b *timeline.Build) { b.Branch, b.PullRequest = branch, pull }
 	}
 	build := at("this", 40, on("x", "9"))
-	source := open(t, []detect.Build{
+	source := open(t, []timeline.Build{
 		at("old", 1, nil),
 		at("newer", 2, nil),
 		at("unsaid", 3, on("", "")),
 		at("pull request of a branch called main", 4, on("main", "7")),
-		at("fork", 5, func(b *detect.Build) { b.Repository = "fork/r" }),
-		at("failed", 6, func(b *detect.Build) { b.Outcome = detect.Failed }),
-		at("cancelled", 7, func(b *detect.Build) { b.Outcome = detect.Cancelled }),
-		at("other image", 8, func(b *detect.Build) { b.Pipeline = "q" }),
+		at("fork", 5, func(b *timeline.Build) { b.Repository = "fork/r" }),
+		at("failed", 6, func(b *timeline.Build) { b.Outcome = timeline.Failed }),
+		at("cancelled", 7, func(b *timeline.Build) { b.Outcome = timeline.Cancelled }),
+		at("other image", 8, func(b *timeline.Build) { b.Pipeline = "q" }),
 		at("a1", 9, on("a", "")), at("a2", 10, on("a", "")),
 		at("x1", 11, on("x", "9")), at("x2", 12, on("x", "9")), at("x3", 13, on("x", "9")), at("x4", 14, on("x", "9")), at("x5", 15, on("x", "9")),
-		at("x failed", 16, func(b *detect.Build) { b.Branch, b.PullRequest, b.Outcome = "x", "9", detect.Failed }),
+		at("x failed", 16, func(b *timeline.Build) { b.Branch, b.PullRequest, b.Outcome = "x", "9", timeline.Failed }),
 		at("later", 99, nil),
 		at("old", 50, nil), // the same build once more
 		build,
@@ -101,7 +102,7 @@ func testBranches(t *testing.T, open Opener) {
 // branch alone, each execution once, and by no more than the bound.
 func testTails(t *testing.T, open Opener) {
 	rng := rand.New(rand.NewPCG(7, 7))
-	var builds []detect.Build
+	var builds []timeline.Build
 	var durations []time.Duration // of the base branch, oldest first
 	for i := range 90 {
 		took := time.Duration(float64(20*time.Second) * (1 + 0.1*rng.Float64()))
@@ -109,11 +110,11 @@ func testTails(t *testing.T, open Opener) {
 			took *= 9
 		}
 		for target := range 1 + i%2 { // every other build tells of the execution twice
-			builds = append(builds, at(fmt.Sprint(i, "-", target), i, func(b *detect.Build) {
+			builds = append(builds, at(fmt.Sprint(i, "-", target), i, func(b *timeline.Build) {
 				if i%5 == 4 {
 					b.Branch = "other"
 				}
-				b.Steps = []detect.Step{{Key: "make", Start: b.Start, Duration: took}, {Key: "found", State: detect.Cached}}
+				b.Steps = []timeline.Step{{Key: "make", Start: b.Start, Duration: took}, {Key: "found", State: timeline.Cached}}
 			}))
 		}
 		if i%5 != 4 {
@@ -122,9 +123,9 @@ func testTails(t *testing.T, open Opener) {
 	}
 	source := open(t, builds)
 	for _, window := range []int{8, 20, 60} {
-		build := at("this", 100, func(b *detect.Build) { b.Steps = []detect.Step{{Key: "make"}, {Key: "found"}, {Key: "new"}} })
+		build := at("this", 100, func(b *timeline.Build) { b.Steps = []timeline.Step{{Key: "make"}, {Key: "found"}, {Key: "new"}} })
 		h := history(t, source, fetch.Query{Build: &build, BaseBranch: "main", BaseRepository: "o/r", Window: window})
-		want := detect.TailOf(durations, window)
+		want := level.TailOf(durations, window)
 		if got := h.Tails["make"]; got != want {
 			t.Errorf("window of %d: a weight of %g, %v beyond what was usual; want %g, %v", window, got.Weight, got.Bins(), want.Weight, want.Bins())
 		}
@@ -143,18 +144,18 @@ func testTails(t *testing.T, open Opener) {
 // as often as it was, not once per target.
 func testShared(t *testing.T, open Opener) {
 	const bakes, targets = 12, 16
-	var builds []detect.Build
+	var builds []timeline.Build
 	for bake := range bakes {
 		for target := range targets {
-			builds = append(builds, at(fmt.Sprint(bake, "-", target), bake, func(b *detect.Build) {
+			builds = append(builds, at(fmt.Sprint(bake, "-", target), bake, func(b *timeline.Build) {
 				b.Start = b.Start.Add(time.Duration(target) * time.Millisecond)
 				b.Duration = time.Minute
-				b.Steps = []detect.Step{{ID: "0a", Key: "[deps] RUN install", Start: noon.Add(time.Duration(bake)*time.Hour + time.Second), Duration: 50 * time.Second}}
+				b.Steps = []timeline.Step{{ID: "0a", Key: "[deps] RUN install", Start: noon.Add(time.Duration(bake)*time.Hour + time.Second), Duration: 50 * time.Second}}
 			}))
 		}
 	}
 	source := open(t, builds)
-	build := at("this", 40, func(b *detect.Build) { b.Steps = []detect.Step{{ID: "0a", Key: "[deps] RUN install"}} })
+	build := at("this", 40, func(b *timeline.Build) { b.Steps = []timeline.Step{{ID: "0a", Key: "[deps] RUN install"}} })
 	h := history(t, source, fetch.Query{Build: &build, BaseBranch: "main", BaseRepository: "o/r", Window: 20})
 	found := map[time.Time]bool{}
 	for _, b := range slices.Concat(h.Base, h.Sparse) {
@@ -168,9 +169,9 @@ func testShared(t *testing.T, open Opener) {
 }
 
 func testSameRunner(t *testing.T, open Opener) {
-	var builds []detect.Build
+	var builds []timeline.Build
 	for i := range 30 {
-		builds = append(builds, at(fmt.Sprint(i), i, func(b *detect.Build) { b.Runner = []string{"Linux/ARM64", "Linux/X64", "Linux/X64"}[i%3] }))
+		builds = append(builds, at(fmt.Sprint(i), i, func(b *timeline.Build) { b.Runner = []string{"Linux/ARM64", "Linux/X64", "Linux/X64"}[i%3] }))
 	}
 	source := open(t, builds)
 	for _, tt := range []struct {
@@ -184,7 +185,7 @@ func testSameRunner(t *testing.T, open Opener) {
 		{"", 8, 12},
 		{"Linux/ARM64", 0, 12},
 	} {
-		build := at("this", 40, func(b *detect.Build) { b.Runner = tt.runner })
+		build := at("this", 40, func(b *timeline.Build) { b.Runner = tt.runner })
 		h := history(t, source, fetch.Query{Build: &build, BaseBranch: "main", Window: 12, Enough: tt.enough})
 		if len(h.Base) != tt.want {
 			t.Errorf("on %q, %d are enough: %d builds, want %d", tt.runner, tt.enough, len(h.Base), tt.want)
@@ -193,18 +194,18 @@ func testSameRunner(t *testing.T, open Opener) {
 }
 
 func testSparse(t *testing.T, open Opener) {
-	var builds []detect.Build
+	var builds []timeline.Build
 	for i := range 100 {
-		builds = append(builds, at(fmt.Sprint(i), i, func(b *detect.Build) {
-			state := detect.Cached
+		builds = append(builds, at(fmt.Sprint(i), i, func(b *timeline.Build) {
+			state := timeline.Cached
 			if i%10 == 0 {
-				state = detect.Executed
+				state = timeline.Executed
 			}
-			b.Steps = []detect.Step{{Key: "rare", State: state}, {Key: "common", State: detect.Executed}}
+			b.Steps = []timeline.Step{{Key: "rare", State: state}, {Key: "common", State: timeline.Executed}}
 		}))
 	}
 	source := open(t, builds)
-	build := at("this", 200, func(b *detect.Build) { b.Steps = []detect.Step{{Key: "rare"}} })
+	build := at("this", 200, func(b *timeline.Build) { b.Steps = []timeline.Step{{Key: "rare"}} })
 	for _, tt := range []struct {
 		window   int
 		lookback time.Duration
@@ -232,7 +233,7 @@ func testRandom(t *testing.T, open Opener) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
-			builds := make([]detect.Build, 5+rnd.IntN(80))
+			builds := make([]timeline.Build, 5+rnd.IntN(80))
 			for i := range builds {
 				builds[i] = random(rnd, i)
 			}
@@ -249,7 +250,7 @@ func testRandom(t *testing.T, open Opener) {
 					Lookback:       []time.Duration{0, 100 * time.Minute}[rnd.IntN(2)],
 					Enough:         rnd.IntN(4),
 				}
-				if diff := cmp.Diff(fetch.Select(builds, q), history(t, source, q), cmpopts.EquateEmpty(), cmpopts.EquateComparable(detect.Tail{})); diff != "" {
+				if diff := cmp.Diff(fetch.Select(builds, q), history(t, source, q), cmpopts.EquateEmpty(), cmpopts.EquateComparable(level.Tail{})); diff != "" {
 					t.Fatalf("window %d, lookback %v, build %s on %v: Select (-), History (+):\n%s",
 						q.Window, q.Lookback, build.ID, fetch.BranchOf(&build), diff)
 				}
@@ -259,13 +260,13 @@ func testRandom(t *testing.T, open Opener) {
 }
 
 // random makes a build out of few values, so that they meet.
-func random(rnd *rand.Rand, i int) detect.Build {
+func random(rnd *rand.Rand, i int) timeline.Build {
 	pick := func(texts ...string) string { return texts[rnd.IntN(len(texts))] }
-	b := detect.Build{
+	b := timeline.Build{
 		ID:       fmt.Sprintf("%03d", i%60),
 		Pipeline: pick("p", "p", "p", "q"),
-		Origin:   detect.Origin{Repository: pick("o/r", "o/r", "fork/r", ""), Branch: pick("main", "main", "a", "b", ""), PullRequest: pick("", "", "1", "2"), Runner: pick("Linux/X64", "Linux/ARM64", "")},
-		Outcome:  detect.Outcome(max(0, rnd.IntN(8)-5)),
+		Origin:   timeline.Origin{Repository: pick("o/r", "o/r", "fork/r", ""), Branch: pick("main", "main", "a", "b", ""), PullRequest: pick("", "", "1", "2"), Runner: pick("Linux/X64", "Linux/ARM64", "")},
+		Outcome:  timeline.Outcome(max(0, rnd.IntN(8)-5)),
 		// Few minutes for many builds: some begin together.
 		Start: noon.Add(time.Duration(rnd.IntN(200)) * time.Minute),
 	}
@@ -277,11 +278,11 @@ func random(rnd *rand.Rand, i int) detect.Build {
 		if rnd.IntN(5) == 0 {
 			continue
 		}
-		state := detect.State(rnd.IntN(2))
+		state := timeline.State(rnd.IntN(2))
 		if step == "RUN rare" && rnd.IntN(8) > 0 {
-			state = detect.Cached
+			state = timeline.Cached
 		}
-		b.Steps = append(b.Steps, detect.Step{Key: step, Name: step, State: state, Duration: time.Duration(rnd.IntN(1e9))})
+		b.Steps = append(b.Steps, timeline.Step{Key: step, Name: step, State: state, Duration: time.Duration(rnd.IntN(1e9))})
 	}
 	return b
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/attribute"
 	"github.com/buildregress/buildregress/fetch/buildkit"
@@ -16,7 +16,7 @@ import (
 
 // build makes the build of a run, nil if no step of it is there. keys are those of its
 // steps, by their spans.
-func (r *run) build() (b *detect.Build, keys map[*span]string, warnings []error) {
+func (r *run) build() (b *timeline.Build, keys map[*span]string, warnings []error) {
 	resolution := r.resolution()
 	w := r.walkRun(resolution)
 	start, end := w.chosen()
@@ -29,9 +29,9 @@ func (r *run) build() (b *detect.Build, keys map[*span]string, warnings []error)
 			keys[s] = w.steps[i].Key
 		}
 	}
-	b = &detect.Build{
+	b = &timeline.Build{
 		ID: r.tree.id + "-" + r.root.ID, Trace: r.tree.id, Pipeline: r.pipeline(), Origin: r.origin(),
-		Start: start, Duration: end.Sub(start), Resolution: resolution, Reader: detect.ReaderVersion,
+		Start: start, Duration: end.Sub(start), Resolution: resolution, Reader: timeline.ReaderVersion,
 	}
 	if r.jobs != "" {
 		b.Pipeline = fetch.Clean(b.Pipeline+" / "+r.jobs, buildkit.MaxName)
@@ -40,7 +40,7 @@ func (r *run) build() (b *detect.Build, keys map[*span]string, warnings []error)
 		b.Duration = 0
 	}
 	b.Outcome, b.Error = w.outcome()
-	slices.SortStableFunc(w.steps, func(a, b detect.Step) int { return a.Start.Compare(b.Start) })
+	slices.SortStableFunc(w.steps, func(a, b timeline.Step) int { return a.Start.Compare(b.Start) })
 	b.Steps = w.steps
 	return b, keys, w.warnings()
 }
@@ -87,7 +87,7 @@ var change = regexp.MustCompile(`^[PM]R-(\d+)`)
 var commit = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // origin is what the root says of where the run comes from.
-func (r *run) origin() (o detect.Origin) {
+func (r *run) origin() (o timeline.Origin) {
 	own, shared := r.root.Own, r.root.Shared
 	of := func(fact attribute.Fact) string {
 		return fetch.Clean(attribute.Of(fact, own, shared), buildkit.MaxName)
@@ -165,7 +165,7 @@ func (r *run) multibranch() (job, branch string, ok bool) {
 
 // outcome tells how the run ended: as its root says, else as its parts do where the root
 // never does.
-func (w *walk) outcome() (detect.Outcome, string) {
+func (w *walk) outcome() (timeline.Outcome, string) {
 	word := w.wordOf(w.root)
 	if word == unsaid && w.worst || word == worked && w.worst && attribute.First(w.result, w.root.Own, nil) == "" {
 		again := *w // what is left out was counted
@@ -177,14 +177,14 @@ func (w *walk) outcome() (detect.Outcome, string) {
 	case failed:
 		text := "the run failed"
 		for i := range w.steps {
-			if w.steps[i].State == detect.StepFailed {
+			if w.steps[i].State == timeline.StepFailed {
 				text = "failed at " + w.steps[i].Key
 				break
 			}
 		}
-		return detect.Failed, fetch.Clean(text, buildkit.MaxName)
+		return timeline.Failed, fetch.Clean(text, buildkit.MaxName)
 	case stopped, left:
-		return detect.Cancelled, "the run was cancelled"
+		return timeline.Cancelled, "the run was cancelled"
 	}
-	return detect.OK, ""
+	return timeline.OK, ""
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
@@ -62,7 +62,7 @@ func clean(text string) string {
 // of that name has not.
 func stageOf(job string) string {
 	switch job {
-	case detect.StagePull, detect.StageUnpack, detect.StageInternal, detect.StageExport, detect.StageWait, detect.StageQueue, detect.StageSetup, "push":
+	case timeline.StagePull, timeline.StageUnpack, timeline.StageInternal, timeline.StageExport, timeline.StageWait, timeline.StageQueue, timeline.StageSetup, "push":
 		return "job " + job
 	}
 	if strings.HasPrefix(job, "cache") {
@@ -86,29 +86,29 @@ func (w *walk) key(stage, name string) string {
 }
 
 // step makes a step of a span.
-func (w *walk) step(s *span, path []string, name string, start, end time.Time) detect.Step {
+func (w *walk) step(s *span, path []string, name string, start, end time.Time) timeline.Step {
 	stage := strings.Join(path, " / ")
-	step := detect.Step{Name: name, Stage: stageOf(stage), Key: w.key(stage, name), Start: start, Duration: end.Sub(start)}
+	step := timeline.Step{Name: name, Stage: stageOf(stage), Key: w.key(stage, name), Start: start, Duration: end.Sub(start)}
 	switch word := w.wordOf(s); {
 	case w.isCached(s):
-		step.State = detect.Cached
+		step.State = timeline.Cached
 	case word == failed:
-		step.State, step.Error = detect.StepFailed, fetch.Clean(cmp.Or(s.Message, "failed"), buildkit.MaxName)
+		step.State, step.Error = timeline.StepFailed, fetch.Clean(cmp.Or(s.Message, "failed"), buildkit.MaxName)
 	case word == stopped:
-		step.State, step.Error = detect.Interrupted, "it was cancelled"
+		step.State, step.Error = timeline.Interrupted, "it was cancelled"
 	}
 	if step.Duration < 0 || step.Duration > buildkit.MaxDuration {
-		step.Duration, step.State, step.Error = 0, detect.Interrupted, "it ended before it began, by the clock of its source"
+		step.Duration, step.State, step.Error = 0, timeline.Interrupted, "it ended before it began, by the clock of its source"
 		w.odd++
 	}
-	if name == WaitName && step.State != detect.Interrupted {
-		step.State, step.Error = detect.Executed, ""
+	if name == WaitName && step.State != timeline.Interrupted {
+		step.State, step.Error = timeline.Executed, ""
 	}
 	return step
 }
 
 // add adds a step, and returns its place.
-func (w *walk) add(step detect.Step, s *span) int {
+func (w *walk) add(step timeline.Step, s *span) int {
 	step.ID = strconv.Itoa(len(w.steps) + 1)
 	w.steps = append(w.steps, step)
 	w.spans = append(w.spans, s)

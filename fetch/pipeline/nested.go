@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
@@ -15,12 +15,12 @@ import (
 // each is of the pipeline "PIPELINE / JOB", so that two jobs' builds are not compared with
 // each other. A build that says its pipeline keeps it. id is that of the run's build, "" if
 // it has none, and steps are the keys of its steps by their spans.
-func (r *run) adopt(nested []detect.Build, id string, steps map[*span]string) {
+func (r *run) adopt(nested []timeline.Build, id string, steps map[*span]string) {
 	for i := range nested {
 		b := &nested[i]
 		s := r.tree.spans[strings.TrimPrefix(b.ID, r.tree.id+"-")]
 		if key := r.stepAround(s, steps); key != "" && id != "" {
-			b.Within = &detect.Within{Build: id, Step: key}
+			b.Within = &timeline.Within{Build: id, Step: key}
 		}
 		path, ok := r.jobOf(s)
 		if !ok {

@@ -10,7 +10,7 @@ package pipeline
 import (
 	"slices"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
 
@@ -31,7 +31,7 @@ type Reader struct {
 
 // Builds makes the builds in spans, which may be of several traces, in order of their
 // start.
-func (r *Reader) Builds(spans []buildkit.Span) (builds []detect.Build, warnings []error) {
+func (r *Reader) Builds(spans []buildkit.Span) (builds []timeline.Build, warnings []error) {
 	traces := map[string][]buildkit.Span{}
 	var order []string
 	for _, s := range spans {
@@ -49,7 +49,7 @@ func (r *Reader) Builds(spans []buildkit.Span) (builds []detect.Build, warnings 
 }
 
 // BuildsOf makes the builds in the spans of one trace, of which t is the tree.
-func (r *Reader) BuildsOf(t *buildkit.Trace, spans []buildkit.Span) (builds []detect.Build, warnings []error) {
+func (r *Reader) BuildsOf(t *buildkit.Trace, spans []buildkit.Span) (builds []timeline.Build, warnings []error) {
 	nested, warnings := r.buildkit.BuildsOf(t)
 	tree := newTree(t.ID(), spans)
 	if refusalOf(tree) != "" {
@@ -76,6 +76,6 @@ func (r *Reader) BuildsOf(t *buildkit.Trace, spans []buildkit.Span) (builds []de
 	return builds, warnings
 }
 
-func sortBuilds(builds []detect.Build) {
-	slices.SortStableFunc(builds, func(a, b detect.Build) int { return a.Start.Compare(b.Start) })
+func sortBuilds(builds []timeline.Build) {
+	slices.SortStableFunc(builds, func(a, b timeline.Build) int { return a.Start.Compare(b.Start) })
 }

@@ -12,14 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 	"github.com/buildregress/buildregress/fetch/pipeline"
 	"github.com/buildregress/buildregress/fetch/spans"
+	"github.com/google/go-cmp/cmp"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden builds")
@@ -84,7 +83,7 @@ func described(t *testing.T, list []buildkit.Span, o pipeline.Options) string {
 			s := &b.Steps[k]
 			fmt.Fprintf(&out, "%3s %s: %s %s", s.ID, s.Key, s.State, s.Duration)
 			switch s.Stage {
-			case detect.StageQueue, detect.StageSetup:
+			case timeline.StageQueue, timeline.StageSetup:
 				fmt.Fprintf(&out, " (%s)", s.Stage)
 			}
 			if len(s.Inputs) > 0 {

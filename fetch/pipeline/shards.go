@@ -3,7 +3,7 @@ package pipeline
 import (
 	"strconv"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Shards are parts of one job that its emitter numbers: they are one step.
@@ -78,8 +78,8 @@ func (w *walk) merged(group []*span, path []string) (b block) {
 	}
 	since := w.addWait(longest, path, &b)
 	w.leaf(longest, path, since, &b)
-	if step := &w.steps[b.last[0]]; bad == failed && step.State == detect.Executed {
-		step.State, step.Error = detect.StepFailed, "one of its shards failed"
+	if step := &w.steps[b.last[0]]; bad == failed && step.State == timeline.Executed {
+		step.State, step.Error = timeline.StepFailed, "one of its shards failed"
 	}
 	return b
 }

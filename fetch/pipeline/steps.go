@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // The leaves of an emitter's own tree are the steps of a run, keyed "[job path] name". A
@@ -35,7 +35,7 @@ type walk struct {
 	*run
 	depth      int // levels that are looked at
 	resolution time.Duration
-	steps      []detect.Step
+	steps      []timeline.Step
 	spans      []*span           // of each step, nil of those that are none
 	superseded int               // run again
 	odd        int               // end before they begin
@@ -64,7 +64,7 @@ func (w *walk) container(s *span, path []string, level int) (b block) {
 			continue
 		}
 		at := w.add(w.step(kid, path, WaitName, kid.Start, kid.End), kid)
-		w.steps[at].Stage = detect.StageQueue
+		w.steps[at].Stage = timeline.StageQueue
 		if kid.End.After(waited) {
 			waited = kid.End
 		}
@@ -85,8 +85,8 @@ func (w *walk) container(s *span, path []string, level int) (b block) {
 	entry := b.first // what the first of the work waits for
 	if gap := work[0].Start.Sub(waited); level > 0 && gap > setupGap && gap > w.resolution {
 		at := w.add(w.step(s, path, setupName, waited, work[0].Start), nil)
-		w.steps[at].State, w.steps[at].Error = detect.Executed, ""
-		w.steps[at].Stage = detect.StageSetup
+		w.steps[at].State, w.steps[at].Error = timeline.Executed, ""
+		w.steps[at].Stage = timeline.StageSetup
 		w.link([]int{at}, entry)
 		if len(b.first) == 0 {
 			b.first = []int{at}
@@ -114,7 +114,7 @@ func (w *walk) addWait(s *span, path []string, b *block) time.Time {
 		return s.Start
 	}
 	at := w.add(w.step(s, path, WaitName, start, start.Add(took)), nil)
-	w.steps[at].Stage, w.steps[at].State, w.steps[at].Error = detect.StageQueue, detect.Executed, ""
+	w.steps[at].Stage, w.steps[at].State, w.steps[at].Error = timeline.StageQueue, timeline.Executed, ""
 	b.first, b.start = append(b.first, at), start
 	return start.Add(took)
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildx"
 )
@@ -48,7 +48,7 @@ type localBuilds struct {
 var ErrInterrupted = errors.New("interrupted")
 
 // Builds runs a command, which an interrupt has to end as well as us.
-func (l localBuilds) Builds(ctx context.Context, wanted fetch.Selector) ([]detect.Build, []error, error) {
+func (l localBuilds) Builds(ctx context.Context, wanted fetch.Selector) ([]timeline.Build, []error, error) {
 	l.debugf("asking the local builder")
 	interruptible, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()

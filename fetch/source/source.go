@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/fetch/pipeline"
@@ -35,7 +35,7 @@ type Source struct {
 	Kept string
 	// Traced finds the record of a build that a trace tells of, which began about then, with
 	// the builder that this names; nil for none. It is nil where this is no builder.
-	Traced func(ctx context.Context, trace string, began time.Time) (*detect.Build, error)
+	Traced func(ctx context.Context, trace string, began time.Time) (*timeline.Build, error)
 	// Large has the builds of Source as well, where they are too many to be read at once;
 	// nil where they are not.
 	Large *file.Large
@@ -64,7 +64,7 @@ type Options struct {
 	GitLab    GitLabOptions
 	// Host tells what the machine is that we run on, nil where neither that nor the builder
 	// is to be asked what can explain builds.
-	Host func() (image string, machine detect.Machine)
+	Host func() (image string, machine timeline.Machine)
 	// DockerHost is the address of Docker that is in force instead of its own, "" for none.
 	DockerHost string
 
@@ -250,7 +250,7 @@ type files struct {
 
 // Builds reads the builds at the path. All of them are wanted: who asks for one
 // names it by what the CI system and the checkout add as well.
-func (f files) Builds(ctx context.Context, _ fetch.Selector) ([]detect.Build, []error, error) {
+func (f files) Builds(ctx context.Context, _ fetch.Selector) ([]timeline.Build, []error, error) {
 	builds, problems, err := file.Open(ctx, f.path, f.options)
 	if errors.Is(err, fs.ErrNotExist) && hostLike.MatchString(f.path) {
 		err = &hostError{err, adviceOnPage("http://" + f.path)}

@@ -12,20 +12,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/buildregress/buildregress/detect/timeline"
+	"github.com/buildregress/buildregress/fetch/buildkit"
+	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-
-	"github.com/buildregress/buildregress/detect"
-	"github.com/buildregress/buildregress/fetch/buildkit"
-	"github.com/buildregress/buildregress/fetch/builds/buildtest"
 )
 
 // A decode decodes a trace of one of the formats.
 type decode func(context.Context, []byte) ([]buildkit.Span, error)
 
 // buildsOf decodes data, in which nothing may be wrong.
-func buildsOf(t *testing.T, decode decode, data []byte) []detect.Build {
+func buildsOf(t *testing.T, decode decode, data []byte) []timeline.Build {
 	t.Helper()
 	spans, err := decode(t.Context(), data)
 	if err != nil {
@@ -232,7 +231,7 @@ func TestSpanStubs(t *testing.T) {
 // TestManyTraces reads an answer with several traces.
 func TestManyTraces(t *testing.T) {
 	var traces []json.RawMessage
-	var want []detect.Build
+	var want []timeline.Build
 	for _, name := range []string{"000", "001", "049"} {
 		var answer struct {
 			Data []json.RawMessage `json:"data"`

@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
 )
 
 // A store of any older schema is read as it is: nothing of it changes, and nothing beside
@@ -20,7 +19,7 @@ func TestReadOnlyOldSchemas(t *testing.T) {
 	for version := 1; version <= len(migrations); version++ {
 		path := storeOfSchema(t, version, func(s *Store) {
 			put(t, s, numbered(1), numbered(2))
-			if err := s.Put(t.Context(), "o", "a", []detect.Build{cachedBuild(1)}); err != nil {
+			if err := s.Put(t.Context(), "o", "a", []timeline.Build{cachedBuild(1)}); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -32,7 +31,7 @@ func TestReadOnlyOldSchemas(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := openAddress(t, "sqlite:"+path, Options{Access: ReadOnly})
-		if diff := cmp.Diff([]detect.Build{numbered(2), numbered(1)}, history(t, s, 50).Base); diff != "" {
+		if diff := cmp.Diff([]timeline.Build{numbered(2), numbered(1)}, history(t, s, 50).Base); diff != "" {
 			t.Errorf("version %d: %s", version, diff)
 		}
 		newest, err := s.Newest(t.Context(), "p", 10)
@@ -46,7 +45,7 @@ func TestReadOnlyOldSchemas(t *testing.T) {
 		if kept, err := s.Get(t.Context(), "o", []string{"a"}); err != nil || version >= 3 && len(kept) != 1 {
 			t.Errorf("version %d: kept %v, %v", version, kept, err)
 		}
-		if _, err := s.Record(t.Context(), []detect.Build{numbered(3)}); !errors.Is(err, ErrWrite) {
+		if _, err := s.Record(t.Context(), []timeline.Build{numbered(3)}); !errors.Is(err, ErrWrite) {
 			t.Errorf("version %d: recorded: %v", version, err)
 		}
 		s.Close()
@@ -78,7 +77,7 @@ func TestLocked(t *testing.T) {
 		}
 		done := make(chan error)
 		go func() {
-			_, err := second.Record(t.Context(), []detect.Build{numbered(2)})
+			_, err := second.Record(t.Context(), []timeline.Build{numbered(2)})
 			done <- err
 		}()
 		if said := <-told; !strings.Contains(said[0], "another process that writes to") || said[1] == "" {
@@ -102,7 +101,7 @@ func TestLocked(t *testing.T) {
 		if _, err := second.db.Exec(shortly); err != nil {
 			t.Fatal(err)
 		}
-		_, err = second.Record(t.Context(), []detect.Build{numbered(3)})
+		_, err = second.Record(t.Context(), []timeline.Build{numbered(3)})
 		var hint interface{ Hint() string }
 		if !errors.Is(err, ErrLocked) || !errors.As(err, &hint) || hint.Hint() == "" {
 			t.Errorf("%v, want %v with a hint", err, ErrLocked)

@@ -4,14 +4,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // TestRecordKeepsWhatIsIn checks that what stops the recording of many builds keeps those
 // before it, which the summary tells, and that a second run goes on.
 func TestRecordKeepsWhatIsIn(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
-		var list []detect.Build
+		var list []timeline.Build
 		for i := range 3*batch + 10 {
 			list = append(list, numbered(i))
 		}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds"
 )
@@ -56,19 +56,19 @@ func readCached(ctx context.Context, tx *txn, source, id string, cached map[stri
 		if err != nil {
 			return damaged(err)
 		}
-		cached[id] = fetch.Cached{Builds: list, Old: reader != detect.ReaderVersion}
+		cached[id] = fetch.Cached{Builds: list, Old: reader != timeline.ReaderVersion}
 	}
 	return rows.Err()
 }
 
 // Put puts builds under the id that the source gives what holds them.
-func (s *Store) Put(ctx context.Context, source, id string, list []detect.Build) error {
+func (s *Store) Put(ctx context.Context, source, id string, list []timeline.Build) error {
 	packed, err := new(packer).pack(list)
 	if err != nil {
 		return err
 	}
 	return s.write(ctx, func(tx *txn) error {
-		if err := tx.exec(ctx, "INSERT INTO shelf (origin, ref, builds, reader) VALUES (?, ?, ?, ?) ON CONFLICT (origin, ref) DO UPDATE SET builds = excluded.builds, reader = excluded.reader", clean(source), clean(id), packed, detect.ReaderVersion); err != nil {
+		if err := tx.exec(ctx, "INSERT INTO shelf (origin, ref, builds, reader) VALUES (?, ?, ?, ?) ON CONFLICT (origin, ref) DO UPDATE SET builds = excluded.builds, reader = excluded.reader", clean(source), clean(id), packed, timeline.ReaderVersion); err != nil {
 			return err
 		}
 		return tx.exec(ctx, "DELETE FROM shelf WHERE id <= (SELECT MAX(id) FROM shelf) - ?", maxCached)
@@ -79,7 +79,7 @@ func (s *Store) Put(ctx context.Context, source, id string, list []detect.Build)
 // found.
 func (s *Store) Range(ctx context.Context, source, question string) (from, to time.Time, err error) {
 	err = s.read(ctx, func(tx *txn) error {
-		rows, err := tx.query(ctx, "SELECT since, until FROM searches WHERE origin = ? AND question = ? AND reader = ?", clean(source), clean(question), detect.ReaderVersion)
+		rows, err := tx.query(ctx, "SELECT since, until FROM searches WHERE origin = ? AND question = ? AND reader = ?", clean(source), clean(question), timeline.ReaderVersion)
 		if err != nil {
 			return err
 		}
@@ -105,14 +105,14 @@ func (s *Store) Range(ctx context.Context, source, question string) (from, to ti
 // first, at most limit.
 func (s *Store) Hits(ctx context.Context, source, question string, before time.Time, limit int) ([]fetch.Hit, error) {
 	return s.hits(ctx, `s.reader = ? AND f.start >= s.since AND f.start < s.until AND f.start < ? ORDER BY f.start DESC, f.ref LIMIT ?`,
-		clean(source), clean(question), detect.ReaderVersion, instant(before), limit)
+		clean(source), clean(question), timeline.ReaderVersion, instant(before), limit)
 }
 
 // Leftovers is what was once found from then to then, by another version or outside of
 // the span of time that is kept.
 func (s *Store) Leftovers(ctx context.Context, source, question string, from, to time.Time) ([]fetch.Hit, error) {
 	return s.hits(ctx, `(s.reader <> ? OR f.start < s.since OR f.start >= s.until) AND f.start >= ? AND f.start < ? ORDER BY f.start DESC, f.ref`,
-		clean(source), clean(question), detect.ReaderVersion, instant(from), instant(to))
+		clean(source), clean(question), timeline.ReaderVersion, instant(from), instant(to))
 }
 
 // hits reads what questions found.
@@ -177,7 +177,7 @@ func saveSearch(ctx context.Context, tx *txn, source string, search *fetch.Searc
 		return err
 	}
 	id, err := tx.id(ctx, "INSERT INTO searches (id, origin, question, since, until, reader) VALUES ((SELECT COALESCE(MAX(search), 0) + 1 FROM (SELECT MAX(search) AS search FROM found UNION ALL SELECT MAX(id) FROM searches) AS known), ?, ?, ?, ?, ?) RETURNING id",
-		source, question, from, to, detect.ReaderVersion)
+		source, question, from, to, timeline.ReaderVersion)
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func knownSearch(ctx context.Context, tx *txn, source, question string) (s searc
 		if err := rows.Scan(&s.id, &s.since, &s.until, &reader); err != nil {
 			return s, damaged(err)
 		}
-		if reader != detect.ReaderVersion {
+		if reader != timeline.ReaderVersion {
 			s.until = s.since
 		}
 	}
@@ -252,7 +252,7 @@ type packer struct {
 	encoder builds.Encoder
 }
 
-func (p *packer) pack(list []detect.Build) ([]byte, error) {
+func (p *packer) pack(list []timeline.Build) ([]byte, error) {
 	if len(list) == 0 {
 		return []byte{}, nil
 	}
@@ -272,9 +272,9 @@ func (p *packer) pack(list []detect.Build) ([]byte, error) {
 // write a store.
 const maxUnpacked = 64 << 20
 
-func unpack(packed []byte) ([]detect.Build, error) {
+func unpack(packed []byte) ([]timeline.Build, error) {
 	if len(packed) == 0 {
-		return []detect.Build{}, nil
+		return []timeline.Build{}, nil
 	}
 	r := flate.NewReader(bytes.NewReader(packed))
 	list, err := builds.Decode(io.LimitReader(r, maxUnpacked), "builds")

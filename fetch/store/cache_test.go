@@ -5,10 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/google/go-cmp/cmp"
 )
 
 var _ interface {
@@ -16,10 +15,10 @@ var _ interface {
 	fetch.SearchCache
 } = (*Store)(nil)
 
-func cachedBuild(i int) detect.Build {
-	return detect.Build{
-		ID: fmt.Sprint("b", i), Trace: "0a", Pipeline: "shop", Origin: detect.Origin{Branch: "main"}, Start: day(i), Duration: time.Minute, Partial: true,
-		Steps: []detect.Step{{ID: "1", Key: "[build] RUN make", Name: "[build 1/2] RUN make", Stage: "build", Index: 1, Count: 2, Start: day(i), Duration: 42 * time.Second}},
+func cachedBuild(i int) timeline.Build {
+	return timeline.Build{
+		ID: fmt.Sprint("b", i), Trace: "0a", Pipeline: "shop", Origin: timeline.Origin{Branch: "main"}, Start: day(i), Duration: time.Minute, Partial: true,
+		Steps: []timeline.Step{{ID: "1", Key: "[build] RUN make", Name: "[build 1/2] RUN make", Stage: "build", Index: 1, Count: 2, Start: day(i), Duration: 42 * time.Second}},
 	}
 }
 
@@ -34,8 +33,8 @@ func testCache(t *testing.T, s *Store) {
 	if kept, err := s.Get(t.Context(), "o", []string{"a"}); err != nil || len(kept) != 0 {
 		t.Errorf("an empty store has %v, %v", kept, err)
 	}
-	two := []detect.Build{cachedBuild(1), cachedBuild(2)}
-	for id, list := range map[string][]detect.Build{"two": two, "none": {}} {
+	two := []timeline.Build{cachedBuild(1), cachedBuild(2)}
+	for id, list := range map[string][]timeline.Build{"two": two, "none": {}} {
 		if err := s.Put(t.Context(), "o", id, list); err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +44,7 @@ func testCache(t *testing.T, s *Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]fetch.Cached{"two": {Builds: two}, "none": {Builds: []detect.Build{}}}, kept); diff != "" {
+	if diff := cmp.Diff(map[string]fetch.Cached{"two": {Builds: two}, "none": {Builds: []timeline.Build{}}}, kept); diff != "" {
 		t.Error(diff)
 	}
 	if kept, err := s.Get(t.Context(), "another", []string{"two"}); err != nil || len(kept) != 0 {
@@ -64,7 +63,7 @@ func TestSearches(t *testing.T) {
 func testSearches(t *testing.T, s *Store) {
 	found := func(from, to int) (list []fetch.Hit) {
 		for i := from; i < to; i++ {
-			list = append(list, fetch.Hit{ID: fmt.Sprint("t", i), Start: day(i), Builds: []detect.Build{cachedBuild(i)}})
+			list = append(list, fetch.Hit{ID: fmt.Sprint("t", i), Start: day(i), Builds: []timeline.Build{cachedBuild(i)}})
 		}
 		return list
 	}
@@ -96,7 +95,7 @@ func testSearches(t *testing.T, s *Store) {
 	check("more", "q", day(10), day(30), 10, 29)
 	keep("q", 50, 60, found(50, 55))
 	check("elsewhere", "q", day(50), day(60), 50, 54)
-	if got, err := s.Hits(t.Context(), "o", "q", day(53), 2); err != nil || len(got) != 2 || got[0].ID != "t52" || !cmp.Equal(got[0].Builds, []detect.Build{cachedBuild(52)}) {
+	if got, err := s.Hits(t.Context(), "o", "q", day(53), 2); err != nil || len(got) != 2 || got[0].ID != "t52" || !cmp.Equal(got[0].Builds, []timeline.Build{cachedBuild(52)}) {
 		t.Errorf("before the 53rd, two: %+v, %v", got, err)
 	}
 

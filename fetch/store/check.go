@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // maxTime is the longest duration of a build or a step. Nothing that a decoder
@@ -14,8 +14,8 @@ const maxTime = 366 * 24 * time.Hour
 // checkBuild says what cannot be true of b, its steps left out. It is asked
 // before a build is stored, and of each that is read: whoever can write to a CI
 // cache can write a store.
-func checkBuild(b *detect.Build) error {
-	if b.Outcome < detect.OK || b.Outcome > detect.Cancelled {
+func checkBuild(b *timeline.Build) error {
+	if b.Outcome < timeline.OK || b.Outcome > timeline.Cancelled {
 		return fmt.Errorf("build %s: its outcome is number %d", b.ID, int(b.Outcome))
 	}
 	if b.Reader < 0 {
@@ -30,9 +30,9 @@ func checkBuild(b *detect.Build) error {
 }
 
 // checkStep says what cannot be true of s.
-func checkStep(s *detect.Step) error {
+func checkStep(s *timeline.Step) error {
 	switch {
-	case s.State < detect.Executed || s.State > detect.Interrupted:
+	case s.State < timeline.Executed || s.State > timeline.Interrupted:
 		return fmt.Errorf("step %s: its state is number %d", s.Key, int(s.State))
 	case s.Duration < 0 || s.Duration > maxTime:
 		return fmt.Errorf("step %s: its duration is %v", s.Key, s.Duration)

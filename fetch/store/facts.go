@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Facts are kept as JSON: nothing is looked up by them.
@@ -40,22 +40,22 @@ func valueOf[T any](text string) (*T, error) {
 var errImplausible = errors.New("a measurement that cannot be one")
 
 // readBuildFacts fills in what a row of builds has.
-func readBuildFacts(b *detect.Build, facts, machine string) (err error) {
-	if b.Facts, err = valueOf[detect.Facts](facts); err != nil {
+func readBuildFacts(b *timeline.Build, facts, machine string) (err error) {
+	if b.Facts, err = valueOf[timeline.Facts](facts); err != nil {
 		return err
 	}
-	if b.Machine, err = valueOf[detect.Machine](machine); err == nil && b.Machine != nil && !b.Machine.Plausible() {
+	if b.Machine, err = valueOf[timeline.Machine](machine); err == nil && b.Machine != nil && !b.Machine.Plausible() {
 		return errImplausible
 	}
 	return err
 }
 
 // readStepFacts fills in what a row of steps has.
-func readStepFacts(s *detect.Step, facts, usage string) (err error) {
-	if s.Facts, err = valueOf[detect.StepFacts](facts); err != nil {
+func readStepFacts(s *timeline.Step, facts, usage string) (err error) {
+	if s.Facts, err = valueOf[timeline.StepFacts](facts); err != nil {
 		return err
 	}
-	if s.Usage, err = valueOf[detect.Usage](usage); err == nil && s.Usage != nil && !s.Usage.Plausible() {
+	if s.Usage, err = valueOf[timeline.Usage](usage); err == nil && s.Usage != nil && !s.Usage.Plausible() {
 		return errImplausible
 	}
 	return err

@@ -3,7 +3,7 @@ package store
 import (
 	"testing"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // What builds have in common is stored once.
@@ -11,10 +11,10 @@ func TestFactsAreStoredOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		for i := range 20 {
 			b := numbered(i)
-			b.Facts = &detect.Facts{Frontend: "docker/dockerfile:1"}
-			b.Machine = &detect.Machine{Window: detect.Seconds(i+1) * 1e9}
+			b.Facts = &timeline.Facts{Frontend: "docker/dockerfile:1"}
+			b.Machine = &timeline.Machine{Window: timeline.Seconds(i+1) * 1e9}
 			for j := range b.Steps {
-				b.Steps[j].Facts = &detect.StepFacts{Op: "0123456789ab", Reads: []string{"/src"}}
+				b.Steps[j].Facts = &timeline.StepFacts{Op: "0123456789ab", Reads: []string{"/src"}}
 			}
 			put(t, s, b)
 		}

@@ -13,10 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestMain lets the test binary be one of several processes that record at once.
@@ -39,7 +38,7 @@ func recordTwenty(path, name string) error {
 		}
 		b := numbered(i)
 		b.ID = fmt.Sprintf("%s-%d", name, i)
-		if _, err := s.Record(context.Background(), []detect.Build{b, numbered(i)}); err != nil {
+		if _, err := s.Record(context.Background(), []timeline.Build{b, numbered(i)}); err != nil {
 			return err
 		}
 		if err := s.Close(); err != nil {
@@ -150,7 +149,7 @@ func TestUnusableFiles(t *testing.T) {
 			}
 			s, err := Open(t.Context(), "sqlite:"+path, Options{})
 			if err == nil {
-				_, err = s.Record(t.Context(), []detect.Build{numbered(1)})
+				_, err = s.Record(t.Context(), []timeline.Build{numbered(1)})
 				s.Close()
 			}
 			if !errors.Is(err, test.want) || !strings.Contains(err.Error(), path) {
@@ -256,7 +255,7 @@ func TestMigration(t *testing.T) {
 	for version := 1; version < len(migrations); version++ {
 		s := open(t, storeOfSchema(t, version, func(s *Store) { put(t, s, numbered(1), numbered(2)) }))
 		h := history(t, s, 50)
-		if diff := cmp.Diff([]detect.Build{numbered(2), numbered(1)}, h.Base); diff != "" {
+		if diff := cmp.Diff([]timeline.Build{numbered(2), numbered(1)}, h.Base); diff != "" {
 			t.Errorf("version %d: %s", version, diff)
 		}
 		other := numbered(1)
@@ -276,11 +275,11 @@ func TestMigration(t *testing.T) {
 func TestOlderReader(t *testing.T) {
 	search := fetch.Search{
 		Question: "q", From: day(1), To: day(9),
-		Hits: []fetch.Hit{{ID: "t", Start: day(2), Builds: []detect.Build{cachedBuild(2)}}},
+		Hits: []fetch.Hit{{ID: "t", Start: day(2), Builds: []timeline.Build{cachedBuild(2)}}},
 	}
 	fill := func(s *Store) {
 		put(t, s, numbered(1))
-		if err := s.Put(t.Context(), "o", "a", []detect.Build{cachedBuild(1)}); err != nil {
+		if err := s.Put(t.Context(), "o", "a", []timeline.Build{cachedBuild(1)}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Save(t.Context(), "o", []fetch.Search{search}); err != nil {
@@ -315,7 +314,7 @@ func TestOlderReader(t *testing.T) {
 		t.Errorf("%d things are kept that an older reader read", n)
 	}
 	list, err := s.Get(t.Context(), "o", []string{"a"})
-	if want := (fetch.Cached{Builds: []detect.Build{cachedBuild(1)}, Old: true}); err != nil || !cmp.Equal(list["a"], want) {
+	if want := (fetch.Cached{Builds: []timeline.Build{cachedBuild(1)}, Old: true}); err != nil || !cmp.Equal(list["a"], want) {
 		t.Errorf("left over: %+v, %v, want %+v", list["a"], err, want)
 	}
 	leftovers := func(from, to int, want ...string) {
@@ -339,7 +338,7 @@ func TestOlderReader(t *testing.T) {
 		t.Errorf("hits %v, %v, want that of this reader alone", hits, err)
 	}
 	leftovers(0, 20, "t") // which was not asked for anew
-	search.From, search.To, search.Hits = day(1), day(9), []fetch.Hit{{ID: "t", Start: day(2), Builds: []detect.Build{cachedBuild(2)}}}
+	search.From, search.To, search.Hits = day(1), day(9), []fetch.Hit{{ID: "t", Start: day(2), Builds: []timeline.Build{cachedBuild(2)}}}
 	if err := s.Save(t.Context(), "o", []fetch.Search{search}); err != nil {
 		t.Fatal(err)
 	}
@@ -347,7 +346,7 @@ func TestOlderReader(t *testing.T) {
 	if hits, err := s.Hits(t.Context(), "o", "q", day(20), 10); err != nil || len(hits) != 2 || hits[0].ID != "u" || hits[1].ID != "t" {
 		t.Errorf("hits %v, %v, want both", hits, err)
 	}
-	search.From, search.To, search.Hits = day(1), day(9), []fetch.Hit{{ID: "t", Start: day(2), Builds: []detect.Build{cachedBuild(2)}}}
+	search.From, search.To, search.Hits = day(1), day(9), []fetch.Hit{{ID: "t", Start: day(2), Builds: []timeline.Build{cachedBuild(2)}}}
 	s = open(t, filepath.Join(t.TempDir(), "s.db"))
 	fill(s)
 	if n := kept(s); n != 3 {
@@ -356,14 +355,14 @@ func TestOlderReader(t *testing.T) {
 
 	// Recorded once more, by this reader, the build is as this one reads it.
 	again := numbered(1)
-	again.Reader = detect.ReaderVersion
+	again.Reader = timeline.ReaderVersion
 	again.Steps = slices.Clone(again.Steps)
 	again.Steps[0].Rule, again.Steps[0].Duration = 1, 8*time.Second
 	if n := put(t, s, again); n != 0 {
 		t.Errorf("%d builds are new", n)
 	}
 	h := history(t, s, 50)
-	if diff := cmp.Diff([]detect.Build{again}, h.Base); diff != "" {
+	if diff := cmp.Diff([]timeline.Build{again}, h.Base); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -375,7 +374,7 @@ func TestUnwritable(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, path)
-	if _, err := s.Record(t.Context(), []detect.Build{numbered(1)}); !errors.Is(err, ErrWrite) || !strings.HasPrefix(err.Error(), path) {
+	if _, err := s.Record(t.Context(), []timeline.Build{numbered(1)}); !errors.Is(err, ErrWrite) || !strings.HasPrefix(err.Error(), path) {
 		t.Errorf("%v, want %v that names the file", err, ErrWrite)
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {

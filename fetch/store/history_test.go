@@ -7,14 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/historytest"
 )
 
 func TestHistory(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
-		historytest.Run(t, func(t *testing.T, builds []detect.Build) fetch.HistorySource {
+		historytest.Run(t, func(t *testing.T, builds []timeline.Build) fetch.HistorySource {
 			s := emptyAs(t, s)
 			fillUp(t, s, builds)
 			return s
@@ -66,7 +66,7 @@ func BenchmarkHistory(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer s.Close()
-			builds := make([]detect.Build, size)
+			builds := make([]timeline.Build, size)
 			for i := range builds {
 				builds[i] = thirtySteps(i)
 			}
@@ -89,7 +89,7 @@ func BenchmarkRecord(b *testing.B) {
 	}
 	defer s.Close()
 	for i := 0; b.Loop(); i++ {
-		if _, err := s.Record(b.Context(), []detect.Build{thirtySteps(i)}); err != nil {
+		if _, err := s.Record(b.Context(), []timeline.Build{thirtySteps(i)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -97,7 +97,7 @@ func BenchmarkRecord(b *testing.B) {
 
 // fillUp records many builds. It leaves syncing to the system, as a test has no use
 // for what survives a power cut.
-func fillUp(tb testing.TB, s *Store, builds []detect.Build) {
+func fillUp(tb testing.TB, s *Store, builds []timeline.Build) {
 	tb.Helper()
 	for i := range builds {
 		if _, err := s.Record(tb.Context(), builds[i:i+1]); err != nil {
@@ -118,7 +118,7 @@ func fillUp(tb testing.TB, s *Store, builds []detect.Build) {
 
 // thirtySteps is a build of main with steps of which each runs in one build of
 // eight; every tenth build is one of a pull request.
-func thirtySteps(i int) detect.Build {
+func thirtySteps(i int) timeline.Build {
 	b := numbered(i)
 	if i%10 == 9 {
 		b.Branch, b.PullRequest = "feature", fmt.Sprint(i)
@@ -126,12 +126,12 @@ func thirtySteps(i int) detect.Build {
 	b.Steps = nil
 	for j := range 30 {
 		step := fmt.Sprintf("[build %d/30] RUN make part%d", j+1, j)
-		s := detect.Step{
+		s := timeline.Step{
 			ID: fmt.Sprint("id", j), Key: fmt.Sprintf("[build] RUN make part%d", j), Name: step, Stage: "build", Index: j + 1, Count: 30,
 			Start: b.Start, Duration: time.Second,
 		}
 		if (i+j)%8 != 0 {
-			s.State = detect.Cached
+			s.State = timeline.Cached
 		}
 		b.Steps = append(b.Steps, s)
 	}

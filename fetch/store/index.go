@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -62,7 +62,7 @@ func (x *index) baseBranches() (ids []int64, err error) {
 	defer rows.Close()
 	for rows.Next() {
 		var id int64
-		var b detect.Build
+		var b timeline.Build
 		if err := rows.Scan(&id, &b.Branch, &b.PullRequest, &b.Repository); err != nil {
 			return nil, err
 		}
@@ -139,16 +139,16 @@ func (*index) RunnerOf(c candidate) string { return c.runner }
 
 func (*index) StartedBefore(c candidate, t time.Time) bool { return c.start < instant(t) }
 
-func (x *index) Read(candidates []candidate) ([]detect.Build, error) {
+func (x *index) Read(candidates []candidate) ([]timeline.Build, error) {
 	return x.read(candidates, (*row).readSteps)
 }
 
-func (x *index) ReadBare(candidates []candidate) ([]detect.Build, error) {
+func (x *index) ReadBare(candidates []candidate) ([]timeline.Build, error) {
 	return x.read(candidates, func(*row, context.Context, *txn) error { return nil })
 }
 
 // read reads the builds of candidates, in their order, and what more does to each.
-func (x *index) read(candidates []candidate, more func(*row, context.Context, *txn) error) (out []detect.Build, err error) {
+func (x *index) read(candidates []candidate, more func(*row, context.Context, *txn) error) (out []timeline.Build, err error) {
 	for _, c := range candidates {
 		found, err := queryBuilds(x.ctx, x.tx, "WHERE b.id = ?", c.id)
 		if err != nil {
@@ -204,7 +204,7 @@ func (x *index) samplesOf(branch int64, key string, n int, of []candidate, index
 	var start, last int64
 	var at place
 	builds := map[int64]bool{}
-	var told detect.Executions
+	var told timeline.Executions
 	for rows.Next() {
 		step, err := scanStep(rows, &at, &start)
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Steps of many builds are read by few queries, and what they share is read, and held,
@@ -22,7 +22,7 @@ var manySteps = `SELECT s.build, s.ordinal, s.sum, s.name, s.key, s.text, s.fact
 // A manyReader has what was read of what steps refer to, by its id.
 type manyReader struct {
 	tx     *txn
-	names  map[int64]detect.Step
+	names  map[int64]timeline.Step
 	keys   map[int64]string
 	texts  map[int64]string
 	facts  map[int64]sharedFacts
@@ -33,12 +33,16 @@ type manyReader struct {
 // sharedFacts are facts of steps, and as they are stored.
 type sharedFacts struct {
 	text string
-	*detect.StepFacts
+	*timeline.StepFacts
+}
+
+func newManyReader(tx *txn) *manyReader {
+	return &manyReader{tx, map[int64]timeline.Step{}, map[int64]string{}, map[int64]string{}, map[int64]sharedFacts{}, map[string]string{}, map[string][]string{}}
 }
 
 // readManySteps reads the steps of builds.
 func readManySteps(ctx context.Context, tx *txn, builds []row) error {
-	r := &manyReader{tx, map[int64]detect.Step{}, map[int64]string{}, map[int64]string{}, map[int64]sharedFacts{}, map[string]string{}, map[string][]string{}}
+	r := newManyReader(tx)
 	for len(builds) > 0 {
 		n := min(atOnce, len(builds))
 		if err := r.read(ctx, builds[:n]); err != nil {
@@ -56,7 +60,7 @@ type bareStep struct {
 	name, key   int64
 	text, facts sql.NullInt64
 	usage       string
-	detect.Step
+	timeline.Step
 }
 
 func (r *manyReader) read(ctx context.Context, builds []row) error {
@@ -81,7 +85,7 @@ func (r *manyReader) read(ctx context.Context, builds []row) error {
 		}
 		b := of[at.build]
 		if b.Steps == nil {
-			b.Steps = make([]detect.Step, 0, max(b.steps, 1))
+			b.Steps = make([]timeline.Step, 0, max(b.steps, 1))
 		}
 		b.Steps = append(b.Steps, s)
 	}
@@ -103,7 +107,7 @@ func (r *manyReader) bareSteps(ctx context.Context, args []any) (out []bareStep,
 	var b bareStep
 	var id, inputs, body sql.RawBytes
 	for rows.Next() {
-		b.Step = detect.Step{}
+		b.Step = timeline.Step{}
 		if err := rows.Scan(&b.build, &b.ordinal, &b.stored, &b.name, &b.key, &b.text, &b.facts, &id, &b.State, &start, &b.Duration, &inputs, &b.Bytes, &b.Error, &b.Rule, &body, &b.usage); err != nil {
 			return nil, damaged(err)
 		}
@@ -138,7 +142,7 @@ func (r *manyReader) word(text []byte) string {
 }
 
 // whole is a step with what it refers to.
-func (r *manyReader) whole(ctx context.Context, b *bareStep) (s detect.Step, err error) {
+func (r *manyReader) whole(ctx context.Context, b *bareStep) (s timeline.Step, err error) {
 	name, ok := r.names[b.name]
 	if !ok {
 		err := r.one(ctx, "SELECT name, platform, stage, position, positions, source_file, source_line FROM names WHERE id = ?", b.name,
@@ -183,7 +187,7 @@ func (r *manyReader) factsOf(ctx context.Context, id int64) (facts sharedFacts, 
 	if err := r.one(ctx, "SELECT facts FROM facts WHERE id = ?", id, &facts.text); err != nil {
 		return facts, err
 	}
-	if facts.StepFacts, err = valueOf[detect.StepFacts](facts.text); err != nil {
+	if facts.StepFacts, err = valueOf[timeline.StepFacts](facts.text); err != nil {
 		return facts, damaged(err)
 	}
 	r.facts[id] = facts

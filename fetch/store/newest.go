@@ -3,25 +3,18 @@ package store
 import (
 	"context"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // Newest are the newest builds of a pipeline, whatever became of them, at most so
 // many, newest first. It reads all their steps.
-func (s *Store) Newest(ctx context.Context, pipeline string, limit int) (out []detect.Build, err error) {
-	err = s.read(ctx, func(tx *txn) error {
-		found, err := queryBuilds(ctx, tx, "WHERE p.name = ? AND b.kept <> 1 ORDER BY b.start DESC, b.ref DESC LIMIT ?", clean(pipeline), limit)
-		if err != nil {
-			return err
-		}
-		if err := readManySteps(ctx, tx, found); err != nil {
-			return err
-		}
-		out = make([]detect.Build, len(found))
-		for i := range found {
-			out[i] = found[i].Build
-		}
-		return nil
+func (s *Store) Newest(ctx context.Context, pipeline string, limit int) (out []timeline.Build, err error) {
+	err = s.Past(ctx, pipeline, limit, func(p *Past) error {
+		out = make([]timeline.Build, 0, len(p.Builds))
+		return p.Whole(ctx, p.Builds, func(list []timeline.Build) error {
+			out = append(out, list...)
+			return nil
+		})
 	})
 	return out, err
 }

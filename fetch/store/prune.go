@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/level"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -40,7 +42,7 @@ type Retention struct {
 	Before time.Time // what began earlier is old
 	// Base tells of the newest build of a pipeline which branch is its base, see
 	// fetch.Query.IsBase.
-	Base func(newest *detect.Build) (branch, repository string)
+	Base func(newest *timeline.Build) (branch, repository string)
 	// Window is that of the judgements to come, see fetch.Query, and MinHistory how many
 	// builds of a branch can be a baseline. They keep more than those of
 	// detect.DefaultThresholds do, never less.
@@ -57,7 +59,7 @@ type Retention struct {
 func (r *Retention) keptBuilds() int { return r.Window * fetch.SearchFactor }
 
 // keptExecutions is how many executions of a step are remembered.
-func (r *Retention) keptExecutions() int { return r.Window + detect.TailReach + spareExecutions }
+func (r *Retention) keptExecutions() int { return r.Window + level.TailReach + spareExecutions }
 
 // Pruned is what became of old builds.
 type Pruned struct {
@@ -151,7 +153,7 @@ type baseBranch struct {
 // An oldBuild is one that is old, and whole.
 type oldBuild struct {
 	id, line, start int64
-	outcome         detect.Outcome
+	outcome         timeline.Outcome
 }
 
 func (p *pruner) run(ctx context.Context) error {
@@ -293,7 +295,7 @@ func (p *pruner) findBase(ctx context.Context, tx *txn) error {
 	for rows.Next() {
 		var line, start int64
 		var count int
-		var b detect.Build
+		var b timeline.Build
 		if err := rows.Scan(&line, &b.Branch, &b.Repository, &count, &start); err != nil {
 			return damaged(err)
 		}
@@ -340,7 +342,7 @@ func (p *pruner) divide(ctx context.Context, tx *txn, old []oldBuild) (rest []ol
 		branch := of[b.line]
 		switch {
 		case newest[b.id], branch == nil && beside[b.id]:
-		case b.outcome == detect.OK && branch != nil:
+		case b.outcome == timeline.OK && branch != nil:
 			branch.old = append(branch.old, b)
 		default:
 			rest = append(rest, b)

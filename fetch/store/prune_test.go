@@ -6,44 +6,46 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/course"
+	"github.com/buildregress/buildregress/detect/level"
+	"github.com/buildregress/buildregress/detect/timeline"
+	"github.com/buildregress/buildregress/fetch"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"github.com/buildregress/buildregress/detect"
-	"github.com/buildregress/buildregress/fetch"
 )
 
 // aged is a build every four hours: one step of which each took 10 s up to the 300th build
 // and takes 20 s since then, one that runs in every tenth build, and one that is gone
 // since the 100th. Some builds failed, and some are of pull requests.
-func aged(i int) detect.Build {
-	b := detect.Build{
-		ID: fmt.Sprintf("build-%d", i), Pipeline: "p", Origin: detect.Origin{Branch: "main", Revision: fmt.Sprintf("%040d", i), URL: "https://ci.example/" + fmt.Sprint(i)},
+func aged(i int) timeline.Build {
+	b := timeline.Build{
+		ID: fmt.Sprintf("build-%d", i), Pipeline: "p", Origin: timeline.Origin{Branch: "main", Revision: fmt.Sprintf("%040d", i), URL: "https://ci.example/" + fmt.Sprint(i)},
 		Start: noon.Add(time.Duration(i) * 4 * time.Hour),
 	}
-	step := func(name string, took time.Duration, state detect.State) {
-		b.Steps = append(b.Steps, detect.Step{
+	step := func(name string, took time.Duration, state timeline.State) {
+		b.Steps = append(b.Steps, timeline.Step{
 			Key: "[a] RUN " + name, Name: "[a] RUN " + name, Stage: "a", Start: b.Start.Add(b.Duration), Duration: took, State: state,
 		})
 		b.Duration += took
 	}
 	noise := time.Duration(i*7919%997) * time.Millisecond / 2
 	if i < 300 {
-		step("steady", 10*time.Second+noise, detect.Executed)
+		step("steady", 10*time.Second+noise, timeline.Executed)
 	} else {
-		step("steady", 20*time.Second+noise, detect.Executed)
+		step("steady", 20*time.Second+noise, timeline.Executed)
 	}
 	if i%10 == 0 {
-		step("rare", 5*time.Second+noise, detect.Executed)
+		step("rare", 5*time.Second+noise, timeline.Executed)
 	} else {
-		step("rare", 0, detect.Cached)
+		step("rare", 0, timeline.Cached)
 	}
 	if i < 100 {
-		step("gone", 3*time.Second, detect.Executed)
+		step("gone", 3*time.Second, timeline.Executed)
 	}
 	switch {
 	case i%23 == 5:
-		b.Outcome = detect.Failed
+		b.Outcome = timeline.Failed
 	case i%7 == 3:
 		b.Branch, b.PullRequest = "feature", fmt.Sprint(i)
 	}
@@ -55,7 +57,7 @@ func keep60(t *testing.T, s *Store, now int, enough int) Pruned {
 	t.Helper()
 	done, err := s.Prune(t.Context(), Retention{
 		Before: aged(now).Start.AddDate(0, 0, -60), Enough: enough,
-		Base: func(*detect.Build) (branch, repository string) { return "main", "" },
+		Base: func(*timeline.Build) (branch, repository string) { return "main", "" },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +65,7 @@ func keep60(t *testing.T, s *Store, now int, enough int) Pruned {
 	return done
 }
 
-func pastOf(t *testing.T, s *Store, b detect.Build) *detect.History {
+func pastOf(t *testing.T, s *Store, b timeline.Build) *detect.History {
 	t.Helper()
 	h, err := s.History(t.Context(), fetch.Query{Build: &b, BaseBranch: "main", Window: 50, Lookback: 30 * 24 * time.Hour, Enough: 8})
 	if err != nil {
@@ -76,13 +78,13 @@ func pastOf(t *testing.T, s *Store, b detect.Build) *detect.History {
 // what a history tells is still told.
 func TestPruneChangesNoJudgement(t *testing.T) {
 	const now = 1200
-	var list []detect.Build
+	var list []timeline.Build
 	for i := range now {
 		list = append(list, aged(i))
 	}
 	onEach(t, func(t *testing.T, s *Store) {
 		put(t, s, list...)
-		queries := []detect.Build{aged(now + 1), aged(now + 10)}
+		queries := []timeline.Build{aged(now + 1), aged(now + 10)}
 		queries = append(queries, aged(now+2))
 		queries[2].Branch, queries[2].PullRequest = "feature", "9999"
 		var before []*detect.History
@@ -94,7 +96,7 @@ func TestPruneChangesNoJudgement(t *testing.T) {
 			t.Errorf("pruned %+v", done)
 		}
 		for i, b := range queries {
-			if diff := cmp.Diff(before[i], pastOf(t, s, b), cmpopts.EquateEmpty(), cmp.AllowUnexported(detect.Tail{})); diff != "" {
+			if diff := cmp.Diff(before[i], pastOf(t, s, b), cmpopts.EquateEmpty(), cmp.AllowUnexported(level.Tail{})); diff != "" {
 				t.Errorf("query %d:\n%s", i, diff)
 			}
 		}
@@ -106,7 +108,7 @@ func TestPruneChangesNoJudgement(t *testing.T) {
 		if err := s.Tidy(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(before[0], pastOf(t, s, queries[0]), cmpopts.EquateEmpty(), cmp.AllowUnexported(detect.Tail{})); diff != "" {
+		if diff := cmp.Diff(before[0], pastOf(t, s, queries[0]), cmpopts.EquateEmpty(), cmp.AllowUnexported(level.Tail{})); diff != "" {
 			t.Errorf("after all that:\n%s", diff)
 		}
 
@@ -114,8 +116,8 @@ func TestPruneChangesNoJudgement(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		newest = slices.DeleteFunc(newest, func(b detect.Build) bool { return b.Branch != "main" || b.Outcome != detect.OK })
-		course := detect.Follow(newest, detect.DefaultThresholds)
+		newest = slices.DeleteFunc(newest, func(b timeline.Build) bool { return b.Branch != "main" || b.Outcome != timeline.OK })
+		course := course.Follow(newest, detect.DefaultThresholds)
 		var shifts []string
 		for _, step := range course.Steps {
 			for _, shift := range step.Shifts {
@@ -148,7 +150,7 @@ func TestPruneBoundsTheSize(t *testing.T) {
 		var before [2]int
 		for y := range 3 {
 			for from := y * year; from < (y+1)*year; from += 219 {
-				var list []detect.Build
+				var list []timeline.Build
 				for i := range 219 {
 					list = append(list, aged(from+i))
 				}
@@ -175,7 +177,7 @@ func TestPruneBoundsTheSize(t *testing.T) {
 // builds is kept.
 func TestPruneKeepsTheBranchThatIsThere(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
-		var list []detect.Build
+		var list []timeline.Build
 		for i := range 700 {
 			b := aged(i)
 			if b.Branch == "main" {
@@ -190,11 +192,11 @@ func TestPruneKeepsTheBranchThatIsThere(t *testing.T) {
 	})
 }
 
-func agedOf(branch string, numbers ...int) (list []detect.Build) {
+func agedOf(branch string, numbers ...int) (list []timeline.Build) {
 	for _, i := range numbers {
 		b := aged(i)
 		b.ID = fmt.Sprintf("%s-%d", branch, i)
-		b.Branch, b.PullRequest, b.Outcome = branch, "", detect.OK
+		b.Branch, b.PullRequest, b.Outcome = branch, "", timeline.OK
 		list = append(list, b)
 	}
 	return list
@@ -222,7 +224,7 @@ func TestPruneKeepsEachBase(t *testing.T) {
 	const now = 1200
 	queries := []struct {
 		base string
-		next detect.Build
+		next timeline.Build
 	}{{"main", agedOf("feature", now+1)[0]}, {"release/1.x", agedOf("fix", now+2)[0]}}
 	for _, target := range []string{"main", "release/1.x", "gone"} {
 		t.Run(target, func(t *testing.T) {
@@ -241,13 +243,13 @@ func TestPruneKeepsEachBase(t *testing.T) {
 				for range 2 {
 					if _, err := s.Prune(t.Context(), Retention{
 						Before: aged(now).Start.AddDate(0, 0, -60),
-						Base:   func(*detect.Build) (branch, repository string) { return target, "" },
+						Base:   func(*timeline.Build) (branch, repository string) { return target, "" },
 					}); err != nil {
 						t.Fatal(err)
 					}
 				}
 				for i := range queries {
-					if diff := cmp.Diff(before[i], past(i), cmpopts.EquateEmpty(), cmp.AllowUnexported(detect.Tail{})); diff != "" {
+					if diff := cmp.Diff(before[i], past(i), cmpopts.EquateEmpty(), cmp.AllowUnexported(level.Tail{})); diff != "" {
 						t.Errorf("base %s:\n%s", queries[i].base, diff)
 					}
 				}
@@ -296,13 +298,13 @@ func TestPruneKeepsWhatIsSearched(t *testing.T) {
 				}
 				done, err := s.Prune(t.Context(), Retention{
 					Before: aged(now).Start.AddDate(0, 0, -30), Window: window,
-					Base: func(*detect.Build) (branch, repository string) { return "main", "" },
+					Base: func(*timeline.Build) (branch, repository string) { return "main", "" },
 				})
 				if err != nil || done.Thinned == 0 {
 					t.Fatalf("pruned %+v, %v", done, err)
 				}
 				for i, r := range runners {
-					if diff := cmp.Diff(before[i], past(r), cmpopts.EquateEmpty(), cmp.AllowUnexported(detect.Tail{})); diff != "" {
+					if diff := cmp.Diff(before[i], past(r), cmpopts.EquateEmpty(), cmp.AllowUnexported(level.Tail{})); diff != "" {
 						t.Errorf("runner %q:\n%s", r, diff)
 					}
 				}

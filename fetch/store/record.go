@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -24,7 +24,7 @@ const batch = 200
 // Record puts the builds into the store. A build that it holds already is completed by
 // what the new recording knows more, see fetch.Merge. With an error, the summary is of
 // those that are in: the first of them, up to a multiple of some hundreds.
-func (s *Store) Record(ctx context.Context, builds []detect.Build) (sum Summary, err error) {
+func (s *Store) Record(ctx context.Context, builds []timeline.Build) (sum Summary, err error) {
 	for part := range slices.Chunk(builds, batch) {
 		var done Summary
 		err := s.write(ctx, func(tx *txn) (err error) {
@@ -41,7 +41,7 @@ func (s *Store) Record(ctx context.Context, builds []detect.Build) (sum Summary,
 	return sum, nil
 }
 
-func recordAll(ctx context.Context, tx *txn, builds []detect.Build) (sum Summary, err error) {
+func recordAll(ctx context.Context, tx *txn, builds []timeline.Build) (sum Summary, err error) {
 	for i := range builds {
 		known, err := record(ctx, tx, &builds[i])
 		if err != nil {
@@ -57,7 +57,7 @@ func recordAll(ctx context.Context, tx *txn, builds []detect.Build) (sum Summary
 }
 
 // Holds tells of each of the builds whether the store holds a recording of it.
-func (s *Store) Holds(ctx context.Context, list []detect.Build) ([]bool, error) {
+func (s *Store) Holds(ctx context.Context, list []timeline.Build) ([]bool, error) {
 	held := make([]bool, len(list))
 	return held, s.read(ctx, func(tx *txn) error {
 		for i := range list {
@@ -73,7 +73,7 @@ func (s *Store) Holds(ctx context.Context, list []detect.Build) ([]bool, error) 
 
 // record puts b into the store, and returns the build of which it is another
 // recording, nil if there was none.
-func record(ctx context.Context, tx *txn, b *detect.Build) (before *detect.Build, err error) {
+func record(ctx context.Context, tx *txn, b *timeline.Build) (before *timeline.Build, err error) {
 	recorded, err := recordings(ctx, tx, b)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func record(ctx context.Context, tx *txn, b *detect.Build) (before *detect.Build
 }
 
 // insert adds b.
-func insert(ctx context.Context, tx *txn, b *detect.Build) error {
+func insert(ctx context.Context, tx *txn, b *timeline.Build) error {
 	if err := checkBuild(b); err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func insert(ctx context.Context, tx *txn, b *detect.Build) error {
 }
 
 // insertSteps adds the steps of b.
-func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Build) error {
+func insertSteps(ctx context.Context, tx *txn, build, line int64, b *timeline.Build) error {
 	if err := learnSteps(ctx, tx, b); err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func insertSteps(ctx context.Context, tx *txn, build, line int64, b *detect.Buil
 			return err
 		}
 		var sampleLine, sampleStart any
-		if s.State == detect.Executed && b.Outcome == detect.OK {
+		if s.State == timeline.Executed && b.Outcome == timeline.OK {
 			sampleLine, sampleStart = line, instant(b.Start)
 		}
 		rows = append(rows, build, i, name, key, clean(s.ID), int(s.State), instant(s.Start), int64(s.Duration),
@@ -183,12 +183,12 @@ var stepRow = []string{
 }
 
 // nameOf is the row of names of a step.
-func nameOf(key int64, s *detect.Step) []any {
+func nameOf(key int64, s *timeline.Step) []any {
 	return []any{key, clean(s.Name), clean(s.Platform), clean(s.Stage), s.Index, s.Count, clean(s.Source.File), s.Source.Line}
 }
 
 // learnSteps looks up what the steps of b share with others.
-func learnSteps(ctx context.Context, tx *txn, b *detect.Build) error {
+func learnSteps(ctx context.Context, tx *txn, b *timeline.Build) error {
 	var keys, names, texts, facts [][]any
 	for i := range b.Steps {
 		s := &b.Steps[i]

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -70,7 +70,7 @@ type row struct {
 	id    int64
 	steps int // how many there are, -1 if unknown
 	kept  int // see prune.go
-	detect.Build
+	timeline.Build
 }
 
 // queryBuilds reads the builds for which the condition holds.
@@ -124,7 +124,7 @@ type place struct {
 }
 
 // scanStep reads stepColumns, behind the columns that the caller put in front.
-func scanStep(rows *sql.Rows, at *place, front ...any) (s detect.Step, err error) {
+func scanStep(rows *sql.Rows, at *place, front ...any) (s timeline.Step, err error) {
 	var start, stored int64
 	var inputs, facts, usage string
 	if err := rows.Scan(append(front, &at.build, &at.ordinal, &stored, &s.Key, &s.Name, &s.Platform, &s.Stage, &s.Index, &s.Count, &s.Source.File, &s.Source.Line,
@@ -163,13 +163,13 @@ func (r *row) checkSteps() error {
 	return nil
 }
 
-func stepsOf(ctx context.Context, tx *txn, build int64) ([]detect.Step, error) {
+func stepsOf(ctx context.Context, tx *txn, build int64) ([]timeline.Step, error) {
 	rows, err := tx.query(ctx, "SELECT "+stepColumns+stepTables+"WHERE s.build = ? ORDER BY s.ordinal", build)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var out []detect.Step
+	var out []timeline.Step
 	for rows.Next() {
 		var at place
 		s, err := scanStep(rows, &at)
@@ -182,7 +182,7 @@ func stepsOf(ctx context.Context, tx *txn, build int64) ([]detect.Step, error) {
 }
 
 // recordings finds the recordings of b, an equal id first.
-func recordings(ctx context.Context, tx *txn, b *detect.Build) ([]row, error) {
+func recordings(ctx context.Context, tx *txn, b *timeline.Build) ([]row, error) {
 	found, err := queryBuilds(ctx, tx, "WHERE p.name = ? AND b.ref IN (?, ?)", clean(b.Pipeline), clean(b.ID), clean(b.NodeID()))
 	found = slices.DeleteFunc(found, func(r row) bool { return !isSame(&r.Build, b) })
 	if err != nil || b.Content == "" {
@@ -204,7 +204,7 @@ func recordings(ctx context.Context, tx *txn, b *detect.Build) ([]row, error) {
 }
 
 // isSame tells of a build that is stored under the id of b, or its NodeID, whether it is b.
-func isSame(stored, b *detect.Build) bool {
+func isSame(stored, b *timeline.Build) bool {
 	// What no database holds was cleaned.
 	own := *b
 	own.ID, own.Content, own.Pipeline = clean(b.ID), clean(b.Content), stored.Pipeline
@@ -213,7 +213,7 @@ func isSame(stored, b *detect.Build) bool {
 
 // idFor is the id under which b is to be stored, which is not yet: its own, unless another
 // node's build has that.
-func idFor(ctx context.Context, tx *txn, b *detect.Build) (string, error) {
+func idFor(ctx context.Context, tx *txn, b *timeline.Build) (string, error) {
 	taken, err := queryBuilds(ctx, tx, "WHERE p.name = ? AND b.ref = ?", clean(b.Pipeline), clean(b.ID))
 	if err != nil || len(taken) == 0 {
 		return b.ID, err

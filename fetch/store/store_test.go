@@ -13,22 +13,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/google/go-cmp/cmp"
 )
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 // numbered is a build of main, i minutes after noon.
-func numbered(i int) detect.Build {
-	return detect.Build{
-		ID: fmt.Sprintf("build-%d", i), Pipeline: "p", Origin: detect.Origin{Branch: "main", Revision: fmt.Sprint(i)},
+func numbered(i int) timeline.Build {
+	return timeline.Build{
+		ID: fmt.Sprintf("build-%d", i), Pipeline: "p", Origin: timeline.Origin{Branch: "main", Revision: fmt.Sprint(i)},
 		Start: noon.Add(time.Duration(i) * time.Minute), Duration: time.Minute,
-		Steps: []detect.Step{
+		Steps: []timeline.Step{
 			{Key: "[a] RUN x", Name: "[a 1/2] RUN x", Stage: "a", Index: 1, Count: 2, Duration: 3 * time.Second},
-			{Key: "[a] RUN y", Name: "[a 2/2] RUN y", Stage: "a", Index: 2, Count: 2, State: detect.Cached},
+			{Key: "[a] RUN y", Name: "[a 2/2] RUN y", Stage: "a", Index: 2, Count: 2, State: timeline.Cached},
 		},
 	}
 }
@@ -111,7 +111,7 @@ func again(t *testing.T, s *Store) *Store {
 	return next
 }
 
-func put(t *testing.T, s *Store, builds ...detect.Build) (added int) {
+func put(t *testing.T, s *Store, builds ...timeline.Build) (added int) {
 	t.Helper()
 	sum, err := s.Record(t.Context(), builds)
 	if err != nil {
@@ -124,7 +124,7 @@ func put(t *testing.T, s *Store, builds ...detect.Build) (added int) {
 func history(t *testing.T, s *Store, window int) *detect.History {
 	t.Helper()
 	h, err := s.History(t.Context(), fetch.Query{
-		Build:      &detect.Build{ID: "now", Pipeline: "p", Origin: detect.Origin{Branch: "main"}, Start: noon.AddDate(1, 0, 0)},
+		Build:      &timeline.Build{ID: "now", Pipeline: "p", Origin: timeline.Origin{Branch: "main"}, Start: noon.AddDate(1, 0, 0)},
 		BaseBranch: "main", Window: window,
 	})
 	if err != nil {
@@ -144,9 +144,9 @@ func TestNothingIsLost(t *testing.T) {
 			case time.Time:
 				v.Set(reflect.ValueOf(noon.Add(time.Duration(n) * 1000001)))
 				return
-			case detect.Outcome:
+			case timeline.Outcome:
 				return // only what is OK is history
-			case detect.State:
+			case timeline.State:
 				v.SetInt(int64(n) % 4)
 				return
 			}
@@ -175,7 +175,7 @@ func TestNothingIsLost(t *testing.T) {
 				t.Fatalf("the test knows no %s", v.Type())
 			}
 		}
-		var want detect.Build
+		var want timeline.Build
 		fill(reflect.ValueOf(&want).Elem())
 		want.Pipeline, want.Branch, want.PullRequest = "p", "main", ""
 		want.Image = ""   // it is a part of the pipeline by then
@@ -236,7 +236,7 @@ func TestSameBuildTwice(t *testing.T) {
 func TestFailedIsKeptAndNoHistory(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		b := numbered(1)
-		b.Outcome = detect.Failed
+		b.Outcome = timeline.Failed
 		b.Branch = "feature"
 		if put(t, s, b) != 1 || put(t, s, b) != 0 {
 			t.Error("a failed build was not kept")
@@ -250,17 +250,17 @@ func TestFailedIsKeptAndNoHistory(t *testing.T) {
 // What could not be read back is not written.
 func TestImplausible(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
-		for _, change := range []func(*detect.Build){
-			func(b *detect.Build) { b.Duration = -1 },
-			func(b *detect.Build) { b.Duration = 2 * maxTime },
-			func(b *detect.Build) { b.Outcome = 3 },
-			func(b *detect.Build) { b.Steps[0].Duration = -1 },
-			func(b *detect.Build) { b.Steps[0].State = detect.Interrupted + 1 },
-			func(b *detect.Build) { b.Steps[0].Bytes = -1 },
+		for _, change := range []func(*timeline.Build){
+			func(b *timeline.Build) { b.Duration = -1 },
+			func(b *timeline.Build) { b.Duration = 2 * maxTime },
+			func(b *timeline.Build) { b.Outcome = 3 },
+			func(b *timeline.Build) { b.Steps[0].Duration = -1 },
+			func(b *timeline.Build) { b.Steps[0].State = timeline.Interrupted + 1 },
+			func(b *timeline.Build) { b.Steps[0].Bytes = -1 },
 		} {
 			b := numbered(1)
 			change(&b)
-			if _, err := s.Record(t.Context(), []detect.Build{b}); err == nil || errors.Is(err, ErrDamaged) {
+			if _, err := s.Record(t.Context(), []timeline.Build{b}); err == nil || errors.Is(err, ErrDamaged) {
 				t.Errorf("%+v was recorded, %v", b, err)
 			}
 		}
@@ -290,7 +290,7 @@ func TestEqualIDs(t *testing.T) {
 		if n := put(t, s, one, other); n != 2 {
 			t.Errorf("added %d, want 2", n)
 		}
-		sum, err := s.Record(t.Context(), []detect.Build{one, again})
+		sum, err := s.Record(t.Context(), []timeline.Build{one, again})
 		if err != nil || sum.Added != 0 || len(sum.Clashes) != 1 || !strings.Contains(sum.Clashes[0].Error(), "build-1") {
 			t.Errorf("%+v, %v, want one clash", sum, err)
 		}
@@ -308,9 +308,9 @@ func TestEqualIDs(t *testing.T) {
 // Both nodes of a build are kept, in whatever order they come, and each once.
 func TestNodes(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
-		node := func(n int, content string) detect.Build {
+		node := func(n int, content string) timeline.Build {
 			b := numbered(n)
-			b.Content, b.Reader = content, detect.ReaderVersion
+			b.Content, b.Reader = content, timeline.ReaderVersion
 			return b
 		}
 		counts := []int{put(t, s, node(1, "aaaa"), node(1, "bbbb")), put(t, s, node(1, "bbbb"), node(1, "aaaa")), put(t, s, node(2, "bbbb")), put(t, s, node(2, "aaaa")), put(t, s, node(2, "bbbb"))}

@@ -5,7 +5,7 @@ import (
 	"hash/crc32"
 	"strconv"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A sum is a checksum of what a row says together with the rows that it refers to. It
@@ -33,13 +33,13 @@ func (s *sum) number(numbers ...int64) {
 func (s *sum) value() int64 { return int64(crc32.Checksum(s.buffer, castagnoli)) + 1 }
 
 // sumOfBuild is that of a build's row, its steps left out but for their number.
-func sumOfBuild(b *detect.Build, steps int) int64 {
+func sumOfBuild(b *timeline.Build, steps int) int64 {
 	return buildSum(b, steps, measured(b.Facts), measured(b.Machine))
 }
 
 // buildSum is that of a row whose facts are texts: as they are stored, which another version
 // may have written.
-func buildSum(b *detect.Build, steps int, facts ...string) int64 {
+func buildSum(b *timeline.Build, steps int, facts ...string) int64 {
 	var s sum
 	s.text(b.ID, b.Trace, b.Content, b.Pipeline, b.Repository, b.Revision, b.Branch, b.PullRequest, b.URL, b.Runner, b.Error, list(b.Log), b.Target)
 	s.number(instant(b.Start), int64(b.Duration), int64(b.Resolution), int64(b.Outcome), int64(b.Reader), int64(steps))
@@ -50,12 +50,12 @@ func buildSum(b *detect.Build, steps int, facts ...string) int64 {
 }
 
 // sumOfStep is that of a step's row. The build is a row's number.
-func sumOfStep(build int64, ordinal int, step *detect.Step) int64 {
+func sumOfStep(build int64, ordinal int, step *timeline.Step) int64 {
 	return stepSum(build, ordinal, step, measured(step.Facts), measured(step.Usage))
 }
 
 // stepSum is that of a row whose facts are texts, see buildSum.
-func stepSum(build int64, ordinal int, step *detect.Step, facts ...string) int64 {
+func stepSum(build int64, ordinal int, step *timeline.Step, facts ...string) int64 {
 	s := sum{make([]byte, 0, 512)}
 	s.text(step.Key, step.Name, step.Platform, step.Stage, step.Source.File, step.ID, list(step.Inputs), step.Error, step.Body, step.Text)
 	s.number(build, int64(ordinal), int64(step.Index), int64(step.Count), int64(step.Source.Line), int64(step.State),

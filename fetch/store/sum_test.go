@@ -8,28 +8,28 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/google/go-cmp/cmp"
 )
 
 // fullBuild is one that uses all columns.
-func fullBuild(i int) detect.Build {
+func fullBuild(i int) timeline.Build {
 	b := numbered(i)
 	b.URL, b.Runner, b.Error, b.Log, b.Target, b.Repository, b.PullRequest = "u", "r", "e", []string{"l"}, "t", "o/r", ""
 	b.Trace, b.Content, b.Resolution = fmt.Sprintf("trace-%d", i), fmt.Sprintf("content-%d", i), 1
 	b.Steps[0].ID, b.Steps[0].Inputs, b.Steps[0].Bytes, b.Steps[0].Body, b.Steps[0].Text = "i", []string{"j"}, 7, "body", "text"
 	b.Steps[0].Start = b.Start
-	b.Facts, b.Machine = &detect.Facts{Text: "f", CacheIn: []string{"c"}}, &detect.Machine{CPUs: 2.5, Window: 1}
-	b.Steps[0].Facts, b.Steps[0].Usage = &detect.StepFacts{Op: "o"}, &detect.Usage{MemoryPeak: 3}
+	b.Facts, b.Machine = &timeline.Facts{Text: "f", CacheIn: []string{"c"}}, &timeline.Machine{CPUs: 2.5, Window: 1}
+	b.Steps[0].Facts, b.Steps[0].Usage = &timeline.StepFacts{Op: "o"}, &timeline.Usage{MemoryPeak: 3}
 	return b
 }
 
 // TestChangedRows changes what rows say, or what they refer to, one at a time: a history
 // read of it is an error that tells what to do, and never another history.
 func TestChangedRows(t *testing.T) {
-	var list []detect.Build
+	var list []timeline.Build
 	for i := range 12 {
 		list = append(list, fullBuild(i))
 	}
@@ -98,7 +98,7 @@ func TestChangedRows(t *testing.T) {
 func historyOf(t *testing.T, s *Store) (*detect.History, error) {
 	t.Helper()
 	return s.History(t.Context(), fetch.Query{
-		Build:      &detect.Build{ID: "now", Pipeline: "p", Origin: detect.Origin{Branch: "main", Repository: "o/r"}, Start: noon.AddDate(1, 0, 0)},
+		Build:      &timeline.Build{ID: "now", Pipeline: "p", Origin: timeline.Origin{Branch: "main", Repository: "o/r"}, Start: noon.AddDate(1, 0, 0)},
 		BaseBranch: "main", Window: 50,
 	})
 }
@@ -107,7 +107,7 @@ func historyOf(t *testing.T, s *Store) (*detect.History, error) {
 func checkSubset(t *testing.T, before, h *detect.History) {
 	t.Helper()
 	for _, b := range slices.Concat(h.Base, h.Branch) {
-		known := slices.IndexFunc(before.Base, func(k detect.Build) bool { return k.ID == b.ID })
+		known := slices.IndexFunc(before.Base, func(k timeline.Build) bool { return k.ID == b.ID })
 		if known < 0 {
 			t.Errorf("a build that was never recorded: %s", b.ID)
 		} else if diff := cmp.Diff(before.Base[known], b); diff != "" {
@@ -128,14 +128,14 @@ func FuzzFlippedBits(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	var list []detect.Build
+	var list []timeline.Build
 	for i := range 40 {
 		list = append(list, fullBuild(i))
 	}
 	if _, err := s.Record(f.Context(), list); err != nil {
 		f.Fatal(err)
 	}
-	before, err := s.History(f.Context(), fetch.Query{Build: &detect.Build{ID: "now", Pipeline: "p", Origin: detect.Origin{Branch: "main", Repository: "o/r"}, Start: noon.AddDate(1, 0, 0)}, BaseBranch: "main", Window: 50})
+	before, err := s.History(f.Context(), fetch.Query{Build: &timeline.Build{ID: "now", Pipeline: "p", Origin: timeline.Origin{Branch: "main", Repository: "o/r"}, Start: noon.AddDate(1, 0, 0)}, BaseBranch: "main", Window: 50})
 	if err != nil || len(before.Base) != len(list) {
 		f.Fatalf("%d builds, %v", len(before.Base), err)
 	}

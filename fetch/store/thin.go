@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/course"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // How the builds of a branch are thinned: which stay whole as milestones, what is remembered
@@ -15,7 +17,7 @@ import (
 // milestones are the builds of a list of a branch at which a level of anything began or ended, and
 // some around them at which one did.
 func (p *pruner) milestones(ctx context.Context, branch *baseBranch, list []oldBuild) (ids []int64, err error) {
-	var builds []detect.Build
+	var builds []timeline.Build
 	of := map[string]int64{}
 	err = p.s.read(ctx, func(tx *txn) error {
 		all, err := p.around(ctx, tx, branch, list)
@@ -38,14 +40,14 @@ func (p *pruner) milestones(ctx context.Context, branch *baseBranch, list []oldB
 	if err != nil {
 		return nil, err
 	}
-	course := detect.Follow(builds, detect.DefaultThresholds)
-	tracks := []*detect.Track{&course.WallClock}
-	for i := range course.Steps {
-		tracks = append(tracks, &course.Steps[i].Track)
+	c := course.Follow(builds, detect.DefaultThresholds)
+	tracks := []*course.Track{&c.WallClock}
+	for i := range c.Steps {
+		tracks = append(tracks, &c.Steps[i].Track)
 	}
 	for _, t := range tracks {
 		for _, s := range t.Shifts {
-			ids = append(ids, of[course.Builds[s.Build].ID], of[course.Builds[s.After].ID])
+			ids = append(ids, of[c.Builds[s.Build].ID], of[c.Builds[s.After].ID])
 		}
 	}
 	return ids, nil

@@ -8,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite" // which stores are files of
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/fetch/traces"
 	"github.com/buildregress/buildregress/fetch/traces/tracetest"
+	_ "modernc.org/sqlite" // which stores are files of
 )
 
 // What an older reader kept of builds that have expired on the server since is history,
@@ -57,7 +56,7 @@ func TestExpiredOfOlderReader(t *testing.T) {
 			}
 			for i := range h.Base {
 				old := slices.ContainsFunc(all[:12], func(b tracetest.Build) bool { return b.ID() == h.Base[i].Trace })
-				if (h.Base[i].Reader < detect.ReaderVersion) != old {
+				if (h.Base[i].Reader < timeline.ReaderVersion) != old {
 					t.Errorf("check %d: build %s of %v is as reader %d read it", n, h.Base[i].Trace, h.Base[i].Start, h.Base[i].Reader)
 				}
 			}
@@ -78,7 +77,7 @@ func (s asOlder) Save(ctx context.Context, source string, searches []fetch.Searc
 			hit.Builds = slices.Clone(hit.Builds)
 			for k := range hit.Builds {
 				b := &hit.Builds[k]
-				b.Reader, b.Steps = detect.ReaderVersion-1, slices.Clone(b.Steps)
+				b.Reader, b.Steps = timeline.ReaderVersion-1, slices.Clone(b.Steps)
 				for n := range b.Steps {
 					b.Steps[n].Rule = 0
 				}
@@ -96,7 +95,7 @@ func makeOlder(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), "UPDATE searches SET reader = ?", detect.ReaderVersion-1); err != nil {
+	if _, err := db.ExecContext(t.Context(), "UPDATE searches SET reader = ?", timeline.ReaderVersion-1); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
@@ -36,7 +37,7 @@ func (s *Source) History(ctx context.Context, q fetch.Query) (*detect.History, e
 	if err != nil {
 		return nil, err
 	}
-	h.AnyBranch = (len(h.Base) > 0 || s.AnyBranch && q.Build.Branch == "") && !slices.ContainsFunc(h.Base, func(b detect.Build) bool { return b.Branch != "" })
+	h.AnyBranch = (len(h.Base) > 0 || s.AnyBranch && q.Build.Branch == "") && !slices.ContainsFunc(h.Base, func(b timeline.Build) bool { return b.Branch != "" })
 	p.noteEmpty()
 	h.Notes, s.notes = append(h.Notes, s.notes...), nil
 	return h, nil
@@ -88,11 +89,11 @@ type historySearch struct {
 	branchKey    string // and the branch
 	branchPrefix string // what stands in front of branches
 	memory       fetch.Memory
-	seen         map[string]bool // ids of builds in memory
-	comparable   int             // builds that can be compared
-	baseBuilds   int             // of these, those of the base branch
-	silent       []detect.Build  // that say no branch, and may be a baseline where none does
-	missing      map[string]int  // builds in which steps of the query's build are yet to be found
+	seen         map[string]bool  // ids of builds in memory
+	comparable   int              // builds that can be compared
+	baseBuilds   int              // of these, those of the base branch
+	silent       []timeline.Build // that say no branch, and may be a baseline where none does
+	missing      map[string]int   // builds in which steps of the query's build are yet to be found
 }
 
 func (s *Source) searchFor(q fetch.Query) *historySearch {
@@ -111,7 +112,7 @@ func (s *Source) searchFor(q fetch.Query) *historySearch {
 		}
 	}
 	for _, step := range q.Build.Steps {
-		if step.State == detect.Executed {
+		if step.State == timeline.Executed {
 			p.missing[step.Key] = q.Window
 		}
 	}
@@ -120,8 +121,8 @@ func (s *Source) searchFor(q fetch.Query) *historySearch {
 
 // add takes the builds of a trace into the history, and returns those that can be
 // compared with q's.
-func (p *historySearch) add(t *summary) []*detect.Build {
-	var added []*detect.Build
+func (p *historySearch) add(t *summary) []*timeline.Build {
+	var added []*timeline.Build
 	if t.state == buildkit.Open {
 		return nil
 	}
@@ -131,7 +132,7 @@ func (p *historySearch) add(t *summary) []*detect.Build {
 		if p.source.Pipeline != "" {
 			fetch.NamePipeline(&b, p.source.Pipeline)
 		}
-		if p.seen[b.ID] || b.Outcome != detect.OK || !b.Start.Before(p.query.Build.Start) || fetch.Same(&b, p.query.Build) {
+		if p.seen[b.ID] || b.Outcome != timeline.OK || !b.Start.Before(p.query.Build.Start) || fetch.Same(&b, p.query.Build) {
 			continue
 		}
 		p.seen[b.ID] = true
@@ -195,7 +196,7 @@ func (p *historySearch) tags(branch string) map[string]string {
 // addBase finds builds of the base branch: a window of them, and for steps that run
 // rarely as many more as are searched for these.
 func (p *historySearch) addBase(ctx context.Context) error {
-	told := map[string]*detect.Executions{}
+	told := map[string]*timeline.Executions{}
 	take := func(t *summary) {
 		for _, b := range p.add(t) {
 			if !p.query.IsBase(b) {
@@ -204,11 +205,11 @@ func (p *historySearch) addBase(ctx context.Context) error {
 			p.baseBuilds++
 			for i := range b.Steps {
 				s := &b.Steps[i]
-				if s.State != detect.Executed || p.missing[s.Key] <= 0 {
+				if s.State != timeline.Executed || p.missing[s.Key] <= 0 {
 					continue
 				}
 				if told[s.Key] == nil {
-					told[s.Key] = &detect.Executions{}
+					told[s.Key] = &timeline.Executions{}
 				}
 				if !told[s.Key].Repeat(s) {
 					p.missing[s.Key]--

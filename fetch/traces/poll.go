@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/attribute"
 	"github.com/buildregress/buildregress/fetch/buildkit"
@@ -161,7 +161,7 @@ func (s *Source) newest(ctx context.Context) ([]*summary, error) {
 
 // all finds the builds of all traces, as far back as the source looks. What is found
 // before an error is lost with it: half a history would be recorded as a whole one.
-func (s *Source) all(ctx context.Context) (builds []detect.Build, problems []error, err error) {
+func (s *Source) all(ctx context.Context) (builds []timeline.Build, problems []error, err error) {
 	defer s.waiting("")
 	seen := map[string]bool{}
 	open := 0

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/fetch/traces"
@@ -86,7 +86,7 @@ func TestKeptTellsOfRareTimes(t *testing.T) {
 		}
 		const least = 4 // what thirty values before the window weigh
 		for i := range build.Steps {
-			if key := build.Steps[i].Key; build.Steps[i].State == detect.Executed && h.Tails[key].Weight < least {
+			if key := build.Steps[i].Key; build.Steps[i].State == timeline.Executed && h.Tails[key].Weight < least {
 				t.Errorf("of %s %.1f are remembered, want %d at least", key, h.Tails[key].Weight, least)
 			}
 		}

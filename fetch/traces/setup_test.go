@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/jaeger"
@@ -112,7 +113,7 @@ func each(t *testing.T, test func(t *testing.T, j *tracetest.Jaeger, s traces.Se
 }
 
 // judge finds the build that w asks for, and its history.
-func judge(t *testing.T, o *traces.Source, w fetch.Selector) (detect.Build, *detect.History) {
+func judge(t *testing.T, o *traces.Source, w fetch.Selector) (timeline.Build, *detect.History) {
 	t.Helper()
 	builds, _, err := o.Builds(t.Context(), w)
 	if err != nil {
@@ -128,11 +129,11 @@ func judge(t *testing.T, o *traces.Source, w fetch.Selector) (detect.Build, *det
 	return builds[0], h
 }
 
-func query(b *detect.Build, window int) fetch.Query {
+func query(b *timeline.Build, window int) fetch.Query {
 	return fetch.Query{Build: b, BaseBranch: "main", Window: window, Lookback: 30 * 24 * time.Hour, Enough: 8}
 }
 
-func idsOf(builds []detect.Build) (ids []string) {
+func idsOf(builds []timeline.Build) (ids []string) {
 	for i := range builds {
 		ids = append(ids, builds[i].Trace)
 	}

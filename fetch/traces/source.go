@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/pipeline"
@@ -36,7 +37,7 @@ type Options struct {
 	// Pipelines say how traces of CI pipelines are read.
 	Pipelines pipeline.Options
 	// Normalize writes what a build says of itself as it is compared and shown.
-	Normalize func(*detect.Build)
+	Normalize func(*timeline.Build)
 	Cache     fetch.SearchCache // keeps what was found; nil if nothing does
 	Now       func() time.Time
 	Waiting   func(string) // told what is being waited for, "" if for nothing more; may be nil
@@ -68,13 +69,13 @@ func New(server Server, o Options) *Source {
 		o.Sleep = fetch.Sleep
 	}
 	if o.Normalize == nil {
-		o.Normalize = func(*detect.Build) {}
+		o.Normalize = func(*timeline.Build) {}
 	}
 	return &Source{Options: o, server: server, known: map[string]*summary{}, reader: pipeline.Reader{Options: o.Pipelines}}
 }
 
 // Builds finds the builds to be judged, and waits until they are whole.
-func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, []error, error) {
+func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]timeline.Build, []error, error) {
 	if w.All && !w.IsNamed() {
 		return s.all(ctx)
 	}
@@ -98,7 +99,7 @@ func (s *Source) Builds(ctx context.Context, w fetch.Selector) ([]detect.Build, 
 	if !byID && isOfAnotherRun(found[0], wants) {
 		s.note("no trace says this run: that of run `%s` at the same commit was taken", found[0].attributes[attributeRun])
 	}
-	var builds []detect.Build
+	var builds []timeline.Build
 	for _, t := range found {
 		for i := range t.builds {
 			s.known[t.builds[i].ID] = t

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/pipeline"
 )
@@ -12,7 +12,7 @@ import (
 // A summary is what is kept of a trace.
 type summary struct {
 	id         string
-	builds     []detect.Build
+	builds     []timeline.Build
 	start      time.Time // of its first span
 	end        time.Time // of its last
 	spans      int       // each once
@@ -47,7 +47,7 @@ func (s *Source) summarize(id string, spans []buildkit.Span, services []string) 
 	trace := buildkit.NewTrace(id, own)
 	t.spans, t.state = trace.Spans(), trace.State()
 	t.builds, _ = s.reader.BuildsOf(trace, own)
-	if slices.ContainsFunc(t.builds, func(b detect.Build) bool { return !b.Partial }) {
+	if slices.ContainsFunc(t.builds, func(b timeline.Build) bool { return !b.Partial }) {
 		if t.root = pipeline.RootOf(id, own); t.root != nil && t.root.Whole && t.state == buildkit.Open {
 			t.state = buildkit.Ended
 		}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/httpclient"
 	"github.com/buildregress/buildregress/fetch/jaeger"
@@ -33,7 +33,7 @@ func TestFindsBuildAndHistory(t *testing.T) {
 			{Revision: b.Attributes["vcs.ref.head.revision"]},
 		} {
 			got, h := judge(t, traces.New(s, quick()), w)
-			if got.Trace != b.ID() || got.Branch != "main" || got.Pipeline != "shop" || got.Outcome != detect.OK || len(got.Steps) != len(b.Steps) {
+			if got.Trace != b.ID() || got.Branch != "main" || got.Pipeline != "shop" || got.Outcome != timeline.OK || len(got.Steps) != len(b.Steps) {
 				t.Fatalf("%+v: found %+v", w, got)
 			}
 			if len(h.Base) != 50 {
@@ -195,7 +195,7 @@ func TestTagInsteadOfBranch(t *testing.T) {
 func TestNothingOfThePipeline(t *testing.T) {
 	each(t, func(t *testing.T, j *tracetest.Jaeger, s traces.Server) {
 		j.Add(mains(10)...)
-		elsewhere := detect.Build{ID: "x", Pipeline: "o/shop Dockerfile", Origin: detect.Origin{Branch: "main"}, Start: noon}
+		elsewhere := timeline.Build{ID: "x", Pipeline: "o/shop Dockerfile", Origin: timeline.Origin{Branch: "main"}, Start: noon}
 		h, err := traces.New(s, quick()).History(t.Context(), query(&elsewhere, 50))
 		if err != nil || len(h.Base) != 0 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0].Text, "says cicd.pipeline.name=o/shop Dockerfile: --pipeline") {
 			t.Errorf("%d builds, notes %q, error %v", len(h.Base), h.Notes, err)

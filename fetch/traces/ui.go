@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // A UI is where people look at traces: the address of Jaeger's, or any with
@@ -39,8 +39,8 @@ func (u UI) Compare(usual, id string) string {
 }
 
 // Typical is the trace of the build of median duration, "" if no build has one.
-func Typical(builds []detect.Build) string {
-	var with []*detect.Build
+func Typical(builds []timeline.Build) string {
+	var with []*timeline.Build
 	for i := range builds {
 		if builds[i].Trace != "" {
 			with = append(with, &builds[i])
@@ -49,7 +49,7 @@ func Typical(builds []detect.Build) string {
 	if len(with) == 0 {
 		return ""
 	}
-	slices.SortFunc(with, func(a, b *detect.Build) int {
+	slices.SortFunc(with, func(a, b *timeline.Build) int {
 		return cmp.Or(cmp.Compare(a.Duration, b.Duration), cmp.Compare(a.ID, b.ID))
 	})
 	return with[len(with)/2].Trace

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 func TestCheckout(t *testing.T) {
@@ -18,22 +18,22 @@ func TestCheckout(t *testing.T) {
 		want  Identity
 	}{
 		{"none", map[string]string{"a": ""}, ".", Identity{}},
-		{"branch", map[string]string{".git/HEAD": "ref: refs/heads/a/b\n", ".git/refs/heads/a/b": id + "\n"}, ".", Identity{Pipeline: "shop", Origin: detect.Origin{Branch: "a/b", Revision: id}}},
-		{"below", map[string]string{".git/HEAD": "ref: refs/heads/x\n", "sub/deep/f": ""}, "sub/deep", Identity{Pipeline: "shop", Origin: detect.Origin{Branch: "x"}}},
+		{"branch", map[string]string{".git/HEAD": "ref: refs/heads/a/b\n", ".git/refs/heads/a/b": id + "\n"}, ".", Identity{Pipeline: "shop", Origin: timeline.Origin{Branch: "a/b", Revision: id}}},
+		{"below", map[string]string{".git/HEAD": "ref: refs/heads/x\n", "sub/deep/f": ""}, "sub/deep", Identity{Pipeline: "shop", Origin: timeline.Origin{Branch: "x"}}},
 		{
 			"default branch of the origin",
 			map[string]string{".git/HEAD": "ref: refs/heads/x\n", ".git/refs/remotes/origin/HEAD": "ref: refs/remotes/origin/release/2\n"},
 			".",
-			Identity{Pipeline: "shop", Origin: detect.Origin{Branch: "x"}, BaseBranch: "release/2"},
+			Identity{Pipeline: "shop", Origin: timeline.Origin{Branch: "x"}, BaseBranch: "release/2"},
 		},
-		{"origin without one", map[string]string{".git/HEAD": id + "\n", ".git/refs/remotes/origin/HEAD": id + "\n"}, ".", Identity{Pipeline: "shop", Origin: detect.Origin{Revision: id}}},
-		{"detached", map[string]string{".git/HEAD": id + "\n"}, ".", Identity{Pipeline: "shop", Origin: detect.Origin{Revision: id}}},
-		{"no commit yet", map[string]string{".git/HEAD": "ref: refs/heads/main\n"}, ".", Identity{Pipeline: "shop", Origin: detect.Origin{Branch: "main"}}},
+		{"origin without one", map[string]string{".git/HEAD": id + "\n", ".git/refs/remotes/origin/HEAD": id + "\n"}, ".", Identity{Pipeline: "shop", Origin: timeline.Origin{Revision: id}}},
+		{"detached", map[string]string{".git/HEAD": id + "\n"}, ".", Identity{Pipeline: "shop", Origin: timeline.Origin{Revision: id}}},
+		{"no commit yet", map[string]string{".git/HEAD": "ref: refs/heads/main\n"}, ".", Identity{Pipeline: "shop", Origin: timeline.Origin{Branch: "main"}}},
 		{
 			"packed",
 			map[string]string{".git/HEAD": "ref: refs/heads/x\n", ".git/packed-refs": "# pack-refs with: peeled\n" + strings.Repeat("1", 40) + " refs/heads/xx\n" + id + " refs/heads/x\n^" + id + "\n"},
 			".",
-			Identity{Pipeline: "shop", Origin: detect.Origin{Branch: "x", Revision: id}},
+			Identity{Pipeline: "shop", Origin: timeline.Origin{Branch: "x", Revision: id}},
 		},
 		{
 			"worktree",
@@ -43,7 +43,7 @@ func TestCheckout(t *testing.T) {
 				"repo/.git/refs/remotes/origin/HEAD": "ref: refs/remotes/origin/trunk\n",
 			},
 			"tree",
-			Identity{Pipeline: "repo", Origin: detect.Origin{Branch: "x", Revision: id}, BaseBranch: "trunk"},
+			Identity{Pipeline: "repo", Origin: timeline.Origin{Branch: "x", Revision: id}, BaseBranch: "trunk"},
 		},
 		{"hostile ref", map[string]string{".git/HEAD": "ref: ../../secret\n", "secret": id}, ".", Identity{Pipeline: "shop"}},
 		{"garbage", map[string]string{".git/HEAD": "\x00\x01"}, ".", Identity{Pipeline: "shop"}},

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -135,7 +135,7 @@ func joined(parts ...string) string {
 func woodpecker(e Env) Identity {
 	return Identity{
 		Pipeline: joined(e("CI_REPO"), e("CI_WORKFLOW_NAME"), e("CI_STEP_NAME")),
-		Origin: detect.Origin{
+		Origin: timeline.Origin{
 			Repository:  e("CI_REPO"),
 			Revision:    e("CI_COMMIT_SHA"),
 			Branch:      cmp.Or(e("CI_COMMIT_SOURCE_BRANCH"), e.tag("CI_COMMIT_TAG"), e("CI_COMMIT_BRANCH")),
@@ -151,7 +151,7 @@ func woodpecker(e Env) Identity {
 func drone(e Env) Identity {
 	id := Identity{
 		Pipeline: joined(e("DRONE_REPO"), e("DRONE_STAGE_NAME"), e("DRONE_STEP_NAME")),
-		Origin: detect.Origin{
+		Origin: timeline.Origin{
 			Repository:  e("DRONE_REPO"),
 			Revision:    e("DRONE_COMMIT_SHA"),
 			Branch:      cmp.Or(e.tag("DRONE_TAG"), e("DRONE_BRANCH")),
@@ -171,7 +171,7 @@ func drone(e Env) Identity {
 func gitlab(e Env) Identity {
 	id := Identity{
 		Pipeline: joined(e("CI_PROJECT_PATH"), e("CI_JOB_NAME")),
-		Origin: detect.Origin{
+		Origin: timeline.Origin{
 			Repository: e.first("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH", "CI_PROJECT_PATH"),
 			// In a pipeline for merged results, CI_COMMIT_SHA is a merge that nobody made.
 			Revision:    e.first("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"),
@@ -228,7 +228,7 @@ func bitbucket(e Env) Identity {
 	repository := e("BITBUCKET_REPO_FULL_NAME")
 	id := Identity{
 		Pipeline: repository,
-		Origin: detect.Origin{
+		Origin: timeline.Origin{
 			Repository:  repository,
 			Revision:    e("BITBUCKET_COMMIT"),
 			Branch:      cmp.Or(e.tag("BITBUCKET_TAG"), e("BITBUCKET_BRANCH")),
@@ -245,7 +245,7 @@ func bitbucket(e Env) Identity {
 func buildkite(e Env) Identity {
 	id := Identity{
 		Pipeline: joined(e("BUILDKITE_ORGANIZATION_SLUG"), e("BUILDKITE_PIPELINE_SLUG"), e.first("BUILDKITE_STEP_KEY", "BUILDKITE_LABEL")),
-		Origin: detect.Origin{
+		Origin: timeline.Origin{
 			Repository:  fetch.RepositoryName(e("BUILDKITE_REPO")),
 			Revision:    e("BUILDKITE_COMMIT"),
 			Branch:      cmp.Or(e.tag("BUILDKITE_TAG"), e("BUILDKITE_BRANCH")),
@@ -272,7 +272,7 @@ func circle(e Env) Identity {
 	base := joined(e("CIRCLE_PROJECT_USERNAME"), e("CIRCLE_PROJECT_REPONAME"))
 	id := Identity{
 		Pipeline: joined(base, e("CIRCLE_JOB")),
-		Origin: detect.Origin{
+		Origin: timeline.Origin{
 			Repository:  base,
 			Revision:    e("CIRCLE_SHA1"),
 			Branch:      cmp.Or(e.tag("CIRCLE_TAG"), e("CIRCLE_BRANCH")),
@@ -293,7 +293,7 @@ func circle(e Env) Identity {
 func azure(e Env) Identity {
 	id := Identity{
 		Pipeline: joined(e("BUILD_REPOSITORY_NAME"), e("BUILD_DEFINITIONNAME"), e.first("SYSTEM_JOBNAME", "AGENT_JOBNAME")),
-		Origin: detect.Origin{
+		Origin: timeline.Origin{
 			Repository:  e("BUILD_REPOSITORY_NAME"),
 			Revision:    e.first("SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION"),
 			Branch:      branchName(e.first("SYSTEM_PULLREQUEST_SOURCEBRANCH", "BUILD_SOURCEBRANCH")),
@@ -316,7 +316,7 @@ func jenkins(e Env) Identity {
 	branch := e.first("CHANGE_BRANCH", "ghprbSourceBranch", "gitlabSourceBranch", "BRANCH_NAME", "GIT_BRANCH")
 	return Identity{
 		Pipeline: job,
-		Origin: detect.Origin{
+		Origin: timeline.Origin{
 			Repository:  fetch.RepositoryName(e("GIT_URL")),
 			Revision:    e.first("ghprbActualCommit", "GIT_COMMIT"),
 			Branch:      strings.TrimPrefix(branchName(branch), "origin/"),

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
 )
 
 func TestCIIdentity(t *testing.T) {
@@ -34,7 +33,7 @@ func TestCIIdentity(t *testing.T) {
 			event: `{"repository":{"full_name":"o/r","default_branch":"trunk"}}`,
 			want: Identity{
 				Pipeline: "o/r/ci/image",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository: "o/r",
 					Revision:   "abc",
 					Branch:     "feature/x",
@@ -49,7 +48,7 @@ func TestCIIdentity(t *testing.T) {
 			name:  "GitHub, tag",
 			env:   "GITHUB_ACTIONS=true\nGITHUB_REPOSITORY=o/r\nGITHUB_REF=refs/tags/v1",
 			event: `{"repository":{"default_branch":"main"}}`,
-			want:  Identity{Pipeline: "o/r", Origin: detect.Origin{Repository: "o/r", Branch: "tags/v1"}, BaseBranch: "main", BaseRepository: "o/r"},
+			want:  Identity{Pipeline: "o/r", Origin: timeline.Origin{Repository: "o/r", Branch: "tags/v1"}, BaseBranch: "main", BaseRepository: "o/r"},
 		},
 		{
 			name: "GitHub, pull request of a fork",
@@ -63,7 +62,7 @@ func TestCIIdentity(t *testing.T) {
 				"base":{"ref":"main","repo":{"full_name":"o/r"}}},"repository":{"default_branch":"trunk"}}`,
 			want: Identity{
 				Pipeline: "o/r",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository:  "fork/r",
 					Revision:    "head",
 					Branch:      "main",
@@ -81,7 +80,7 @@ func TestCIIdentity(t *testing.T) {
 				"base":{"ref":"main","repo":{"full_name":"o/r"}}}}`,
 			want: Identity{
 				Pipeline: "o/r",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository:  "o/r",
 					Revision:    "head",
 					Branch:      "x",
@@ -97,7 +96,7 @@ func TestCIIdentity(t *testing.T) {
 			event: `{"number":7,"pull_request":{"head":{"sha":"head","ref":"main","repo":null},"base":{"ref":"main","repo":{"full_name":"o/r"}}}}`,
 			want: Identity{
 				Pipeline: "o/r",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository:  "(deleted)",
 					Revision:    "head",
 					Branch:      "main",
@@ -112,7 +111,7 @@ func TestCIIdentity(t *testing.T) {
 			env:  "GITHUB_ACTIONS=true\nGITHUB_REPOSITORY=o/r\nGITHUB_REF=refs/heads/main\nGITHUB_SHA=base",
 			event: `{"workflow_run":{"head_sha":"head","head_branch":"main","head_repository":{"full_name":"fork/r"},"pull_requests":[]},
 				"repository":{"default_branch":"main"}}`,
-			want: Identity{Pipeline: "o/r", Origin: detect.Origin{Repository: "fork/r", Revision: "head", Branch: "main"}, BaseBranch: "main", BaseRepository: "o/r"},
+			want: Identity{Pipeline: "o/r", Origin: timeline.Origin{Repository: "fork/r", Revision: "head", Branch: "main"}, BaseBranch: "main", BaseRepository: "o/r"},
 		},
 		{
 			name: "GitHub, after the run of a pull request",
@@ -121,7 +120,7 @@ func TestCIIdentity(t *testing.T) {
 				"pull_requests":[{"number":9,"base":{"ref":"release"}}]},"repository":{"default_branch":"main"}}`,
 			want: Identity{
 				Pipeline: "o/r",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository:  "o/r",
 					Revision:    "head",
 					Branch:      "x",
@@ -137,7 +136,7 @@ func TestCIIdentity(t *testing.T) {
 			event: `{"workflow_run":{"event":"push","head_sha":"head","head_branch":"x","head_repository":{"full_name":"fork/r"},
 				"pull_requests":[{"number":9,"head":{"sha":"head","repo":{"id":2}},"base":{"ref":"release","repo":{"id":1}}}]},
 				"repository":{"id":2,"default_branch":"main"}}`,
-			want: Identity{Pipeline: "fork/r", Origin: detect.Origin{Repository: "fork/r", Revision: "head", Branch: "x"}, BaseBranch: "main", BaseRepository: "fork/r"},
+			want: Identity{Pipeline: "fork/r", Origin: timeline.Origin{Repository: "fork/r", Revision: "head", Branch: "x"}, BaseBranch: "main", BaseRepository: "fork/r"},
 		},
 		{
 			name:  "GitHub, merge queue",
@@ -145,7 +144,7 @@ func TestCIIdentity(t *testing.T) {
 			event: `{"merge_group":{"base_ref":"refs/heads/release/1.x"},"repository":{"default_branch":"main"}}`,
 			want: Identity{
 				Pipeline: "o/r",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository: "o/r",
 					Revision:   "abc",
 					Branch:     "gh-readonly-queue/release/1.x/pr-7-abc",
@@ -161,7 +160,7 @@ func TestCIIdentity(t *testing.T) {
 				"head_repository":{"full_name":"o/r"},"pull_requests":[]},"repository":{"default_branch":"main"}}`,
 			want: Identity{
 				Pipeline: "o/r",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository: "o/r",
 					Revision:   "abc",
 					Branch:     "gh-readonly-queue/release/pr-7-abc",
@@ -174,7 +173,7 @@ func TestCIIdentity(t *testing.T) {
 			name:  "GitHub, event unreadable",
 			env:   "GITHUB_ACTIONS=true\nGITHUB_REPOSITORY=o/r\nGITHUB_REF=refs/heads/x\nGITHUB_BASE_REF=main",
 			event: `{"number":`,
-			want:  Identity{Pipeline: "o/r", Origin: detect.Origin{Repository: "o/r", Branch: "x"}, BaseBranch: "main", BaseRepository: "o/r"},
+			want:  Identity{Pipeline: "o/r", Origin: timeline.Origin{Repository: "o/r", Branch: "x"}, BaseBranch: "main", BaseRepository: "o/r"},
 		},
 		{
 			name: "Forgejo",
@@ -188,7 +187,7 @@ func TestCIIdentity(t *testing.T) {
 				GITHUB_RUN_NUMBER=12`,
 			want: Identity{
 				Pipeline: "o/r",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository: "o/r",
 					Revision:   "abc",
 					Branch:     "main",
@@ -211,7 +210,7 @@ func TestCIIdentity(t *testing.T) {
 				CI_SYSTEM_PLATFORM=linux/arm64`,
 			want: Identity{
 				Pipeline: "o/r/image",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository:  "o/r",
 					Revision:    "abc",
 					Branch:      "feature",
@@ -240,7 +239,7 @@ func TestCIIdentity(t *testing.T) {
 				DRONE_STAGE_ARCH=amd64`,
 			want: Identity{
 				Pipeline: "o/r/image",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository:  "o/r",
 					Revision:    "abc",
 					Branch:      "feature",
@@ -265,7 +264,7 @@ func TestCIIdentity(t *testing.T) {
 				CI_RUNNER_EXECUTABLE_ARCH=linux/amd64`,
 			want: Identity{
 				Pipeline: "g/s/r/image",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository: "g/s/r",
 					Revision:   "abc",
 					Branch:     "feature",
@@ -292,7 +291,7 @@ func TestCIIdentity(t *testing.T) {
 				CI_MERGE_REQUEST_TARGET_BRANCH_NAME=main`,
 			want: Identity{
 				Pipeline: "g/r",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository:  "fork/r",
 					Revision:    "head",
 					Branch:      "feature",
@@ -313,7 +312,7 @@ func TestCIIdentity(t *testing.T) {
 				BITBUCKET_REPO_FULL_NAME=o/r`,
 			want: Identity{
 				Pipeline: "o/r",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository:  "o/r",
 					Revision:    "abc",
 					Branch:      "feature",
@@ -338,7 +337,7 @@ func TestCIIdentity(t *testing.T) {
 				BUILDKITE_BUILD_URL=https://buildkite.com/1`,
 			want: Identity{
 				Pipeline: "org/app/image",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository: "o/r",
 					Branch:     "feature",
 					URL:        "https://buildkite.com/1",
@@ -358,7 +357,7 @@ func TestCIIdentity(t *testing.T) {
 				BUILDKITE_PULL_REQUEST_BASE_BRANCH=main
 				BUILDKITE_PIPELINE_DEFAULT_BRANCH=trunk`,
 			want: Identity{
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository:  "fork/r",
 					Revision:    "abc",
 					Branch:      "feature",
@@ -383,7 +382,7 @@ func TestCIIdentity(t *testing.T) {
 				CIRCLE_BUILD_URL=https://circleci.com/1`,
 			want: Identity{
 				Pipeline: "o/r/image",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository:  "fork/r",
 					Revision:    "abc",
 					Branch:      "pull/8",
@@ -396,7 +395,7 @@ func TestCIIdentity(t *testing.T) {
 		{
 			name: "CircleCI, pull request",
 			env:  "CIRCLECI=true\nCIRCLE_BRANCH=x\nCIRCLE_PULL_REQUEST=https://github.com/o/r/pull/8",
-			want: Identity{Origin: detect.Origin{Branch: "x", PullRequest: "8"}},
+			want: Identity{Origin: timeline.Origin{Branch: "x", PullRequest: "8"}},
 		},
 		{
 			name: "Azure Pipelines, pull request",
@@ -418,7 +417,7 @@ func TestCIIdentity(t *testing.T) {
 				AGENT_OSARCHITECTURE=X64`,
 			want: Identity{
 				Pipeline: "o/r/ci/image",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository:  "o/r",
 					Revision:    "head",
 					Branch:      "feature",
@@ -433,7 +432,7 @@ func TestCIIdentity(t *testing.T) {
 		{
 			name: "Azure Pipelines, branch",
 			env:  "TF_BUILD=True\nBUILD_SOURCEBRANCH=refs/heads/a/b\nBUILD_SOURCEVERSION=abc",
-			want: Identity{Origin: detect.Origin{Branch: "a/b", Revision: "abc"}},
+			want: Identity{Origin: timeline.Origin{Branch: "a/b", Revision: "abc"}},
 		},
 		{
 			name: "Jenkins, branch",
@@ -446,7 +445,7 @@ func TestCIIdentity(t *testing.T) {
 				BUILD_URL=https://jenkins.example/5`,
 			want: Identity{
 				Pipeline: "team/app",
-				Origin: detect.Origin{
+				Origin: timeline.Origin{
 					Repository: "o/r",
 					Revision:   "abc",
 					Branch:     "feature",
@@ -465,7 +464,7 @@ func TestCIIdentity(t *testing.T) {
 				CHANGE_BRANCH=feature
 				CHANGE_TARGET=main
 				GIT_COMMIT=abc`,
-			want: Identity{Pipeline: "team/app", Origin: detect.Origin{Revision: "abc", Branch: "feature", PullRequest: "3"}, BaseBranch: "main"},
+			want: Identity{Pipeline: "team/app", Origin: timeline.Origin{Revision: "abc", Branch: "feature", PullRequest: "3"}, BaseBranch: "main"},
 		},
 		{
 			name: "Jenkins, pull request builder",
@@ -477,7 +476,7 @@ func TestCIIdentity(t *testing.T) {
 				ghprbSourceBranch=feature
 				ghprbTargetBranch=main
 				ghprbPullId=3`,
-			want: Identity{Pipeline: "app", Origin: detect.Origin{Revision: "head", Branch: "feature", PullRequest: "3"}, BaseBranch: "main"},
+			want: Identity{Pipeline: "app", Origin: timeline.Origin{Revision: "head", Branch: "feature", PullRequest: "3"}, BaseBranch: "main"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

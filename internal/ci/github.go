@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
@@ -19,7 +19,7 @@ func githubIdentity(e Env) Identity {
 	repository := e("GITHUB_REPOSITORY")
 	id := Identity{
 		Pipeline: joined(repository, e("GITHUB_WORKFLOW"), e("GITHUB_JOB")),
-		Origin: detect.Origin{
+		Origin: timeline.Origin{
 			Repository: repository,
 			Revision:   e("GITHUB_SHA"),
 			Branch:     cmp.Or(e("GITHUB_HEAD_REF"), branchName(e("GITHUB_REF"))),

@@ -7,15 +7,15 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
 // Host tells what the machine is that we run on, as far as that is known: the image that a
 // runner of GitHub was made from, and the hardware.
-func Host(e Env) (image string, m detect.Machine) {
+func Host(e Env) (image string, m timeline.Machine) {
 	if OnGitHub(e) {
-		image = fetch.Clean(strings.TrimSpace(e("ImageOS")+" "+e("ImageVersion")), detect.MaxFact)
+		image = fetch.Clean(strings.TrimSpace(e("ImageOS")+" "+e("ImageVersion")), timeline.MaxFact)
 	}
 	m.CPUs = float64(runtime.NumCPU())
 	m.Model = modelIn(start("/proc/cpuinfo"))
@@ -39,7 +39,7 @@ func start(path string) string {
 func modelIn(text string) string {
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return fetch.Clean(strings.Join(strings.Fields(value), " "), detect.MaxFact)
+			return fetch.Clean(strings.Join(strings.Fields(value), " "), timeline.MaxFact)
 		}
 	}
 	return ""

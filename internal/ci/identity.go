@@ -5,19 +5,19 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 )
 
 // An Identity is what somebody other than the build itself says about it: a flag,
 // the CI system, the checkout. Empty fields are unknown.
 type Identity struct {
-	Pipeline       string
-	detect.Origin         // of the head
-	Merge          string // what the CI system made of Revision and the pull request's target, if anything
-	BaseBranch     string // the pull request's target, else the default branch
-	BaseRepository string
+	Pipeline        string
+	timeline.Origin        // of the head
+	Merge           string // what the CI system made of Revision and the pull request's target, if anything
+	BaseBranch      string // the pull request's target, else the default branch
+	BaseRepository  string
 }
 
 // A Voice is somebody who says something about a build.
@@ -52,7 +52,7 @@ var Precedence = []struct {
 const recent = 24 * time.Hour
 
 // IsJustMade tells whether b ended within a day of now.
-func IsJustMade(b *detect.Build, now time.Time) bool {
+func IsJustMade(b *timeline.Build, now time.Time) bool {
 	return now.Sub(b.Start.Add(b.Duration)).Abs() < recent
 }
 
@@ -73,7 +73,7 @@ func NewResolver(given Identity, env Env, dir string, now time.Time) *Resolver {
 
 // Observe takes notice of builds that stand beside each other: of several, the CI
 // system and the checkout speak of the newest.
-func (r *Resolver) Observe(builds []detect.Build) {
+func (r *Resolver) Observe(builds []timeline.Build) {
 	for i := range builds {
 		if builds[i].Start.After(r.newest) {
 			r.newest = builds[i].Start
@@ -86,7 +86,7 @@ func (r *Resolver) Observe(builds []detect.Build) {
 // The CI system and the checkout each speak of one revision, and of the builds made
 // of it: of those observed, that is the newest, with all that ran beside it, and
 // those that say that revision.
-func (r *Resolver) Resolve(b *detect.Build) {
+func (r *Resolver) Resolve(b *timeline.Build) {
 	given := r.given
 	// A revision that is given may be the merge as well, which useHead replaces.
 	b.Revision, given.Revision = cmp.Or(given.Revision, b.Revision), ""
@@ -121,7 +121,7 @@ func (r *Resolver) Resolve(b *detect.Build) {
 
 // OfCheckout is the pipeline of a build that nothing else gives one: the name of the
 // checkout's folder, and the image. It is "" where there is no checkout.
-func (r *Resolver) OfCheckout(b *detect.Build) string {
+func (r *Resolver) OfCheckout(b *timeline.Build) string {
 	if r.checkout.Pipeline == "" {
 		return ""
 	}
@@ -130,13 +130,13 @@ func (r *Resolver) OfCheckout(b *detect.Build) string {
 
 // Override replaces the pipeline that b says by one that was given, and normalizes
 // the rest: of flags, only the pipeline holds for builds to compare with.
-func Override(b *detect.Build, pipeline string) {
+func Override(b *timeline.Build, pipeline string) {
 	fetch.NamePipeline(b, cmp.Or(pipeline, b.Pipeline))
 	fetch.Normalize(b)
 }
 
 // isRevision tells whether b was made of a commit, as it says itself.
-func isRevision(b *detect.Build, commit string) bool {
+func isRevision(b *timeline.Build, commit string) bool {
 	return commit != "" && revisionOf(b.Revision) == commit
 }
 
@@ -145,7 +145,7 @@ func revisionOf(said string) string { return strings.TrimSuffix(said, "-dirty") 
 
 // useHead makes a build of a pull request one of its head. It was checked out of the
 // repository that the pull request is for, often as a merge, and says so.
-func useHead(b *detect.Build, ci Identity) {
+func useHead(b *timeline.Build, ci Identity) {
 	if ci.PullRequest == "" || b.PullRequest != "" && b.PullRequest != ci.PullRequest {
 		return
 	}
@@ -160,7 +160,7 @@ func useHead(b *detect.Build, ci Identity) {
 // Base is the branch, and its repository, whose builds a build is compared with.
 // repository is "" where any will do. Flag, CI system and checkout are believed in this
 // order, however old the build is.
-func (r *Resolver) Base(b *detect.Build) (branch, repository string) {
+func (r *Resolver) Base(b *timeline.Build) (branch, repository string) {
 	branch = redact.Text(cmp.Or(r.given.BaseBranch, r.CI.BaseBranch, r.checkout.BaseBranch, "main"))
 	switch {
 	case b.Repository == r.CI.Repository, b.Repository == r.CI.BaseRepository:

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // docs/configuration.md says who is believed about what, and that is how it is: whoever
@@ -30,7 +30,7 @@ func TestWhoIsBelieved(t *testing.T) {
 	}
 	now := time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)
 	all := func(p string) Identity {
-		return Identity{Pipeline: p, Origin: detect.Origin{Repository: p, Revision: p, Branch: p, PullRequest: p, URL: p, Runner: p}, BaseBranch: p, BaseRepository: p}
+		return Identity{Pipeline: p, Origin: timeline.Origin{Repository: p, Revision: p, Branch: p, PullRequest: p, URL: p, Runner: p}, BaseBranch: p, BaseRepository: p}
 	}
 	sources := []string{"flag", "build", "ci", "checkout"}
 	for mask := range 16 {
@@ -43,8 +43,8 @@ func TestWhoIsBelieved(t *testing.T) {
 			}
 			f := ids[0] // what flags and the checkout cannot say is taken out
 			f.Repository, f.BaseRepository, f.PullRequest, f.URL = "", "", "", ""
-			ck := Identity{Pipeline: ids[3].Pipeline, Origin: detect.Origin{Revision: ids[3].Revision, Branch: ids[3].Branch}, BaseBranch: ids[3].BaseBranch}
-			b := detect.Build{Start: now.Add(-time.Hour), Pipeline: ids[1].Pipeline, Origin: ids[1].Origin}
+			ck := Identity{Pipeline: ids[3].Pipeline, Origin: timeline.Origin{Revision: ids[3].Revision, Branch: ids[3].Branch}, BaseBranch: ids[3].BaseBranch}
+			b := timeline.Build{Start: now.Add(-time.Hour), Pipeline: ids[1].Pipeline, Origin: ids[1].Origin}
 			nm := &Resolver{given: f, CI: ids[2], checkout: ck, now: now, newest: b.Start}
 			switch state {
 			case "other":

@@ -7,23 +7,22 @@ import (
 	"strings"
 	"testing"
 
-	gh "github.com/google/go-github/v60/github"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/testdata/githubtest"
+	gh "github.com/google/go-github/v60/github"
 )
 
 // commitOf is the revision of build number n.
 func commitOf(n int) string { return fmt.Sprintf("%040x", n) }
 
 // withReads gives builds commits, and steps of which compiling reads src.
-func withReads(list []detect.Build, repository string) []detect.Build {
+func withReads(list []timeline.Build, repository string) []timeline.Build {
 	for i := range list {
 		b := &list[i]
-		b.Revision, b.Repository, b.Facts = commitOf(int(b.Start.Sub(clitest.Start).Hours())), repository, &detect.Facts{Text: "t"}
+		b.Revision, b.Repository, b.Facts = commitOf(int(b.Start.Sub(clitest.Start).Hours())), repository, &timeline.Facts{Text: "t"}
 		for k := range b.Steps {
-			b.Steps[k].Facts = &detect.StepFacts{Op: "o"}
+			b.Steps[k].Facts = &timeline.StepFacts{Op: "o"}
 			if strings.HasSuffix(b.Steps[k].Name, "compile") {
 				b.Steps[k].Facts.Reads = []string{"/src"}
 			}

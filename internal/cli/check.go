@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/ci"
@@ -112,7 +113,7 @@ func (s *settings) refuseOverwrite(files ...protectedFile) error {
 func (s *settings) identity() ci.Identity {
 	return ci.Identity{
 		Pipeline:   s.pipeline,
-		Origin:     detect.Origin{Revision: s.revision, Branch: s.branch, Runner: s.runner},
+		Origin:     timeline.Origin{Revision: s.revision, Branch: s.branch, Runner: s.runner},
 		BaseBranch: s.baseBranch,
 	}
 }

@@ -12,12 +12,13 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/advice"
 	"github.com/buildregress/buildregress/detect/glob"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	"go.yaml.in/yaml/v3"
 )
 
 // configPath is read if it is there and no other is named.
@@ -40,12 +41,18 @@ func configKeys() (names []string) {
 	return names
 }
 
-// readConfig reads the file at path, or the usual one if path is "": what it says about
-// options, by their names, and the part of the policy that is no option.
-func readConfig(path string) (said map[string]given, policy detect.Policy, err error) {
+// A config is what a configuration file says.
+type config struct {
+	said    map[string]given   // about options, by their names
+	policy  detect.Policy      // what of it is no option
+	dismiss []advice.Dismissal // which advice is not wanted
+}
+
+// readConfig reads the file at path, or the usual one if path is "".
+func readConfig(path string) (config, error) {
 	data, err := readConfigFile(path)
 	if err != nil {
-		return nil, policy, err
+		return config{}, err
 	}
 	return parseConfig(path, data)
 }
@@ -93,50 +100,49 @@ func leadsElsewhere(path string) bool {
 	return err != nil || !filepath.IsLocal(within)
 }
 
-// parseConfig reads a configuration file: what it says about options, and the
-// part of the policy that is no option.
+// parseConfig reads a configuration file.
 //
 // Note: it walks the nodes instead of decoding into a struct, as every value is
 // parsed where flags are, and errors there say the line. All faults are told at once.
-func parseConfig(path string, data []byte) (said map[string]given, policy detect.Policy, err error) {
+func parseConfig(path string, data []byte) (c config, err error) {
 	if path == "" {
 		path = configPath
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document yaml.Node
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-		return nil, policy, nil
+		return c, nil
 	} else if err != nil {
-		return nil, policy, usagef("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		return c, usagef("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, policy, usagef("%s: holds more than one document", path)
+		return c, usagef("%s: holds more than one document", path)
 	}
 	top := document.Content[0]
 	if top.Kind == yaml.ScalarNode && top.Tag == "!!null" {
-		return nil, policy, nil
+		return c, nil
 	}
-	said = map[string]given{}
+	c.said = map[string]given{}
 	err = eachKey(path, top, func(at, name string, value *yaml.Node) error {
 		switch {
 		case name == "max":
-			return parseBudget(at, value, &policy.Max)
+			return parseBudget(at, value, &c.policy.Max)
 		case name == "steps":
 			return eachEntry(path, at, value, func(from string, entry *yaml.Node) error {
 				rule, err := parseRule(path, from, entry)
-				policy.Rules = append(policy.Rules, rule)
+				c.policy.Rules = append(c.policy.Rules, rule)
 				return err
 			})
 		case name == "accept":
 			return eachEntry(path, at, value, func(from string, entry *yaml.Node) error {
 				acceptance, err := parseAcceptance(path, from, entry)
-				policy.Accept = append(policy.Accept, acceptance)
+				c.policy.Accept = append(c.policy.Accept, acceptance)
 				return err
 			})
 		case name == "dismiss":
 			return eachEntry(path, at, value, func(from string, entry *yaml.Node) error {
 				dismissal, err := parseDismissal(path, from, entry)
-				policy.Dismiss = append(policy.Dismiss, dismissal)
+				c.dismiss = append(c.dismiss, dismissal)
 				return err
 			})
 		}
@@ -147,10 +153,10 @@ func parseConfig(path string, data []byte) (said map[string]given, policy detect
 		if !ok {
 			return usagef("%s: %s wants a plain value", at, name)
 		}
-		said[name] = given{values, at + ": " + name}
+		c.said[name] = given{values, at + ": " + name}
 		return nil
 	})
-	return said, policy, err
+	return c, err
 }
 
 // eachKey calls do for every "key: value" of a mapping, with the place of the key.
@@ -245,8 +251,8 @@ func parseAcceptance(path, from string, entry *yaml.Node) (detect.Acceptance, er
 }
 
 // parseDismissal reads an entry of "dismiss".
-func parseDismissal(path, from string, entry *yaml.Node) (detect.Dismissal, error) {
-	d := detect.Dismissal{From: from}
+func parseDismissal(path, from string, entry *yaml.Node) (advice.Dismissal, error) {
+	d := advice.Dismissal{From: from}
 	err := eachKey(path, entry, func(at, name string, value *yaml.Node) error {
 		text, err := plainValue(at, name, value)
 		if err != nil {
@@ -256,8 +262,8 @@ func parseDismissal(path, from string, entry *yaml.Node) (detect.Dismissal, erro
 		case "step":
 			d.Step = glob.Pattern(text)
 		case "kind":
-			if d.Kind = detect.AdviceKind(text); !slices.Contains(detect.AdviceKinds, d.Kind) {
-				return usagef("%s: kind: %.40q is not one of %q", at, text, detect.AdviceKinds)
+			if d.Kind = advice.Kind(text); !slices.Contains(advice.Kinds, d.Kind) {
+				return usagef("%s: kind: %.40q is not one of %q", at, text, advice.Kinds)
 			}
 		case "why":
 			d.Why = redact.Text(text)
@@ -275,12 +281,12 @@ func parseDismissal(path, from string, entry *yaml.Node) (detect.Dismissal, erro
 var revision = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 
 // parseBudget reads a duration above zero.
-func parseBudget(at string, node *yaml.Node, to *detect.Seconds) error {
+func parseBudget(at string, node *yaml.Node, to *timeline.Seconds) error {
 	d, err := parseDuration(node.Value)
 	if node.Kind != yaml.ScalarNode || err != nil || d <= 0 {
 		return usagef("%s: %.40q is not a duration, such as 90s or 5m", at, node.Value)
 	}
-	*to = detect.Seconds(d)
+	*to = timeline.Seconds(d)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/fetch/file"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
@@ -231,7 +232,7 @@ func copied(t *testing.T, data []byte, n int) []byte {
 		b.Steps[i].Start = b.Steps[i].Start.Add(-time.Duration(n) * time.Hour)
 	}
 	var out bytes.Buffer
-	if err := builds.Encode(&out, []detect.Build{b}); err != nil {
+	if err := builds.Encode(&out, []timeline.Build{b}); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()

@@ -11,7 +11,7 @@ func runHistory(ctx context.Context, p *Process, s *settings, args []string) (co
 	given.Branch, given.Runner = "", "" // which builds are told of: they say their own
 	return 0, command.History(ctx, p.env(s), &command.HistoryOptions{
 		Sources: args, Store: s.store, Given: given, Branch: s.branch, Runner: s.runner, Wanted: s.wanted(),
-		Steps: s.steps, Since: s.since, Policy: s.judgement(), All: s.allSteps, Output: s.outputOptions(p),
+		Steps: s.steps, Since: s.since, Thresholds: s.thresholds, Dismiss: s.dismiss, All: s.allSteps, Output: s.outputOptions(p),
 	})
 }
 

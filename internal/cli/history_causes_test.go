@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/console"
 )
@@ -17,7 +17,7 @@ func TestHistoryTellsCauses(t *testing.T) {
 	list := slices.Concat(clitest.Builds(0, 20, "main", nil), clitest.Builds(20, 20, "main", map[string]float64{"compile": 60}))
 	list = withReads(list, "shop/app")
 	for i := range list {
-		list[i].Facts.Sources = []detect.Artifact{{Name: "golang:1.26 linux/amd64", Digest: "sha256:0123456789abcdef"}}
+		list[i].Facts.Sources = []timeline.Artifact{{Name: "golang:1.26 linux/amd64", Digest: "sha256:0123456789abcdef"}}
 		if i >= 20 {
 			list[i].Facts.Sources[0].Digest = "sha256:fedcba9876543210"
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/advice"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/report"
@@ -27,6 +28,7 @@ type settings struct {
 
 	thresholds detect.Thresholds
 	policy     detect.Policy // what the configuration file says besides
+	dismiss    []advice.Dismissal
 	failOn     []string
 	config     string
 

@@ -36,10 +36,10 @@ func (c *subcommand) parse(p *Process, flags map[string]given) (*settings, error
 		if g, ok := said["config"]; ok {
 			path = g.value()
 		}
-		inFile, policy, err := readConfig(path)
+		file, err := readConfig(path)
 		faults = append(faults, err)
-		s.policy = policy
-		for name, g := range inFile {
+		s.policy, s.dismiss = file.policy, file.dismiss
+		for name, g := range file.said {
 			if _, ok := said[name]; !ok {
 				said[name] = g
 			}

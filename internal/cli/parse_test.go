@@ -8,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestParseDuration(t *testing.T) {
@@ -104,14 +103,14 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("a: &a [*a]\n"))
 	f.Add([]byte("- x\n---\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		said, _, err := parseConfig("c.yaml", data)
+		c, err := parseConfig("c.yaml", data)
 		if err != nil {
 			if !errors.As(err, new(usageError)) {
 				t.Errorf("%v is no usage error", err)
 			}
 			return
 		}
-		for name, value := range said {
+		for name, value := range c.said {
 			if len(value.values) == 0 || allowedInConfig("", name) != nil {
 				t.Errorf("%s: %v", name, value)
 			}

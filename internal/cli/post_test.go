@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/testdata/githubtest"
@@ -64,18 +64,18 @@ func TestPostsARegressionAndResolvesIt(t *testing.T) {
 func TestImagesOfAWorkflowShareAComment(t *testing.T) {
 	w := newWorkflow(t)
 	w.vars["GITHUB_WORKFLOW_REF"] = "shop/app/.github/workflows/images.yml@refs/pull/7/merge"
-	named := func(list []detect.Build, name string) []detect.Build {
+	named := func(list []timeline.Build, name string) []timeline.Build {
 		for i := range list {
 			list[i].Pipeline, list[i].ID = name, name+list[i].ID
 		}
 		return list
 	}
-	var main, some []detect.Build
+	var main, some []timeline.Build
 	for _, name := range []string{"web", "api", "cron"} {
 		main = append(main, named(clitest.Builds(0, 10, "main", nil), name)...)
 	}
 	w.write("main.jsonl", main)
-	job := func(code int, builds ...detect.Build) {
+	job := func(code int, builds ...timeline.Build) {
 		t.Helper()
 		w.write("new.jsonl", builds)
 		w.judge(code, 20)
@@ -434,12 +434,12 @@ func TestSummaryIsAddedToWhatIsThere(t *testing.T) {
 // Limits hold for the largest of reports, and for names that are all markup.
 func TestPostsAreWithinGitHubsLimits(t *testing.T) {
 	w := newWorkflow(t)
-	var main []detect.Build
+	var main []timeline.Build
 	for i := range 10 {
 		main = append(main, wide(i, "main", 1))
 	}
 	w.write("main.jsonl", main)
-	w.write("new.jsonl", []detect.Build{wide(20, "x", 4)})
+	w.write("new.jsonl", []timeline.Build{wide(20, "x", 4)})
 	_, stderr := w.judge(command.ExitVerdict, 20)
 	if strings.Contains(stderr, "warning: no ") || len(w.github.Comments) != 1 || len(w.github.Checks) != 1 {
 		t.Fatalf("%d comments, %d check runs\n%s", len(w.github.Comments), len(w.github.Checks), stderr)
@@ -452,9 +452,9 @@ func TestPostsAreWithinGitHubsLimits(t *testing.T) {
 
 // wide is a build of three hundred steps beside each other, the first 130 so
 // many times as slow as they usually are.
-func wide(n int, branch string, factor float64) detect.Build {
-	b := detect.Build{
-		ID: fmt.Sprint(branch, n), Pipeline: "app", Origin: detect.Origin{Branch: branch}, Start: clitest.Start.Add(time.Duration(n) * time.Hour),
+func wide(n int, branch string, factor float64) timeline.Build {
+	b := timeline.Build{
+		ID: fmt.Sprint(branch, n), Pipeline: "app", Origin: timeline.Origin{Branch: branch}, Start: clitest.Start.Add(time.Duration(n) * time.Hour),
 	}
 	for i := range 300 {
 		stage := fmt.Sprint("build", i) // steps of one stage would be one finding
@@ -464,7 +464,7 @@ func wide(n int, branch string, factor float64) detect.Build {
 			f = factor
 		}
 		d := time.Duration(float64(10+i%7)*f*1e9) + time.Duration((n*7+i*5)%11)*10*time.Millisecond
-		b.Steps = append(b.Steps, detect.Step{
+		b.Steps = append(b.Steps, timeline.Step{
 			Key: dockerfile.Key("", stage, text), Name: text, Stage: stage, Start: b.Start, Duration: d,
 			Source: dockerfile.Position{File: "Dockerfile", Line: i + 1},
 		})
@@ -476,7 +476,7 @@ func wide(n int, branch string, factor float64) detect.Build {
 // What steps are called comes from the pull request, and into everything posted.
 func TestNamesComeAliveNowhere(t *testing.T) {
 	w := newWorkflow(t)
-	hostile := func(n int, branch string, seconds map[string]float64) []detect.Build {
+	hostile := func(n int, branch string, seconds map[string]float64) []timeline.Build {
 		list := clitest.Builds(n, 1, branch, seconds)
 		for i := range list[0].Steps {
 			s := &list[0].Steps[i]
@@ -488,7 +488,7 @@ func TestNamesComeAliveNowhere(t *testing.T) {
 		list[0].Pipeline = "app\n::error::x\nverdict=pass<!-- -->"
 		return list
 	}
-	var main []detect.Build
+	var main []timeline.Build
 	for i := range 10 {
 		main = append(main, hostile(i, "main", nil)...)
 	}

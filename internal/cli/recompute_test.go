@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/report"
@@ -26,17 +27,17 @@ func TestNumbersFollowFromTheJSON(t *testing.T) {
 	}
 	dir := t.TempDir()
 	main := write(t, filepath.Join(dir, "main.jsonl"), clitest.History(60, 12))
-	for name, change := range map[string]func(*detect.Build, int){
-		"as ever": func(*detect.Build, int) {},
-		"one step slower": func(b *detect.Build, n int) {
+	for name, change := range map[string]func(*timeline.Build, int){
+		"as ever": func(*timeline.Build, int) {},
+		"one step slower": func(b *timeline.Build, n int) {
 			b.Steps[3].Duration *= 2
 		},
-		"a slow machine": func(b *detect.Build, n int) {
+		"a slow machine": func(b *timeline.Build, n int) {
 			for i := range b.Steps {
 				b.Steps[i].Duration = b.Steps[i].Duration * 3 / 2
 			}
 		},
-		"modes": func(b *detect.Build, n int) { b.Steps[4].Duration *= time.Duration(1 + 9*(n%2)) },
+		"modes": func(b *timeline.Build, n int) { b.Steps[4].Duration *= time.Duration(1 + 9*(n%2)) },
 	} {
 		for _, branch := range []string{"main", "feature"} {
 			t.Run(name+" on "+branch, func(t *testing.T) {
@@ -66,7 +67,7 @@ func TestNumbersFollowFromTheJSON(t *testing.T) {
 	}
 }
 
-func write(t *testing.T, path string, list []detect.Build) string {
+func write(t *testing.T, path string, list []timeline.Build) string {
 	t.Helper()
 	f, err := os.Create(path)
 	if err == nil {
@@ -88,16 +89,16 @@ func recompute(t *testing.T, r *detect.Result) {
 	}
 	counts := map[detect.Status]int{}
 	cached, executed, judged := 0, 0, 0
-	costs, all, parts := map[string]detect.Seconds{}, map[string]detect.Seconds{}, map[string]detect.Seconds{}
+	costs, all, parts := map[string]timeline.Seconds{}, map[string]timeline.Seconds{}, map[string]timeline.Seconds{}
 	var family []*detect.StepResult
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		counts[s.Status]++
 		if !strings.Contains(s.Key, "] load cache:") {
 			switch {
-			case s.State == detect.Cached:
+			case s.State == timeline.Cached:
 				cached++
-			case s.State == detect.Executed && s.Stage != detect.StageWait:
+			case s.State == timeline.Executed && s.Stage != timeline.StageWait:
 				executed++
 			}
 		}
@@ -132,7 +133,7 @@ func recompute(t *testing.T, r *detect.Result) {
 			slices.Sort(level)
 			usual, low, high := medianTime(level), level[len(level)/20], level[len(level)-1-len(level)/20]
 			if s.Usual.D() != usual || s.Low.D() != low || s.High.D() != high {
-				wrong(s.Key+": usual, low, high", []detect.Seconds{s.Usual, s.Low, s.High}, []time.Duration{usual, low, high})
+				wrong(s.Key+": usual, low, high", []timeline.Seconds{s.Usual, s.Low, s.High}, []time.Duration{usual, low, high})
 			}
 			recomputeModes(t, s, level)
 		}
@@ -171,7 +172,7 @@ func recompute(t *testing.T, r *detect.Result) {
 		wrong("usual duration of the build", r.WallClock.Usual, medianTime(usual))
 	}
 
-	var sum detect.Seconds
+	var sum timeline.Seconds
 	usually := map[string]bool{}
 	for _, p := range r.WallClock.Parts {
 		sum += p.Seconds
@@ -316,9 +317,9 @@ func recomputeRunner(t *testing.T, f *detect.RunnerFactor) {
 // recomputeLosses adds up what lost caches cost.
 func recomputeLosses(t *testing.T, r *detect.Result) {
 	t.Helper()
-	took := map[string]detect.Seconds{}
+	took := map[string]timeline.Seconds{}
 	for _, s := range r.Steps {
-		if s.State == detect.Executed {
+		if s.State == timeline.Executed {
 			took[s.Key] += s.Current
 		}
 	}
@@ -343,9 +344,9 @@ func recomputeSlack(t *testing.T, r *detect.Result) {
 			waiting[on], linked = append(waiting[on], i), true
 		}
 	}
-	end := func(s *detect.StepResult) detect.Seconds { return s.Start + s.Current }
-	var slack func(i int) detect.Seconds
-	slack = func(i int) detect.Seconds {
+	end := func(s *detect.StepResult) timeline.Seconds { return s.Start + s.Current }
+	var slack func(i int) timeline.Seconds
+	slack = func(i int) timeline.Seconds {
 		s := &r.Steps[i]
 		free := max(0, r.Build.Duration-end(s))
 		for _, c := range waiting[i] {
@@ -358,7 +359,7 @@ func recomputeSlack(t *testing.T, r *detect.Result) {
 		if s.Critical || s.Status == detect.StatusGone || strings.Contains(s.Key, "] load cache:") {
 			continue
 		}
-		want := detect.Seconds(0)
+		want := timeline.Seconds(0)
 		if linked {
 			want = slack(i)
 		}
@@ -413,7 +414,7 @@ func recomputeModes(t *testing.T, s *detect.StepResult, level []time.Duration) {
 // recomputeVerdict follows what docs/judgement.md says of it.
 func recomputeVerdict(t *testing.T, r *detect.Result, counts map[detect.Status]int, judged int) {
 	t.Helper()
-	cost, suspected := detect.Seconds(0), detect.Seconds(0)
+	cost, suspected := timeline.Seconds(0), timeline.Seconds(0)
 	for _, s := range r.Steps {
 		switch s.Status {
 		case detect.StatusSlower:
@@ -431,7 +432,7 @@ func recomputeVerdict(t *testing.T, r *detect.Result, counts map[detect.Status]i
 	}
 	want := []detect.Verdict{detect.Pass}
 	switch {
-	case r.Build.Outcome != detect.OK:
+	case r.Build.Outcome != timeline.OK:
 		want = []detect.Verdict{detect.Unjudged}
 	case counts[detect.StatusOverBudget] > 0 || r.OverBudget != "",
 		counts[detect.StatusSlower] > 0 && cost >= max(r.Thresholds.MinDelta, r.WallClock.Usual/100):

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/ci"
@@ -35,7 +35,7 @@ func (p *Process) opener(s *settings) func(address string, cache fetch.Cache) (s
 			},
 		}
 		if s.asksBuilder {
-			o.Host = func() (string, detect.Machine) { return ci.Host(p.Getenv) }
+			o.Host = func() (string, timeline.Machine) { return ci.Host(p.Getenv) }
 		}
 		if source.TraceHost(address) != "" {
 			var err error

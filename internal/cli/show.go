@@ -3,12 +3,13 @@ package cli
 import (
 	"context"
 
+	"github.com/buildregress/buildregress/detect/advice"
 	"github.com/buildregress/buildregress/internal/command"
 )
 
 func runShow(ctx context.Context, p *Process, s *settings, args []string) (code int, err error) {
 	return 0, command.Show(ctx, p.env(s), &command.ShowOptions{
-		Source: sourceOf(args), Store: s.store, Wanted: s.wanted(), Given: s.identity(), Policy: s.judgement(), Output: s.outputOptions(p),
+		Source: sourceOf(args), Store: s.store, Wanted: s.wanted(), Given: s.identity(), Advice: advice.Terms{MinDelta: s.thresholds.MinDelta.D(), Dismiss: s.dismiss}, Output: s.outputOptions(p),
 	})
 }
 

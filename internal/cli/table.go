@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/level"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/report"
@@ -165,7 +167,7 @@ var options = []option{
 	{
 		name: "window", fallback: strconv.Itoa(detect.DefaultThresholds.Window), on: onCheck | onRecord | onBacktest | onPrune, section: theJudgement, inFile: true,
 		help:    "newest samples of a step that count",
-		binding: whole(func(s *settings) *int { return &s.thresholds.Window }, detect.MinWindow),
+		binding: whole(func(s *settings) *int { return &s.thresholds.Window }, level.MinWindow),
 	},
 	{
 		name: "min-history", fallback: strconv.Itoa(detect.DefaultThresholds.MinHistory), on: onCheck | onRecord | onBacktest | onPrune, section: theJudgement, inFile: true,
@@ -186,12 +188,12 @@ var options = []option{
 		name: "min-delta", fallback: detect.DefaultThresholds.MinDelta.D().String(), on: onCheck | onBacktest | onHistory, section: theJudgement, inFile: true,
 		help:    "... and absolute",
 		input:   "smallest change that is reported, absolute",
-		binding: seconds(func(s *settings) *detect.Seconds { return &s.thresholds.MinDelta }),
+		binding: seconds(func(s *settings) *timeline.Seconds { return &s.thresholds.MinDelta }),
 	},
 	{
 		name: "min-delta", fallback: detect.DefaultThresholds.MinDelta.D().String(), on: onShow, section: theJudgement, inFile: true,
 		help:    "least time to be saved that is told",
-		binding: seconds(func(s *settings) *detect.Seconds { return &s.thresholds.MinDelta }),
+		binding: seconds(func(s *settings) *timeline.Seconds { return &s.thresholds.MinDelta }),
 	},
 	{
 		name: "fail-on", fallback: failures[0], on: onCheck, section: theJudgement, inFile: true, many: true,

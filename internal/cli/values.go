@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/internal/command"
 	"github.com/buildregress/buildregress/internal/console"
@@ -148,7 +149,7 @@ func duration(field func(*settings) *time.Duration) binding {
 	})
 }
 
-func seconds(field func(*settings) *detect.Seconds) binding {
+func seconds(field func(*settings) *timeline.Seconds) binding {
 	return duration(func(s *settings) *time.Duration { return (*time.Duration)(field(s)) })
 }
 

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/internal/console"
@@ -53,7 +53,7 @@ func (w *workflow) event(payload string) {
 	}
 }
 
-func (w *workflow) write(name string, list []detect.Build) {
+func (w *workflow) write(name string, list []timeline.Build) {
 	w.t.Helper()
 	var b bytes.Buffer
 	if err := builds.Encode(&b, list); err != nil {

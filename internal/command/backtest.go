@@ -10,6 +10,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/backtest"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/source"
 	"github.com/buildregress/buildregress/fetch/store"
@@ -38,7 +39,7 @@ const MaxReplayed = 1000
 // have been called.
 func Backtest(ctx context.Context, env *Env, o *BacktestOptions) error {
 	names := ci.NewResolver(o.Given, env.Variables, ".", env.Now)
-	var list []detect.Build
+	var list []timeline.Build
 	var notes []detect.Note
 	stored := map[string]int{} // builds of pipelines, if more than those that are read
 	var err error
@@ -76,7 +77,7 @@ func writeBacktest(w io.Writer, b *backtest.Report, o *BacktestOptions) error {
 
 // readStored reads what is to be replayed out of the store, and the builds before
 // that as far as one of these may be judged by them. stored is how many it holds of each.
-func readStored(ctx context.Context, env *Env, o *BacktestOptions) (list []detect.Build, stored map[string]int, err error) {
+func readStored(ctx context.Context, env *Env, o *BacktestOptions) (list []timeline.Build, stored map[string]int, err error) {
 	st, err := env.openStore(ctx, o.Store, store.ReadOnly)
 	if err != nil {
 		return nil, nil, err
@@ -120,7 +121,7 @@ func (e emptyStoreError) Hint() string {
 }
 
 // readSources reads the builds of files and folders, and completes them as Record does.
-func readSources(ctx context.Context, env *Env, names *ci.Resolver, sources []string, pipeline string) ([]detect.Build, []detect.Note, error) {
+func readSources(ctx context.Context, env *Env, names *ci.Resolver, sources []string, pipeline string) ([]timeline.Build, []detect.Note, error) {
 	var all []target
 	var notes []detect.Note
 	for _, address := range sources {

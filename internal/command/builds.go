@@ -12,6 +12,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/github"
@@ -26,7 +27,7 @@ const defaultPipeline = "default"
 
 // A target is a build that a command is about.
 type target struct {
-	detect.Build
+	timeline.Build
 	justMade  bool   // as far as it says
 	unstarted bool   // it does not say when it began
 	said      string // the pipeline that it says itself
@@ -39,10 +40,10 @@ type target struct {
 
 // readBuilds reads the builds of a source, each once, and returns what was wrong with
 // the rest as warnings, which it says.
-func readBuilds(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []detect.Build, warnings []detect.Note, err error) {
+func readBuilds(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []timeline.Build, warnings []detect.Note, err error) {
 	read := from.Builds
 	if from.Large != nil && wanted.Ref+wanted.TraceID != "" {
-		read = func(ctx context.Context, wanted fetch.Selector) ([]detect.Build, []error, error) {
+		read = func(ctx context.Context, wanted fetch.Selector) ([]timeline.Build, []error, error) {
 			return readOneOfMany(ctx, env, from, wanted)
 		}
 	}
@@ -57,14 +58,14 @@ func readBuilds(ctx context.Context, env *Env, from source.Source, wanted fetch.
 
 // readOneOfMany reads the builds that are asked for, and those of the same bakes, out of a
 // file of more than need be in memory.
-func readOneOfMany(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []detect.Build, problems []error, err error) {
+func readOneOfMany(ctx context.Context, env *Env, from source.Source, wanted fetch.Selector) (builds []timeline.Build, problems []error, err error) {
 	survey, err := from.Large.Look(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	bar := env.Console.Progress("looking for the build", survey.Builds)
 	defer bar.Done()
-	problem, err := from.Large.Stream(ctx, func(list []detect.Build) error {
+	problem, err := from.Large.Stream(ctx, func(list []timeline.Build) error {
 		for i := range list {
 			if t := (target{Build: list[i]}); isAsked(&list[i], wanted) || t.isOfBake() {
 				builds = append(builds, list[i])
@@ -80,7 +81,7 @@ func readOneOfMany(ctx context.Context, env *Env, from source.Source, wanted fet
 }
 
 // isAsked tells whether a build is one that is asked for.
-func isAsked(b *detect.Build, wanted fetch.Selector) bool {
+func isAsked(b *timeline.Build, wanted fetch.Selector) bool {
 	return (wanted.Ref == "" || isBuild(b, wanted.Ref)) && (wanted.TraceID == "" || b.Trace == wanted.TraceID)
 }
 
@@ -139,12 +140,12 @@ func readTargets(ctx context.Context, env *Env, names *ci.Resolver, from source.
 // ofLastImage leaves out builds that are not of the image that was built last: of those
 // that say no pipeline, or, where one was given, of all. It tells how many.
 func ofLastImage(targets []target, given bool) (kept []target, others int) {
-	asSaid := func(t *target) *detect.Build {
+	asSaid := func(t *target) *timeline.Build {
 		b := t.Build
 		b.Pipeline = t.said
 		return &b
 	}
-	var last *detect.Build
+	var last *timeline.Build
 	for i := range targets {
 		if t := &targets[i]; (given || t.said == "") && (last == nil || !t.Start.Before(last.Start)) {
 			last = asSaid(t)
@@ -211,7 +212,7 @@ func listed(names []string) string {
 
 // isBuild tells whether ref means b: its id, the last part of it, its trace, its pipeline or the
 // target at the end of that.
-func isBuild(b *detect.Build, ref string) bool {
+func isBuild(b *timeline.Build, ref string) bool {
 	return b.ID == ref || b.Trace != "" && strings.EqualFold(b.Trace, ref) || strings.HasSuffix(b.ID, "/"+ref) ||
 		b.Pipeline == ref || strings.HasSuffix(b.Pipeline, " "+ref) || strings.HasSuffix(b.Image, " "+ref)
 }
@@ -240,7 +241,7 @@ func completeAll(targets []target, names *ci.Resolver, now time.Time) {
 }
 
 // buildsOf are the builds of targets, in their order.
-func buildsOf(targets []target) (list []detect.Build) {
+func buildsOf(targets []target) (list []timeline.Build) {
 	for i := range targets {
 		list = append(list, targets[i].Build)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/github"
 	"github.com/buildregress/buildregress/fetch/store"
@@ -37,7 +38,7 @@ const (
 )
 
 // in tells which files a build was made from changed, as far as they may reach its builder.
-func (c *changes) in(ctx context.Context, b *detect.Build) detect.Changed {
+func (c *changes) in(ctx context.Context, b *timeline.Build) detect.Changed {
 	var ignore *ci.Ignore
 	sent := map[[2]string]changed{}
 	return func(before, after string) ([]string, bool) {
@@ -61,7 +62,7 @@ func (c *changes) in(ctx context.Context, b *detect.Build) detect.Changed {
 
 // isFork tells whether a build is one of a fork's pull request: of that, GitHub alone is
 // believed where it is there to be asked.
-func (c *changes) isFork(b *detect.Build) bool {
+func (c *changes) isFork(b *timeline.Build) bool {
 	base := fetch.RepositoryName(c.names.CI.BaseRepository)
 	return ci.OnGitHub(c.env.Variables) && base != "" && b.Repository != "" && fetch.RepositoryName(b.Repository) != base
 }
@@ -117,7 +118,7 @@ func dropFacts(targets []target) {
 type factless struct{ *store.Store }
 
 // Put puts builds there as a cache does.
-func (f factless) Put(ctx context.Context, source, id string, builds []detect.Build) error {
+func (f factless) Put(ctx context.Context, source, id string, builds []timeline.Build) error {
 	return f.Store.Put(ctx, source, id, withoutFacts(builds))
 }
 
@@ -137,8 +138,8 @@ func (f factless) Save(ctx context.Context, source string, searches []fetch.Sear
 }
 
 // withoutFacts are the builds, which stay as they are.
-func withoutFacts(builds []detect.Build) []detect.Build {
-	bare := make([]detect.Build, len(builds))
+func withoutFacts(builds []timeline.Build) []timeline.Build {
+	bare := make([]timeline.Build, len(builds))
 	for i := range builds {
 		bare[i] = builds[i]
 		bare[i].DropFacts()
@@ -147,7 +148,7 @@ func withoutFacts(builds []detect.Build) []detect.Build {
 }
 
 // contextOf is the folder of the repository that is a build's context.
-func contextOf(b *detect.Build) string {
+func contextOf(b *timeline.Build) string {
 	if b.Facts == nil {
 		return ""
 	}
@@ -155,7 +156,7 @@ func contextOf(b *detect.Build) string {
 }
 
 // dockerfileOf is the path of its Dockerfile, "" if that is not known.
-func dockerfileOf(b *detect.Build) string {
+func dockerfileOf(b *timeline.Build) string {
 	for i := range b.Steps {
 		if file := b.Steps[i].Source.File; file != "" {
 			return file

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/store"
 )
@@ -19,9 +19,9 @@ func TestFactlessCache(t *testing.T) {
 	}
 	defer st.Close()
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	b := []detect.Build{{
-		ID: "x", Start: start, Facts: &detect.Facts{Text: "a"}, Machine: &detect.Machine{CPUs: 2},
-		Steps: []detect.Step{{Key: "k", Name: "RUN k", Facts: &detect.StepFacts{Op: "b"}, Usage: &detect.Usage{MemoryPeak: 1}}},
+	b := []timeline.Build{{
+		ID: "x", Start: start, Facts: &timeline.Facts{Text: "a"}, Machine: &timeline.Machine{CPUs: 2},
+		Steps: []timeline.Step{{Key: "k", Name: "RUN k", Facts: &timeline.StepFacts{Op: "b"}, Usage: &timeline.Usage{MemoryPeak: 1}}},
 	}}
 	o := CheckOptions{Record: Auto, Causes: Never}
 	cache := o.cache(st)
@@ -40,7 +40,7 @@ func TestFactlessCache(t *testing.T) {
 	if err != nil || len(hits) != 1 {
 		t.Fatal(hits, err)
 	}
-	for _, list := range [][]detect.Build{cached["1"].Builds, hits[0].Builds} {
+	for _, list := range [][]timeline.Build{cached["1"].Builds, hits[0].Builds} {
 		if len(list) != 1 || list[0].Facts != nil || list[0].Machine != nil || list[0].Steps[0].Facts != nil || list[0].Steps[0].Usage != nil {
 			t.Errorf("kept %+v", list)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/detect/stepname"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/source"
@@ -256,7 +257,7 @@ func (c *checker) judge(ctx context.Context, group []*target) (results []detect.
 
 // judgeAgainst judges a build, which is that of t or the bake that t is of, against its
 // history, unless that is another image's.
-func (c *checker) judgeAgainst(ctx context.Context, b *detect.Build, t *target, history *detect.History) detect.Result {
+func (c *checker) judgeAgainst(ctx context.Context, b *timeline.Build, t *target, history *detect.History) detect.Result {
 	isOther := t.unnamed && isOfAnother(b, history)
 	if isOther {
 		history = &detect.History{Source: history.Source, BaseBranch: history.BaseBranch, Notes: []detect.Note{{Kind: detect.KindHistory, Text: fmt.Sprintf(
@@ -354,7 +355,7 @@ func (c *checker) record(ctx context.Context, b *target) bool {
 		c.note(detect.KindNotRecorded, "not recorded: its start is unknown; --record always")
 		return false
 	case c.options.Record == Auto && !c.served && c.options.Baseline == "":
-		if held, err := c.store.Holds(ctx, []detect.Build{b.Build}); err != nil || held[0] {
+		if held, err := c.store.Holds(ctx, []timeline.Build{b.Build}); err != nil || held[0] {
 			return false
 		}
 		c.old++
@@ -362,7 +363,7 @@ func (c *checker) record(ctx context.Context, b *target) bool {
 	default:
 		return false
 	}
-	sum, err := c.store.Record(ctx, []detect.Build{b.Build})
+	sum, err := c.store.Record(ctx, []timeline.Build{b.Build})
 	for _, clash := range sum.Clashes {
 		c.env.Console.Warn(clash.Error())
 		c.note(detect.KindNotRecorded, "%s", console.Printable(clash.Error()))

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/compare"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/report"
@@ -36,7 +38,7 @@ func Compare(ctx context.Context, env *Env, o *CompareOptions) error {
 	if err != nil {
 		return err
 	}
-	var a *detect.Build
+	var a *timeline.Build
 	if o.A == Usual {
 		a, err = f.usual(ctx, b)
 	} else {
@@ -45,7 +47,7 @@ func Compare(ctx context.Context, env *Env, o *CompareOptions) error {
 	if err != nil {
 		return err
 	}
-	c := detect.Compare(a, b)
+	c := compare.Of(a, b)
 	c.Notes = append(c.Notes, distinct(f.notes)...)
 	return o.Output.render(env.Stdout, func(format report.Format, w io.Writer, to report.TextOptions) error {
 		return format.WriteCompared(w, c, to)
@@ -53,7 +55,7 @@ func Compare(ctx context.Context, env *Env, o *CompareOptions) error {
 }
 
 // usual is the build of the base branch, of the newest before b, that took the median time.
-func (f *finder) usual(ctx context.Context, b *detect.Build) (*detect.Build, error) {
+func (f *finder) usual(ctx context.Context, b *timeline.Build) (*timeline.Build, error) {
 	branch, repository := f.names.Base(b)
 	h, err := f.store.History(ctx, fetch.Query{Build: b, BaseBranch: branch, BaseRepository: repository, Window: detect.DefaultThresholds.Window, Enough: detect.DefaultThresholds.MinHistory})
 	if err != nil {
@@ -62,7 +64,7 @@ func (f *finder) usual(ctx context.Context, b *detect.Build) (*detect.Build, err
 	if len(h.Base) == 0 {
 		return nil, noBuildError{Usual + " of " + branch + " before it", f.store.Name()}
 	}
-	slices.SortStableFunc(h.Base, func(x, y detect.Build) int { return int(x.Duration - y.Duration) })
+	slices.SortStableFunc(h.Base, func(x, y timeline.Build) int { return int(x.Duration - y.Duration) })
 	f.notes = append(f.notes, detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf("there is the build of the median duration of %s of `%s` before it", report.Count(len(h.Base), "build"), branch)})
 	return &h.Base[(len(h.Base)-1)/2], nil
 }

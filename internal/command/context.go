@@ -3,7 +3,7 @@ package command
 import (
 	"strings"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
@@ -11,7 +11,7 @@ import (
 // contextPipeline is what a build is called of which nothing tells more than the repository
 // and the folder that its context came from, as of a progress log: "acme/shop services/web".
 // It is "" where the context came from the builder's own machine.
-func contextPipeline(b *detect.Build) string {
+func contextPipeline(b *timeline.Build) string {
 	g, ok := buildkit.ContextOf(b)
 	if !ok {
 		return ""

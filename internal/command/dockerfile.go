@@ -5,6 +5,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 )
@@ -29,7 +30,7 @@ func NewDockerfile(name, text string) *Dockerfile {
 // locate gives the steps of a build their lines, where they are not known, and tells
 // whether those of any are then. It comes after the judgement, for which a line
 // means that the source has the text of the Dockerfile.
-func (d *Dockerfile) locate(b *detect.Build, r *detect.Result) (found bool) {
+func (d *Dockerfile) locate(b *timeline.Build, r *detect.Result) (found bool) {
 	if of := buildkit.DefinitionOf(b.Steps); of != "" && path.Base(of) != path.Base(d.name) {
 		return false
 	}

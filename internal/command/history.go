@@ -6,33 +6,40 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/advice"
+	"github.com/buildregress/buildregress/detect/course"
 	"github.com/buildregress/buildregress/detect/redact"
 	"github.com/buildregress/buildregress/detect/stepname"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/internal/ci"
+	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/report"
+	"golang.org/x/sync/errgroup"
 )
 
 // HistoryOptions are what the history command is asked to do.
 type HistoryOptions struct {
-	Sources []string // none for the store
-	Store   string
-	Given   ci.Identity
-	Branch  string // whose builds are told of, "" for the base branch
-	Runner  string // on which they ran, "" for that of the newest one
-	Wanted  fetch.Selector
-	Steps   string // glob of their keys, "" for all
-	Since   Since
-	Policy  detect.Policy
-	All     bool
-	Output  OutputOptions
+	Sources    []string // none for the store
+	Store      string
+	Given      ci.Identity
+	Branch     string // whose builds are told of, "" for the base branch
+	Runner     string // on which they ran, "" for that of the newest one
+	Wanted     fetch.Selector
+	Steps      string // glob of their keys, "" for all
+	Since      Since
+	Thresholds detect.Thresholds
+	Dismiss    []advice.Dismissal
+	All        bool
+	Output     OutputOptions
 }
 
 // Since says which builds are too old. The zero value is none.
@@ -45,35 +52,39 @@ type Since struct {
 // maxHistory is how many builds of a pipeline are told of, the newest.
 const maxHistory = 10_000
 
+// A past is the builds of one pipeline. There may be many, of which little is kept: what they
+// are is known, and they are read whole, or read again, as they are needed.
+type past struct {
+	builds []timeline.Build
+	// whole hands on builds of these with all that belongs to them, in this order, list by list.
+	whole func(of []timeline.Build, each func([]timeline.Build) error) error
+}
+
+// known is the past whose builds are whole.
+func known(builds []timeline.Build) *past {
+	return &past{builds, func(of []timeline.Build, each func([]timeline.Build) error) error { return each(of) }}
+}
+
 // History tells how pipelines behaved over their builds.
 func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 	names := ci.NewResolver(o.Given, env.Variables, ".", env.Now)
-	builds, notes, err := o.read(ctx, env, names)
+	h := &course.Report{SchemaVersion: detect.SchemaVersion, Results: []course.Course{}}
+	changed := &changes{env: env, names: names}
+	matched := false
+	notes, err := o.eachPast(ctx, env, names, func(p *past, bar *console.Progress) error {
+		c, err := o.follow(ctx, p, names, env.Now, changed, bar)
+		if err != nil {
+			return err
+		}
+		matched = matched || len(c.Steps) > 0
+		h.Results = append(h.Results, *c)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	builds = buildkit.CompleteBakes(builds)
-	of := map[string][]detect.Build{}
-	var pipelines []string
-	for i := range builds {
-		p := builds[i].Pipeline
-		if of[p] == nil {
-			pipelines = append(pipelines, p)
-		}
-		of[p] = append(of[p], builds[i])
-	}
-	slices.Sort(pipelines)
-	h := &detect.Courses{SchemaVersion: detect.SchemaVersion, Results: []detect.Course{}, Notes: distinct(notes)}
-	bar := env.Console.Progress("reading the history", len(pipelines))
-	changed := &changes{env: env, names: names}
-	matched := false
-	for _, p := range pipelines {
-		c := o.follow(ctx, of[p], names, env.Now, changed)
-		matched = matched || len(c.Steps) > 0
-		h.Results = append(h.Results, *c)
-		bar.Add(1)
-	}
-	bar.Done()
+	slices.SortFunc(h.Results, func(a, b course.Course) int { return cmp.Compare(a.Pipeline, b.Pipeline) })
+	h.Notes = distinct(notes)
 	if o.Steps != "" && !matched {
 		return fmt.Errorf("no step is called %q", redact.Text(o.Steps))
 	}
@@ -83,11 +94,12 @@ func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 }
 
 // follow tells the course of the builds of one pipeline that are asked for.
-func (o *HistoryOptions) follow(ctx context.Context, builds []detect.Build, names *ci.Resolver, now time.Time, changed *changes) *detect.Course {
-	slices.SortStableFunc(builds, func(a, b detect.Build) int { return a.Start.Compare(b.Start) })
+func (o *HistoryOptions) follow(ctx context.Context, p *past, names *ci.Resolver, now time.Time, changed *changes, bar *console.Progress) (*course.Course, error) {
+	slices.SortStableFunc(p.builds, func(a, b timeline.Build) int { return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(b.ID, a.ID)) })
+	builds := p.builds
 	base, repository := names.Base(&builds[len(builds)-1])
 	q := fetch.Query{BaseBranch: base, BaseRepository: repository}
-	var kept []detect.Build
+	var kept []timeline.Build
 	failed, elsewhere := 0, 0
 	others := map[string]int{}
 	for i := range builds {
@@ -100,17 +112,32 @@ func (o *HistoryOptions) follow(ctx context.Context, builds []detect.Build, name
 		case !isAsked:
 			elsewhere++
 			others[b.Branch]++
-		case b.Outcome != detect.OK:
+		case b.Outcome != timeline.OK:
 			failed++
 		default:
 			kept = append(kept, *b)
 		}
 	}
 	kept = o.Since.keep(kept, now)
-	kept, runner, otherRunners := onRunner(kept, o.Runner, o.Policy.MinHistory)
-	c := detect.Follow(kept, o.Policy.Thresholds)
-	c.Advise(kept, o.Policy)
-	c.Explain(kept, func(b *detect.Build) detect.Changed { return changed.in(ctx, b) })
+	kept, runner, otherRunners := onRunner(kept, o.Runner, o.Thresholds.MinHistory)
+	bar.Add(len(builds) - len(kept))
+	c, err := p.follow(kept, o.Thresholds, bar)
+	if err != nil {
+		return nil, err
+	}
+	again := func(first, last int) (list []timeline.Build, err error) {
+		err = p.whole(kept[first:last+1], func(some []timeline.Build) error {
+			list = append(list, some...)
+			return nil
+		})
+		return list, err
+	}
+	if err := c.Advise(again, o.Dismiss); err != nil {
+		return nil, err
+	}
+	if err := c.Explain(again, func(b *timeline.Build) detect.Changed { return changed.in(ctx, b) }); err != nil {
+		return nil, err
+	}
 	c.Pipeline, c.Runner, c.Branch = builds[0].Pipeline, runner, base
 	if o.Branch != "" {
 		c.Branch = o.Branch
@@ -133,30 +160,61 @@ func (o *HistoryOptions) follow(ctx context.Context, builds []detect.Build, name
 		note("no build of `%s` is known, but builds of %s are: --branch names one", c.Branch, strings.Join(known[:min(len(known), 3)], ", "))
 	}
 	if o.Steps != "" {
-		var steps []stepname.Name
-		for i := range c.Steps {
-			steps = append(steps, stepname.Name{Key: c.Steps[i].Key, Name: c.Steps[i].Name})
-		}
-		asked := []detect.StepCourse{}
-		for _, at := range stepname.Find(o.Steps, steps) {
-			asked = append(asked, c.Steps[at])
-		}
-		c.Steps = asked
-		isAsked := func(key string) bool {
-			return slices.ContainsFunc(asked, func(s detect.StepCourse) bool { return s.Key == key })
-		}
-		c.Advice = slices.DeleteFunc(c.Advice, func(x detect.Advice) bool { return !slices.ContainsFunc(x.Steps, isAsked) })
+		o.onlySteps(c)
 	}
-	return c
+	return c, nil
+}
+
+// onlySteps leaves of a course the steps that are asked for.
+func (o *HistoryOptions) onlySteps(c *course.Course) {
+	var steps []stepname.Name
+	for i := range c.Steps {
+		steps = append(steps, stepname.Name{Key: c.Steps[i].Key, Name: c.Steps[i].Name})
+	}
+	asked := []course.Step{}
+	for _, at := range stepname.Find(o.Steps, steps) {
+		asked = append(asked, c.Steps[at])
+	}
+	c.Steps = asked
+	isAsked := func(key string) bool {
+		return slices.ContainsFunc(asked, func(s course.Step) bool { return s.Key == key })
+	}
+	c.Advice = slices.DeleteFunc(c.Advice, func(x advice.Advice) bool { return !slices.ContainsFunc(x.Steps, isAsked) })
+}
+
+// follow tells the course of some of the builds, oldest first, while they are read.
+func (p *past) follow(oldest []timeline.Build, t detect.Thresholds, bar *console.Progress) (*course.Course, error) {
+	newest := slices.Clone(oldest)
+	slices.Reverse(newest)
+	f := course.NewFollower(t)
+	lists := make(chan []timeline.Build, 1)
+	var reader errgroup.Group
+	reader.Go(func() error {
+		defer close(lists)
+		return RecoverPanic(func() error {
+			return p.whole(newest, func(list []timeline.Build) error {
+				lists <- list
+				return nil
+			})
+		})
+	})
+	for list := range lists {
+		f.Add(list)
+		bar.Add(len(list))
+	}
+	if err := reader.Wait(); err != nil {
+		return nil, err
+	}
+	return f.Course(), nil
 }
 
 // keep leaves the builds that are not too old. They are in order of their start.
-func (s *Since) keep(builds []detect.Build, now time.Time) []detect.Build {
+func (s *Since) keep(builds []timeline.Build, now time.Time) []timeline.Build {
 	from := s.Time
 	if s.Ago > 0 {
 		from = now.Add(-s.Ago)
 	}
-	at := slices.IndexFunc(builds, func(b detect.Build) bool {
+	at := slices.IndexFunc(builds, func(b timeline.Build) bool {
 		if s.Revision != "" {
 			return strings.HasPrefix(b.Revision, s.Revision)
 		}
@@ -170,7 +228,7 @@ func (s *Since) keep(builds []detect.Build, now time.Time) []detect.Build {
 
 // onRunner leaves the builds that ran on the kind of machine of the newest one, where they
 // are enough to tell of, or on one that is asked for: two kinds would look like a change.
-func onRunner(builds []detect.Build, asked string, enough int) (kept []detect.Build, runner string, others int) {
+func onRunner(builds []timeline.Build, asked string, enough int) (kept []timeline.Build, runner string, others int) {
 	if len(builds) == 0 {
 		return builds, asked, 0
 	}
@@ -186,11 +244,36 @@ func onRunner(builds []detect.Build, asked string, enough int) (kept []detect.Bu
 	return kept, runner, len(builds) - len(kept)
 }
 
-// read reads the builds that are told of.
-func (o *HistoryOptions) read(ctx context.Context, env *Env, names *ci.Resolver) (list []detect.Build, notes []detect.Note, err error) {
+// eachPast calls do for each pipeline that is told of.
+func (o *HistoryOptions) eachPast(ctx context.Context, env *Env, names *ci.Resolver, do func(*past, *console.Progress) error) (notes []detect.Note, err error) {
 	if len(o.Sources) == 0 {
-		return o.readStored(ctx, env)
+		return o.eachStored(ctx, env, do)
 	}
+	list, notes, err := o.read(ctx, env, names)
+	if err != nil {
+		return nil, err
+	}
+	bar := env.Console.Progress("reading the history", len(list))
+	defer bar.Done()
+	return notes, eachKnown(list, bar, do)
+}
+
+// eachKnown calls do for each pipeline of builds that are whole.
+func eachKnown(builds []timeline.Build, bar *console.Progress, do func(*past, *console.Progress) error) error {
+	of := map[string][]timeline.Build{}
+	for _, b := range buildkit.CompleteBakes(builds) {
+		of[b.Pipeline] = append(of[b.Pipeline], b)
+	}
+	for _, pipeline := range slices.Sorted(maps.Keys(of)) {
+		if err := do(known(of[pipeline]), bar); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads the builds of the sources.
+func (o *HistoryOptions) read(ctx context.Context, env *Env, names *ci.Resolver) (list []timeline.Build, notes []detect.Note, err error) {
 	wanted := o.Wanted
 	wanted.All = !wanted.IsNamed()
 	var all []target
@@ -215,37 +298,59 @@ func (o *HistoryOptions) read(ctx context.Context, env *Env, names *ci.Resolver)
 	return list, append(notes, summarize(clashes, "more builds share an id")...), nil
 }
 
-// readStored reads the newest builds of each pipeline of the store.
-func (o *HistoryOptions) readStored(ctx context.Context, env *Env) (list []detect.Build, notes []detect.Note, err error) {
+// eachStored calls do for the newest builds of each pipeline of the store.
+func (o *HistoryOptions) eachStored(ctx context.Context, env *Env, do func(*past, *console.Progress) error) (notes []detect.Note, err error) {
 	st, err := env.openStore(ctx, o.Store, store.ReadOnly)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer st.Close()
 	pipelines, err := st.Pipelines(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(pipelines) == 0 {
-		return nil, nil, emptyStoreError{st.Name()}
+		return nil, emptyStoreError{st.Name()}
 	}
 	var known []string
+	total := 0
 	for _, p := range pipelines {
 		known = append(known, p.Name)
+		if o.Given.Pipeline == "" || p.Name == o.Given.Pipeline {
+			total += min(p.Builds, maxHistory)
+		}
+	}
+	bar := env.Console.Progress("reading the history", total)
+	defer bar.Done()
+	var targets []timeline.Build // of bakes: each is told in part by the others
+	found := 0
+	for _, p := range pipelines {
 		if o.Given.Pipeline != "" && p.Name != o.Given.Pipeline {
 			continue
 		}
-		found, err := st.Newest(ctx, p.Name, maxHistory)
+		err := st.Past(ctx, p.Name, maxHistory, func(stored *store.Past) error {
+			found += len(stored.Builds)
+			if p.Builds > len(stored.Builds) {
+				notes = append(notes, detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf("the newest %d of %d builds of `%s` are told of", len(stored.Builds), p.Builds, p.Name)})
+			}
+			whole := func(of []timeline.Build, each func([]timeline.Build) error) error { return stored.Whole(ctx, of, each) }
+			switch {
+			case len(stored.Builds) == 0:
+				return nil
+			case slices.ContainsFunc(stored.Builds, func(b timeline.Build) bool { return b.Target != "" }):
+				return whole(stored.Builds, func(list []timeline.Build) error {
+					targets = append(targets, list...)
+					return nil
+				})
+			}
+			return do(&past{stored.Builds, whole}, bar)
+		})
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		if p.Builds > len(found) {
-			notes = append(notes, detect.Note{Kind: detect.KindHistory, Text: fmt.Sprintf("the newest %d of %d builds of `%s` are told of", len(found), p.Builds, p.Name)})
-		}
-		list = append(list, found...)
 	}
-	if len(list) == 0 {
-		return nil, nil, fmt.Errorf("%s: no build of pipeline `%s` in it, but of%s", st.Name(), redact.Text(o.Given.Pipeline), listed(known))
+	if found == 0 {
+		return nil, fmt.Errorf("%s: no build of pipeline `%s` in it, but of%s", st.Name(), redact.Text(o.Given.Pipeline), listed(known))
 	}
-	return list, notes, nil
+	return notes, eachKnown(targets, bar, do)
 }

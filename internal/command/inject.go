@@ -8,6 +8,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/backtest"
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 const (
@@ -65,10 +66,10 @@ func (r *replayer) inject(ctx context.Context, pipeline string, replays []backte
 
 // slowCases are the steps of base builds that were checked and may be slowed down by
 // enough to be told, and the places of all base builds that succeeded.
-func (r *replayer) slowCases(builds []detect.Build, replays []backtest.Replay) (cases []slowCase, base []int) {
+func (r *replayer) slowCases(builds []timeline.Build, replays []backtest.Replay) (cases []slowCase, base []int) {
 	for i := range builds {
 		q := r.query(&builds[i])
-		if builds[i].Outcome != detect.OK || !q.IsBase(&builds[i]) {
+		if builds[i].Outcome != timeline.OK || !q.IsBase(&builds[i]) {
 			continue
 		}
 		base = append(base, i)
@@ -83,10 +84,10 @@ func (r *replayer) slowCases(builds []detect.Build, replays []backtest.Replay) (
 
 // look judges the build of a case, and the next base builds in which the step ran, as
 // the first builds of a branch that began before them.
-func (r *replayer) look(ctx context.Context, builds []detect.Build, base []int, c slowCase, looks *[maxLooks]backtest.Look) error {
+func (r *replayer) look(ctx context.Context, builds []timeline.Build, base []int, c slowCase, looks *[maxLooks]backtest.Look) error {
 	first, _ := slices.BinarySearch(base, c.at)
 	key, rank := builds[c.at].Steps[c.place].Key, rankOf(&builds[c.at], c.place)
-	var branch []detect.Build // newest first
+	var branch []timeline.Build // newest first
 	for n := 0; n < searchedLooks && first+n < len(base) && len(branch) < maxLooks; n++ {
 		b := &builds[base[first+n]]
 		place := placeOf(b, key, rank)
@@ -113,7 +114,7 @@ func (r *replayer) look(ctx context.Context, builds []detect.Build, base []int, 
 }
 
 // rankOf tells which of the steps with its key a step is.
-func rankOf(b *detect.Build, place int) (rank int) {
+func rankOf(b *timeline.Build, place int) (rank int) {
 	for i := range b.Steps[:place] {
 		if b.Steps[i].Key == b.Steps[place].Key {
 			rank++
@@ -123,13 +124,13 @@ func rankOf(b *detect.Build, place int) (rank int) {
 }
 
 // placeOf is the place of the step with a key and a rank, if it ran; else -1.
-func placeOf(b *detect.Build, key string, rank int) int {
+func placeOf(b *timeline.Build, key string, rank int) int {
 	for i := range b.Steps {
 		if b.Steps[i].Key != key {
 			continue
 		}
 		if rank == 0 {
-			if b.Steps[i].State == detect.Executed {
+			if b.Steps[i].State == timeline.Executed {
 				return i
 			}
 			return -1

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildx"
 	"github.com/buildregress/buildregress/fetch/source"
@@ -32,7 +33,7 @@ func joinRecords(ctx context.Context, env *Env, targets []target) {
 	asked := 0
 	for i := range targets {
 		t := &targets[i]
-		if t.Facts != nil || t.Trace == "" || !t.justMade || t.Outcome != detect.OK || !hasInstructions(&t.Build) || asked == maxJoined {
+		if t.Facts != nil || t.Trace == "" || !t.justMade || t.Outcome != timeline.OK || !hasInstructions(&t.Build) || asked == maxJoined {
 			continue
 		}
 		if asked++; asked == 1 {
@@ -59,14 +60,14 @@ func joinRecords(ctx context.Context, env *Env, targets []target) {
 type joiner struct {
 	env    *Env
 	isRead bool
-	of     map[string]*detect.Build // by trace
+	of     map[string]*timeline.Build // by trace
 }
 
 // history is the one that a build with findings is explained by, with what the local
 // builder knows of it: only if the build's own record was there, and the history has none.
-func (j *joiner) history(ctx context.Context, r *detect.Result, b *detect.Build, h *detect.History) *detect.History {
-	known := func(list []detect.Build) bool {
-		return slices.ContainsFunc(list, func(b detect.Build) bool { return b.Facts != nil })
+func (j *joiner) history(ctx context.Context, r *detect.Result, b *timeline.Build, h *detect.History) *detect.History {
+	known := func(list []timeline.Build) bool {
+		return slices.ContainsFunc(list, func(b timeline.Build) bool { return b.Facts != nil })
 	}
 	if h == nil || b.Facts == nil || !b.Partial || known(h.Base) || known(h.Branch) || !hasFindings(r) {
 		return h
@@ -78,7 +79,7 @@ func (j *joiner) history(ctx context.Context, r *detect.Result, b *detect.Build,
 	if len(j.of) == 0 {
 		return h
 	}
-	join := func(list []detect.Build) []detect.Build {
+	join := func(list []timeline.Build) []timeline.Build {
 		list = slices.Clone(list)
 		for i := range list {
 			if record := j.of[list[i].Trace]; record != nil && list[i].Trace != "" {
@@ -104,7 +105,7 @@ func (j *joiner) read(ctx context.Context) {
 	if err != nil {
 		j.env.Console.Debugf("no records of the history: %v", err)
 	}
-	j.of = make(map[string]*detect.Build, len(builds))
+	j.of = make(map[string]*timeline.Build, len(builds))
 	for i := range builds {
 		if b := &builds[i]; b.Trace != "" {
 			j.of[b.Trace] = b
@@ -120,7 +121,7 @@ func hasFindings(r *detect.Result) bool {
 }
 
 // hasInstructions tells whether a build is one of a Dockerfile: no other has a record.
-func hasInstructions(b *detect.Build) bool {
+func hasInstructions(b *timeline.Build) bool {
 	for i := range b.Steps {
 		if b.Steps[i].Count > 0 {
 			return true

@@ -8,6 +8,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/buildx"
@@ -38,8 +39,8 @@ type kept struct {
 	names *ci.Resolver
 
 	isRead bool
-	builds []detect.Build // of the pipelines that they say themselves
-	told   bool           // how they can be kept for longer
+	builds []timeline.Build // of the pipelines that they say themselves
+	told   bool             // how they can be kept for longer
 }
 
 // history are those of one image with b that q asks for.
@@ -54,7 +55,7 @@ func (k *kept) history(ctx context.Context, b *target, q fetch.Query) (*detect.H
 	}
 	own := b.Build
 	own.Pipeline = b.said
-	var same []detect.Build
+	var same []timeline.Build
 	for i := range k.builds {
 		if k.isOf(&k.builds[i], &own, b.Pipeline) {
 			same = append(same, k.builds[i])
@@ -82,7 +83,7 @@ func (k *kept) history(ctx context.Context, b *target, q fetch.Query) (*detect.H
 // isOf tells whether b is of one image with the build to be judged, own as it says itself,
 // which is called by a name. Who asks to be compared with these builds may judge a log,
 // which says less.
-func (k *kept) isOf(b, own *detect.Build, name string) bool {
+func (k *kept) isOf(b, own *timeline.Build, name string) bool {
 	return buildkit.OfOneImage(b, own) || k.store == nil && (b.Pipeline == name || own.Pipeline == "" && buildkit.LooksAlike(b, own))
 }
 
@@ -132,7 +133,7 @@ func (k *kept) unread(err error) detect.Note {
 }
 
 // saidPipeline is the pipeline that a build says itself, as it is compared.
-func saidPipeline(b *detect.Build) string {
+func saidPipeline(b *timeline.Build) string {
 	own := *b
 	fetch.Normalize(&own)
 	return own.Pipeline
@@ -141,7 +142,7 @@ func saidPipeline(b *detect.Build) string {
 // withKept adds to a history what the builder has of it, and says so.
 func (c *checker) withKept(ctx context.Context, b *target, q fetch.Query, past *detect.History) (joined *detect.History, from string, err error) {
 	from = c.history.name
-	if c.kept == nil || b.Outcome != detect.OK || len(past.Base) >= q.Window {
+	if c.kept == nil || b.Outcome != timeline.OK || len(past.Base) >= q.Window {
 		return past, from, nil
 	}
 	more, notes, err := c.kept.history(ctx, b, q)

@@ -2,12 +2,13 @@ package command
 
 import (
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/traces"
 )
 
 // addTraceLinks links the findings on b to its trace, and to the comparison with a
 // typical build of its baseline.
-func addTraceLinks(r *detect.Result, b *detect.Build, h *detect.History, ui traces.UI) {
+func addTraceLinks(r *detect.Result, b *timeline.Build, h *detect.History, ui traces.UI) {
 	if ui == "" || b.Trace == "" {
 		return
 	}

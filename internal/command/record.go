@@ -10,9 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/fetch/source"
@@ -20,6 +19,7 @@ import (
 	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/report"
+	"golang.org/x/sync/errgroup"
 )
 
 // RecordOptions are what the record command is asked to do.
@@ -104,15 +104,15 @@ func (r *recorder) takeLarge(ctx context.Context, from source.Source) error {
 	if err != nil {
 		return err
 	}
-	r.names.Observe([]detect.Build{{Origin: detect.Origin{}, Start: survey.Newest}})
+	r.names.Observe([]timeline.Build{{Origin: timeline.Origin{}, Start: survey.Newest}})
 	bar := r.env.Console.Progress("recording builds", survey.Builds)
 	defer bar.Done()
-	parts := make(chan []detect.Build)
+	parts := make(chan []timeline.Build)
 	var problems error
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		defer close(parts)
-		problems, err = from.Large.Stream(ctx, func(list []detect.Build) error {
+		problems, err = from.Large.Stream(ctx, func(list []timeline.Build) error {
 			select {
 			case parts <- list:
 				return nil

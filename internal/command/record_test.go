@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/fetch/source"
@@ -19,7 +19,7 @@ import (
 )
 
 // writeBuilds writes a builds file that is at least so large.
-func writeBuilds(t *testing.T, path string, list []detect.Build, size int64) {
+func writeBuilds(t *testing.T, path string, list []timeline.Build, size int64) {
 	t.Helper()
 	var out bytes.Buffer
 	if err := builds.Encode(&out, list); err != nil {

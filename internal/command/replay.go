@@ -9,6 +9,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/backtest"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/internal/ci"
@@ -21,22 +22,22 @@ type replayer struct {
 	options *BacktestOptions
 	names   *ci.Resolver
 	memory  fetch.Memory
-	of      map[string][]detect.Build // by pipeline, in order of start
+	of      map[string][]timeline.Build // by pipeline, in order of start
 
 	maxCases int            // steps that are slowed down
 	stored   map[string]int // builds of pipelines in the store, if they come from one
 }
 
-func newReplayer(env *Env, o *BacktestOptions, names *ci.Resolver, list []detect.Build) *replayer {
+func newReplayer(env *Env, o *BacktestOptions, names *ci.Resolver, list []timeline.Build) *replayer {
 	list = buildkit.CompleteBakes(list)
-	r := &replayer{env: env, options: o, names: names, of: map[string][]detect.Build{}, maxCases: maxCases}
+	r := &replayer{env: env, options: o, names: names, of: map[string][]timeline.Build{}, maxCases: maxCases}
 	for i := range list {
 		r.memory.Add(list[i])
 		r.of[list[i].Pipeline] = append(r.of[list[i].Pipeline], list[i])
 	}
 	r.memory.Freeze()
 	for _, builds := range r.of {
-		slices.SortStableFunc(builds, func(a, b detect.Build) int {
+		slices.SortStableFunc(builds, func(a, b timeline.Build) int {
 			return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
 		})
 	}
@@ -55,7 +56,7 @@ func (r *replayer) pipelines() (names []string) {
 }
 
 // query asks for what b is judged against.
-func (r *replayer) query(b *detect.Build) fetch.Query {
+func (r *replayer) query(b *timeline.Build) fetch.Query {
 	branch, repository := r.names.Base(b)
 	return fetch.Query{
 		Build: b, BaseBranch: branch, BaseRepository: repository,
@@ -95,7 +96,7 @@ func (r *replayer) replay(ctx context.Context, pipeline string) (out backtest.Re
 }
 
 // branchNotes tell what about the builds' branches may not be as it looks.
-func (r *replayer) branchNotes(builds []detect.Build) (notes []detect.Note) {
+func (r *replayer) branchNotes(builds []timeline.Build) (notes []detect.Note) {
 	const most = 3
 	note := func(kind detect.Kind, format string, args ...any) {
 		notes = append(notes, detect.Note{Kind: kind, Text: fmt.Sprintf(format, args...)})

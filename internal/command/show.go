@@ -9,7 +9,10 @@ import (
 	"strings"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/advice"
+	"github.com/buildregress/buildregress/detect/describe"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/store"
 	"github.com/buildregress/buildregress/internal/ci"
@@ -22,7 +25,7 @@ type ShowOptions struct {
 	Store  string
 	Wanted fetch.Selector
 	Given  ci.Identity
-	Policy detect.Policy // which advice is wanted
+	Advice advice.Terms
 	Output OutputOptions
 }
 
@@ -37,8 +40,8 @@ func Show(ctx context.Context, env *Env, o *ShowOptions) error {
 	if err != nil {
 		return err
 	}
-	d := detect.Describe(b)
-	d.Advice = detect.AdviseOne(b, o.Policy)
+	d := describe.Of(b)
+	d.Advice = advice.OfBuild(b, &o.Advice)
 	d.Notes = append(d.Notes, distinct(f.notes)...)
 	return o.Output.render(env.Stdout, func(format report.Format, w io.Writer, to report.TextOptions) error {
 		return format.WriteShown(w, d, to)
@@ -65,7 +68,7 @@ func newFinder(ctx context.Context, env *Env, address string, given ci.Identity,
 
 // find is the build that a name means: of a source the newest; else one in the store. ^N
 // is the Nth one before other, or before the newest in the store where other is nil.
-func (f *finder) find(ctx context.Context, name string, other *detect.Build) (*detect.Build, error) {
+func (f *finder) find(ctx context.Context, name string, other *timeline.Build) (*timeline.Build, error) {
 	if back, ok := strings.CutPrefix(name, "^"); ok {
 		if n, err := strconv.Atoi(back); err == nil && n >= 0 && n <= 1000 {
 			return f.before(ctx, n, other)
@@ -91,8 +94,8 @@ func (f *finder) find(ctx context.Context, name string, other *detect.Build) (*d
 }
 
 // before is the nth build before another one on its branch, or before the newest of all.
-func (f *finder) before(ctx context.Context, n int, other *detect.Build) (*detect.Build, error) {
-	at := detect.Build{Pipeline: f.given.Pipeline}
+func (f *finder) before(ctx context.Context, n int, other *timeline.Build) (*timeline.Build, error) {
+	at := timeline.Build{Pipeline: f.given.Pipeline}
 	if other != nil {
 		at = *other
 		n--
@@ -111,7 +114,7 @@ func (f *finder) before(ctx context.Context, n int, other *detect.Build) (*detec
 }
 
 // read is the newest build of a source.
-func (f *finder) read(ctx context.Context, address string) (*detect.Build, error) {
+func (f *finder) read(ctx context.Context, address string) (*timeline.Build, error) {
 	from, err := f.env.Open(address, f.store)
 	if err != nil {
 		return nil, err
@@ -122,7 +125,7 @@ func (f *finder) read(ctx context.Context, address string) (*detect.Build, error
 	}
 	f.notes = append(f.notes, notes...)
 	completeAll(targets, f.names, f.env.Now)
-	var asked []detect.Build
+	var asked []timeline.Build
 	for i := range targets {
 		if !targets[i].unasked {
 			asked = append(asked, targets[i].Build)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/buildkit"
 	"github.com/buildregress/buildregress/fetch/store"
@@ -20,7 +21,7 @@ import (
 
 // noteEmpty says why a history may hold nothing to compare with, where it holds something
 // else.
-func (c *checker) noteEmpty(ctx context.Context, b *detect.Build, h *detect.History) error {
+func (c *checker) noteEmpty(ctx context.Context, b *timeline.Build, h *detect.History) error {
 	const most = 3 // names
 	if len(h.Base) > 0 || len(h.Notes) > 0 {
 		return nil
@@ -134,8 +135,8 @@ func (c *checker) withOlder(ctx context.Context, b *target, q fetch.Query, past 
 	if err != nil {
 		return nil, err
 	}
-	for _, list := range []*[]detect.Build{&older.Base, &older.Sparse, &older.Other, &older.Branch} {
-		*list = slices.DeleteFunc(*list, func(o detect.Build) bool {
+	for _, list := range []*[]timeline.Build{&older.Base, &older.Sparse, &older.Other, &older.Branch} {
+		*list = slices.DeleteFunc(*list, func(o timeline.Build) bool {
 			o.Partial = o.Partial || list == &older.Sparse // which hold some steps of a build
 			return !buildkit.LooksAlike(&o, &b.Build)
 		})
@@ -168,7 +169,7 @@ func (c *checker) withOlder(ctx context.Context, b *target, q fetch.Query, past 
 // isOfAnother tells whether a history is that of another project: what they run, several
 // steps each, has nothing in common. That is more than not to look alike, which the build
 // and the history of one image may have come to.
-func isOfAnother(b *detect.Build, h *detect.History) bool {
+func isOfAnother(b *timeline.Build, h *detect.History) bool {
 	const several = 2
 	ours := workOf(b)
 	if len(ours) < several || len(h.Base) == 0 {
@@ -190,7 +191,7 @@ func isOfAnother(b *detect.Build, h *detect.History) bool {
 
 // workOf are the keys of what a build runs; of one that runs nothing, of all that its
 // Dockerfile says. What projects copy, and from where they start, is much alike.
-func workOf(b *detect.Build) map[string]bool {
+func workOf(b *timeline.Build) map[string]bool {
 	all, runs := map[string]bool{}, map[string]bool{}
 	for i := range b.Steps {
 		_, text, _ := strings.Cut(b.Steps[i].Key, "] ")

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/report"
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
@@ -14,7 +15,7 @@ import (
 // slower is the issue on a step that is slower on main, at a revision.
 func slower(t *testing.T, step, revision string) report.Issue {
 	t.Helper()
-	r := detect.Result{Verdict: detect.Regressed, Build: detect.BuildInfo{Pipeline: "app", Origin: detect.Origin{Branch: "main", Revision: revision}}}
+	r := detect.Result{Verdict: detect.Regressed, Build: detect.BuildInfo{Pipeline: "app", Origin: timeline.Origin{Branch: "main", Revision: revision}}}
 	r.Steps = []detect.StepResult{{Key: step, Name: step, Status: detect.StatusSlower, Current: 2, Usual: 1}}
 	list := report.IssuesOn(&detect.Report{Verdict: detect.Regressed, Results: []detect.Result{r}}, report.Code{}, "main", "", maxComment)
 	if len(list) != 1 {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/internal/cli"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
@@ -141,10 +142,10 @@ func (p *corpusProject) asked(t *testing.T, l *labelledBuild) map[string][]detec
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%d builds, %v", len(list), err)
 	}
-	var variants []detect.Build
+	var variants []timeline.Build
 	var keys []string
 	for i, s := range list[0].Steps {
-		if s.State != detect.Executed {
+		if s.State != timeline.Executed {
 			continue
 		}
 		v := list[0]
@@ -248,7 +249,9 @@ func (p *corpusProject) judge(t *testing.T, l *labelledBuild, w io.Writer, of *t
 // rank is the place of what was done among the causes of its step, from 1, 0 if it is none
 // of them: of the step as it was judged, or else asked as if it were slower.
 func (c *injectedCause) rank(seen *detect.Result, asked func() map[string][]detect.Explanation) (rank int, found string, causes []detect.Explanation) {
-	at := slices.IndexFunc(seen.Steps, func(s detect.StepResult) bool { return s.Stage != detect.StageWait && strings.Contains(s.Name, c.Step) })
+	at := slices.IndexFunc(seen.Steps, func(s detect.StepResult) bool {
+		return s.Stage != timeline.StageWait && strings.Contains(s.Name, c.Step)
+	})
 	if at < 0 {
 		return 0, "", nil
 	}

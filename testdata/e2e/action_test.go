@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds"
 	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/testdata/githubtest"
@@ -115,9 +115,9 @@ func TestAction(t *testing.T) {
 	// each.
 	t.Run("matrix", func(t *testing.T) {
 		comments := len(h.github.Comments)
-		var main []detect.Build
+		var main []timeline.Build
 		for i, name := range []string{"web", "api", "cron"} {
-			named := func(list []detect.Build) []detect.Build {
+			named := func(list []timeline.Build) []timeline.Build {
 				for k := range list {
 					list[k].Pipeline, list[k].ID = name, name+list[k].ID
 				}
@@ -365,7 +365,7 @@ jobs:
           report-html: true
 `
 
-func writeBuilds(t *testing.T, path string, list []detect.Build) {
+func writeBuilds(t *testing.T, path string, list []timeline.Build) {
 	t.Helper()
 	var b bytes.Buffer
 	if err := builds.Encode(&b, list); err != nil {

@@ -15,6 +15,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	fetchgithub "github.com/buildregress/buildregress/fetch/github"
 	rendered "github.com/buildregress/buildregress/report"
 	"github.com/buildregress/buildregress/report/github"
@@ -66,7 +67,7 @@ func TestRequests(t *testing.T) {
 
 	// An issue is opened, found again, and takes the next revision.
 	for _, revision := range []string{"one", "two"} {
-		r := detect.Result{Verdict: detect.Regressed, Build: detect.BuildInfo{Pipeline: "app", Origin: detect.Origin{Branch: "main", Revision: revision}}}
+		r := detect.Result{Verdict: detect.Regressed, Build: detect.BuildInfo{Pipeline: "app", Origin: timeline.Origin{Branch: "main", Revision: revision}}}
 		r.Steps = []detect.StepResult{{Key: "RUN a", Name: "RUN a", Status: detect.StatusSlower, Current: 2, Usual: 1}}
 		for _, i := range rendered.IssuesOn(&detect.Report{Results: []detect.Result{r}}, rendered.Code{}, "main", "", 60_000) {
 			if _, err := p.Issue(t.Context(), i); err != nil {

@@ -30,6 +30,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/detect/dockerfile"
+	"github.com/buildregress/buildregress/detect/level"
 )
 
 const (
@@ -180,7 +181,7 @@ func (s *series) window(at, n int, held []int) (w window) {
 			w.history = append(w.history, s.values[at+i])
 		}
 	}
-	w.older = s.values[max(0, at-detect.TailReach):at]
+	w.older = s.values[max(0, at-level.TailReach):at]
 	w.after = s.values[at+n+looks : min(len(s.values), at+n+2*looks)]
 	seen := slices.Concat(w.older, w.history)
 	w.quiet = s.noise < 0.1 && slices.Max(seen) <= middle(seen)*3/2
@@ -192,7 +193,7 @@ func (w *window) trial(s *series, builds int, factor float64) detect.Trial {
 	slices.Reverse(values)
 	t := detect.Trial{
 		History: w.history, Kind: dockerfile.Kind(s.name), Resolution: s.resolution,
-		Tail: detect.TailOf(slices.Concat(w.older, values), len(values)),
+		Tail: level.TailOf(slices.Concat(w.older, values), len(values)),
 	}
 	for _, v := range w.held[:builds] {
 		t.New = append(t.New, time.Duration(float64(v)*factor))

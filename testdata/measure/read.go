@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds"
 )
 
@@ -87,11 +87,11 @@ func readFile(path string) (all []series) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	slices.SortStableFunc(recorded, func(a, b detect.Build) int { return a.Start.Compare(b.Start) })
+	slices.SortStableFunc(recorded, func(a, b timeline.Build) int { return a.Start.Compare(b.Start) })
 	at := map[string]int{}
 	for _, b := range recorded {
 		for _, s := range b.Steps {
-			if b.Outcome != detect.OK || s.State != detect.Executed {
+			if b.Outcome != timeline.OK || s.State != timeline.Executed {
 				continue
 			}
 			i, known := at[s.Key]

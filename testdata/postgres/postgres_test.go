@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds"
 )
 
@@ -32,15 +32,15 @@ var begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // last one that is slow.
 func buildsFile(t *testing.T, name, pipeline string, first, count int) (path string) {
 	t.Helper()
-	var list []detect.Build
+	var list []timeline.Build
 	for i := range count {
 		n := first + i
-		b := detect.Build{
-			ID: fmt.Sprintf("%s-%d", pipeline, n), Pipeline: pipeline, Origin: detect.Origin{Branch: "main", Revision: fmt.Sprintf("%040x", n)},
+		b := timeline.Build{
+			ID: fmt.Sprintf("%s-%d", pipeline, n), Pipeline: pipeline, Origin: timeline.Origin{Branch: "main", Revision: fmt.Sprintf("%040x", n)},
 			Start: begin.Add(time.Duration(n) * time.Minute), Duration: time.Minute,
 		}
 		for k := range 6 {
-			b.Steps = append(b.Steps, detect.Step{
+			b.Steps = append(b.Steps, timeline.Step{
 				Key: fmt.Sprintf("[build] RUN make part%d", k), Name: fmt.Sprintf("[build %d/6] RUN make part%d", k+1, k), Stage: "build", Index: k + 1, Count: 6,
 				Start: b.Start.Add(time.Duration(k) * 10 * time.Second), Duration: 10*time.Second + time.Duration((n*7+k)%13)*20*time.Millisecond,
 			})

@@ -9,35 +9,34 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/google/go-cmp/cmp"
 )
 
 // MaxText is the longest name or message that a reader may return, in bytes.
 const MaxText = 4 << 10
 
 // Check returns what is wrong with b, nil if nothing is.
-func Check(b *detect.Build) error { return errors.Join(checkFields(b), checkRoundTrip(b)) }
+func Check(b *timeline.Build) error { return errors.Join(checkFields(b), checkRoundTrip(b)) }
 
 // checkRoundTrip checks that a builds file loses nothing of b.
-func checkRoundTrip(b *detect.Build) error {
+func checkRoundTrip(b *timeline.Build) error {
 	var text bytes.Buffer
-	if err := builds.Encode(&text, []detect.Build{*b}); err != nil {
+	if err := builds.Encode(&text, []timeline.Build{*b}); err != nil {
 		return err
 	}
 	back, err := builds.Decode(&text, "builds")
 	if err != nil {
 		return err
 	}
-	if diff := cmp.Diff([]detect.Build{*b}, back); diff != "" {
+	if diff := cmp.Diff([]timeline.Build{*b}, back); diff != "" {
 		return fmt.Errorf("a builds file changes it (-before +after):\n%s", diff)
 	}
 	return nil
 }
 
-func checkFields(b *detect.Build) error {
+func checkFields(b *timeline.Build) error {
 	var wrong []error
 	bad := func(format string, values ...any) {
 		if len(wrong) < 10 {
@@ -60,7 +59,7 @@ func checkFields(b *detect.Build) error {
 	if b.Duration < 0 || b.Resolution < 0 {
 		bad("duration %v, resolution %v", b.Duration, b.Resolution)
 	}
-	if b.Outcome < detect.OK || b.Outcome > detect.Cancelled {
+	if b.Outcome < timeline.OK || b.Outcome > timeline.Cancelled {
 		bad("outcome %v", b.Outcome)
 	}
 	text("build", b.ID, b.Trace, b.Content, b.Pipeline, b.Image, b.Target, b.Repository, b.Revision, b.Branch, b.PullRequest, b.URL, b.Runner, b.Error)
@@ -77,7 +76,7 @@ func checkFields(b *detect.Build) error {
 		if s.Duration < 0 || s.Bytes < 0 || s.Index < 0 || s.Count < 0 || s.Source.Line < 0 || s.Rule < 0 || s.Rule > b.Reader {
 			bad("step %d: a number less than none: %+v", i, s)
 		}
-		if s.State < detect.Executed || s.State > detect.Interrupted {
+		if s.State < timeline.Executed || s.State > timeline.Interrupted {
 			bad("step %d: state %v", i, s.State)
 		}
 		text("step", s.Body, s.Text, s.ID, s.Key, s.Name, s.Platform, s.Stage, s.Source.File, s.Error)
