@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -277,7 +276,7 @@ func (c *Comment) write(parts []Part, n int) string {
 			Keys: p.keys, Began: p.Began.Unix(), Verdict: p.Verdict.String(), Lost: p.Lost, Settled: p.Settled, Meek: p.Meek,
 			Cost: p.Cost.D().Milliseconds(), Title: p.Title, Line: p.Line,
 		})
-		io.WriteString(sum, p.Line+"\x00"+p.Body+"\x00")
+		sum.Write([]byte(p.Line + "\x00" + p.Body + "\x00"))
 	}
 	var data bytes.Buffer
 	encoder := json.NewEncoder(&data)

@@ -193,7 +193,7 @@ func TestCommentIsBounded(t *testing.T) {
 	}
 	small := func(i int) Comment { return commentOn(t, false, of(passResult(), fmt.Sprintf("image-%03d", i), 0)) }
 	three := big(0).join(big(2).join(big(1).join()))
-	sixty, most := three, three
+	sixty := three
 	for i := range 57 {
 		sixty = small(i + 3).join(sixty)
 	}
@@ -202,7 +202,7 @@ func TestCommentIsBounded(t *testing.T) {
 		all.Parts = append(all.Parts, small(i+3).Parts...)
 	}
 	all.Group = "ci"
-	most = all.join(three)
+	most := all.join(three)
 	for _, test := range []struct {
 		body  string
 		lines int

@@ -98,7 +98,7 @@ func sightingsIn(body string) (found []sighting) {
 	if m == nil || len(m[1]) > 10*maxIssueMark {
 		return nil
 	}
-	for _, text := range strings.Fields(m[1]) {
+	for text := range strings.FieldsSeq(m[1]) {
 		step, revision, _ := strings.Cut(text, "/")
 		found = append(found, sighting{step, revision})
 	}

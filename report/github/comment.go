@@ -41,8 +41,9 @@ func pause(n int) time.Duration {
 // Note: of builds of one pipeline that post within the same moment, any may have the last
 // word.
 func (p *Poster) Comment(ctx context.Context, pullRequest int, c report.Comment) (address string, err error) {
+	var trouble error // why it was not written at the last look
 	seen, failures, stood := "", 0, 0
-	for n := range looks {
+	for n := 0; n < looks && (n == 0 || p.Wait(ctx, pause(n-1)) == nil); n++ {
 		mine, err := p.find(ctx, pullRequest, &c)
 		switch {
 		case err != nil && seen != "": // it was posted: that it cannot be looked at is no trouble
@@ -56,30 +57,29 @@ func (p *Poster) Comment(ctx context.Context, pullRequest int, c report.Comment)
 			if err != nil {
 				return "", err
 			}
-			address, seen = created.GetHTMLURL(), created.GetBody()
+			address, seen, trouble = created.GetHTMLURL(), created.GetBody(), nil
+			continue
+		}
+		address = mine[0].GetHTMLURL()
+		said, err := p.converge(ctx, mine, &c, seen != "")
+		switch status, _ := statusOf(err); {
+		case err == nil && said == mine[0].GetBody() && len(mine) == 1:
+			if stood++; said == seen || seen == "" || stood == enough {
+				return address, nil
+			}
+		case err == nil:
+			seen, stood, trouble = said, 0, nil
 		default:
-			address = mine[0].GetHTMLURL()
-			said, err := p.converge(ctx, mine, &c, seen != "")
-			status, _ := statusOf(err)
-			switch {
-			case err == nil && said == mine[0].GetBody() && len(mine) == 1:
-				if stood++; said == seen || seen == "" || stood == enough {
-					return address, nil
-				}
-			case err == nil:
-				seen, stood = said, 0
-			case status == http.StatusNotFound, status == http.StatusConflict:
-				continue // it was deleted or edited meanwhile
-			case failures+1 < tries && isTransient(err) && p.Wait(ctx, time.Second<<failures) == nil:
-				failures++
-				continue // not as it is: others may have written meanwhile
-			default:
-				return "", wrapError("edit the comment on the pull request", err)
+			trouble = wrapError("edit the comment on the pull request", err)
+			// It may have been deleted or edited meanwhile.
+			isPassing := isTransient(err) || status == http.StatusNotFound || status == http.StatusConflict
+			if failures++; failures == tries || !isPassing {
+				return "", trouble
 			}
 		}
-		if p.Wait(ctx, pause(n)) != nil {
-			break
-		}
+	}
+	if trouble != nil {
+		return "", trouble
 	}
 	return address, nil
 }
