@@ -275,7 +275,7 @@ func TestIsRead(t *testing.T) {
 		{"a/b/c.txt", "/a/*/c.txt", "", true},
 		{"anything", "/..", "", true},
 	} {
-		if got := isRead(test.file, test.read, test.context); got != test.want {
+		if got := timeline.IsRead(test.file, test.read, test.context); got != test.want {
 			t.Errorf("%q by %q in %q: %v", test.file, test.read, test.context, got)
 		}
 	}

@@ -303,7 +303,7 @@ func (e *explainer) builder(d *differences, good, bad *timeline.Build, now *time
 		d.add(Explanation{Kind: kind, Text: fmt.Sprintf("%s changed (%s → %s)", what, quoted(a), quoted(b)), Before: a, After: b},
 			e.often(func(x, y *timeline.Build) bool { return of(x.Facts) != of(y.Facts) }))
 	}
-	if now.IsWriting() || now.Stage == "push" {
+	if now.IsWriting() || now.Stage == timeline.StagePush {
 		compare(KindExporter, "how the result is written", func(f *timeline.Facts) string { return f.Exporter })
 	}
 	e.caches(d, good, bad, now)

@@ -47,7 +47,7 @@ func (e *explainer) files(d *differences, good, bad *timeline.Build, now *timeli
 		d.rule(KindFile, "which files changed is not known; it reads "+someOf(d.reads))
 		return
 	}
-	if strings.HasSuffix(good.Revision, dirty) || strings.HasSuffix(bad.Revision, dirty) {
+	if IsDirty(good) || IsDirty(bad) {
 		d.complete, d.dirty = false, true
 	}
 	hits := map[string][]string{} // files by what is read
@@ -57,7 +57,7 @@ func (e *explainer) files(d *differences, good, bad *timeline.Build, now *timeli
 			continue
 		}
 		for _, file := range files {
-			if isRead(file, read, bad.Facts.Context) {
+			if timeline.IsRead(file, read, bad.Facts.Context) {
 				hits[read] = append(hits[read], file)
 			}
 		}
@@ -98,7 +98,7 @@ func (e *explainer) files(d *differences, good, bad *timeline.Build, now *timeli
 		rare := slices.DeleteFunc(slices.Clone(list), func(file string) bool {
 			return e.oftenChanged(func(f string) bool { return f == file }) >= seldom
 		})
-		often := e.oftenChanged(func(f string) bool { return isRead(f, read, bad.Facts.Context) })
+		often := e.oftenChanged(func(f string) bool { return timeline.IsRead(f, read, bad.Facts.Context) })
 		if len(rare) > 0 {
 			list, often = rare, min(often, seldom)
 		}
@@ -148,6 +148,12 @@ func fileCause(files []string, read string, direct bool, bad *timeline.Build) (x
 
 // filesBetween are the files that differ between what two builds were made from.
 func (e *explainer) filesBetween(good, bad *timeline.Build) (files []string, known bool) {
+	return ChangedBetween(good, bad, e.changed)
+}
+
+// ChangedBetween are the files that differ between what two builds were made from, as far as
+// that was committed.
+func ChangedBetween(good, bad *timeline.Build, changed Changed) (files []string, known bool) {
 	a, b := committed(good), committed(bad)
 	if a == "" || b == "" {
 		return nil, false
@@ -155,11 +161,14 @@ func (e *explainer) filesBetween(good, bad *timeline.Build) (files []string, kno
 	if a == b {
 		return nil, true
 	}
-	return e.changed(a, b)
+	return changed(a, b)
 }
 
 // A revision ends with this where the tree had changes that were not committed.
 const dirty = "-dirty"
+
+// IsDirty tells whether a build was made from a tree with changes that were not committed.
+func IsDirty(b *timeline.Build) bool { return strings.HasSuffix(b.Revision, dirty) }
 
 // committed is the commit that a build was made from, as far as it was one.
 func committed(b *timeline.Build) string { return strings.TrimSuffix(b.Revision, dirty) }
@@ -197,34 +206,6 @@ func (e *explainer) changes() [][]string {
 		newer = b
 	}
 	return e.pairs
-}
-
-// isRead tells whether a file of the repository is read by a path of the build context,
-// which is a folder there.
-func isRead(file, read, context string) bool {
-	context = strings.Trim(path.Clean("/"+context), "/")
-	if context != "" {
-		inside, ok := strings.CutPrefix(file, context+"/")
-		if !ok {
-			return false
-		}
-		file = inside
-	}
-	read = strings.TrimPrefix(path.Clean("/"+read), "/")
-	if read == "" || file == read || strings.HasPrefix(file, read+"/") {
-		return true
-	}
-	if !strings.ContainsAny(read, "*?[") {
-		return false
-	}
-	// A pattern names files, or folders of which all is read.
-	parts := strings.Split(file, "/")
-	depth := strings.Count(read, "/") + 1
-	if len(parts) < depth {
-		return false
-	}
-	matched, err := path.Match(read, strings.Join(parts[:depth], "/"))
-	return err == nil && matched
 }
 
 // isAside tells whether a file stands beside what is built: whoever reads all of a context

@@ -176,12 +176,12 @@ func moved(s *timeline.Step, past []*timeline.Step) []Explanation {
 // filesMoved adds the files that changed to a context that grew.
 func (e *explainer) filesMoved(m *measurement, good, bad *timeline.Build, now *timeline.Step) {
 	at := slices.IndexFunc(m.moved, func(x Explanation) bool { return x.Kind == KindMoreBytes })
-	if at < 0 || now.Facts != nil || now.IsPart() || now.IsWriting() || now.Stage == "push" {
+	if at < 0 || now.Facts != nil || now.IsPart() || now.IsWriting() || now.Stage == timeline.StagePush {
 		return
 	}
 	files, _ := e.filesBetween(good, bad)
 	files = slices.DeleteFunc(slices.Clone(files), func(file string) bool {
-		return !isRead(file, "/", bad.Facts.Context) || e.oftenChanged(func(f string) bool { return f == file }) >= seldom
+		return !timeline.IsRead(file, "/", bad.Facts.Context) || e.oftenChanged(func(f string) bool { return f == file }) >= seldom
 	})
 	if len(files) > 0 {
 		x := &m.moved[at]

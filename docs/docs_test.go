@@ -41,6 +41,7 @@ var (
 	fenced  = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	link    = regexp.MustCompile(`\]\(([^)\s]*)\)`)
+	picture = regexp.MustCompile(`<[^>]*(src|srcset)="([^"]*)"[^>]*>`)
 	marks   = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
@@ -81,6 +82,25 @@ func TestLinks(t *testing.T) {
 	}
 	if n == 0 {
 		t.Error("no link found")
+	}
+}
+
+// Pictures are there, and say in words what is on them.
+func TestPictures(t *testing.T) {
+	n := 0
+	for at, text := range pages(t) {
+		for _, m := range picture.FindAllStringSubmatch(text, -1) {
+			n++
+			if _, err := os.Stat(filepath.Join("..", filepath.FromSlash(path.Join(path.Dir(at), m[2])))); err != nil {
+				t.Errorf("%s shows %s, which is not there", at, m[2])
+			}
+			if m[1] == "src" && !strings.Contains(m[0], `alt="`) {
+				t.Errorf("%s does not say what is on %s", at, m[2])
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no picture found")
 	}
 }
 

@@ -212,7 +212,7 @@ func CompareHTML(w io.Writer, c *compare.Comparison) error {
 	v := comparedViewOf(c)
 	which := []line{lineOf("Here: ", lowered(v.b.about)), lineOf("There: ", lowered(v.a.about))}
 	s := htmlSection{Headline: spans(v.headline), Intro: spansOf(append(which, v.account, v.caveat)...), Lists: append(listOfLines("What else is different", v.changes), listOfLines("", v.notes)...)}
-	t := htmlTable{Title: "Steps that differ", Label: "Steps that differ", Head: heads("Step|name", "Here|n", "There|n", "Longer by|n", "On the critical path|n", "|v")}
+	t := htmlTable{Title: "Steps that differ", Label: "Steps that differ", Steps: true, Head: heads("Step|name", "Here|n", "There|n", "Longer by|n", "On the critical path|n", "What changed|v")}
 	for _, r := range v.rows {
 		t.Rows = append(t.Rows, htmlRow{Cells: []htmlCell{
 			{Text: r.name, Class: "name", Code: true}, {Text: r.b, Class: "n"}, {Text: r.a, Class: "n"}, {Text: r.delta, Class: "n"}, {Text: r.path, Class: "n"}, {Text: r.what, Class: "v"},
@@ -230,6 +230,14 @@ func CompareHTML(w io.Writer, c *compare.Comparison) error {
 	here, there := shownSection(&v.b, v.total), shownSection(&v.a, v.total)
 	here.Headline, here.Outro = spans(lineOf("Here: ", lowered(v.b.headline))), nil
 	there.Headline, there.Outro = spans(lineOf("There: ", lowered(v.a.headline))), nil
+	for _, side := range []struct {
+		name   string
+		tables []htmlTable
+	}{{"here", here.Tables}, {"there", there.Tables}} {
+		for i := range side.tables {
+			side.tables[i].Label += ", " + side.name
+		}
+	}
 	p := htmlPage{Title: "Two builds: " + plain(v.headline, maxTextErrors), Sections: []htmlSection{s, here, there}}
 	return p.write(w)
 }

@@ -36,14 +36,29 @@ type courseView struct {
 	course   *course.Course
 	pipeline string // clean
 	headline line
-	period   line   // how many builds, of which branch, from when to when
-	wall     string // sparkline of the wall clock
-	slower   []line // lasting changes, newest first
-	faster   []line
+	period   line        // how many builds, of which branch, from when to when
+	wall     string      // sparkline of the wall clock
+	slower   []shiftTold // lasting changes, newest first
+	faster   []shiftTold
 	advice   []line // where it would pay to work
 	steps    []courseRow
 	left     int // steps that are not shown
 	notes    []line
+}
+
+// A shiftTold is a lasting change. Those of a course are numbered, the oldest first.
+type shiftTold struct {
+	shift  *course.Shift
+	step   *course.Step // nil of the whole build
+	number int
+	line   line
+}
+
+func linesOf(shifts []shiftTold) (lines []line) {
+	for _, s := range shifts {
+		lines = append(lines, s.line)
+	}
+	return lines
 }
 
 // A courseRow is a step in the list of all steps.
@@ -103,23 +118,17 @@ func courseViewOf(c *course.Course, o HistoryOptions) courseView {
 	}
 	v.period = lineOf(v.period, ".")
 	v.wall = sparkline(&c.WallClock)
-	type told struct {
-		build int
-		cost  timeline.Seconds
-		slow  bool
-		line  line
-	}
-	var all []told
-	add := func(what line, s *course.Shift) {
-		all = append(all, told{s.Build, max(s.Delta(), -s.Delta()), s.Delta() > 0, shiftLine(c, what, s)})
+	var all []shiftTold
+	add := func(what line, step *course.Step, s *course.Shift) {
+		all = append(all, shiftTold{shift: s, step: step, line: shiftLine(c, what, s)})
 	}
 	for i := range c.WallClock.Shifts {
-		add(lineOf("The whole build"), &c.WallClock.Shifts[i])
+		add(lineOf("The whole build"), nil, &c.WallClock.Shifts[i])
 	}
 	for i := range c.Steps {
 		s := &c.Steps[i]
 		for k := range s.Shifts {
-			add(lineOf(code(n[s])), &s.Shifts[k])
+			add(lineOf(code(n[s])), s, &s.Shifts[k])
 		}
 		if !o.All && (s.Share < leastShare && len(s.Shifts) == 0 || s.Gone) {
 			v.left++
@@ -132,16 +141,22 @@ func courseViewOf(c *course.Course, o HistoryOptions) courseView {
 		called[s.Key] = name
 	}
 	v.advice = adviceLines(c.Advice, false, func(key, name string) string { return cmp.Or(called[key], instruction(name), key) })
-	slices.SortStableFunc(all, func(a, b told) int { return cmp.Or(cmp.Compare(b.build, a.build), cmp.Compare(b.cost, a.cost)) })
-	for _, t := range all {
-		if t.slow {
-			v.slower = append(v.slower, t.line)
+	slices.SortStableFunc(all, func(a, b shiftTold) int {
+		return cmp.Or(cmp.Compare(b.shift.Build, a.shift.Build), cmp.Compare(cost(b.shift), cost(a.shift)))
+	})
+	for i, t := range all {
+		t.number = len(all) - i
+		if t.shift.Delta() > 0 {
+			v.slower = append(v.slower, t)
 		} else {
-			v.faster = append(v.faster, t.line)
+			v.faster = append(v.faster, t)
 		}
 	}
 	return v
 }
+
+// cost is by how much a level changed, either way.
+func cost(s *course.Shift) timeline.Seconds { return max(s.Delta(), -s.Delta()) }
 
 // courseNames are the steps' names: their instructions, as long as these are no other's.
 func courseNames(c *course.Course) map[*course.Step]string {
@@ -171,6 +186,9 @@ func shiftLine(c *course.Course, what line, s *course.Shift) line {
 	default:
 		l = lineOf(l, "; "+(-s.Total).String()+" saved in "+Count(s.Builds, "build"))
 	}
+	if s.Promised > 0 && s.Delta() < 0 {
+		l = lineOf(l, "; promised "+s.Promised.String()+" a build, saved "+(-s.Delta()).String())
+	}
 	if s.Was != "" {
 		l = lineOf(l, "; edited then, it was ", code(instruction(s.Was)))
 	}
@@ -180,11 +198,12 @@ func shiftLine(c *course.Course, what line, s *course.Shift) line {
 // buildWords name a build by its revision and date.
 func buildWords(c *course.Course, at int) line {
 	b := &c.Builds[at]
-	name := code(shortRevision(cmp.Or(b.Revision, b.ID)))
+	name := lineOf(code(shortRevision(cmp.Or(b.Revision, b.ID))))
+	name[0].page = address(b.URL)
 	if start := encodableTime(b.Start); !start.IsZero() {
 		return lineOf(name, " of "+day(start))
 	}
-	return lineOf(name)
+	return name
 }
 
 func signed(s timeline.Seconds) string {
@@ -295,7 +314,7 @@ func (t *textWriter) course(v *courseView) {
 		title string
 		lines []line
 		tone  style
-	}{{"Slower", v.slower, red}, {"Faster", v.faster, green}, {adviceTitle, v.advice, bold}} {
+	}{{"Slower", linesOf(v.slower), red}, {"Faster", linesOf(v.faster), green}, {adviceTitle, v.advice, bold}} {
 		if len(list.lines) > 0 {
 			t.out.WriteString("\n" + t.paint(list.tone, list.title) + "\n")
 			for _, l := range list.lines {
@@ -343,11 +362,11 @@ func HistoryMarkdown(w io.Writer, h *course.Report, o HistoryOptions) error {
 		}
 		if len(p.slower) > 0 {
 			m.paragraph("**Slower**")
-			m.list(p.slower)
+			m.list(linesOf(p.slower))
 		}
 		if len(p.faster) > 0 {
 			m.paragraph("**Faster**")
-			m.list(p.faster)
+			m.list(linesOf(p.faster))
 		}
 		if len(p.advice) > 0 {
 			m.paragraph("**" + adviceTitle + "**")
@@ -384,7 +403,7 @@ func HistoryJSON(w io.Writer, h *course.Report) error {
 			r.Builds[k].Start = encodableTime(r.Builds[k].Start)
 		}
 		for k := range r.Steps {
-			r.Steps[k].Track = encodableTrack(r.Steps[k].Track)
+			r.Steps[k].Track, r.Steps[k].CachedBuilds = encodableTrack(r.Steps[k].Track), list(r.Steps[k].CachedBuilds)
 		}
 	}
 	return encode(w, &c, "history")

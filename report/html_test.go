@@ -3,8 +3,10 @@ package report
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -25,57 +27,85 @@ var hostileTexts = []string{
 
 // allowed are the elements that pages are made of, with the attributes that each may have.
 var allowed = map[string]string{
-	"html": "lang", "head": "", "title": "", "style": "", "body": "", "main": "", "section": "", "meta": "charset http-equiv content name",
-	"h1": "class", "h2": "", "p": "class", "code": "", "pre": "tabindex", "ul": "", "li": "", "div": "class tabindex role aria-label",
-	"table": "", "thead": "", "tbody": "", "tr": "class", "th": "scope class colspan", "td": "class data-label", "span": "class", "details": "", "summary": "",
-	"a":   "href rel",
-	"svg": "class viewBox preserveAspectRatio role aria-label", "rect": "class x y width height fill fill-opacity",
-	"polyline": "class points fill stroke stroke-width vector-effect",
+	"html": "lang", "head": "", "title": "", "style": "", "body": "", "main": "", "section": "id", "meta": "charset http-equiv content name",
+	"h1": "class", "h2": "", "p": "class", "code": "", "b": "class", "strong": "", "pre": "tabindex", "ul": "", "li": "", "div": "class tabindex role aria-label",
+	"table": "class", "thead": "", "tbody": "", "tr": "class", "th": "scope class colspan", "td": "class data-label", "span": "class", "details": "class", "summary": "",
+	"a": "href rel class", "script": "type",
+	"svg":  "id class width height y viewBox preserveAspectRatio role aria-label data-track data-top",
+	"rect": "class x y width height fill fill-opacity",
+	"path": "class d fill fill-opacity stroke stroke-width stroke-linecap vector-effect",
+	"text": "class x y text-anchor font-size fill data-at",
 }
 
-// checkPage tells what a page holds that it must not: anything that runs, or asks for
-// something, by itself; and what its policy would refuse.
+var here = regexp.MustCompile(`^#p\d+(t\d+)?$`)
+
+var hashes = regexp.MustCompile(`sha256-[^']*`)
+
+// goldenPage compares a page but for its style and script, which stand in files of their own.
+func goldenPage(t *testing.T, name, text string) {
+	t.Helper()
+	golden(t, "html/"+name+".html", strings.NewReplacer(pageStyle, "", pageScript, "").Replace(hashes.ReplaceAllString(text, "sha256-")))
+}
+
+// checkPage tells what a page holds that it must not: anything that runs but its own script,
+// or asks for something, by itself; and what its policy would refuse.
 func checkPage(t *testing.T, name, text string) (words string) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, style := "", ""
+	policy, style, script := "", "", ""
 	var visible strings.Builder
-	var walk func(*html.Node)
-	walk = func(n *html.Node) {
-		if n.Type == html.TextNode {
+	ids := map[string]bool{}
+	for n := range root.Descendants() {
+		if n.Type == html.TextNode && n.Parent.Data != "script" && n.Parent.Data != "style" {
 			visible.WriteString(n.Data + " ")
 		}
-		if n.Type == html.ElementNode {
-			attributes, known := allowed[n.Data]
-			if !known {
-				t.Errorf("%s: an element %s", name, n.Data)
+		if n.Type != html.ElementNode {
+			continue
+		}
+		attributes, known := allowed[n.Data]
+		if !known {
+			t.Errorf("%s: an element %s", name, n.Data)
+		}
+		for _, a := range n.Attr {
+			if !strings.Contains(" "+attributes+" ", " "+a.Key+" ") {
+				t.Errorf("%s: %s has %s=%q", name, n.Data, a.Key, a.Val)
 			}
-			for _, a := range n.Attr {
-				if !strings.Contains(" "+attributes+" ", " "+a.Key+" ") {
-					t.Errorf("%s: %s has %s=%q", name, n.Data, a.Key, a.Val)
-				}
-				if a.Key == "href" && !strings.HasPrefix(a.Val, "https://") && !strings.HasPrefix(a.Val, "http://") {
-					t.Errorf("%s: a link to %q", name, a.Val)
-				}
-				if a.Key == "content" && strings.HasPrefix(a.Val, "default-src") {
-					policy = a.Val
-				}
+			if a.Key == "href" && !strings.HasPrefix(a.Val, "https://") && !strings.HasPrefix(a.Val, "http://") && !here.MatchString(a.Val) {
+				t.Errorf("%s: a link to %q", name, a.Val)
 			}
-			if n.Data == "style" && n.FirstChild != nil {
-				style = n.FirstChild.Data
+			if a.Key == "content" && strings.HasPrefix(a.Val, "default-src") {
+				policy = a.Val
+			}
+			if a.Key == "id" {
+				if ids[a.Val] {
+					t.Errorf("%s: id %q twice", name, a.Val)
+				}
+				ids[a.Val] = true
 			}
 		}
-		for c := range n.ChildNodes() {
-			walk(c)
+		switch {
+		case n.Data == "style":
+			style += n.FirstChild.Data
+		case n.Data == "script" && attribute(n, "type") == "application/json":
+			if !json.Valid([]byte(n.FirstChild.Data)) {
+				t.Errorf("%s: the data are no JSON", name)
+			}
+		case n.Data == "script":
+			script += n.FirstChild.Data
 		}
 	}
-	walk(root)
-	sum := sha256.Sum256([]byte(style))
-	if want := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "';"; !strings.HasPrefix(policy, want) {
-		t.Errorf("%s: the policy is %q, want %q first", name, policy, want)
+	hash := func(text string) string {
+		sum := sha256.Sum256([]byte(text))
+		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	if want := "default-src 'none'; style-src " + hash(style) + "; script-src " + hash(script) + "; base-uri 'none'; form-action 'none'"; policy != want {
+		t.Errorf("%s: the policy is %q, want %q", name, policy, want)
+	}
+	if style != pageStyle || script != pageScript {
+		t.Errorf("%s: another style or script", name)
 	}
 	if strings.Contains(style, "url(") || strings.Contains(style, "@import") {
 		t.Errorf("%s: the style asks for something", name)
@@ -96,7 +126,7 @@ func TestHTMLIsInert(t *testing.T) {
 			t.Errorf("%s: the name is not shown", f.name)
 		}
 		if f.name == "regressed" {
-			golden(t, "html/regressed.html", text)
+			goldenPage(t, "regressed", text)
 			for _, want := range []string{"Regressed: 1 step is slower", "RUN npm ci ◆", "slower ×1.5", "39–46 s", "builds before, 61 s now"} {
 				if !strings.Contains(words+text, want) {
 					t.Errorf("the page does not say %q", want)
@@ -134,11 +164,17 @@ func TestOtherPagesAreInert(t *testing.T) {
 		if n := len(h.Results[0].WallClock.Shifts); n != 1 {
 			t.Fatalf("%d shifts", n)
 		}
-		words := checkPage(t, text, render(t, func(w io.Writer) error { return HistoryHTML(w, h, HistoryOptions{}) }))
+		history := render(t, func(w io.Writer) error { return HistoryHTML(w, h, HistoryOptions{}) })
+		words := checkPage(t, text, history)
 		if !strings.Contains(words, "RUN b: 12 s → 30 s (+18 s) since") && !strings.Contains(words, "12 s → 30 s (+18 s)") {
 			t.Errorf("the shift is not told: %s", words)
 		}
-		checkPage(t, text, render(t, func(w io.Writer) error { return CompareHTML(w, compare.Of(&builds[0], &builds[39])) }))
+		compared := render(t, func(w io.Writer) error { return CompareHTML(w, compare.Of(&builds[0], &builds[39])) })
+		checkPage(t, text, compared)
+		if text == "plain" {
+			goldenPage(t, "history", history)
+			goldenPage(t, "compare", compared)
+		}
 		failed := namedBuild(text, 0)
 		failed.Outcome, failed.Steps[1].State = timeline.Failed, timeline.StepFailed
 		for _, b := range []timeline.Build{builds[0], failed, {}} {

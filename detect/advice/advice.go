@@ -41,6 +41,30 @@ type Advice struct {
 	With    timeline.Seconds `json:"with_seconds,omitempty"`
 	Without timeline.Seconds `json:"without_seconds,omitempty"`
 	Reads   []string         `json:"reads,omitempty"`
+	// Resolve, Fetch and Unpack are how long images were asked for at their registry, fetched
+	// and unpacked where they were, on average: of Images.
+	Resolve timeline.Seconds `json:"resolve_seconds,omitempty"`
+	Fetch   timeline.Seconds `json:"fetch_seconds,omitempty"`
+	Unpack  timeline.Seconds `json:"unpack_seconds,omitempty"`
+	// Hits is what steps that builds found in the cache had taken at most, on average, and
+	// Others how many builds of other branches were looked at as well: of CacheExport.
+	Hits   timeline.Seconds `json:"hits_seconds,omitempty"`
+	Others int              `json:"other_builds,omitempty"`
+	// CPUs is how many processors the machine has, Used what the steps used of them, in
+	// seconds of one, and Waited how long they waited for one, on average: of Processors
+	// and Idle.
+	CPUs   float64          `json:"cpus,omitempty"`
+	Used   timeline.Seconds `json:"cpu_seconds,omitempty"`
+	Waited timeline.Seconds `json:"cpu_wait_seconds,omitempty"`
+	// Tool is what fetches: of Indexes and Mounts.
+	Tool string `json:"tool,omitempty"`
+	// Needs are the files that the step needs, as far as its commands say, and Unneeded the
+	// builds in which it ran though none of them had changed: of Order; or in which the layer
+	// was the same: of Layers.
+	Needs    []string `json:"needs,omitempty"`
+	Unneeded int      `json:"unneeded,omitempty"`
+	// Packages is how many the step fetched each time, on average: of Mounts.
+	Packages int `json:"packages,omitempty"`
 }
 
 // A Kind says what would have to be different.
@@ -53,10 +77,36 @@ const (
 	Transfer Kind = "transfer" // what is written, pushed or fetched would take no time
 	Context  Kind = "context"  // the build context would take no time
 	Series   Kind = "series"   // two steps would run beside each other, if neither needs the other
+
+	Images      Kind = "images"       // images would be there, and known
+	CacheExport Kind = "cache-export" // the cache would not be written: it costs more than it saved
+	Processors  Kind = "processors"   // the machine had twice the processors: steps wait for one
+	Idle        Kind = "idle"         // a step would use all processors, not one
+	Indexes     Kind = "indexes"      // an index of packages would be fetched once, not in several steps
+	Order       Kind = "order"        // a step would run only when what it needs has changed
+	Layers      Kind = "layers"       // a layer that is the same would not be written and pushed again
+	Mounts      Kind = "cache-mounts" // a cache mount would still hold what was put there
 )
 
 // Kinds are all of them.
-var Kinds = []Kind{Step, Together, Misses, Transfer, Context, Series}
+var Kinds = []Kind{Step, Together, Misses, Transfer, Context, Series, Images, CacheExport, Processors, Idle, Indexes, Order, Layers, Mounts}
+
+// isQuestion tells whether only the author of the steps knows if what is told can be done.
+func (k Kind) isQuestion() bool { return k == Series || k == Idle }
+
+// isOwn tells whether it is about the machine, or about parts of steps, and told beside what
+// the steps are worth.
+func (k Kind) isOwn() bool { return k.isQuestion() || k == Processors || k == Indexes }
+
+// isRemedy tells whether it says what to do about its steps: that they could take no time
+// is not told then.
+func (k Kind) isRemedy() bool {
+	switch k {
+	case Misses, Images, CacheExport, Order, Layers, Mounts:
+		return true
+	}
+	return false
+}
 
 // A Dismissal says that an advice is not wanted.
 type Dismissal struct {
@@ -64,6 +114,20 @@ type Dismissal struct {
 	Kind Kind         // "" for any
 	Why  string
 	From string // where it stands, for people
+}
+
+// Of are the keys of the steps that it means: those that its glob matches, or, where that
+// matches none, those that are called so.
+func (d *Dismissal) Of(steps []stepname.Name) (keys []string) {
+	for i := range steps {
+		if d.Step.Match(steps[i].Key) {
+			keys = append(keys, steps[i].Key)
+		}
+	}
+	if keys == nil {
+		keys = stepname.Keys(string(d.Step), steps)
+	}
+	return keys
 }
 
 // What is told is worth it, and holds: it was so in the older and in the newer half of the
@@ -86,6 +150,13 @@ type Terms struct {
 	MinDelta time.Duration // by which a build has to be shorter at least
 	PerWeek  float64       // builds a week, 0 if it is not known
 	Dismiss  []Dismissal   // what is not wanted
+	// Others are the builds of the pipeline on other branches that began from then until then:
+	// they may read a cache that is written here. It may be nil, and is asked where one is;
+	// known is false where they are too many to be looked at.
+	Others func(from, to time.Time) (builds []timeline.Build, known bool)
+	// Changed tells which files of the repository differ between what two builds were made
+	// from. It may be nil, and is asked where a step is looked at that may run for nothing.
+	Changed func(before, after *timeline.Build) (files []string, known bool)
 }
 
 // OfBuilds tells where it would pay to work from builds of one pipeline, newest first, that
@@ -94,6 +165,12 @@ func OfBuilds(newest []timeline.Build, terms *Terms) []Advice {
 	if len(newest) < MinBuilds {
 		return []Advice{}
 	}
+	return newAdviser(newest, len(newest), terms).best(terms)
+}
+
+// newAdviser has the builds, newest first, but for those before the oldest so many, whose
+// steps it knows.
+func newAdviser(newest []timeline.Build, oldest int, terms *Terms) *adviser {
 	newest = align.WithoutSalt(-1, newest)[0]
 	alignment := align.Align(newest, nil)
 	a := &adviser{minDelta: terms.MinDelta, perWeek: terms.PerWeek}
@@ -115,10 +192,14 @@ func OfBuilds(newest []timeline.Build, terms *Terms) []Advice {
 			}
 			seen[id] = true
 		}
+		if i < len(newest)-oldest {
+			a.later = append(a.later, later{&newest[i], of})
+			continue
+		}
 		a.add(&newest[i], of)
 	}
 	slices.Reverse(a.builds)
-	return a.best(terms.Dismiss)
+	return a
 }
 
 // OfBuild tells where it would have paid in one build: what that is worth in others is
@@ -133,7 +214,7 @@ func OfBuild(b *timeline.Build, terms *Terms) []Advice {
 	if b.Outcome == timeline.OK {
 		a.add(b, of)
 	}
-	return a.best(terms.Dismiss)
+	return a.best(terms)
 }
 
 // An adviser has the builds that are replayed, oldest first.
@@ -143,6 +224,13 @@ type adviser struct {
 	minDelta time.Duration
 	perWeek  float64 // builds, 0 if not known
 	single   bool    // one build is all there is
+	later    []later // builds that are not replayed
+}
+
+// A later is a build after those that are replayed.
+type later struct {
+	build *timeline.Build
+	of    []int // of each step of the build: that of the adviser, -1 for none
 }
 
 // An advised is a build that is replayed.
@@ -169,29 +257,25 @@ func (a *adviser) add(b *timeline.Build, of []int) {
 }
 
 // best are the advices that are worth it and hold: what is known first, then what saves most.
-func (a *adviser) best(dismissed []Dismissal) []Advice {
+func (a *adviser) best(terms *Terms) []Advice {
 	out := []Advice{}
 	if len(a.builds) == 0 || len(a.builds) < MinBuilds && !a.single {
 		return out
 	}
 	singles, saves := a.singles()
-	all := append(a.togethers(saves), singles...)
-	all = append(all, a.inSeries()...)
+	all := slices.Concat(a.togethers(saves), singles, a.inSeries(), a.images(), a.indexes(), a.ofMachine())
 	if !a.single {
-		all = append(all, a.misses()...)
+		all = slices.Concat(all, a.misses(), a.cacheExports(terms.Others), a.order(terms.Changed), a.layers(), a.mounts())
 	}
-	for _, d := range dismissed {
-		keys := map[string]bool{}
-		for _, key := range stepname.Keys(string(d.Step), a.steps) {
-			keys[key] = true
-		}
+	for i := range terms.Dismiss {
+		d := &terms.Dismiss[i]
+		keys := d.Of(a.steps)
 		all = slices.DeleteFunc(all, func(x Advice) bool {
-			return (d.Kind == "" || d.Kind == x.Kind) && slices.ContainsFunc(x.Steps, func(key string) bool { return d.Step.Match(key) || keys[key] })
+			return (d.Kind == "" || d.Kind == x.Kind) && slices.ContainsFunc(x.Steps, func(key string) bool { return slices.Contains(keys, key) })
 		})
 	}
-	// That two steps could run beside each other is a question: it comes last.
 	asks := func(x *Advice) int {
-		if x.Kind == Series {
+		if x.Kind.isQuestion() {
 			return 1
 		}
 		return 0
@@ -199,27 +283,39 @@ func (a *adviser) best(dismissed []Dismissal) []Advice {
 	slices.SortStableFunc(all, func(x, y Advice) int {
 		return cmp.Or(cmp.Compare(asks(&x), asks(&y)), cmp.Compare(y.Saves, x.Saves), cmp.Compare(x.Kind, y.Kind), slices.Compare(x.Steps, y.Steps))
 	})
-	// Of each step one thing is told: its misses, or else what is worth most; but that two
-	// could run beside each other is a thing of its own.
-	told := map[string]bool{}
-	tell := func(x *Advice) {
-		for _, key := range x.Steps {
-			told[key] = true
-		}
-	}
+	// Of each step one thing is told: what to do about it, or else what is worth most. What
+	// is a question, or is about the machine or about parts of steps, is a thing of its own.
+	told, remedied := map[string]bool{}, map[string]bool{}
+	plain := Most // that may be told of what says no more than how much a step is worth
 	for i := range all {
-		if all[i].Kind == Misses {
-			tell(&all[i])
+		x := &all[i]
+		if x.Kind.isRemedy() || x.Kind.isOwn() && !x.Kind.isQuestion() {
+			plain = Most - 1
+		}
+		if x.Kind.isRemedy() {
+			for _, key := range x.Steps {
+				told[key] = true
+			}
 		}
 	}
 	for i := range all {
 		x := &all[i]
-		isOwn := x.Kind == Misses || x.Kind == Series
-		if len(out) == Most || !isOwn && slices.ContainsFunc(x.Steps, func(key string) bool { return told[key] }) {
-			continue
-		}
-		if !isOwn {
-			tell(x)
+		switch {
+		case len(out) == Most:
+			return out
+		case x.Kind.isRemedy():
+			if remedied[x.Steps[0]] {
+				continue
+			}
+			remedied[x.Steps[0]] = true
+		case !x.Kind.isOwn():
+			if plain == 0 || slices.ContainsFunc(x.Steps, func(key string) bool { return told[key] }) {
+				continue
+			}
+			plain--
+			for _, key := range x.Steps {
+				told[key] = true
+			}
 		}
 		out = append(out, *x)
 	}

@@ -30,7 +30,7 @@ func TestAdviceOnRecordings(t *testing.T) {
 	}
 	c := course.Follow(builds, detect.DefaultThresholds)
 	var dismissed []advice.Dismissal
-	if c.Advise(course.Again(builds), nil); len(c.Advice) != 0 { // nothing is worth a second
+	if c.Advise(course.Again(builds), &course.Advising{}); len(c.Advice) != 0 { // nothing is worth a second
 		t.Errorf("%+v", c.Advice)
 	}
 	c.Thresholds.MinDelta = timeline.Seconds(30 * time.Millisecond)
@@ -41,7 +41,7 @@ func TestAdviceOnRecordings(t *testing.T) {
 		}
 	}
 	all := func() map[string]advice.Advice {
-		c.Advise(course.Again(builds), dismissed)
+		c.Advise(course.Again(builds), &course.Advising{Dismiss: dismissed})
 		found := map[string]advice.Advice{}
 		for _, x := range c.Advice {
 			found[string(x.Kind)+" "+x.Names[len(x.Names)-1]] = x

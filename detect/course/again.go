@@ -1,6 +1,9 @@
 package course
 
 import (
+	"cmp"
+	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,8 +27,27 @@ func Again(builds []timeline.Build) Reader {
 	return func(first, last int) ([]timeline.Build, error) { return oldest[first : last+1], nil }
 }
 
-// Advise tells where it would pay to work.
-func (c *Course) Advise(read Reader, dismiss []advice.Dismissal) error {
+// newest are the builds from first to last, newest first.
+func (r Reader) newest(first, last int) ([]timeline.Build, error) {
+	oldest, err := r(first, last)
+	list := slices.Clone(oldest)
+	slices.Reverse(list)
+	return list, err
+}
+
+// Advising says what else there is to know of where it would pay to work.
+type Advising struct {
+	Dismiss []advice.Dismissal
+	// Others reads the builds of the pipeline on other branches that began from then until then.
+	// It may be nil: then there are none. They are not known where they are too many.
+	Others func(from, to time.Time) (builds []timeline.Build, known bool, err error)
+	// Changed tells which files the build made from them changed, as of Explain. It may be nil.
+	Changed func(*timeline.Build) detect.Changed
+}
+
+// Advise tells where it would pay to work; and of what became faster, what the builds before
+// had promised.
+func (c *Course) Advise(read Reader, o *Advising) error {
 	n := min(len(c.Builds), RecentBuilds)
 	if levels := c.WallClock.Levels; len(levels) > 1 { // what was before the last change is past
 		n = min(n, len(c.Builds)-c.WallClock.Points[levels[len(levels)-1].Point].Build)
@@ -33,14 +55,90 @@ func (c *Course) Advise(read Reader, dismiss []advice.Dismissal) error {
 	if n == 0 {
 		return nil
 	}
-	newest, err := read(len(c.Builds)-n, len(c.Builds)-1)
+	newest, err := read.newest(len(c.Builds)-n, len(c.Builds)-1)
 	if err != nil {
 		return err
 	}
-	newest = slices.Clone(newest)
-	slices.Reverse(newest)
-	c.Advice = advice.OfBuilds(newest, &advice.Terms{MinDelta: c.Thresholds.MinDelta.D(), PerWeek: c.perWeek(), Dismiss: dismiss})
+	var failed error
+	terms := advice.Terms{MinDelta: c.Thresholds.MinDelta.D(), PerWeek: c.perWeek(), Dismiss: o.Dismiss}
+	if o.Others != nil {
+		terms.Others = func(from, to time.Time) ([]timeline.Build, bool) {
+			others, known, err := o.Others(from, to)
+			failed = errors.Join(failed, err)
+			return others, known && err == nil
+		}
+	}
+	if o.Changed != nil {
+		terms.Changed = func(before, after *timeline.Build) ([]string, bool) {
+			if detect.IsDirty(before) || detect.IsDirty(after) {
+				return nil, false
+			}
+			return detect.ChangedBetween(before, after, o.Changed(after))
+		}
+	}
+	c.Advice = advice.OfBuilds(newest, &terms)
+	return errors.Join(c.promise(read, &terms), failed)
+}
+
+// mostPromises is how often it is looked at what had been promised: the newest changes.
+const mostPromises = 5
+
+// promise fills in what had been promised where something became faster.
+func (c *Course) promise(read Reader, terms *advice.Terms) error {
+	type change struct{ after, build int } // as of a Shift
+	changes := map[change][]*Shift{}
+	of := map[*Shift]*Step{}
+	gather := func(t *Track, step *Step) {
+		for i := range t.Shifts {
+			if s := &t.Shifts[i]; s.Delta() < 0 {
+				changes[change{s.After, s.Build}], of[s] = append(changes[change{s.After, s.Build}], s), step
+			}
+		}
+	}
+	gather(&c.WallClock, nil)
+	for i := range c.Steps {
+		gather(&c.Steps[i].Track, &c.Steps[i])
+	}
+	newest := slices.SortedFunc(maps.Keys(changes), func(a, b change) int { return cmp.Or(cmp.Compare(b.build, a.build), cmp.Compare(b.after, a.after)) })
+	for _, at := range newest[:min(len(newest), mostPromises)] {
+		from, to := c.levelsAround(at.after, at.build)
+		if at.after >= at.build {
+			continue
+		}
+		before, err := read.newest(from, at.after)
+		if err != nil {
+			return err
+		}
+		after, err := read.newest(at.build, to-1)
+		if err != nil {
+			return err
+		}
+		promised, followed := advice.Kept(after, before, terms)
+		for _, s := range changes[at] {
+			if step := of[s]; step == nil {
+				s.Promised = promised
+			} else if i := slices.IndexFunc(followed, func(x advice.Advice) bool { return slices.Contains(x.Steps, step.Key) }); i >= 0 {
+				s.Promised = followed[i].Saves
+			}
+		}
+	}
 	return nil
+}
+
+// levelsAround are the builds of the whole build's levels around a change between two builds: the
+// first one before it, and the one behind the last one after it, of no more than Advise takes.
+func (c *Course) levelsAround(after, build int) (from, to int) {
+	from, to = 0, len(c.Builds)
+	for i := range c.WallClock.Shifts {
+		s := &c.WallClock.Shifts[i]
+		if s.Build <= after {
+			from = max(from, s.Build)
+		}
+		if s.Build > build {
+			to = min(to, s.Build)
+		}
+	}
+	return max(from, after+1-RecentBuilds), min(to, build+RecentBuilds)
 }
 
 // perWeek is how many builds a week has lately, 0 if that is not known.

@@ -86,6 +86,9 @@ type Shift struct {
 	Builds int              `json:"builds"`
 	Total  timeline.Seconds `json:"total_seconds"`
 	Was    string           `json:"was,omitempty"` // name of the step before, where it was edited with it
+	// Promised is what the advice that was followed here had said a build would be shorter,
+	// 0 where there was none. See Advise.
+	Promised timeline.Seconds `json:"promised_seconds,omitempty"`
 	// Causes say why, as far as that is known, the surest first; see Course.Explain.
 	Causes []detect.Explanation `json:"causes,omitempty"`
 }
@@ -108,6 +111,8 @@ type Step struct {
 	Reached       int `json:"reached"`
 	RecentCached  int `json:"recent_cached"`
 	RecentReached int `json:"recent_reached"`
+	// CachedBuilds are the indices in Builds of those that found it in the cache, oldest first.
+	CachedBuilds []int `json:"cached_builds"`
 	Track
 }
 

@@ -195,6 +195,7 @@ func (f *followed) add(s *sample, build int, recent bool) {
 	}
 	if state == timeline.Cached {
 		f.Cached++
+		f.CachedBuilds = append(f.CachedBuilds, build)
 		if recent {
 			f.RecentCached++
 		}
@@ -210,6 +211,7 @@ func (f *followed) add(s *sample, build int, recent bool) {
 // finish puts the samples in order of time and finds their levels.
 func (f *followed) finish(names []string, t detect.Thresholds) {
 	slices.Reverse(f.Points)
+	slices.Reverse(f.CachedBuilds)
 	slices.Reverse(f.names)
 	slices.Reverse(f.critical)
 	values := make([]time.Duration, len(f.Points))

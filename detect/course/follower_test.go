@@ -42,6 +42,15 @@ func TestPiecesMakeTheSameCourse(t *testing.T) {
 		if n%2 == 1 && len(want.Steps) > len(shapes[0].Steps)+len(shapes[1].Steps) {
 			t.Errorf("history %d: %d steps of two builds that have %d and %d", n, len(want.Steps), len(shapes[0].Steps), len(shapes[1].Steps))
 		}
+		for i := range want.Steps {
+			s := &want.Steps[i]
+			ran := func(b int) bool {
+				return slices.ContainsFunc(s.Points, func(p course.Point) bool { return p.Build == b })
+			}
+			if len(s.CachedBuilds) != s.Cached || !slices.IsSorted(s.CachedBuilds) || slices.ContainsFunc(s.CachedBuilds, ran) {
+				t.Errorf("history %d: %d builds found a step in the cache, in %v", n, s.Cached, s.CachedBuilds)
+			}
+		}
 		if got := course.Follow(oldest, detect.DefaultThresholds); !reflect.DeepEqual(got, want) {
 			t.Errorf("history %d is another one in another order", n)
 		}

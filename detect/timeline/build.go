@@ -147,6 +147,7 @@ const StageInternal = "internal"
 // Stages of what a build writes at its end: its result, and its cache.
 const (
 	StageExport      = "export"
+	StagePush        = "push"
 	StageCacheExport = "cache export"
 )
 

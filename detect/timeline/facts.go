@@ -1,7 +1,9 @@
 package timeline
 
 import (
+	"path"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -91,10 +93,11 @@ type Usage struct {
 	Read       int64    `json:"read_bytes,omitempty"`
 	Written    int64    `json:"written_bytes,omitempty"`
 	OOMKills   int64    `json:"oom_kills,omitempty"`
-	Gaps       []Gap    `json:"gaps,omitempty"`    // the longest between what it printed, longest first
-	Retries    int64    `json:"retries,omitempty"` // of requests to a registry that failed
-	Limited    int64    `json:"limited,omitempty"` // requests that a registry refused as too many
-	Layers     int64    `json:"layers,omitempty"`  // of a cache that it wrote
+	Gaps       []Gap    `json:"gaps,omitempty"`        // the longest between what it printed, longest first
+	Retries    int64    `json:"retries,omitempty"`     // of requests to a registry that failed
+	Limited    int64    `json:"limited,omitempty"`     // requests that a registry refused as too many
+	Layers     int64    `json:"layers,omitempty"`      // of a cache that it wrote
+	Layer      int64    `json:"layer_bytes,omitempty"` // of the layer of the result that it made, compressed; 0 below MinLayer
 	// Versions are what it printed that it installed, "libcurl 8.7.1-r0", by name: the first
 	// MaxVersions of them. VersionsSum is a hash of all, where there are more.
 	Versions    []string `json:"versions,omitempty"`
@@ -104,7 +107,7 @@ type Usage struct {
 // IsZero tells whether nothing was measured.
 func (u *Usage) IsZero() bool {
 	return u.CPU == nil && u.CPUWait == nil && u.IOWait == nil && u.MemoryWait == nil && u.Throttled == nil && len(u.Gaps)+len(u.Versions) == 0 &&
-		u.MemoryPeak|u.Swap|u.Read|u.Written|u.OOMKills|u.Retries|u.Limited|u.Layers == 0
+		u.MemoryPeak|u.Swap|u.Read|u.Written|u.OOMKills|u.Retries|u.Limited|u.Layers|u.Layer == 0
 }
 
 // What is kept of facts: a build holds 8 kB of them at most.
@@ -118,7 +121,8 @@ const (
 	MaxGaps      = 3 // of a step
 	MaxLine      = 60
 	MaxWarnings  = 6
-	MaxDigest    = 23 // "sha256:" and 16 digits
+	MaxDigest    = 23      // "sha256:" and 16 digits
+	MinLayer     = 1 << 20 // bytes of a layer; what is less costs nobody anything
 	// maxFacts bounds all facts of a build, in bytes as they are stored.
 	maxFacts = 7 << 10
 )
@@ -202,7 +206,7 @@ func (u *Usage) size() int {
 			n += 35
 		}
 	}
-	for _, number := range []int64{u.MemoryPeak, u.Swap, u.Read, u.Written, u.OOMKills, u.Retries, u.Limited, u.Layers} {
+	for _, number := range []int64{u.MemoryPeak, u.Swap, u.Read, u.Written, u.OOMKills, u.Retries, u.Limited, u.Layers, u.Layer} {
 		if number > 0 {
 			n += 30
 		}
@@ -225,6 +229,34 @@ func (f *Facts) Artifact(name string) *Artifact {
 		return &f.Sources[i]
 	}
 	return nil
+}
+
+// IsRead tells whether a file of the repository is read by a path of the build context,
+// which is a folder there.
+func IsRead(file, read, context string) bool {
+	context = strings.Trim(path.Clean("/"+context), "/")
+	if context != "" {
+		inside, ok := strings.CutPrefix(file, context+"/")
+		if !ok {
+			return false
+		}
+		file = inside
+	}
+	read = strings.TrimPrefix(path.Clean("/"+read), "/")
+	if read == "" || file == read || strings.HasPrefix(file, read+"/") {
+		return true
+	}
+	if !strings.ContainsAny(read, "*?[") {
+		return false
+	}
+	// A pattern names files, or folders of which all is read.
+	parts := strings.Split(file, "/")
+	depth := strings.Count(read, "/") + 1
+	if len(parts) < depth {
+		return false
+	}
+	matched, err := path.Match(read, strings.Join(parts[:depth], "/"))
+	return err == nil && matched
 }
 
 // Plausible tells whether these can be measurements: a source may claim anything.
@@ -250,5 +282,5 @@ func (u *Usage) Plausible() bool {
 			return false
 		}
 	}
-	return min(u.MemoryPeak, u.Swap, u.Read, u.Written, u.OOMKills, u.Retries, u.Limited, u.Layers) >= 0
+	return min(u.MemoryPeak, u.Swap, u.Read, u.Written, u.OOMKills, u.Retries, u.Limited, u.Layers, u.Layer) >= 0
 }

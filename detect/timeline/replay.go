@@ -74,8 +74,8 @@ func NewSchedule(b *Build) *Schedule {
 
 // A what is what is different in a replay.
 type what struct {
-	free   map[int]bool // steps that take no time
-	beside map[int]int  // a step begins when another one does, for which it had waited
+	less   map[int]time.Duration // by how much less a step takes, at most all of it
+	beside map[int]int           // a step begins when another one does, for which it had waited
 }
 
 // A replayed is a schedule that was replayed.
@@ -148,19 +148,22 @@ func (s *Schedule) replay(w what) replayed {
 }
 
 func (s *Schedule) took(i int, w what) time.Duration {
-	if w.free[i] {
-		return 0
-	}
-	return max(s.Steps[i].Duration, 0)
+	return max(s.Steps[i].Duration-w.less[i], 0)
 }
 
 // Without is what the build would have been shorter if these steps had taken no time.
 func (s *Schedule) Without(steps ...int) time.Duration {
-	free := map[int]bool{}
+	less := map[int]time.Duration{}
 	for _, i := range steps {
-		free[i] = true
+		less[i] = s.Steps[i].Duration
 	}
-	return s.replay(what{free: free}).saved
+	return s.Shorter(less)
+}
+
+// Shorter is what the build would have been shorter if each of these steps had taken so much
+// less time, at most all of its own.
+func (s *Schedule) Shorter(less map[int]time.Duration) time.Duration {
+	return s.replay(what{less: less}).saved
 }
 
 // Abreast is what the build would have been shorter if the second step, which waited for the
@@ -174,7 +177,11 @@ func (s *Schedule) Abreast(first, second int) time.Duration {
 // Remaining is the longest step that decides when the build ends if those that are free take
 // no time, -1 if there is none.
 func (s *Schedule) Remaining(free map[int]bool) int {
-	r := s.replay(what{free: free})
+	less := map[int]time.Duration{}
+	for i := range free {
+		less[i] = s.Steps[i].Duration
+	}
+	r := s.replay(what{less: less})
 	longest := -1
 	for i, n := r.last, 0; i >= 0 && n <= len(s.Order); i, n = r.by[i], n+1 {
 		if !free[i] && !s.Steps[i].IsWait() && (longest < 0 || s.Steps[i].Duration > s.Steps[longest].Duration) {

@@ -65,7 +65,9 @@ func (p *Progress) build(m Metadata, vertices []*vertex, prefix string) (timelin
 		id := p.addStep(s, v, info, instruction.Position, began)
 		s.list[before].Facts, s.list[before].Usage = m.StepFacts[v.digest], m.usage(v, &s.list[before])
 		if f := m.StepFacts[v.digest]; s.list[before].State == timeline.Executed && info.dockerfile && f != nil && f.Image == "" {
-			made += m.LayerBytes[v.digest]
+			layer := m.LayerBytes[v.digest]
+			made += layer
+			s.list[before].Usage = withLayer(s.list[before].Usage, layer)
 		}
 		if endings.doubtful(v, info.kind) {
 			s.doubt(before)

@@ -162,6 +162,20 @@ func (m *Metadata) usage(v *vertex, s *timeline.Step) *timeline.Usage {
 	return u
 }
 
+// withLayer is what a step used, with the bytes of the layer that it made. Steps share the
+// first.
+func withLayer(u *timeline.Usage, bytes int64) *timeline.Usage {
+	if bytes < timeline.MinLayer {
+		return u
+	}
+	with := timeline.Usage{Layer: bytes}
+	if u != nil {
+		with = *u
+		with.Layer = bytes
+	}
+	return &with
+}
+
 // progressFacts are the facts with what the progress tells beside the record.
 func (m *Metadata) progressFacts(p *Progress, vertices []*vertex) *timeline.Facts {
 	var caches []string

@@ -29,7 +29,7 @@ const (
 // Stages and texts of the phases that have no digest of their own in a trace.
 const (
 	exportStage      = timeline.StageExport
-	pushStage        = "push"
+	pushStage        = timeline.StagePush
 	cacheImportStage = "cache import"
 	cacheExportStage = timeline.StageCacheExport
 	internalStage    = timeline.StageInternal

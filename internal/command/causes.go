@@ -21,7 +21,7 @@ type changes struct {
 	names  *ci.Resolver
 	pairs  map[[2]string]changed
 	asked  int  // of GitHub
-	failed bool // GitHub did, and is asked no more
+	failed bool // GitHub did, or is not to be asked, and is asked no more
 }
 
 type changed struct {

@@ -70,12 +70,16 @@ func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 	names := ci.NewResolver(o.Given, env.Variables, ".", env.Now)
 	h := &course.Report{SchemaVersion: detect.SchemaVersion, Results: []course.Course{}}
 	changed := &changes{env: env, names: names}
+	// Where it would pay is no reason to ask GitHub, of so many builds.
+	local := &changes{env: env, names: names, failed: true}
 	matched := false
+	var steps []stepname.Name // of all of the builds
 	notes, err := o.eachPast(ctx, env, names, func(p *past, bar *console.Progress) error {
-		c, err := o.follow(ctx, p, names, env.Now, changed, bar)
+		c, all, err := o.follow(ctx, p, names, env.Now, changed, local, bar)
 		if err != nil {
 			return err
 		}
+		steps = append(steps, all...)
 		matched = matched || len(c.Steps) > 0
 		h.Results = append(h.Results, *c)
 		return nil
@@ -88,19 +92,32 @@ func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 	if o.Steps != "" && !matched {
 		return fmt.Errorf("no step is called %q", redact.Text(o.Steps))
 	}
+	h.Notes = append(h.Notes, unmatched(o.Dismiss, steps)...)
 	return o.Output.render(env.Stdout, func(format report.Format, w io.Writer, to report.TextOptions) error {
 		return format.WriteHistory(w, h, report.HistoryOptions{All: o.All}, to)
 	})
 }
 
-// follow tells the course of the builds of one pipeline that are asked for.
-func (o *HistoryOptions) follow(ctx context.Context, p *past, names *ci.Resolver, now time.Time, changed *changes, bar *console.Progress) (*course.Course, error) {
+// unmatched are notes of the advice that is not wanted of steps that there are none of: one was
+// renamed, or the glob is wrong.
+func unmatched(dismissed []advice.Dismissal, steps []stepname.Name) (notes []detect.Note) {
+	for i := range dismissed {
+		if d := &dismissed[i]; len(steps) > 0 && len(d.Of(steps)) == 0 {
+			notes = append(notes, detect.Note{Kind: detect.KindUnmatched, Text: fmt.Sprintf("%s: no step matches `%s`", d.From, d.Step)})
+		}
+	}
+	return notes
+}
+
+// follow tells the course of the builds of one pipeline that are asked for, and what steps they
+// have.
+func (o *HistoryOptions) follow(ctx context.Context, p *past, names *ci.Resolver, now time.Time, changed, local *changes, bar *console.Progress) (c *course.Course, steps []stepname.Name, err error) {
 	slices.SortStableFunc(p.builds, func(a, b timeline.Build) int { return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(b.ID, a.ID)) })
 	builds := p.builds
 	base, repository := names.Base(&builds[len(builds)-1])
 	q := fetch.Query{BaseBranch: base, BaseRepository: repository}
-	var kept []timeline.Build
-	failed, elsewhere := 0, 0
+	var kept, aside []timeline.Build
+	failed := 0
 	others := map[string]int{}
 	for i := range builds {
 		b := &builds[i]
@@ -110,7 +127,7 @@ func (o *HistoryOptions) follow(ctx context.Context, p *past, names *ci.Resolver
 		}
 		switch {
 		case !isAsked:
-			elsewhere++
+			aside = append(aside, *b)
 			others[b.Branch]++
 		case b.Outcome != timeline.OK:
 			failed++
@@ -121,9 +138,12 @@ func (o *HistoryOptions) follow(ctx context.Context, p *past, names *ci.Resolver
 	kept = o.Since.keep(kept, now)
 	kept, runner, otherRunners := onRunner(kept, o.Runner, o.Thresholds.MinHistory)
 	bar.Add(len(builds) - len(kept))
-	c, err := p.follow(kept, o.Thresholds, bar)
+	c, err = p.follow(kept, o.Thresholds, bar)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	for i := range c.Steps {
+		steps = append(steps, stepname.Name{Key: c.Steps[i].Key, Name: c.Steps[i].Name})
 	}
 	again := func(first, last int) (list []timeline.Build, err error) {
 		err = p.whole(kept[first:last+1], func(some []timeline.Build) error {
@@ -132,11 +152,13 @@ func (o *HistoryOptions) follow(ctx context.Context, p *past, names *ci.Resolver
 		})
 		return list, err
 	}
-	if err := c.Advise(again, o.Dismiss); err != nil {
-		return nil, err
-	}
 	if err := c.Explain(again, func(b *timeline.Build) detect.Changed { return changed.in(ctx, b) }); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	asked := course.Advising{Dismiss: o.Dismiss, Changed: func(b *timeline.Build) detect.Changed { return local.in(ctx, b) }}
+	asked.Others = func(from, to time.Time) ([]timeline.Build, bool, error) { return p.during(aside, from, to) }
+	if err := c.Advise(again, &asked); err != nil {
+		return nil, nil, err
 	}
 	c.Pipeline, c.Runner, c.Branch = builds[0].Pipeline, runner, base
 	if o.Branch != "" {
@@ -151,7 +173,7 @@ func (o *HistoryOptions) follow(ctx context.Context, p *past, names *ci.Resolver
 	if failed > 0 {
 		note("left out: %s that failed or were cancelled", report.Count(failed, "build"))
 	}
-	if len(kept) == 0 && elsewhere > 0 {
+	if len(kept) == 0 && len(aside) > 0 {
 		known := []string{}
 		for name := range others {
 			known = append(known, "`"+name+"`")
@@ -160,17 +182,13 @@ func (o *HistoryOptions) follow(ctx context.Context, p *past, names *ci.Resolver
 		note("no build of `%s` is known, but builds of %s are: --branch names one", c.Branch, strings.Join(known[:min(len(known), 3)], ", "))
 	}
 	if o.Steps != "" {
-		o.onlySteps(c)
+		o.onlySteps(c, steps)
 	}
-	return c, nil
+	return c, steps, nil
 }
 
 // onlySteps leaves of a course the steps that are asked for.
-func (o *HistoryOptions) onlySteps(c *course.Course) {
-	var steps []stepname.Name
-	for i := range c.Steps {
-		steps = append(steps, stepname.Name{Key: c.Steps[i].Key, Name: c.Steps[i].Name})
-	}
+func (o *HistoryOptions) onlySteps(c *course.Course, steps []stepname.Name) {
 	asked := []course.Step{}
 	for _, at := range stepname.Find(o.Steps, steps) {
 		asked = append(asked, c.Steps[at])
@@ -180,6 +198,27 @@ func (o *HistoryOptions) onlySteps(c *course.Course) {
 		return slices.ContainsFunc(asked, func(s course.Step) bool { return s.Key == key })
 	}
 	c.Advice = slices.DeleteFunc(c.Advice, func(x advice.Advice) bool { return !slices.ContainsFunc(x.Steps, isAsked) })
+}
+
+// maxBesides is how many builds of other branches are looked at, all of which are in memory.
+const maxBesides = 1000
+
+// during are those of some builds, whole, that began from then until then, if they are not too many.
+func (p *past) during(of []timeline.Build, from, to time.Time) (list []timeline.Build, known bool, err error) {
+	var then []timeline.Build
+	for i := range of {
+		if b := &of[i]; b.Outcome == timeline.OK && !b.Start.Before(from) && !b.Start.After(to) {
+			then = append(then, *b)
+		}
+	}
+	if len(then) == 0 || len(then) > maxBesides {
+		return nil, len(then) == 0, nil
+	}
+	err = p.whole(then, func(some []timeline.Build) error {
+		list = append(list, some...)
+		return nil
+	})
+	return list, true, err
 }
 
 // follow tells the course of some of the builds, oldest first, while they are read.

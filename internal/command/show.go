@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/buildregress/buildregress/detect/advice"
 	"github.com/buildregress/buildregress/detect/describe"
 	"github.com/buildregress/buildregress/detect/redact"
+	"github.com/buildregress/buildregress/detect/stepname"
 	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
 	"github.com/buildregress/buildregress/fetch/store"
@@ -42,7 +44,11 @@ func Show(ctx context.Context, env *Env, o *ShowOptions) error {
 	}
 	d := describe.Of(b)
 	d.Advice = advice.OfBuild(b, &o.Advice)
-	d.Notes = append(d.Notes, distinct(f.notes)...)
+	var steps []stepname.Name
+	for i := range b.Steps {
+		steps = append(steps, stepname.Name{Key: b.Steps[i].Key, Name: b.Steps[i].Name})
+	}
+	d.Notes = slices.Concat(d.Notes, distinct(f.notes), unmatched(o.Advice.Dismiss, steps))
 	return o.Output.render(env.Stdout, func(format report.Format, w io.Writer, to report.TextOptions) error {
 		return format.WriteShown(w, d, to)
 	})
