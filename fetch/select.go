@@ -28,8 +28,11 @@ func Join(a, b *detect.History, q Query) *detect.History {
 	}
 	h := Select(append(list(a), more...), q)
 	h.Source, h.Notes, h.AnyBranch = a.Source, a.Notes, a.AnyBranch
-	if a.Tails != nil { // what lies beyond the windows is in neither list
+	switch { // what lies beyond the windows is in neither list
+	case a.Tails != nil:
 		h.Tails = a.Tails
+	case b.Tails != nil:
+		h.Tails = b.Tails
 	}
 	return h
 }

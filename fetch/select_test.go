@@ -94,6 +94,28 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// What is remembered from before the windows is that of the place where all builds are,
+// beside one that has none.
+func TestJoinKeepsTails(t *testing.T) {
+	var all []timeline.Build
+	for i := range 80 {
+		all = append(all, at(fmt.Sprint(i), i, func(b *timeline.Build) {
+			b.Steps = []timeline.Step{{Key: "common", Duration: time.Duration(i+1) * time.Second}}
+		}))
+	}
+	build := at("this", 90, func(b *timeline.Build) { b.Steps = all[0].Steps })
+	q := Query{Build: &build, BaseBranch: "main", Window: 8}
+	want, none := Select(all, q), Select(nil, q)
+	if len(want.Tails) == 0 || want.Tails["common"].Weight == 0 {
+		t.Fatalf("nothing is remembered: %v", want.Tails)
+	}
+	for _, got := range []*detect.History{Join(want, none, q), Join(none, want, q)} {
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("Select (-), Join (+):\n%s", diff)
+		}
+	}
+}
+
 // A build that says no pipeline is history for any, in a frozen memory too.
 func TestBuildsOfAnyPipeline(t *testing.T) {
 	for seed := range uint64(20) {

@@ -144,25 +144,15 @@ func FuzzCommands(f *testing.F) {
 func TestMarkdownWithin(t *testing.T) {
 	r := reportOf(manySteps(500))
 	for _, limit := range []int{3000, 10_000, 65_000, 1 << 20} {
-		for name, text := range map[string]string{"report": MarkdownWithin(r, limit), "resolved": Resolved(r, limit)} {
-			if len(text) > limit {
-				t.Errorf("%s: %d bytes, want at most %d", name, len(text), limit)
-			}
-			if strings.Count(text, "<details>") != strings.Count(text, "</details>") {
-				t.Errorf("%s of %d bytes: what is folded has no end", name, limit)
-			}
+		text := MarkdownWithin(r, Code{}, limit)
+		if len(text) > limit {
+			t.Errorf("%d bytes, want at most %d", len(text), limit)
+		}
+		if strings.Count(text, "<details>") != strings.Count(text, "</details>") {
+			t.Errorf("of %d bytes: what is folded has no end", limit)
 		}
 	}
-	if text := MarkdownWithin(r, 1<<20); strings.Contains(text, "left out here") {
+	if text := MarkdownWithin(r, Code{}, 1<<20); strings.Contains(text, "left out here") {
 		t.Error("something is left out where there is room for all of it")
-	}
-}
-
-func TestResolvedIsFolded(t *testing.T) {
-	text := Resolved(reportOf(passResult()), 10_000)
-	golden(t, "markdown/resolved.md", text)
-	tags, _ := liveHTML(t, text)
-	if opened := strings.Count(strings.Join(tags, ""), "<details>"); opened != 2 {
-		t.Errorf("%d foldings, want that of the report and that of its steps", opened)
 	}
 }

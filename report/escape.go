@@ -160,21 +160,25 @@ var (
 )
 
 // escapeMarkdown writes clean prose as Markdown that reads as it stands.
-func escapeMarkdown(text string) string {
+func escapeMarkdown(text string) string { return unlinked(text, escapeMarks) }
+
+// unlinked writes clean prose, escaped for a format that GitHub shows, so that it makes no
+// link of it.
+func unlinked(text string, escape func(string) string) string {
 	var b strings.Builder
 	for text != "" {
 		at := linked.FindStringIndex(text)
 		if at == nil {
 			break
 		}
-		b.WriteString(escapeMarks(text[:at[1]]))
+		b.WriteString(escape(text[:at[1]]))
 		found, rest := text[at[0]:at[1]], text[at[1]:]
 		text = rest
 		if rest == "" || becomesLink(found, rest[0]) {
 			b.WriteString("&#8203;")
 		}
 	}
-	b.WriteString(escapeMarks(text))
+	b.WriteString(escape(text))
 	return b.String()
 }
 

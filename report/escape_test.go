@@ -102,7 +102,7 @@ func liveHTML(t testing.TB, markdown string) (tags []string, text string) {
 	return anyTag.FindAllString(live, -1), html.UnescapeString(anyTag.ReplaceAllString(live, " "))
 }
 
-var revision = regexp.MustCompile(`\b(at|since) [0-9a-f]{7,64}\b`)
+var revision = regexp.MustCompile(`\b(at|since|before|in|of) [0-9a-f]{7,64}\b`)
 
 func FuzzMarkdownStaysDead(f *testing.F) {
 	for _, seed := range hostileSeeds {
@@ -110,7 +110,7 @@ func FuzzMarkdownStaysDead(f *testing.F) {
 	}
 	render := func(text string) string {
 		var b bytes.Buffer
-		if err := Markdown(&b, hostileReport(text)); err != nil {
+		if err := Markdown(&b, hostileReport(text), Code{}); err != nil {
 			f.Fatal(err)
 		}
 		return b.String()

@@ -317,10 +317,8 @@ func withPosition(l line, p dockerfile.Position) line {
 	switch {
 	case p.File == "":
 		return l
-	case p.Line <= 0:
-		return lineOf(l, " See ", code(p.File), ".")
 	}
-	return lineOf(l, " See ", code(fmt.Sprintf("%s:%d", p.File, p.Line)), ".")
+	return lineOf(l, " See ", place{p.File, p.Line}, ".")
 }
 
 // withSentence adds a sentence, if there is one.

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -11,42 +10,6 @@ import (
 
 // What a forge (GitHub and its like) is told of a report, in words that are the same on
 // each. How it is told is in the packages below this one.
-
-// A Comment is what a pull request is to be told.
-type Comment struct {
-	Pipelines []string  // of the builds it is about: each has one comment
-	Began     time.Time // start of the newest of them: what began later has the last word
-	Body      string    // Markdown
-	Create    bool      // make a comment where there is none; else only one that is there is edited
-}
-
-// CommentOn is what a report has to say on a pull request, in at most limit bytes:
-// nothing, to begin with, but what costs every build from now on. What was said is kept
-// up to date, and resolved by a build that was judged and passed. asked makes a comment
-// of any report. ok is false where nothing is to be said.
-func CommentOn(r *detect.Report, asked bool, limit int) (c Comment, ok bool) {
-	passed := len(r.Results) > 0
-	c.Pipelines = pipelinesOf(r)
-	for i := range r.Results {
-		result := &r.Results[i]
-		if result.Build.Start.After(c.Began) {
-			c.Began = result.Build.Start
-		}
-		lasting := slices.ContainsFunc(result.Cache.Losses, func(l detect.CacheLoss) bool { return l.Lasting })
-		c.Create = c.Create || result.Verdict == detect.Regressed || lasting
-		passed = passed && result.Verdict == detect.Pass && !lasting
-	}
-	switch unjudged := r.Verdict == detect.Unjudged; {
-	case len(r.Results) == 0 || unjudged && !c.Create && !asked:
-		return c, false // it does not know whether what was said still holds
-	case passed && !asked:
-		c.Body = Resolved(r, limit)
-	default:
-		c.Body = MarkdownWithin(r, limit)
-	}
-	c.Create = c.Create || asked
-	return c, true
-}
 
 // A CheckRun is a verdict on a commit.
 type CheckRun struct {
@@ -72,10 +35,10 @@ const (
 
 // NewCheckRun is the check run of a report, its summary at most limit bytes long.
 // failing tells whether the report has what the check is to fail on.
-func NewCheckRun(r *detect.Report, failing bool, limit int) CheckRun {
+func NewCheckRun(r *detect.Report, in Code, failing bool, limit int) CheckRun {
 	c := CheckRun{
 		Name: checkName(r), Conclusion: ConclusionSuccess, Title: Headline(r),
-		Summary: MarkdownWithin(r, limit), Annotations: Annotations(r, failing),
+		Summary: MarkdownWithin(r, in, limit), Annotations: Annotations(r, failing),
 	}
 	for i := range r.Results {
 		if start := r.Results[i].Build.Start; start.After(c.Began) {

@@ -15,7 +15,7 @@ import (
 // A Format is a form in which a report is written.
 type Format string
 
-// A table has each format of a T with what writes it, the usual one first. Only text has
+// A table has each format of a T with what writes it, the usual one first. Most have no
 // options.
 type table[T any] []struct {
 	format Format
@@ -45,7 +45,7 @@ func bare[T any](write func(io.Writer, T) error) func(io.Writer, T, TextOptions)
 
 var reports = table[*detect.Report]{
 	{"text", Text},
-	{"markdown", bare(Markdown)},
+	{"markdown", func(w io.Writer, r *detect.Report, o TextOptions) error { return Markdown(w, r, o.Code) }},
 	{"json", bare(JSON)},
 	{"junit", bare(JUnit)},
 	{"html", bare(HTML)},

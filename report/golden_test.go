@@ -65,7 +65,7 @@ func TestGolden(t *testing.T) {
 				golden(t, "text/"+f.name+"-120.txt", text(TextOptions{Width: 120}))
 				golden(t, "text/"+f.name+"-color.txt", text(TextOptions{Color: true}))
 			}
-			golden(t, "markdown/"+f.name+".md", render(t, func(w io.Writer) error { return Markdown(w, f.report) }))
+			golden(t, "markdown/"+f.name+".md", render(t, func(w io.Writer) error { return Markdown(w, f.report, Code{}) }))
 
 			golden(t, "junit/"+f.name+".xml", render(t, func(w io.Writer) error { return JUnit(w, f.report) }))
 
@@ -100,7 +100,7 @@ func TestColorChangesNothingElse(t *testing.T) {
 func TestRenderingLeavesTheReportAlone(t *testing.T) {
 	for _, f := range fixtures() {
 		render(t, func(w io.Writer) error { return Text(w, f.report, TextOptions{}) })
-		render(t, func(w io.Writer) error { return Markdown(w, f.report) })
+		render(t, func(w io.Writer) error { return Markdown(w, f.report, Code{}) })
 		render(t, func(w io.Writer) error { return JSON(w, f.report) })
 	}
 	for i, f := range fixtures() {
@@ -123,7 +123,7 @@ func TestMarkdownIsBounded(t *testing.T) {
 		many[i] = manySteps(10)
 	}
 	for name, r := range map[string]*detect.Report{"2000 slow steps": big, "150 targets": reportOf(many...), "hostile": hostileReport(strings.Repeat("@#<&", 1<<18))} {
-		text := render(t, func(w io.Writer) error { return Markdown(w, r) })
+		text := render(t, func(w io.Writer) error { return Markdown(w, r, Code{}) })
 		if len(text) > maxMarkdown {
 			t.Errorf("%s: %d bytes, want at most %d", name, len(text), maxMarkdown)
 		}
@@ -152,7 +152,7 @@ func TestJSONHoldsWhatCannotBeEncoded(t *testing.T) {
 		t.Errorf("ratio, p, q = %v, %v, %v, want 0, 1, 1", got.Ratio, got.P, got.Q)
 	}
 	render(t, func(w io.Writer) error { return Text(w, r, TextOptions{}) })
-	if text := render(t, func(w io.Writer) error { return Markdown(w, r) }); strings.Contains(text, "NaN") || strings.Contains(text, "Inf") {
+	if text := render(t, func(w io.Writer) error { return Markdown(w, r, Code{}) }); strings.Contains(text, "NaN") || strings.Contains(text, "Inf") {
 		t.Error("NaN or Inf is shown")
 	}
 }
@@ -181,7 +181,7 @@ func BenchmarkRender(b *testing.B) {
 		write func(io.Writer) error
 	}{
 		{"text", func(w io.Writer) error { return Text(w, r, TextOptions{}) }},
-		{"markdown", func(w io.Writer) error { return Markdown(w, r) }},
+		{"markdown", func(w io.Writer) error { return Markdown(w, r, Code{}) }},
 		{"json", func(w io.Writer) error { return JSON(w, r) }},
 	} {
 		b.Run(format.name, func(b *testing.B) {

@@ -14,8 +14,9 @@ import (
 
 // JUnit's XML is what CI systems show as tests: a suite for each build, a case for each
 // step, and one for the build itself. A case fails only for what the check fails on.
-// Readers agree on little more than the elements written here, and tell cases apart by
-// class and name: these are the same in each build, and no two are equal.
+// Readers agree on little more than the elements written here. They tell cases apart by class
+// and name, some (GitLab) whatever suite they are of: these are the same in each build, and no
+// two are equal.
 
 type junitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`
@@ -65,8 +66,21 @@ const maxJUnitName = 120
 func JUnit(w io.Writer, r *detect.Report) error {
 	all := junitSuites{Name: "buildregress", Suites: []junitSuite{}}
 	var total timeline.Seconds
+	var pipelines []string
+	for i := range r.Results {
+		pipelines = append(pipelines, r.Results[i].Build.Pipeline)
+	}
+	several := len(distinct(pipelines)) > 1
+	taken := map[[2]string]bool{}
 	for i := range r.Results {
 		s := junitSuiteOf(&r.Results[i], r.FailOn)
+		for k := range s.Cases {
+			c := &s.Cases[k]
+			if several {
+				c.Class = cut(s.Name, maxJUnitName/2) + " " + cut(c.Class, maxJUnitName/2)
+			}
+			c.makeDistinct(taken)
+		}
 		all.Tests, all.Failures = all.Tests+s.Tests, all.Failures+s.Failures
 		total += max(r.Results[i].Build.Duration, 0)
 		all.Suites = append(all.Suites, s)
@@ -90,18 +104,12 @@ func junitSuiteOf(r *detect.Result, failOn []string) junitSuite {
 	if start := encodableTime(r.Build.Start); !start.IsZero() {
 		s.Timestamp = start.Format("2006-01-02T15:04:05")
 	}
-	taken := map[[2]string]int{}
 	for i := range r.Steps {
 		step := &r.Steps[i]
 		if step.Status == detect.StatusGone {
 			continue
 		}
-		c := junitCaseOf(r, step, n, failOn)
-		// Equal steps are told apart by their number.
-		if taken[[2]string{c.Class, c.Name}]++; taken[[2]string{c.Class, c.Name}] > 1 {
-			c.Name = fmt.Sprintf("%s (%d)", c.Name, taken[[2]string{c.Class, c.Name}])
-		}
-		s.add(c)
+		s.add(junitCaseOf(r, step, n, failOn))
 	}
 	whole := junitCase{Class: "build", Name: "the whole build", Time: s.Time}
 	switch {
@@ -128,6 +136,15 @@ func (s *junitSuite) add(c junitCase) {
 	case c.Skipped != nil:
 		s.Skipped++
 	}
+}
+
+// makeDistinct tells a case that is called as another by a number.
+func (c *junitCase) makeDistinct(taken map[[2]string]bool) {
+	name := c.Name
+	for n := 2; taken[[2]string{c.Class, c.Name}]; n++ {
+		c.Name = fmt.Sprintf("%s (%d)", name, n)
+	}
+	taken[[2]string{c.Class, c.Name}] = true
 }
 
 func junitCaseOf(r *detect.Result, s *detect.StepResult, n *names, failOn []string) junitCase {

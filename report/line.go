@@ -1,6 +1,8 @@
 package report
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -25,8 +27,13 @@ type span struct {
 	// commit is set for a revision of nothing but hexadecimal digits: forges make a link
 	// of it where it stands as plain text.
 	commit bool
-	to     string // an address that is safe in every format, or ""
-	page   string // one that pages alone lead to, or ""
+	// named is set for words that are such a revision.
+	named bool
+	to    string // an address that is safe in every format, or ""
+	// file and line are where code stands that is a place in a file.
+	file string
+	line int
+	page string // one that pages alone lead to, or ""
 }
 
 // A code argument of lineOf becomes a code span.
@@ -37,6 +44,12 @@ type snippet string
 
 // A commit argument of lineOf is a revision, short; a code span if it is no commit.
 type commit string
+
+// A place argument of lineOf becomes a code span that may lead to the file.
+type place struct {
+	file string
+	line int // 0 for the file as a whole
+}
 
 // A link argument of lineOf becomes words that lead somewhere, or nothing if the
 // address is none that may be shown.
@@ -54,6 +67,12 @@ func lineOf(parts ...any) line {
 			l = append(l, span{text: Clean(string(p)), code: true})
 		case snippet:
 			l = append(l, span{text: Clean(string(p)), code: true, whole: true})
+		case place:
+			text := p.file
+			if p.line > 0 {
+				text = fmt.Sprintf("%s:%d", p.file, p.line)
+			}
+			l = append(l, span{text: Clean(text), code: true, file: p.file, line: p.line})
 		case commit:
 			short := shortRevision(string(p))
 			if commits.MatchString(short) {
@@ -83,6 +102,11 @@ func prose(text string) line {
 	var l line
 	for i, piece := range pieces {
 		switch quoted := i%2 == 1; {
+		case quoted && commits.MatchString(piece) && beforeCommit.MatchString(pieces[i-1]):
+			l = append(l, span{text: piece, commit: true})
+		case !quoted && sinceCommit.MatchString(piece):
+			at := sinceCommit.FindStringSubmatchIndex(piece)
+			l = append(l, span{text: piece[:at[2]]}, span{text: piece[at[2]:at[3]], named: true}, span{text: piece[at[3]:]})
 		case piece != "":
 			l = append(l, span{text: piece, code: quoted})
 		case quoted: // two backticks around nothing
@@ -91,6 +115,12 @@ func prose(text string) line {
 	}
 	return l
 }
+
+// What our own notes say of revisions, with or without backticks.
+var (
+	beforeCommit = regexp.MustCompile(`\b(?:in|of|since|before) $`)
+	sinceCommit  = regexp.MustCompile(`\b(?:since|before) ([0-9a-f]{7,40})[:.,;]`)
+)
 
 // maxProse is the most cells that a reason or a note gets.
 const maxProse = 400

@@ -28,76 +28,79 @@ const (
 // Markdown writes a report as a comment on a pull request holds it: the verdict,
 // what to do, and the rest folded. It is never longer than GitHub takes: the
 // lists of steps go first, findings last, and what was left out is said.
-func Markdown(w io.Writer, r *detect.Report) error {
-	_, err := io.WriteString(w, MarkdownWithin(r, maxMarkdown))
+func Markdown(w io.Writer, r *detect.Report, in Code) error {
+	_, err := io.WriteString(w, MarkdownWithin(r, in, maxMarkdown))
 	return err
 }
 
 // MarkdownWithin is a report in Markdown of at most so many bytes, as long as
 // they are some thousands.
-func MarkdownWithin(r *detect.Report, limit int) string {
+func MarkdownWithin(r *detect.Report, in Code, limit int) string {
 	v := viewOf(r)
+	head := "### " + inline(v.title()) + "\n\n"
+	return head + v.bodyWithin(in, limit-len(head)-len(signature)) + signature
+}
+
+// title is the verdict on all builds.
+func (v *view) title() line {
+	if len(v.headline) > 0 {
+		return v.headline
+	}
+	return v.results[0].headline
+}
+
+// bodyWithin is what follows the title, in Markdown of at most so many bytes.
+func (v *view) bodyWithin(in Code, limit int) string {
 	var text string
 	for _, room := range []limits{{1000, 100, 20}, {300, 100, 20}, {100, 50, 20}, {30, 30, 10}, {0, 20, 5}, {0, 5, 0}} {
-		if text = v.markdown(room, len(v.results)); len(text) <= limit {
+		if text = v.body(in, room, len(v.results)); len(text) <= limit {
 			return text
 		}
 	}
 	for n := len(v.results) - 1; n > 0 && len(text) > limit; n /= 2 {
-		text = v.markdown(limits{0, 5, 0}, n)
+		text = v.body(in, limits{0, 5, 0}, n)
 	}
 	return text
-}
-
-// Resolved is what a comment is turned to whose findings are gone, in Markdown of
-// at most so many bytes. The report on the build that shows it is folded.
-func Resolved(r *detect.Report, limit int) string {
-	const (
-		before = "### Resolved: what was found here is gone\n\n<details><summary>The build that shows it</summary>\n\n"
-		after  = "</details>\n"
-	)
-	return before + MarkdownWithin(r, limit-len(before)-len(after)) + after
 }
 
 // A limits is how much of each kind is written of one build.
 type limits struct{ rows, lines, log int }
 
-// markdown writes the first n results.
-func (v *view) markdown(limit limits, n int) string {
+// body writes the first n results.
+func (v *view) body(in Code, limit limits, n int) string {
 	m := &markdownWriter{limit: limit}
-	if len(v.headline) > 0 {
-		m.heading("### ", v.headline)
-	}
 	for i := range v.results[:n] {
+		m.pages = in.of(v.results[i].build)
 		if len(v.headline) > 0 {
 			m.heading("#### ", lineOf(code(v.results[i].pipeline)))
 			m.paragraph("**" + inline(v.results[i].headline) + "**")
-		} else {
-			m.heading("### ", v.results[i].headline)
 		}
 		m.result(&v.results[i])
 	}
 	if left := len(v.results) - n; left > 0 {
 		m.paragraph(Count(left, "more build") + " left out here: a comment is limited in size. See the JSON report.")
 	}
+	m.pages = pages{}
 	m.list(v.notes)
-	m.WriteString(signature)
 	return m.String()
 }
 
 // signature says who speaks, and where it is told how.
-const signature = "<sub>[buildregress](https://github.com/buildregress/buildregress) · [how it judges](https://github.com/buildregress/buildregress/blob/main/docs/judgement.md) · [settings](https://github.com/buildregress/buildregress/blob/main/docs/configuration.md)</sub>\n"
+const signature = signatureStart + "(https://github.com/buildregress/buildregress) · [how it judges](https://github.com/buildregress/buildregress/blob/main/docs/judgement.md) · [settings](https://github.com/buildregress/buildregress/blob/main/docs/configuration.md)</sub>\n"
+
+const signatureStart = "<sub>[buildregress]"
 
 // A markdownWriter writes blocks, each followed by an empty line.
 type markdownWriter struct {
 	strings.Builder
+	pages
 	limit limits
 }
 
 func (m *markdownWriter) result(v *resultView) {
 	if f := v.failure; f != nil {
 		if len(f.reason) > 0 {
-			m.paragraph(inline(f.reason))
+			m.paragraph(m.inline(f.reason))
 		}
 		if log := f.log[max(0, len(f.log)-m.limit.log):]; len(log) > 0 {
 			m.WriteString(fenced(log) + "\n")
@@ -110,7 +113,7 @@ func (m *markdownWriter) result(v *resultView) {
 	m.list(v.suspects)
 	for _, l := range []line{v.next, v.history} {
 		if len(l) > 0 {
-			m.paragraph("**" + inline(l) + "**")
+			m.paragraph("**" + m.inline(l) + "**")
 		}
 	}
 	m.list(v.notices)
@@ -162,7 +165,7 @@ func (m *markdownWriter) table(rows []row, accepting []line) {
 		if r.critical {
 			name += " ◆"
 		}
-		verdict := inCell(inline(prose(cut(cmp.Or(r.reason, r.verdict), maxCellName))))
+		verdict := inCell(m.inline(prose(cut(cmp.Or(r.reason, r.verdict), maxCellName))))
 		if weight(r) > 1 {
 			verdict = "**" + verdict + "**"
 		}
@@ -176,7 +179,7 @@ func (m *markdownWriter) table(rows []row, accepting []line) {
 		m.paragraph(Count(small, "step") + " not listed: cached, or too short for a change to be told.")
 	}
 	legend := lineOf("◆ is on the critical path: what it takes longer, the build takes longer.")
-	m.paragraph(inline(joined(slices.Concat([]line{legend}, accepting), " ")))
+	m.paragraph(m.inline(joined(slices.Concat([]line{legend}, accepting), " ")))
 	m.WriteString("</details>\n\n")
 }
 
@@ -208,7 +211,7 @@ func (m *markdownWriter) printf(format string, args ...any) {
 }
 
 func (m *markdownWriter) heading(mark string, l line) {
-	m.WriteString(mark + inline(l) + "\n\n")
+	m.WriteString(mark + m.inline(l) + "\n\n")
 }
 
 func (m *markdownWriter) paragraph(text string) {
@@ -220,7 +223,7 @@ func (m *markdownWriter) lines(lines ...line) {
 	var texts []string
 	for _, l := range lines {
 		if len(l) > 0 {
-			texts = append(texts, inline(l))
+			texts = append(texts, m.inline(l))
 		}
 	}
 	m.paragraph(strings.Join(texts, "<br>\n"))
@@ -235,7 +238,7 @@ func (m *markdownWriter) list(lines []line) {
 			m.printf("- %d more are left out here: see the JSON report.\n", len(lines)-i)
 			break
 		}
-		m.WriteString("- " + inline(l) + "\n")
+		m.WriteString("- " + m.inline(l) + "\n")
 	}
 	m.WriteString("\n")
 }
@@ -244,8 +247,11 @@ func (m *markdownWriter) list(lines []line) {
 // Other marks are escaped wherever they stand.
 var blockStart = regexp.MustCompile(`^(\d*)([-+=.)])`)
 
+// inline writes a line of the view, in which places and revisions lead nowhere.
+func inline(l line) string { return pages{}.inline(l) }
+
 // inline writes a line of the view.
-func inline(l line) string {
+func (p pages) inline(l line) string {
 	var b strings.Builder
 	for i, s := range l {
 		switch {
@@ -254,8 +260,12 @@ func inline(l line) string {
 				b.WriteString("· ")
 			}
 			b.WriteString("[" + escapeMarkdown(s.text) + "](<" + s.to + ">)")
-		case s.commit:
+		case (s.commit || s.named) && p.commit(s.text) != "":
+			b.WriteString("[" + s.text + "](<" + p.commit(s.text) + ">)")
+		case s.commit, s.named:
 			b.WriteString(s.text)
+		case s.file != "" && p.line(s) != "":
+			b.WriteString("[" + codeSpan(s.text, maxSentenceName) + "](<" + p.line(s) + ">)")
 		case s.whole:
 			b.WriteString(codeSpan(s.text, maxClean))
 		case s.code:

@@ -35,7 +35,7 @@ func shownNames(t *testing.T, r *detect.Report) map[string][]string {
 		}
 	}
 	var markdown bytes.Buffer
-	if err := Markdown(&markdown, r); err != nil {
+	if err := Markdown(&markdown, r, Code{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, cell := range cellName.FindAllStringSubmatch(markdown.String(), -1) {

@@ -16,6 +16,7 @@ import (
 type TextOptions struct {
 	Width int  // in cells of a terminal; 0 is 80, narrower than 40 is 40
 	Color bool // ANSI colours are understood
+	Code  Code // where Markdown leads to
 }
 
 // withDefaults has a width that can be written to.

@@ -24,7 +24,7 @@ func TestReadVersion1(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := readVersion1(t, file)
 			golden(t, "text/"+name+".txt", render(t, func(w io.Writer) error { return Text(w, r, TextOptions{}) }))
-			golden(t, "markdown/"+name+".md", render(t, func(w io.Writer) error { return Markdown(w, r) }))
+			golden(t, "markdown/"+name+".md", render(t, func(w io.Writer) error { return Markdown(w, r, Code{}) }))
 			document := render(t, func(w io.Writer) error { return JSON(w, r) })
 			back, err := ReadJSON(strings.NewReader(document))
 			if err != nil {

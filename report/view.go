@@ -25,6 +25,7 @@ type view struct {
 
 // A resultView is what people read of one build. Empty lines are left out.
 type resultView struct {
+	build     *detect.BuildInfo
 	pipeline  string
 	verdict   detect.Verdict
 	headline  line
@@ -93,6 +94,7 @@ var verdictWords = map[detect.Verdict]string{
 func viewOfResult(r *detect.Result) resultView {
 	n := newNames(r)
 	v := resultView{
+		build:    &r.Build,
 		pipeline: Clean(r.Build.Pipeline),
 		verdict:  r.Verdict,
 		headline: headline(r, n),
@@ -234,14 +236,18 @@ func nextStep(r *detect.Result) line {
 	case r.Build.Outcome == timeline.Cancelled:
 		return nil
 	case r.Verdict == detect.Regressed && countOf(r, detect.StatusSlower) > 0:
-		look := "Next: look at what changed in the step or in what it fetches."
-		if causeKnown(r) {
-			look = "Next: begin with the cause that is named above."
+		look := lineOf("Next: look at what changed in the step or in what it fetches.")
+		if cause := knownCause(r); cause != nil {
+			word := "likely cause"
+			if cause.Certainty == detect.Is {
+				word = "cause"
+			}
+			look = lineOf("Next: begin with the "+word+": ", sentence(cause.Text))
 		}
 		if seenOnce(r) {
-			look += " So far it was seen in one build: re-run the job to confirm it."
+			look = lineOf(look, " So far it was seen in one build: re-run the job to confirm it.")
 		}
-		return lineOf(look)
+		return look
 	case r.Verdict == detect.Regressed && countOf(r, detect.StatusOverBudget) > 0:
 		return lineOf("Next: look at what changed in the step, or raise its budget on purpose.")
 	case r.Verdict == detect.Regressed:
@@ -254,9 +260,9 @@ func nextStep(r *detect.Result) line {
 	return nil
 }
 
-// causeKnown tells whether a cause that is sure or likely stands under the dearest of what
-// is slower.
-func causeKnown(r *detect.Result) bool {
+// knownCause is a cause that is sure or likely, of the dearest of what is slower; nil if there
+// is none.
+func knownCause(r *detect.Result) *detect.Explanation {
 	var dearest *group
 	groups := groupsOf(r)
 	for i := range groups {
@@ -266,17 +272,17 @@ func causeKnown(r *detect.Result) bool {
 		}
 	}
 	if dearest == nil {
-		return false
+		return nil
 	}
 	causes := dearest.causes(r)
 	if len(causes) == 0 || causes[0].Certainty == detect.Possible {
-		return false
+		return nil
 	}
 	switch causes[0].Kind {
 	case detect.KindNothingRecorded, detect.KindPhase, detect.KindMoreWork: // what became longer, and not why
-		return false
+		return nil
 	}
-	return true
+	return &causes[0]
 }
 
 // seenOnce tells whether all that is slower was seen in a single build.

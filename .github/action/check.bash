@@ -2,7 +2,8 @@
 # Runs buildregress check on what the inputs of the action say. Flags are in the
 # environment as BUILDREGRESS_…, and what is empty there is not said.
 #
-# Reads BINARY, HISTORY, SOURCE, METADATA, FAIL_ON_ERROR and GITHUB_TOKEN.
+# Reads BINARY, HISTORY, SOURCE, METADATA, REPORT_HTML, FAIL_ON_ERROR and GITHUB_TOKEN. Sets
+# the output report-name, of the artifact that keeps the report as HTML.
 set -euo pipefail
 
 if [[ ! -x $BINARY ]]; then
@@ -28,6 +29,14 @@ if [[ -z $BUILDREGRESS_STORE ]]; then
 	export BUILDREGRESS_STORE=sqlite:$HISTORY/history.db
 fi
 export BUILDREGRESS_OUTPUT=$BUILDREGRESS_OUTPUT$'\n'json=$work/report.json
+if [[ ${REPORT_HTML:-} == true ]]; then
+	BUILDREGRESS_OUTPUT+=$'\n'html=$work/report.html
+	# Its name is no other's in the run, and begins with no "buildregress": artifacts that do
+	# are history.
+	printf 'report-name=%s\n' "build-report-${GITHUB_JOB:-job}-${work##*-}" >>"$GITHUB_OUTPUT"
+	# The comment leads to the artifact: comment.bash posts it when there is one.
+	export BUILDREGRESS_COMMENT=never
+fi
 
 status=0
 "$BINARY" check -- "$builds" || status=$?

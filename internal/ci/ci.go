@@ -80,6 +80,25 @@ func System(e Env) Identity {
 	return Identity{}
 }
 
+// CodePages are where the web shows the repository that the CI system builds, or that a pull
+// request is for: addresses that a revision and a path follow, and a revision. They are "" if
+// nothing says it.
+func CodePages(e Env) (files, commits string) {
+	switch {
+	case e.any("GITEA_ACTIONS", "FORGEJO_ACTIONS") && e.any("GITHUB_SERVER_URL") && e.any("GITHUB_REPOSITORY"):
+		project := strings.TrimSuffix(e("GITHUB_SERVER_URL"), "/") + "/" + e("GITHUB_REPOSITORY")
+		return project + "/src/commit/", project + "/commit/"
+	case OnGitHub(e) && e.any("GITHUB_SERVER_URL") && e.any("GITHUB_REPOSITORY"):
+		project := e("GITHUB_SERVER_URL") + "/" + e("GITHUB_REPOSITORY")
+		return project + "/blob/", project + "/commit/"
+	case e.any("GITLAB_CI"):
+		if project := e.first("CI_MERGE_REQUEST_PROJECT_URL", "CI_PROJECT_URL"); project != "" {
+			return project + "/-/blob/", project + "/-/commit/"
+		}
+	}
+	return "", ""
+}
+
 // IsRunning tells whether a CI system runs us.
 func IsRunning(e Env) bool {
 	return slices.ContainsFunc(ciSystems, func(ci ciSystem) bool { return ci.runs(e) })

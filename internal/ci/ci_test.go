@@ -499,3 +499,23 @@ func TestCIIdentity(t *testing.T) {
 		})
 	}
 }
+
+// The pages of the code are those of the repository that a pull request is for.
+func TestCodePages(t *testing.T) {
+	for name, test := range map[string]struct {
+		vars           map[string]string
+		files, commits string
+	}{
+		"GitHub":              {map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "o/r"}, "https://github.com/o/r/blob/", "https://github.com/o/r/commit/"},
+		"Gitea":               {map[string]string{"GITHUB_ACTIONS": "true", "GITEA_ACTIONS": "true", "GITHUB_SERVER_URL": "https://git.example/", "GITHUB_REPOSITORY": "o/r"}, "https://git.example/o/r/src/commit/", "https://git.example/o/r/commit/"},
+		"GitLab":              {map[string]string{"GITLAB_CI": "true", "CI_PROJECT_URL": "https://gitlab.example/g/p"}, "https://gitlab.example/g/p/-/blob/", "https://gitlab.example/g/p/-/commit/"},
+		"of a fork on GitLab": {map[string]string{"GITLAB_CI": "true", "CI_PROJECT_URL": "https://gitlab.example/fork/p", "CI_MERGE_REQUEST_PROJECT_URL": "https://gitlab.example/g/p"}, "https://gitlab.example/g/p/-/blob/", "https://gitlab.example/g/p/-/commit/"},
+		"elsewhere":           {map[string]string{"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "o/r"}, "", ""},
+		"GitHub, half told":   {map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.com"}, "", ""},
+	} {
+		files, commits := CodePages(func(v string) string { return test.vars[v] })
+		if files != test.files || commits != test.commits {
+			t.Errorf("%s: %q and %q, want %q and %q", name, files, commits, test.files, test.commits)
+		}
+	}
+}

@@ -182,6 +182,32 @@ func endedRun(e Env) (ids []string) {
 	return append(ids, id)
 }
 
+// DefaultBranchBuilt is the default branch of the repository if a workflow of GitHub builds it,
+// and no pull request nor what somebody asked for there; else "".
+func DefaultBranchBuilt(e Env) string {
+	event := readEvent(e("GITHUB_EVENT_PATH"))
+	branch, name, built := event.Repository.DefaultBranch, e("GITHUB_EVENT_NAME"), branchName(e("GITHUB_REF"))
+	if run := event.WorkflowRun; run != nil {
+		name, built = run.Event, run.HeadBranch
+		if !strings.EqualFold(run.HeadRepository.FullName, e("GITHUB_REPOSITORY")) {
+			return ""
+		}
+	}
+	switch name {
+	case "push", "schedule", "workflow_dispatch":
+		if built == branch && event.PullRequest == nil {
+			return branch
+		}
+	}
+	return ""
+}
+
+// Workflow names the workflow of GitHub that runs us, among those of its repository.
+func Workflow(e Env) string {
+	path, _, _ := strings.Cut(e("GITHUB_WORKFLOW_REF"), "@")
+	return cmp.Or(path, e("GITHUB_WORKFLOW"))
+}
+
 // workflowFile is the name of a workflow's file: "ci.yml" for
 // "o/r/.github/workflows/ci.yml@refs/heads/main". Workflows that GitHub makes by
 // itself have none.

@@ -105,10 +105,14 @@ func TestActionInputsAndOutputs(t *testing.T) {
 			t.Errorf("input %s is to have a description, and not to be required", name)
 		}
 	}
-	for _, name := range []string{"verdict", "regressions", "report-json", "comment-url"} {
+	for _, name := range []string{"verdict", "regressions", "report-json", "report-html"} {
 		if got := a.Outputs[name].Value; got != "${{ steps.check.outputs."+name+" }}" {
 			t.Errorf("output %s is %q", name, got)
 		}
+	}
+	// Where the report as HTML is kept, the comment follows.
+	if got := a.Outputs["comment-url"].Value; got != "${{ steps.comment.outputs.comment-url || steps.check.outputs.comment-url }}" {
+		t.Errorf("output comment-url is %q", got)
 	}
 }
 
@@ -407,6 +411,62 @@ func TestActionChecks(t *testing.T) {
 				t.Errorf("the metadata is not handed over as it is:\n%s", log)
 			}
 		})
+	}
+}
+
+// The report as HTML is written beside the other, and the comment left to the step that
+// comes when it is kept.
+func TestActionKeepsTheReportAsHTML(t *testing.T) {
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "buildregress")
+	fake := "#!/usr/bin/env bash\nprintf '%s|' \"$*\" \"${BUILDREGRESS_OUTPUT:-}\" \"${BUILDREGRESS_COMMENT:-}\"\nexit \"${EXITS:-0}\"\n"
+	if err := os.WriteFile(binary, []byte(fake), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	vars := map[string]string{
+		"BINARY": binary, "HISTORY": "HISTORY", "SOURCE": "", "METADATA": "", "FAIL_ON_ERROR": "false", "GITHUB_REPOSITORY": "acme/shop", "GITHUB_JOB": "image",
+		"RUNNER_TEMP": filepath.ToSlash(dir), "BUILDREGRESS_BASELINE": "", "BUILDREGRESS_STORE": "", "BUILDREGRESS_OUTPUT": "", "BUILDREGRESS_COMMENT": "always", "REPORT_HTML": "true",
+	}
+	names := map[string]bool{}
+	for range 2 { // in one job
+		log, outputs, code := bash(t, "check.bash", vars)
+		got := strings.Split(log, "|")
+		if code != 0 || len(got) < 3 || !regexp.MustCompile(`\njson=\S+/report.json\nhtml=\S+/report.html$`).MatchString(got[1]) || got[2] != "never" {
+			t.Errorf("exit code %d, called with %q", code, got)
+		}
+		name := outputs["report-name"]
+		if !regexp.MustCompile(`^build-report-image-\w{6}$`).MatchString(name) || names[name] {
+			t.Errorf("the artifact is called %q", name)
+		}
+		names[name] = true
+	}
+	vars["REPORT_HTML"] = "false"
+	if log, outputs, _ := bash(t, "check.bash", vars); strings.Contains(log, "report.html") || !strings.Contains(log, "|always|") || outputs["report-name"] != "" {
+		t.Errorf("not asked for, called with %q", log)
+	}
+
+	for _, test := range []struct {
+		name, page, mode, exits, failOnError string
+		code                                 int
+		call, says                           string
+	}{
+		{name: "kept", page: "https://github.com/a/1", call: "report --comment auto --report-url https://github.com/a/1 -- r.json"},
+		{name: "not kept", mode: "always", call: "report --comment always -- r.json"},
+		{name: "not posted", exits: "3", call: "report --comment auto -- r.json", says: "::warning title=buildregress::the comment could not be posted"},
+		{name: "not posted, which counts", exits: "3", failOnError: "true", code: 3, call: "report --comment auto -- r.json"},
+	} {
+		called := filepath.Join(t.TempDir(), "called")
+		fake := "#!/usr/bin/env bash\nprintf '%s' \"$*\" >'" + filepath.ToSlash(called) + "'\nexit \"${EXITS:-0}\"\n"
+		if err := os.WriteFile(binary, []byte(fake), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		log, _, code := bash(t, "comment.bash", map[string]string{
+			"BINARY": binary, "REPORT": "r.json", "PAGE": test.page, "FAIL_ON_ERROR": cmp.Or(test.failOnError, "false"), "BUILDREGRESS_COMMENT": test.mode, "EXITS": test.exits,
+		})
+		call, err := os.ReadFile(called)
+		if code != test.code || string(call) != test.call || err != nil || !strings.Contains(log, test.says) {
+			t.Errorf("%s: exit code %d, called with %q, %v\n%s", test.name, code, call, err, log)
+		}
 	}
 }
 

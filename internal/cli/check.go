@@ -27,7 +27,7 @@ func runCheck(ctx context.Context, p *Process, s *settings, args []string) (code
 		Source:     sourceOf(args), Baseline: s.baseline, Store: s.store, Wanted: s.wanted(), Given: s.identity(),
 		Policy: s.judgement(), Lookback: s.lookback, Keep: s.keep, FailOn: s.failOn, Record: s.record, Causes: s.causes, UI: s.uiURL,
 		Output: command.OutputOptions{Format: s.format, Files: s.output, Explain: s.explain, Text: p.textOptions(s)},
-		Post:   command.PostOptions{Comment: s.comment, CheckRun: s.checkRun, Summary: s.summary, Annotations: s.annotated},
+		Post:   command.PostOptions{Comment: s.comment, CheckRun: s.checkRun, Summary: s.summary, Annotations: s.annotated, Issue: s.issue},
 	})
 }
 

@@ -218,7 +218,7 @@ how to reach these: buildregress help servers
 
 ` + sectionHelp(onCheck, theJudgement) + `
 ` + sectionHelp(onCheck, theReport) + `
-` + sectionHelp(onCheck, onGitHub) + `GITHUB_TOKEN needs pull-requests: write and checks: write. What it may not post
+` + sectionHelp(onCheck, onGitHub) + `GITHUB_TOKEN needs pull-requests, checks and issues: write. What it may not post
 is a warning. Elsewhere, --output markdown=PATH is for the CI system to post.
 
 Exit status: 0 nothing to fail on, 1 --fail-on, 2 usage, 3 trouble.
@@ -367,7 +367,7 @@ func reportHelp() string {
 
 Prints the result of a check again that --format json or --output json=PATH has
 saved, of this or an earlier version. RESULT is its file, or - for standard
-input. Nothing is judged again, and nothing posted.
+input. Nothing is judged again.
 
 ` + sectionHelp(onReport, theReport) + `
 Examples:

@@ -104,7 +104,23 @@ func TestHostileNamesOnGitHub(t *testing.T) {
 					t.Errorf("%q is alive in the %s:\n%s", found, what, text)
 				}
 			}
-			all := fmt.Sprint(stdout, stderr, check, w.github.Comments[0].Body, w.file("GITHUB_OUTPUT"), w.file("GITHUB_STEP_SUMMARY"))
+			w.push(21, "main", headCommit, nil)
+			slow[0].Branch, slow[0].ID, slow[0].Revision, slow[0].Pipeline = "main", "main-21", headCommit, "app "+name
+			for b := range main {
+				main[b].Pipeline = "app " + name
+			}
+			w.write("main.jsonl", main)
+			w.write("new.jsonl", slow)
+			issued, said := w.judge(command.ExitVerdict, 20, "--issue", "auto", "--annotations", "always")
+			if len(w.github.Issues) != 1 {
+				t.Fatalf("%d issues\n%s", len(w.github.Issues), said)
+			}
+			issue := w.github.Issues[0]
+			if found := alive.FindString(withoutCode(issue.Title + "\n" + issue.Body)); found != "" {
+				t.Errorf("%q is alive in the issue:\n%s\n\n%s", found, issue.Title, issue.Body)
+			}
+			stdout, stderr = stdout+issued, stderr+said
+			all := fmt.Sprint(stdout, stderr, check, issue.Title, issue.Body, w.github.Comments[0].Body, w.file("GITHUB_OUTPUT"), w.file("GITHUB_STEP_SUMMARY"))
 			for _, secret := range []string{"hunter2secret", "marblefountain", "bWFyYmxl"} {
 				if strings.Contains(all, secret) {
 					t.Errorf("%s shows:\n%s", secret, all)

@@ -56,13 +56,14 @@ func TestReadmeShowsTheComment(t *testing.T) {
 	w := newWorkflow(t)
 	const record = "testdata/builds/alpha/dockerbuild" // as it is shown, on every system
 	var out, errs bytes.Buffer
+	now := clitest.NewClock(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
 	code := Run(t.Context(), Process{
 		Args: []string{
 			"check", record + "/044.dockerbuild", "--baseline", record, "--store", "sqlite:" + filepath.Join(w.dir, "history.db"),
 			"--branch", "naps", "--pipeline", githubtest.Repository, "--min-delta", "30ms", "--min-slowdown", "10%",
 		},
 		Getenv: func(name string) string { return w.vars[name] }, Stdin: strings.NewReader(""), Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs},
-		Clock: clitest.NewClock(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)).Now,
+		Clock: now.Now, Sleep: now.Sleep,
 	})
 	if code != command.ExitVerdict || len(w.github.Comments) != 1 {
 		t.Fatalf("exit code %d, %d comments\n%s", code, len(w.github.Comments), &errs)

@@ -41,6 +41,9 @@ type settings struct {
 	verbose            bool
 	timeout            time.Duration
 	comment, checkRun  command.When
+	issue              command.When
+	commentSaved       command.When // on a saved result
+	reportURL          string
 	summary, annotated command.When
 
 	steps    string

@@ -30,7 +30,8 @@ func TestPostsARegressionAndResolvesIt(t *testing.T) {
 	if comment.Number != 7 {
 		t.Errorf("commented on pull request %d", comment.Number)
 	}
-	contains(t, "comment", comment.Body, "### Regressed: 1 step is slower", "`RUN make compile` is slower", "(https://github.com/shop/app/actions/runs/12)")
+	contains(t, "comment", comment.Body, "### Regressed: 1 step is slower", "`RUN make compile` is slower",
+		"[`Dockerfile:11`](<https://github.com/shop/app/blob/"+headCommit+"/Dockerfile#L11>)", "(https://github.com/shop/app/actions/runs/12)")
 	if check.HeadSHA != headCommit || check.Conclusion != "failure" || check.Name != "buildregress (app)" || check.Output.Title != "Regressed: 1 step is slower, +49 s of wall clock" {
 		t.Errorf("check run %+v", check)
 	}
@@ -39,7 +40,7 @@ func TestPostsARegressionAndResolvesIt(t *testing.T) {
 	}
 	contains(t, "summary", w.file("GITHUB_STEP_SUMMARY"), "### Regressed")
 	want := map[string]string{
-		"verdict": "regressed", "regressions": "1", "comment-url": comment.HTMLURL, "report-json": filepath.Join(w.dir, "result.json"),
+		"verdict": "regressed", "regressions": "1", "comment-url": comment.HTMLURL, "report-json": filepath.Join(w.dir, "result.json"), "report-html": "",
 	}
 	if got := w.outputs(); !maps.Equal(got, want) {
 		t.Errorf("outputs %v, want %v", got, want)
@@ -55,6 +56,46 @@ func TestPostsARegressionAndResolvesIt(t *testing.T) {
 	}
 	if strings.Contains(stderr, "warning") {
 		t.Errorf("all is well, and it says\n%s", stderr)
+	}
+}
+
+// Images of one workflow have one comment with a line each, whether one job judges them or
+// each has its own; another workflow has another.
+func TestImagesOfAWorkflowShareAComment(t *testing.T) {
+	w := newWorkflow(t)
+	w.vars["GITHUB_WORKFLOW_REF"] = "shop/app/.github/workflows/images.yml@refs/pull/7/merge"
+	named := func(list []timeline.Build, name string) []timeline.Build {
+		for i := range list {
+			list[i].Pipeline, list[i].ID = name, name+list[i].ID
+		}
+		return list
+	}
+	var main, some []timeline.Build
+	for _, name := range []string{"web", "api", "cron"} {
+		main = append(main, named(clitest.Builds(0, 10, "main", nil), name)...)
+	}
+	w.write("main.jsonl", main)
+	job := func(code int, builds ...timeline.Build) {
+		t.Helper()
+		w.write("new.jsonl", builds)
+		w.judge(code, 20)
+	}
+	some = append(named(clitest.Builds(20, 1, "x", nil), "web"), named(clitest.Builds(20, 1, "x", map[string]float64{"compile": 50}), "api")...)
+	job(command.ExitVerdict, some...)
+	job(command.ExitVerdict, named(clitest.Builds(20, 1, "x", slowCompile), "cron")...)
+	if len(w.github.Comments) != 1 {
+		t.Fatalf("%d comments, want one", len(w.github.Comments))
+	}
+	body := w.github.Comments[0].Body
+	contains(t, "comment", body, "### 2 builds regressed, 1 build passed", "[The whole reports](https://github.com/shop/app/actions/runs/12)")
+	order := []int{strings.Index(body, "<code>cron</code> <b>Regressed"), strings.Index(body, "<code>api</code> <b>Regressed"), strings.Index(body, "<code>web</code> Passed")}
+	if !slices.IsSorted(order) || order[0] < 0 {
+		t.Errorf("the worst is not first: %v\n%s", order, body)
+	}
+	w.vars["GITHUB_WORKFLOW_REF"] = "shop/app/.github/workflows/nightly.yml@refs/pull/7/merge"
+	job(command.ExitVerdict, named(clitest.Builds(20, 1, "x", slowCompile), "cron")...)
+	if len(w.github.Comments) != 2 {
+		t.Errorf("%d comments of two workflows", len(w.github.Comments))
 	}
 }
 
@@ -115,6 +156,111 @@ func TestWhatIsPosted(t *testing.T) {
 			}
 			contains(t, "summary", w.file("GITHUB_STEP_SUMMARY"), "###")
 		})
+	}
+}
+
+// A saved result is commented on as it is when it is judged, with a link to where its HTML
+// was kept meanwhile.
+func TestSavedResultIsCommentedOn(t *testing.T) {
+	w := newWorkflow(t)
+	result, page := filepath.Join(w.dir, "result.json"), filepath.Join(w.dir, "report.html")
+	w.check(command.ExitVerdict, 20, slowCompile, "--output", "json="+result, "--output", "html="+page, "--comment", "never")
+	if got := w.outputs(); got["report-html"] != page || got["comment-url"] != "" || len(w.github.Comments) > 0 {
+		t.Errorf("outputs %v, %d comments", got, len(w.github.Comments))
+	}
+	w.run(command.ExitOK, 20, "report", "--format", "json", result)
+	if len(w.github.Comments) > 0 {
+		t.Error("a comment that nobody asked for")
+	}
+	const address = "https://github.com/shop/app/actions/runs/12/artifacts/34"
+	w.run(command.ExitOK, 20, "report", "--comment", "auto", "--report-url", address, result)
+	if len(w.github.Comments) != 1 || len(w.github.Checks) != 1 || w.outputs()["comment-url"] != w.github.Comments[0].HTMLURL {
+		t.Fatalf("%d comments, %d check runs, outputs %v", len(w.github.Comments), len(w.github.Checks), w.outputs())
+	}
+	contains(t, "comment", w.github.Comments[0].Body, "### Regressed: 1 step is slower", "[This report as HTML](<"+address+">)", "[`Dockerfile:11`](<https://github.com/shop/app/blob/"+headCommit)
+	_, stderr := w.run(command.ExitUsage, 20, "report", "--comment", "auto", "--report-url", "javascript:x", result)
+	contains(t, "standard error", stderr, "is no address of the web")
+	w.vars["GITHUB_TOKEN"] = "reader"
+	w.check(command.ExitOK, 21, nil, "--output", "json="+result, "--comment", "never")
+	_, stderr = w.run(command.ExitOK, 21, "report", "--comment", "always", result)
+	contains(t, "standard error", stderr, "warning: no comment: ", "hint: the job needs permissions")
+}
+
+// push makes the workflow one of a push to a branch, and a build of it the next that is
+// judged.
+func (w *workflow) push(n int, branch, revision string, seconds map[string]float64) {
+	w.t.Helper()
+	w.vars["GITHUB_EVENT_NAME"], w.vars["GITHUB_REF"], w.vars["GITHUB_SHA"] = "push", "refs/heads/"+branch, revision
+	w.event(`{"ref":"refs/heads/` + branch + `","repository":{"full_name":"shop/app","default_branch":"main"}}`)
+	list := clitest.Builds(n, 1, branch, seconds)
+	list[0].Revision = revision
+	w.write("new.jsonl", list)
+}
+
+// What is slower on main has a check run on its commit, and an issue where that is asked for.
+func TestSlowdownOfMainReachesPeople(t *testing.T) {
+	w := newWorkflow(t)
+	commit := func(n int) string { return strings.Repeat(fmt.Sprintf("%02x", n), 20) }
+	main := func(code, n int, seconds map[string]float64, flags ...string) string {
+		t.Helper()
+		w.push(n, "main", commit(n), seconds)
+		_, stderr := w.judge(code, n, flags...)
+		if check := w.github.Checks[len(w.github.Checks)-1]; check.HeadSHA != commit(n) || (check.Conclusion == "failure") != (code != 0) {
+			t.Errorf("check run on %s: %s", check.HeadSHA, check.Conclusion)
+		}
+		return stderr
+	}
+	issues := func(want int) {
+		t.Helper()
+		if n := len(w.github.Issues); n != want {
+			t.Fatalf("%d issues, want %d", n, want)
+		}
+	}
+	main(command.ExitVerdict, 20, slowCompile)
+	issues(0) // nobody asked for one
+	main(command.ExitOK, 21, map[string]float64{"compile": 31}, "--issue", "auto")
+	issues(0) // one build proves nothing
+	if stderr := main(command.ExitVerdict, 22, slowCompile, "--issue", "auto"); strings.Contains(stderr, "warning") {
+		t.Errorf("all is well, and it says\n%s", stderr)
+	}
+	issues(1)
+	i := w.github.Issues[0]
+	contains(t, "issue", i.Title, "Regressed: 1 step is slower, +50 s of wall clock (`app` on `main` since `1616161616`)")
+	contains(t, "issue", i.Body, "### Regressed: 1 step is slower", "`RUN make compile` is slower", "](<https://github.com/shop/app/commit/1616161616>)", "(https://github.com/shop/app/actions/runs/12)")
+	main(command.ExitVerdict, 23, slowCompile, "--issue", "auto")
+	issues(1)
+	if len(w.github.Comments) > 0 {
+		t.Error("a push was commented on")
+	}
+
+	w.push(24, "x", commit(24), slowCompile)
+	w.judge(command.ExitVerdict, 24, "--issue", "always")
+	issues(1) // of another branch there is none
+	w.vars["GITHUB_EVENT_NAME"], w.vars["GITHUB_REF"] = "pull_request", "refs/pull/7/merge"
+	w.event(`{"number":7,"pull_request":{"head":{"sha":"` + headCommit + `","ref":"main","repo":{"full_name":"fork/app"}},
+		"base":{"ref":"main","repo":{"full_name":"shop/app"}}},"repository":{"full_name":"shop/app","default_branch":"main"}}`)
+	w.check(command.ExitVerdict, 25, slowCompile, "--issue", "always")
+	issues(1) // nor of a pull request, whatever its branch is called
+}
+
+// That no issue may be opened is no error of the build.
+func TestIssueThatMayNotBeOpened(t *testing.T) {
+	w := newWorkflow(t)
+	w.github.Fault = func(rw http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/issues") {
+			return false
+		}
+		githubtest.Refuse(rw, http.StatusForbidden, "Resource not accessible by integration")
+		return true
+	}
+	for _, mode := range []string{"auto", "always"} {
+		w.push(20, "main", strings.Repeat("a", 40), slowCompile)
+		_, stderr := w.judge(command.ExitVerdict, 20, "--issue", mode)
+		contains(t, "standard error", stderr, "warning: no issue: list the issues: 403 Resource not accessible by integration", "hint: the job needs permissions: issues: write")
+	}
+	w.push(21, "main", strings.Repeat("b", 40), nil)
+	if _, stderr := w.judge(command.ExitOK, 21, "--issue", "always"); strings.Contains(stderr, "issue") {
+		t.Errorf("there is nothing to tell, and it says\n%s", stderr)
 	}
 }
 

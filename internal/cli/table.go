@@ -70,7 +70,7 @@ var options = []option{
 	{
 		name: "pipeline", value: "NAME", on: onCheck | onRecord | onShow | onCompare, section: theBuild,
 		help:    "builds of one pipeline are compared with each other",
-		input:   "name of what is built. Builds of one pipeline are compared with each other and share a comment",
+		input:   "name of what is built. Builds of one pipeline are compared with each other, and have a line of the comment",
 		binding: text(func(s *settings) *string { return &s.pipeline }),
 	},
 	{
@@ -295,16 +295,31 @@ var options = []option{
 
 	{
 		name: "comment", fallback: "auto", on: onCheck, section: onGitHub,
-		help: "on the pull request; auto makes one when there is\n" +
-			"something to act on, and keeps it up to date",
+		help:    "on the pull request, once there is what to act on",
 		input:   "comment on the pull request, " + autoAlwaysNever,
 		binding: when(func(s *settings) *command.When { return &s.comment }),
+	},
+	{
+		name: "comment", fallback: "never", on: onReport, section: theReport,
+		help:    "on GitHub's pull request: auto, always, never",
+		binding: when(func(s *settings) *command.When { return &s.commentSaved }),
+	},
+	{
+		name: "report-url", value: "URL", on: onReport, section: theReport,
+		help:    "where the report is as HTML, for the comment to link",
+		binding: text(func(s *settings) *string { return &s.reportURL }),
 	},
 	{
 		name: "check-run", fallback: "auto", on: onCheck, section: onGitHub,
 		help:    "on the commit, with annotations",
 		input:   "check run on the commit, " + autoAlwaysNever,
 		binding: when(func(s *settings) *command.When { return &s.checkRun }),
+	},
+	{
+		name: "issue", fallback: "never", on: onCheck, section: onGitHub,
+		help:    "on what got slower on the default branch, once",
+		input:   "issue, opened once, on what is proven slower on the default branch, " + autoAlwaysNever,
+		binding: when(func(s *settings) *command.When { return &s.issue }),
 	},
 	{
 		name: "summary", fallback: "auto", on: onCheck, section: onGitHub,

@@ -69,6 +69,7 @@ func (w *workflow) write(name string, list []timeline.Build) {
 func (w *workflow) check(wantCode, n int, seconds map[string]float64, flags ...string) (stdout, stderr string) {
 	w.t.Helper()
 	list := clitest.Builds(n, 1, "x", seconds)
+	list[0].Revision = headCommit
 	for i := range list[0].Steps {
 		list[0].Steps[i].Source = dockerfile.Position{File: "Dockerfile", Line: 10 + i}
 	}
@@ -78,14 +79,21 @@ func (w *workflow) check(wantCode, n int, seconds map[string]float64, flags ...s
 
 func (w *workflow) judge(wantCode, n int, flags ...string) (stdout, stderr string) {
 	w.t.Helper()
-	var out, errs bytes.Buffer
 	args := []string{
 		"check", "--baseline", filepath.Join(w.dir, "main.jsonl"), "--store", "sqlite:" + filepath.Join(w.dir, "history.db"),
 		filepath.Join(w.dir, "new.jsonl"),
 	}
+	return w.run(wantCode, n, append(args, flags...)...)
+}
+
+// run runs buildregress shortly after build number n.
+func (w *workflow) run(wantCode, n int, args ...string) (stdout, stderr string) {
+	w.t.Helper()
+	var out, errs bytes.Buffer
+	now := clitest.NewClock(clitest.Start.Add(time.Duration(n)*time.Hour + 10*time.Minute))
 	code := Run(w.t.Context(), Process{
-		Args: append(args, flags...), Getenv: func(name string) string { return w.vars[name] }, Stdin: strings.NewReader(""),
-		Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs}, Clock: clitest.NewClock(clitest.Start.Add(time.Duration(n)*time.Hour + 10*time.Minute)).Now,
+		Args: args, Getenv: func(name string) string { return w.vars[name] }, Stdin: strings.NewReader(""),
+		Stdout: console.Output{Writer: &out}, Stderr: console.Output{Writer: &errs}, Clock: now.Now, Sleep: now.Sleep,
 	})
 	if code != wantCode {
 		w.t.Fatalf("exit code %d, want %d\n%s%s", code, wantCode, &out, &errs)

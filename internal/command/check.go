@@ -138,6 +138,7 @@ func Check(ctx context.Context, env *Env, o *CheckOptions) (code int, err error)
 		report.ExitCode = ExitUsage
 	}
 	// A report on builds that could not be recorded is still one.
+	o.Output.Text.Code = codeOf(env.Variables, names.CI)
 	errs := []error{o.Output.write(env.Stdout, &report)}
 	errs = append(errs, o.Post.post(ctx, env, names.CI, &report, failing, o.Output.Files))
 	return report.ExitCode, errors.Join(append(errs, c.troubles...)...)

@@ -18,6 +18,9 @@ type forge interface {
 	// CheckRun makes a check run. A *report.PartError tells that it is there, and not
 	// whole.
 	CheckRun(ctx context.Context, c report.CheckRun) (address string, err error)
+	// Issue opens an issue unless one tells of the same already, and returns the address of
+	// that one.
+	Issue(ctx context.Context, i report.Issue) (address string, err error)
 	// Limits are the most that it takes of a comment and of a check run's summary, in
 	// bytes.
 	Limits() (comment, summary int)
@@ -30,6 +33,8 @@ type destination struct {
 	owner, repo string // whose workflow it is
 	commit      string // the head of the pull request, or what was pushed
 	pullRequest int    // 0 for none
+	branch      string // the default branch, if that is what is built, else ""
+	workflow    string // whose jobs share a comment
 	run         string // address of the workflow's run, "" if unknown
 }
 
@@ -38,12 +43,20 @@ func destinationOf(e ci.Env, said ci.Identity) (d destination) {
 	if !ci.OnGitHub(e) {
 		return d
 	}
-	d.isWorkflow, d.commit, d.run = true, said.Revision, said.URL
+	d.isWorkflow, d.commit, d.workflow, d.run = true, said.Revision, ci.Workflow(e), said.URL
+	d.branch = ci.DefaultBranchBuilt(e)
 	d.owner, d.repo, _ = strings.Cut(e("GITHUB_REPOSITORY"), "/")
 	if n, err := strconv.Atoi(said.PullRequest); err == nil && n > 0 {
 		d.pullRequest = n
 	}
 	return d
+}
+
+// codeOf is where the web shows the code that the CI system builds. A pull request's commits
+// are in the repository that it is for as well, whatever that of its head is called.
+func codeOf(e ci.Env, said ci.Identity) report.Code {
+	files, commits := ci.CodePages(e)
+	return report.Code{Repositories: []string{said.Repository, said.BaseRepository}, Files: files, Commits: commits}
 }
 
 // openForge returns the forge of a destination, or why there is none to post to.

@@ -65,7 +65,7 @@ func (o *OutputOptions) render(w io.Writer, write rendering) error {
 	errs := []error{write(o.Format, w, o.Text)}
 	for _, f := range o.Files {
 		var b bytes.Buffer
-		err := write(f.Format, &b, report.TextOptions{})
+		err := write(f.Format, &b, report.TextOptions{Code: o.Text.Code})
 		if err == nil {
 			err = writeFile(f.Path, b.Bytes())
 		}

@@ -15,10 +15,12 @@ import (
 
 // PostOptions say what is told to the CI system, besides the report.
 type PostOptions struct {
-	Comment     When // on the pull request
-	CheckRun    When // on the commit
-	Summary     When // of the job
-	Annotations When // in the job's log
+	Comment     When   // on the pull request
+	CheckRun    When   // on the commit
+	Summary     When   // of the job
+	Annotations When   // in the job's log
+	Issue       When   // on what got slower on the default branch
+	Page        string // address of the report as HTML, "" for none
 }
 
 // post tells the CI system of a report, and returns what must not be left undone. What
@@ -27,16 +29,33 @@ type PostOptions struct {
 func (o *PostOptions) post(ctx context.Context, env *Env, said ci.Identity, r *detect.Report, failing bool, files []OutputFile) error {
 	ctx, cancel := withReserve(ctx, 3*time.Second)
 	defer cancel()
-	p := poster{env: env, options: o, report: r, failing: failing, to: destinationOf(env.Variables, said)}
-	if o.Comment != Never || o.CheckRun != Never {
-		p.forge, p.missing = openForge(env, p.to)
-	}
+	p := o.poster(env, said, r)
+	p.failing = failing
 	address := p.comment(ctx)
 	checked := p.checkRun(ctx)
+	p.issues(ctx)
 	p.annotate(checked)
 	p.summarize()
-	p.setOutputs(address, files)
+	p.setOutputs(append(outputsOf(r, files), github.Output{Name: commentURL, Value: address}))
 	return errors.Join(p.errs...)
+}
+
+// comment tells the pull request alone, of a report that everybody else was told of.
+func (o *PostOptions) comment(ctx context.Context, env *Env, said ci.Identity, r *detect.Report) error {
+	ctx, cancel := withReserve(ctx, 3*time.Second)
+	defer cancel()
+	p := o.poster(env, said, r)
+	p.setOutputs([]github.Output{{Name: commentURL, Value: p.comment(ctx)}})
+	return errors.Join(p.errs...)
+}
+
+// poster is who posts a report.
+func (o *PostOptions) poster(env *Env, said ci.Identity, r *detect.Report) *poster {
+	p := &poster{env: env, options: o, report: r, to: destinationOf(env.Variables, said), code: codeOf(env.Variables, said), hinted: map[string]bool{}}
+	if o.Comment != Never || o.CheckRun != Never || o.Issue != Never {
+		p.forge, p.missing = openForge(env, p.to)
+	}
+	return p
 }
 
 // withReserve returns a context that ends some time before ctx does, so that there is
@@ -55,10 +74,11 @@ type poster struct {
 	report  *detect.Report
 	failing bool
 	to      destination
+	code    report.Code
 	forge   forge  // nil if nothing can be posted
 	missing string // forge is nil because of it
 	errs    []error
-	hinted  bool
+	hinted  map[string]bool
 }
 
 // skipOrFail tells why something was not posted: an error where it must be, else a
@@ -71,13 +91,19 @@ func (p *poster) skipOrFail(when When, what string, err error) {
 		return
 	}
 	p.env.Console.Warn(fmt.Sprintf("%s: %v", what, err))
-	if isRefused && !p.hinted {
-		p.hinted = true
-		if hint := console.HintOf(err); hint != "" { // no permission helps
-			p.env.Console.Hint(hint)
-			return
-		}
-		p.env.Console.Hint("the job needs permissions: pull-requests: write, checks: write; a pull request from a fork cannot have them, unless another workflow judges it")
+	if !isRefused {
+		return
+	}
+	hint := "the job needs permissions: pull-requests: write, checks: write; a pull request from a fork cannot have them, unless another workflow judges it"
+	if what == noIssue {
+		hint = "the job needs permissions: issues: write"
+	}
+	if own := console.HintOf(err); own != "" { // no permission helps
+		hint = own
+	}
+	if !p.hinted[hint] {
+		p.hinted[hint] = true
+		p.env.Console.Hint(hint)
 	}
 }
 
@@ -113,20 +139,14 @@ func (p *poster) comment(ctx context.Context) (address string) {
 		}
 		return ""
 	}
-	const footer = 500
 	limit, _ := p.forge.Limits()
-	c, ok := report.CommentOn(p.report, when == Always, limit-footer)
+	c, ok := report.CommentOn(p.report, report.CommentOptions{
+		Code: p.code, Page: p.options.Page, Asked: when == Always, Now: p.env.Now, Limit: limit,
+	})
 	if !ok {
 		return ""
 	}
-	if c.Began.IsZero() || c.Began.After(p.env.Now) {
-		// It says no start, or one that cannot be: no comment after this one would
-		// count as newer.
-		c.Began = p.env.Now
-	}
-	if p.to.run != "" {
-		c.Body += fmt.Sprintf("\n<sub>[The whole report](%s) is the summary of the job that posted this.</sub>\n", p.to.run)
-	}
+	c.Group, c.Address = p.to.workflow, p.to.run
 	address, err := p.forge.Comment(ctx, p.to.pullRequest, c)
 	if err != nil {
 		p.skipOrFail(when, what, err)
@@ -148,7 +168,7 @@ func (p *poster) checkRun(ctx context.Context) bool {
 		return false
 	}
 	_, limit := p.forge.Limits()
-	c := report.NewCheckRun(p.report, p.failing, limit)
+	c := report.NewCheckRun(p.report, p.code, p.failing, limit)
 	c.Commit, c.Address = p.to.commit, p.to.run
 	_, err := p.forge.CheckRun(ctx, c)
 	if part := new(report.PartError); errors.As(err, &part) {
@@ -159,6 +179,33 @@ func (p *poster) checkRun(ctx context.Context) bool {
 		p.skipOrFail(when, what, err)
 	}
 	return err == nil
+}
+
+const noIssue = "no issue"
+
+// issues opens an issue for each build of the default branch that is slower, unless one tells
+// of that already.
+func (p *poster) issues(ctx context.Context) {
+	when := p.options.Issue
+	if when == Never || when == Auto && !p.to.isWorkflow {
+		return
+	}
+	if p.forge == nil {
+		if when == Always || p.options.Comment == Never && p.options.CheckRun == Never { // else it was said already
+			p.skipOrFail(when, noIssue, errors.New(p.missing))
+		}
+		return
+	}
+	if p.to.branch == "" {
+		return // a pull request, which has a comment, or some other branch
+	}
+	limit, _ := p.forge.Limits()
+	for _, i := range report.IssuesOn(p.report, p.code, p.to.branch, p.to.run, limit) {
+		if _, err := p.forge.Issue(ctx, i); err != nil {
+			p.skipOrFail(when, noIssue, err)
+			return
+		}
+	}
 }
 
 // annotate writes annotations as commands into the log of the job. The runner takes
@@ -184,31 +231,35 @@ func (p *poster) summarize() {
 		p.skipOrFail(when, what, errors.New("GITHUB_STEP_SUMMARY is not set"))
 		return
 	}
-	render := func(room int) string { return report.MarkdownWithin(p.report, room) }
+	render := func(room int) string { return report.MarkdownWithin(p.report, p.code, room) }
 	if err := github.AddSummary(path, render); err != nil {
 		p.skipOrFail(p.options.Summary, what, err)
 	}
 }
 
-// setOutputs sets the outputs of the step, for the steps after it.
-func (p *poster) setOutputs(comment string, files []OutputFile) {
+const commentURL = "comment-url"
+
+// outputsOf are the outputs of the step on a report, but for what was posted.
+func outputsOf(r *detect.Report, files []OutputFile) []github.Output {
+	paths := map[report.Format]string{}
+	for _, f := range files {
+		paths[f.Format] = f.Path
+	}
+	return []github.Output{
+		{Name: "verdict", Value: r.Verdict.String()},
+		{Name: "regressions", Value: fmt.Sprint(report.Regressions(r))},
+		{Name: "report-json", Value: paths["json"]},
+		{Name: "report-html", Value: paths["html"]},
+	}
+}
+
+// setOutputs sets outputs of the step, for the steps after it.
+func (p *poster) setOutputs(outputs []github.Output) {
 	path := p.env.Variables("GITHUB_OUTPUT")
 	if path == "" {
 		return
 	}
-	var document string
-	for _, f := range files {
-		if f.Format == "json" {
-			document = f.Path
-		}
-	}
-	err := github.AddOutputs(path, []github.Output{
-		{Name: "verdict", Value: p.report.Verdict.String()},
-		{Name: "regressions", Value: fmt.Sprint(report.Regressions(p.report))},
-		{Name: "report-json", Value: document},
-		{Name: "comment-url", Value: comment},
-	})
-	if err != nil {
+	if err := github.AddOutputs(path, outputs); err != nil {
 		p.env.Console.Warn(fmt.Sprintf("no outputs of the step: %v", outputError{path, err}))
 	}
 }

@@ -2,10 +2,13 @@ package command
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	"github.com/buildregress/buildregress/internal/ci"
 	"github.com/buildregress/buildregress/internal/console"
 	"github.com/buildregress/buildregress/report"
 )
@@ -15,14 +18,16 @@ type ReportOptions struct {
 	Result string    // path of a report as JSON, or "-"
 	Stdin  io.Reader // what that is read from
 	Output OutputOptions
+	Post   PostOptions
 }
 
 // maxResult is the largest report that is read, in bytes: some hundred builds of a
 // thousand steps.
 const maxResult = 256 << 20
 
-// Report gives a report again that was saved as JSON. It judges nothing.
-func Report(env *Env, o *ReportOptions) error {
+// Report gives a report again that was saved as JSON, and comments on it where that is asked
+// for. It judges nothing.
+func Report(ctx context.Context, env *Env, o *ReportOptions) error {
 	in := o.Stdin
 	if o.Result != "-" {
 		f, err := os.Open(o.Result)
@@ -40,7 +45,16 @@ func Report(env *Env, o *ReportOptions) error {
 	if err != nil {
 		return resultError{fmt.Errorf("%s: %w", console.Printable(cmp.Or(map[string]string{"-": "standard input"}[o.Result], o.Result)), err)}
 	}
-	return o.Output.write(env.Stdout, r)
+	said := ci.System(env.Variables)
+	if o.Post.Comment != Never {
+		said = newResolver(ctx, env, ci.Identity{}).CI // with the pull request
+	}
+	o.Output.Text.Code = codeOf(env.Variables, said)
+	errs := []error{o.Output.write(env.Stdout, r)}
+	if o.Post.Comment != Never {
+		errs = append(errs, o.Post.comment(ctx, env, said, r))
+	}
+	return errors.Join(errs...)
 }
 
 // A resultError tells that there is no report to be read.

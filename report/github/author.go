@@ -51,7 +51,7 @@ func (p *Poster) viewer(ctx context.Context) string {
 	return answer.Data.Viewer.Login
 }
 
-// isBy tells whether a comment is of the login's.
-func isBy(c *github.IssueComment, login string) bool {
-	return strings.EqualFold(c.GetUser().GetLogin(), login)
+// isBy tells whether a user has a login.
+func isBy(user *github.User, login string) bool {
+	return strings.EqualFold(user.GetLogin(), login)
 }

@@ -1,5 +1,5 @@
 // Package github posts a report to GitHub: one comment per pull request and
-// pipeline, and a check run with annotations on the commit.
+// workflow, and a check run with annotations on the commit.
 //
 // It knows nothing of the environment: who calls it says which repository, pull
 // request and commit are meant, as nothing that a build says about itself may

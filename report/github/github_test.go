@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-github/v60/github"
 
+	"github.com/buildregress/buildregress/detect"
 	"github.com/buildregress/buildregress/report"
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
@@ -45,20 +46,52 @@ func posterTo(t *testing.T, address, token string, transport http.RoundTripper) 
 	}}, &waits
 }
 
-func finding(pipelines ...string) report.Comment {
-	return report.Comment{Pipelines: pipelines, Began: began, Body: "slower", Create: true}
+// finding is that builds of pipelines, of one bake, are slower.
+func finding(pipelines ...string) report.Comment { return saying("slower", pipelines...) }
+
+func saying(text string, pipelines ...string) report.Comment {
+	return report.Comment{Group: "ci", Create: true, Parts: []report.Part{{
+		Pipelines: pipelines, Began: began, Verdict: detect.Regressed, Title: text, Line: strings.Join(pipelines, "+") + " " + text, Body: "about " + text + "\n\n",
+	}}}
 }
 
-// bodies are the comments on pull request 7, without their markers.
+// quiet is what makes no comment.
+func quiet(c report.Comment) report.Comment {
+	c.Create = false
+	return c
+}
+
+// since is a comment on a build that began so much later.
+func since(c report.Comment, later time.Duration) report.Comment {
+	c.Parts = slices.Clone(c.Parts)
+	c.Parts[0].Began = c.Parts[0].Began.Add(later)
+	return c
+}
+
+// old is what a comment looks like that another process has made.
+func old(c report.Comment) string { return c.Join(maxComment) }
+
+var lines = regexp.MustCompile(`(?m)^<(?:details><summary|p)>(.*?)<`)
+
+// bodies are the comments on pull request 7: of each its title, or the lines of several
+// parts.
 func bodies(s *githubtest.Server) (list []string) {
 	for _, c := range s.Comments {
-		if c.Number == 7 {
-			_, body, found := strings.Cut(c.Body, " -->\n")
-			if !found {
-				body = c.Body
-			}
-			list = append(list, c.User.Login+": "+body)
+		if c.Number != 7 {
+			continue
 		}
+		body := c.Body
+		if first, rest, found := strings.Cut(body, " -->\n### "); found && strings.HasPrefix(first, "<!-- buildregress ") {
+			body, _, _ = strings.Cut(rest, "\n")
+			if all := lines.FindAllStringSubmatch(rest, -1); len(all) > 0 {
+				var texts []string
+				for _, m := range all {
+					texts = append(texts, m[1])
+				}
+				body = strings.Join(texts, ", ")
+			}
+		}
+		list = append(list, c.User.Login+": "+body)
 	}
 	return list
 }
@@ -84,38 +117,45 @@ const bot = "github-actions[bot]: "
 func TestCommentIsMadeOnceAndEdited(t *testing.T) {
 	s := githubtest.New(t, clock)
 	p, _ := serve(t, s, "writer")
-	quiet := finding("app")
-	quiet.Create = false
-	if address := post(t, p, quiet); address != "" {
+	if address := post(t, p, quiet(finding("app"))); address != "" {
 		t.Errorf("address %q of no comment", address)
 	}
 	wantBodies(t, s)
 	first := post(t, p, finding("app"))
 	p, _ = serve(t, s, "writer") // another process
-	quiet.Body, quiet.Began = "resolved", began.Add(time.Hour)
-	if second := post(t, p, quiet); second != first || first == "" {
+	resolved := since(quiet(saying("resolved", "app")), time.Hour)
+	if second := post(t, p, resolved); second != first || first == "" {
 		t.Errorf("addresses %q and %q, want one", first, second)
 	}
 	wantBodies(t, s, bot+"resolved")
 	edits := s.Comments[0].Edits
-	post(t, p, quiet)
-	if s.Comments[0].Edits != edits {
-		t.Error("what says the same already was edited")
+	p, waits := serve(t, s, "writer")
+	post(t, p, resolved)
+	if s.Comments[0].Edits != edits || len(*waits) > 0 {
+		t.Errorf("what says the same already was edited, or waited for %v", *waits)
 	}
 }
 
-func TestEachPipelineHasItsComment(t *testing.T) {
+func TestPipelinesShareAComment(t *testing.T) {
 	s := githubtest.New(t, clock)
 	p, _ := serve(t, s, "writer")
 	post(t, p, finding("web"))
-	other := finding("api", "worker")
-	other.Body = "other"
+	first := s.Comments[0].Body
+	post(t, p, saying("other", "api", "worker"))
+	wantBodies(t, s, bot+"api+worker other, web slower")
+	if body := s.Comments[0].Body; !strings.Contains(body, "### 2 builds regressed\n") || !strings.Contains(body, "about slower") || !strings.Contains(body, "about other") {
+		t.Errorf("the comment says\n%s", body)
+	}
+	// A target more is the same bake.
+	post(t, p, saying("three", "api", "worker", "cron"))
+	wantBodies(t, s, bot+"api+worker+cron three, web slower")
+	// Another workflow has its own.
+	other := finding("web")
+	other.Group = "nightly"
 	post(t, p, other)
-	wantBodies(t, s, bot+"slower", bot+"other")
-	// A target more is no reason for another comment.
-	other.Pipelines, other.Body = append(other.Pipelines, "cron"), "three"
-	post(t, p, other)
-	wantBodies(t, s, bot+"slower", bot+"three")
+	if len(s.Comments) != 2 || strings.HasPrefix(s.Comments[1].Body, first[:40]) {
+		t.Errorf("comments are %q", bodies(s))
+	}
 }
 
 func TestCommentOfAnotherPageIsFound(t *testing.T) {
@@ -126,16 +166,13 @@ func TestCommentOfAnotherPageIsFound(t *testing.T) {
 	}
 	p, _ := serve(t, s, "writer")
 	post(t, p, finding("app"))
-	again := finding("app")
-	again.Body = "again"
-	post(t, p, again)
+	post(t, p, saying("again", "app"))
 	if got := bodies(s); len(got) != 11 || got[10] != bot+"again" {
 		t.Errorf("comments are %q", got)
 	}
 }
 
 func TestMarkerOfAnotherAuthorIsNotOurs(t *testing.T) {
-	marker := marker{keysOf([]string{"app"}), began}.String()
 	for _, test := range []struct {
 		name, token, author string
 		graphQL, ours       bool
@@ -152,11 +189,9 @@ func TestMarkerOfAnotherAuthorIsNotOurs(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := githubtest.New(t, clock)
 			s.GraphQL = test.graphQL
-			s.AddComment(7, test.author, marker+"\nold")
+			s.AddComment(7, test.author, old(saying("old", "app")))
 			p, _ := serve(t, s, test.token)
-			c := finding("app")
-			c.Body = "new"
-			post(t, p, c)
+			post(t, p, saying("new", "app"))
 			if ours := s.Comments[0].Edits == 1; ours != test.ours || len(s.Comments) == 1 != test.ours {
 				t.Errorf("comments are %q, edited: %v, want %v", bodies(s), ours, test.ours)
 			}
@@ -167,7 +202,7 @@ func TestMarkerOfAnotherAuthorIsNotOurs(t *testing.T) {
 // A marker within a text is a quotation.
 func TestMarkerStandsAtTheStart(t *testing.T) {
 	s := githubtest.New(t, clock)
-	s.AddComment(7, "github-actions[bot]", "> "+marker{keysOf([]string{"app"}), began}.String()+"\nquoted")
+	s.AddComment(7, "github-actions[bot]", "> "+old(finding("app")))
 	p, _ := serve(t, s, "writer")
 	post(t, p, finding("app"))
 	if len(s.Comments) != 2 || s.Comments[0].Edits != 0 {
@@ -179,9 +214,7 @@ func TestAppThatDoesNotKnowItselfLeavesOneComment(t *testing.T) {
 	s := githubtest.New(t, clock)
 	for i := range 3 {
 		p, _ := serve(t, s, "app")
-		c := finding("app")
-		c.Body = fmt.Sprint("push ", i)
-		post(t, p, c)
+		post(t, p, saying(fmt.Sprint("push ", i), "app"))
 	}
 	wantBodies(t, s, "builder[bot]: push 2")
 }
@@ -189,7 +222,7 @@ func TestAppThatDoesNotKnowItselfLeavesOneComment(t *testing.T) {
 func TestDeletedCommentIsMadeAnew(t *testing.T) {
 	for _, create := range []bool{true, false} {
 		s := githubtest.New(t, clock)
-		s.AddComment(7, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nold")
+		s.AddComment(7, "github-actions[bot]", old(saying("old", "app")))
 		s.Fault = func(_ http.ResponseWriter, r *http.Request) bool {
 			if r.Method == http.MethodPatch {
 				s.Comments = nil
@@ -210,7 +243,7 @@ func TestDeletedCommentIsMadeAnew(t *testing.T) {
 
 func TestEditConflictIsTriedAgain(t *testing.T) {
 	s := githubtest.New(t, clock)
-	s.AddComment(7, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nold")
+	s.AddComment(7, "github-actions[bot]", old(saying("old", "app")))
 	s.Fault = once(http.MethodPatch, func(w http.ResponseWriter) { githubtest.Refuse(w, http.StatusConflict, "Conflict") })
 	p, _ := serve(t, s, "writer")
 	post(t, p, finding("app"))
@@ -234,55 +267,9 @@ func once(method string, fault func(http.ResponseWriter)) func(http.ResponseWrit
 func TestOlderBuildDoesNotOverwrite(t *testing.T) {
 	s := githubtest.New(t, clock)
 	p, _ := serve(t, s, "writer")
-	newer := finding("app")
-	newer.Began, newer.Body = began.Add(time.Minute), "newer"
-	post(t, p, newer)
+	post(t, p, since(saying("newer", "app"), time.Minute))
 	post(t, p, finding("app"))
 	wantBodies(t, s, bot+"newer")
-}
-
-// All list, then all create: the worst of interleavings.
-func TestPostingAtOnceLeavesOneComment(t *testing.T) {
-	s := githubtest.New(t, clock)
-	const jobs = 4
-	listed := new(sync.WaitGroup)
-	listed.Add(jobs)
-	var all sync.WaitGroup
-	for i := range jobs {
-		p, _ := posterTo(t, s.URL, "writer", &barrier{listed: listed})
-		c := finding("app")
-		c.Began, c.Body = began.Add(time.Duration(i)*time.Second), fmt.Sprint("job ", i)
-		all.Go(func() {
-			if _, err := p.Comment(t.Context(), 7, c); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	// Which of them, GitHub leaves to chance: it cannot edit only what nobody has
-	// edited since.
-	if got := bodies(s); len(got) != 1 || !strings.HasPrefix(got[0], bot+"job ") {
-		t.Errorf("comments are %q, want one", got)
-	}
-	if n := s.Asked("POST", "/comments"); n != jobs {
-		t.Errorf("%d comments were made, want %d at once", n, jobs)
-	}
-}
-
-// A barrier lets the first POST through once all others are at theirs.
-type barrier struct {
-	listed *sync.WaitGroup
-	once   sync.Once
-}
-
-func (b *barrier) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/comments") {
-		b.once.Do(func() {
-			b.listed.Done()
-			b.listed.Wait()
-		})
-	}
-	return http.DefaultTransport.RoundTrip(r)
 }
 
 // GitHub made the comment, and its answer got lost.
@@ -292,7 +279,7 @@ func TestCommentWhoseAnswerWasLostIsNotMadeTwice(t *testing.T) {
 		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/comments") || len(s.Comments) > 0 {
 			return false
 		}
-		s.AddComment(7, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nslower")
+		s.AddComment(7, "github-actions[bot]", old(finding("app")))
 		githubtest.Refuse(w, http.StatusBadGateway, "Bad Gateway")
 		return true
 	}
@@ -341,11 +328,11 @@ func TestWhatFailedInPassingIsTriedAgain(t *testing.T) {
 		{http.MethodPost, func(p *Poster) error { _, err := p.CheckRun(t.Context(), check(1)); return err }},
 	} {
 		s := githubtest.New(t, clock)
-		s.AddComment(8, "github-actions[bot]", marker{keysOf([]string{"app"}), began}.String()+"\nold")
+		s.AddComment(8, "github-actions[bot]", old(saying("old", "app")))
 		s.Fault = once(test.method, func(w http.ResponseWriter) { githubtest.Refuse(w, http.StatusBadGateway, "Bad Gateway") })
 		p, waits := serve(t, s, "writer")
 		p.login = "github-actions[bot]"
-		if err := test.post(p); err != nil || !slices.Equal(*waits, []time.Duration{time.Second}) {
+		if err := test.post(p); err != nil || len(*waits) == 0 || (*waits)[0] < time.Second {
 			t.Errorf("%s: %v, waited for %v", test.method, err, *waits)
 		}
 	}
@@ -367,6 +354,27 @@ func TestGivesUp(t *testing.T) {
 		if !errors.As(err, &e) || e.Refused() || e.Status != status || len(*waits) != wantWaits {
 			t.Errorf("%v after waits of %v", err, *waits)
 		}
+	}
+}
+
+// What cannot be edited, however often it is tried, is an error and not a comment.
+func TestCommentThatCannotBeEdited(t *testing.T) {
+	for _, status := range []int{http.StatusConflict, http.StatusNotFound, http.StatusBadGateway, http.StatusForbidden} {
+		s := githubtest.New(t, clock)
+		s.AddComment(7, "github-actions[bot]", old(saying("old", "app")))
+		s.Fault = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodPatch {
+				return false
+			}
+			githubtest.Refuse(w, status, "no")
+			return true
+		}
+		p, _ := serve(t, s, "writer")
+		address, err := p.Comment(t.Context(), 7, finding("app"))
+		if e := new(Error); !errors.As(err, &e) || e.Status != status || address != "" {
+			t.Errorf("%d: address %q, %v", status, address, err)
+		}
+		wantBodies(t, s, bot+"old")
 	}
 }
 

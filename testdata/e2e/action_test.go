@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buildregress/buildregress/detect/timeline"
+	"github.com/buildregress/buildregress/fetch/builds"
+	"github.com/buildregress/buildregress/internal/cli/clitest"
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
 
@@ -42,8 +46,19 @@ func TestAction(t *testing.T) {
 		r.want(t, 1, "regressed", "1")
 		if n := len(h.github.Comments); n != 1 || h.github.Comments[0].Number != 7 || r.outputs["comment-url"] != h.github.Comments[0].HTMLURL {
 			t.Errorf("%d comments, output comment-url %q", n, r.outputs["comment-url"])
-		} else if body := h.github.Comments[0].Body; !regexp.MustCompile("`RUN sleep .*` is slower").MatchString(body) {
-			t.Errorf("comment\n%s", body)
+		} else {
+			body := h.github.Comments[0].Body
+			for _, want := range []string{
+				"`RUN sleep .*` is slower", `\[This report as HTML\]\(<https://github\.com/shop/app/actions/runs/1/artifacts/build-report-image-\w+>\)`,
+				"See \\[`Dockerfile:\\d+`\\]\\(<" + regexp.QuoteMeta(h.address) + "/shop/app/blob/" + head + `/Dockerfile#L\d+>\)`,
+			} {
+				if !regexp.MustCompile(want).MatchString(body) {
+					t.Errorf("comment lacks %s\n%s", want, body)
+				}
+			}
+		}
+		if !strings.Contains(r.page, "<!DOCTYPE html>") || !strings.Contains(r.page, "is slower") {
+			t.Errorf("what was kept is\n%.500s", r.page)
 		}
 		check := h.github.Checks[len(h.github.Checks)-1]
 		if check.HeadSHA != head || check.Conclusion != "failure" || len(check.Annotations) != 1 || check.Annotations[0].Path != "Dockerfile" {
@@ -96,6 +111,36 @@ func TestAction(t *testing.T) {
 		}
 	})
 
+	// Of three images that a matrix judges at once, two are slower: one comment has a line for
+	// each.
+	t.Run("matrix", func(t *testing.T) {
+		comments := len(h.github.Comments)
+		var main []timeline.Build
+		for i, name := range []string{"web", "api", "cron"} {
+			named := func(list []timeline.Build) []timeline.Build {
+				for k := range list {
+					list[k].Pipeline, list[k].ID = name, name+list[k].ID
+				}
+				return list
+			}
+			main = append(main, named(clitest.Builds(0, 10, "main", nil))...)
+			writeBuilds(t, filepath.Join(w.dir, name+".jsonl"), named(clitest.Builds(20, 1, "x", map[string]float64{"compile": 20 + 30*float64(i)})))
+		}
+		writeBuilds(t, filepath.Join(w.dir, "main.jsonl"), main)
+		w.workflow = matrix
+		defer func() { w.workflow = ci }()
+		w.change(t, "images", usual)
+		r := w.act(t, "pull_request", "main", writer, w.pullRequest(9, "images", w.commit(t, "HEAD"), githubtest.Repository))
+		if len(h.github.Comments) != comments+1 {
+			t.Fatalf("%d comments\n%s", len(h.github.Comments)-comments, r.log)
+		}
+		body := h.github.Comments[comments].Body
+		lines := regexp.MustCompile(`(?m)^<details><summary><code>(\w+)</code> (?:<b>)?(\w+)`).FindAllString(body, -1)
+		if len(lines) < 2 || !strings.Contains(lines[0], "cron</code> <b>Regressed") || !strings.Contains(lines[1], "api</code> <b>Regressed") || strings.Count(body, "This report as HTML") != len(lines) {
+			t.Errorf("comment\n%s", body)
+		}
+	})
+
 	t.Run("push, by a release", func(t *testing.T) {
 		comments := len(h.github.Comments)
 		h.files = w.release(t, "v9.8.7")
@@ -120,10 +165,11 @@ var repository = map[string]any{"full_name": githubtest.Repository, "default_bra
 // A workflow is a checkout of the repository that act runs a workflow of.
 type workflow struct {
 	*stack
-	hub     *hub
-	dir     string
-	program string // act
-	count   int
+	hub      *hub
+	dir      string
+	program  string // act
+	workflow string // what is run
+	count    int
 }
 
 // buildFlags are those of all builds. What they make, nobody needs.
@@ -131,7 +177,7 @@ const buildFlags = "--progress=plain --output=type=cacheonly --provenance=mode=m
 
 func newWorkflow(t *testing.T, s *stack, h *hub) *workflow {
 	t.Helper()
-	w := &workflow{stack: s, hub: h, dir: filepath.Join(s.dir, "app"), program: installAct(t)}
+	w := &workflow{stack: s, hub: h, dir: filepath.Join(s.dir, "app"), program: installAct(t), workflow: ci}
 	for _, dir := range []string{"work", "src", ".github/workflows"} {
 		if err := os.MkdirAll(filepath.Join(w.dir, dir), 0o755); err != nil {
 			t.Fatal(err)
@@ -265,6 +311,7 @@ permissions:
   actions: read
   checks: write
   contents: read
+  issues: write
   pull-requests: write
 jobs:
   image:
@@ -284,6 +331,8 @@ jobs:
         uses: buildregress/buildregress@REF
         with:
           metadata: ${{ steps.build.outputs.metadata }}
+          report-html: true
+          issue: auto
       - if: always()
         env:
           OUTPUTS: ${{ toJSON(steps.judge.outputs) }}
@@ -293,12 +342,66 @@ jobs:
           cp "$REPORT" "$RESULTS/report.json"
 `
 
+// matrix has a job for each of three images, whose builds were recorded before.
+const matrix = `name: images
+on: [pull_request]
+permissions:
+  checks: write
+  contents: read
+  pull-requests: write
+jobs:
+  image:
+    strategy:
+      fail-fast: false
+      matrix:
+        image: [web, api, cron]
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2
+      - uses: buildregress/buildregress@REF
+        with:
+          source: ${{ matrix.image }}.jsonl
+          baseline: main.jsonl
+          report-html: true
+`
+
+func writeBuilds(t *testing.T, path string, list []timeline.Build) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := builds.Encode(&b, list); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, b.String())
+}
+
+// keeping takes a file as actions/upload-artifact does, and says where it would be.
+const keeping = `inputs:
+  name: {required: true}
+  path: {required: true}
+  if-no-files-found: {default: warn}
+outputs:
+  artifact-url:
+    value: ${{ steps.keep.outputs.artifact-url }}
+runs:
+  using: composite
+  steps:
+    - id: keep
+      shell: bash
+      env:
+        NAME: ${{ inputs.name }}
+        FILE: ${{ inputs.path }}
+      run: |
+        cp "$FILE" "$RESULTS/page.html"
+        printf 'artifact-url=https://github.com/shop/app/actions/runs/1/artifacts/%s\n' "$NAME" >>"$GITHUB_OUTPUT"
+`
+
 // A result is what a run of the workflow left.
 type result struct {
 	code    int
 	log     string
 	outputs map[string]string
 	json    string
+	page    string // what was kept as an artifact
 }
 
 // act runs the workflow on an event, with the action at a ref.
@@ -306,7 +409,7 @@ func (w *workflow) act(t *testing.T, event, ref, token string, payload map[strin
 	t.Helper()
 	results := t.TempDir()
 	buildCommand := strings.Join(append(slices.Clip(w.buildx), "build", "--builder", w.builder, buildFlags), " ")
-	write(t, filepath.Join(w.dir, ".github/workflows/ci.yml"), strings.NewReplacer("BUILD ", buildCommand+" ", "REF", ref).Replace(ci))
+	write(t, filepath.Join(w.dir, ".github/workflows/ci.yml"), strings.NewReplacer("BUILD ", buildCommand+" ", "REF", ref).Replace(w.workflow))
 	data, err := json.Marshal(payload)
 	if err != nil {
 		t.Fatal(err)
@@ -334,7 +437,11 @@ func (w *workflow) act(t *testing.T, event, ref, token string, payload map[strin
 		if err := os.MkdirAll(filepath.Join(dir, m[3]), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(dir, m[3], "action.yml"), "runs:\n  using: composite\n  steps: []\n")
+		stub := "runs:\n  using: composite\n  steps: []\n"
+		if path.Base(m[2]) == "upload-artifact" {
+			stub = keeping
+		}
+		write(t, filepath.Join(dir, m[3], "action.yml"), stub)
 		args = append(args, "--local-repository", m[2]+"@"+m[4]+"="+dir)
 	}
 	cmd := exec.CommandContext(w.ctx, w.program, args...)
@@ -350,6 +457,9 @@ func (w *workflow) act(t *testing.T, event, ref, token string, payload map[strin
 	}
 	if data, err := os.ReadFile(filepath.Join(results, "report.json")); err == nil {
 		r.json = string(data)
+	}
+	if data, err := os.ReadFile(filepath.Join(results, "page.html")); err == nil {
+		r.page = string(data)
 	}
 	return r
 }

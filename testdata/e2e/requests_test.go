@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,11 +14,20 @@ import (
 
 	gh "github.com/google/go-github/v60/github"
 
+	"github.com/buildregress/buildregress/detect"
+	"github.com/buildregress/buildregress/detect/timeline"
 	fetchgithub "github.com/buildregress/buildregress/fetch/github"
 	rendered "github.com/buildregress/buildregress/report"
 	"github.com/buildregress/buildregress/report/github"
 	"github.com/buildregress/buildregress/testdata/githubtest"
 )
+
+// saying is a comment on a build of one pipeline.
+func saying(text string, began time.Time) rendered.Comment {
+	return rendered.Comment{Group: "ci", Create: true, Parts: []rendered.Part{{
+		Pipelines: []string{"app"}, Began: began, Verdict: detect.Regressed, Title: text, Line: text, Body: "about it\n\n",
+	}}}
+}
 
 // TestRequests lets GitHub's own description of its API look at what is asked of
 // it: a fake believes what its author does.
@@ -30,22 +40,21 @@ func TestRequests(t *testing.T) {
 	access := fetchgithub.Access{API: api, Token: writer, Agent: "buildregress", Now: time.Now}
 	client := fetchgithub.NewClient(access)
 	owner, repo, _ := strings.Cut(githubtest.Repository, "/")
-	p := &github.Poster{Client: client, Owner: owner, Repo: repo, Now: time.Now}
+	p := &github.Poster{Client: client, Owner: owner, Repo: repo, Now: time.Now, Wait: func(context.Context, time.Duration) error { return nil }}
 
 	began := time.Now().Add(-time.Hour)
 	for i, body := range []string{"first", "edited"} {
-		c := rendered.Comment{Pipelines: []string{"app"}, Began: began.Add(time.Duration(i) * time.Minute), Body: body, Create: true}
-		if _, err := p.Comment(t.Context(), 7, c); err != nil {
+		if _, err := p.Comment(t.Context(), 7, saying(body, began.Add(time.Duration(i)*time.Minute))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// Of two that were made at the same time, one is deleted.
 	twin := *h.github.Comments[0]
 	h.github.AddComment(7, twin.User.Login, twin.Body)
-	if _, err := p.Comment(t.Context(), 7, rendered.Comment{Pipelines: []string{"app"}, Began: time.Now(), Body: "third"}); err != nil {
+	if _, err := p.Comment(t.Context(), 7, saying("third", time.Now())); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(h.github.Comments); n != 1 || !strings.HasSuffix(h.github.Comments[0].Body, "third") {
+	if n := len(h.github.Comments); n != 1 || !strings.Contains(h.github.Comments[0].Body, "### third\n") {
 		t.Errorf("%d comments", n)
 	}
 	for pattern, want := range map[string]int{
@@ -54,6 +63,20 @@ func TestRequests(t *testing.T) {
 		if got := h.asked(pattern); got != want {
 			t.Errorf("%d requests %s, want %d", got, pattern, want)
 		}
+	}
+
+	// An issue is opened, found again, and takes the next revision.
+	for _, revision := range []string{"one", "two"} {
+		r := detect.Result{Verdict: detect.Regressed, Build: detect.BuildInfo{Pipeline: "app", Origin: timeline.Origin{Branch: "main", Revision: revision}}}
+		r.Steps = []detect.StepResult{{Key: "RUN a", Name: "RUN a", Status: detect.StatusSlower, Current: 2, Usual: 1}}
+		for _, i := range rendered.IssuesOn(&detect.Report{Results: []detect.Result{r}}, rendered.Code{}, "main", "", 60_000) {
+			if _, err := p.Issue(t.Context(), i); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if h.asked("POST /repos/.*/issues") != 1 || h.asked("PATCH /repos/.*/issues/[0-9]+") != 1 || len(h.github.Issues) != 1 {
+		t.Errorf("%d issues", len(h.github.Issues))
 	}
 
 	for _, n := range []int{0, 50, 120} {

@@ -47,6 +47,7 @@ type Server struct {
 	Comparisons map[[2]string]Comparison // by both commits
 
 	Comments []*Comment
+	Issues   []*Issue
 	Checks   []*CheckRun
 
 	// Fault and BlobFault answer a request instead of the server if they return

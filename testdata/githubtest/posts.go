@@ -27,6 +27,18 @@ type author struct {
 	Login string `json:"login"`
 }
 
+// An Issue is one of the repository.
+type Issue struct {
+	Number      int    `json:"number"`
+	Title       string `json:"title"`
+	Body        string `json:"body"`
+	State       string `json:"state"`
+	StateReason string `json:"state_reason,omitempty"`
+	User        author `json:"user"`
+	HTMLURL     string `json:"html_url"`
+	Edits       int    `json:"-"`
+}
+
 // A CheckRun is one on a commit.
 type CheckRun struct {
 	ID          int64        `json:"id"`
@@ -65,6 +77,9 @@ func (s *Server) handlePosts() {
 	s.mux.HandleFunc("POST "+repo+"/issues/{number}/comments", s.createComment)
 	s.mux.HandleFunc("PATCH "+repo+"/issues/comments/{id}", s.editComment)
 	s.mux.HandleFunc("DELETE "+repo+"/issues/comments/{id}", s.deleteComment)
+	s.mux.HandleFunc("GET "+repo+"/issues", s.listIssues)
+	s.mux.HandleFunc("POST "+repo+"/issues", s.createIssue)
+	s.mux.HandleFunc("PATCH "+repo+"/issues/{number}", s.editIssue)
 	s.mux.HandleFunc("POST "+repo+"/check-runs", s.createCheckRun)
 	s.mux.HandleFunc("PATCH "+repo+"/check-runs/{id}", s.updateCheckRun)
 	s.mux.HandleFunc("GET /user", s.user)
@@ -164,6 +179,72 @@ func (s *Server) deleteComment(w http.ResponseWriter, r *http.Request) {
 	if i, ok := s.comment(w, r); ok {
 		s.Comments = slices.Delete(s.Comments, i, i+1)
 		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func (s *Server) listIssues(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	list := []*Issue{}
+	for _, i := range slices.Backward(s.Issues) { // the newest first
+		state := q.Get("state")
+		if state == "" {
+			state = "open"
+		}
+		if (state == "all" || state == i.State) && (q.Get("creator") == "" || q.Get("creator") == i.User.Login) {
+			list = append(list, i)
+		}
+	}
+	answer(w, http.StatusOK, page(s, w, r, list))
+}
+
+// An issueRequest is what may be said of an issue.
+type issueRequest struct {
+	Title       *string `json:"title"`
+	Body        *string `json:"body"`
+	State       *string `json:"state"`
+	StateReason *string `json:"state_reason"`
+}
+
+// takeIssue changes an issue as it is asked to.
+func (s *Server) takeIssue(w http.ResponseWriter, r *http.Request, i *Issue) bool {
+	var in issueRequest
+	if !s.read(w, r, &in) {
+		return false
+	}
+	for to, from := range map[*string]*string{&i.Title: in.Title, &i.Body: in.Body, &i.State: in.State, &i.StateReason: in.StateReason} {
+		if from != nil {
+			*to = *from
+		}
+	}
+	if i.Title == "" || utf8.RuneCountInString(i.Title) > 256 || utf8.RuneCountInString(i.Body) > tooLong || i.State != "open" && i.State != "closed" ||
+		!slices.Contains([]string{"", "completed", "not_planned", "reopened"}, i.StateReason) {
+		Refuse(w, http.StatusUnprocessableEntity, "Validation Failed")
+		return false
+	}
+	return true
+}
+
+func (s *Server) createIssue(w http.ResponseWriter, r *http.Request) {
+	n := int(s.newID())
+	i := &Issue{Number: n, State: "open", User: author{r.Header.Get(login)}, HTMLURL: fmt.Sprintf("https://github.com/%s/issues/%d", Repository, n)}
+	if s.takeIssue(w, r, i) {
+		s.Issues = append(s.Issues, i)
+		answer(w, http.StatusCreated, i)
+	}
+}
+
+func (s *Server) editIssue(w http.ResponseWriter, r *http.Request) {
+	number, _ := strconv.Atoi(r.PathValue("number"))
+	at := slices.IndexFunc(s.Issues, func(i *Issue) bool { return i.Number == number })
+	if at < 0 {
+		Refuse(w, http.StatusNotFound, "Not Found")
+		return
+	}
+	changed := *s.Issues[at]
+	if s.takeIssue(w, r, &changed) {
+		changed.Edits++
+		*s.Issues[at] = changed
+		answer(w, http.StatusOK, &changed)
 	}
 }
 
