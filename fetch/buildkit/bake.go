@@ -424,7 +424,7 @@ func (k *knowledge) join(parts []*timeline.Build, targets []Target) timeline.Bui
 			b.Steps = append(b.Steps, s)
 		}
 	}
-	b.Duration = end.Sub(b.Start)
+	b.Duration = Lasting(end.Sub(b.Start))
 	slices.SortStableFunc(b.Steps, func(x, y timeline.Step) int { return x.Start.Compare(y.Start) })
 	return b
 }

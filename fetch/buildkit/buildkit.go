@@ -28,6 +28,14 @@ const (
 	MaxDuration = 366 * 24 * time.Hour
 )
 
+// Lasting is how long a build took, 0 where its source says a time that none can take.
+func Lasting(d time.Duration) time.Duration {
+	if d < 0 || d > MaxDuration {
+		return 0
+	}
+	return d
+}
+
 // Metadata is what is known of a build besides its vertices, mostly from its
 // history record. A zero field is not known.
 type Metadata struct {

@@ -4,9 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
-	gh "github.com/google/go-github/v60/github"
-
 	"github.com/buildregress/buildregress/fetch/builds/buildtest"
+	gh "github.com/google/go-github/v60/github"
 )
 
 // FuzzJobs reads jobs, whose names and steps anybody can write who makes a pull
@@ -17,6 +16,8 @@ func FuzzJobs(f *testing.F) {
 		{"name":"Test","number":2,"status":"completed","conclusion":"failure","started_at":"2026-01-01T00:01:00Z","completed_at":"2026-01-01T00:00:30Z"}]}]}`))
 	f.Add([]byte(`{"jobs":[null,{"name":"\u0000","steps":[null,{"status":"completed","started_at":"0001-01-01T00:00:00Z","completed_at":"9999-12-31T00:00:00Z"}]}]}`))
 	f.Add([]byte(`{"jobs":[{"started_at":0,"steps":[{"status":"completed","started_at":1,"completed_at":9000000000}]}]}`))
+	f.Add([]byte(`{"jobs":[{"steps":[{"status":"completed","started_at":"2028-01-01T00:00:00Z","completed_at":"2028-01-01T00:01:00Z"},
+		{"number":1,"status":"completed","started_at":"2029-01-01T00:01:00Z","completed_at":"2029-01-01T00:02:00Z"}]}]}`)) // a job of more than a year
 	run := &gh.WorkflowRun{Name: new("ci"), Repository: &gh.Repository{FullName: new("shop/app")}}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var list gh.Jobs

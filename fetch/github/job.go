@@ -74,6 +74,7 @@ func buildOf(run *gh.WorkflowRun, job *gh.WorkflowJob) (b timeline.Build, odd in
 		b.Duration += b.Start.Sub(b.Steps[0].Start)
 		b.Start = b.Steps[0].Start
 	}
+	b.Duration = buildkit.Lasting(b.Duration)
 	return b, odd, len(b.Steps) > waits
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/buildregress/buildregress/detect/timeline"
 	"github.com/buildregress/buildregress/fetch"
+	"github.com/buildregress/buildregress/fetch/buildkit"
 	gh "github.com/google/go-github/v60/github"
 )
 
@@ -198,6 +199,7 @@ func (s *Steps) trim(b timeline.Build) timeline.Build {
 		b.Steps = append(b.Steps, step)
 		b.Duration = max(b.Duration, step.Start.Add(step.Duration).Sub(b.Start))
 	}
+	b.Duration = buildkit.Lasting(b.Duration)
 	if reached && !failed {
 		b.Outcome, b.Error = timeline.OK, ""
 	}

@@ -231,7 +231,7 @@ func mend(b *timeline.Build) {
 	for i := range b.Steps {
 		b.Steps[i].Inputs = slices.DeleteFunc(slices.Clone(b.Steps[i].Inputs), func(id string) bool { return !known[id] })
 	}
-	b.Duration = max(0, end.Sub(b.Start))
+	b.Duration = buildkit.Lasting(end.Sub(b.Start))
 }
 
 // mergeRefs are the refs of pipelines for a merge request.

@@ -31,13 +31,10 @@ func (r *run) build() (b *timeline.Build, keys map[*span]string, warnings []erro
 	}
 	b = &timeline.Build{
 		ID: r.tree.id + "-" + r.root.ID, Trace: r.tree.id, Pipeline: r.pipeline(), Origin: r.origin(),
-		Start: start, Duration: end.Sub(start), Resolution: resolution, Reader: timeline.ReaderVersion,
+		Start: start, Duration: buildkit.Lasting(end.Sub(start)), Resolution: resolution, Reader: timeline.ReaderVersion,
 	}
 	if r.jobs != "" {
 		b.Pipeline = fetch.Clean(b.Pipeline+" / "+r.jobs, buildkit.MaxName)
-	}
-	if b.Duration < 0 || b.Duration > buildkit.MaxDuration {
-		b.Duration = 0
 	}
 	b.Outcome, b.Error = w.outcome()
 	slices.SortStableFunc(w.steps, func(a, b timeline.Step) int { return a.Start.Compare(b.Start) })
