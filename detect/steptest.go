@@ -145,7 +145,8 @@ func (st *stepTest) weigh(limit float64) {
 	d := &st.decision
 	d.P, d.Usual, d.Low, d.High = st.slower.p, st.usual, st.low, st.high
 	d.Expected = bounded(float64(st.usual) * math.Exp(trial.runner(len(trial.New)-1).Ln))
-	d.Evidence = Evidence{Builds: st.slower.run, Slow: st.slowBuilds(), Value: -math.Log10(max(st.slower.p, leastP))}
+	builds := st.provenBuilds()
+	d.Evidence = Evidence{Builds: builds, Slow: st.slowBuilds(builds), Value: -math.Log10(max(st.slower.p, leastP))}
 	if d.Cut = st.shift.Since; d.Cut > 0 {
 		d.Before = st.duration(st.center - st.shift.By)
 	}
@@ -252,14 +253,30 @@ func (st *stepTest) reference(run int, direction float64) time.Duration {
 }
 
 // slowBuilds counts the values of the run that are slow enough to be reported.
-func (st *stepTest) slowBuilds() (n int) {
-	usual := st.reference(st.slower.run, 1)
-	for _, v := range st.trial.New[len(st.trial.New)-st.slower.run:] {
+func (st *stepTest) slowBuilds(builds int) (n int) {
+	usual := st.reference(builds, 1)
+	for _, v := range st.trial.New[len(st.trial.New)-builds:] {
 		if v-usual >= st.t.MinDelta.D() && float64(v-usual) >= st.t.MinSlowdown*float64(usual) {
 			n++
 		}
 	}
 	return n
+}
+
+// provenBuilds is how many of the newest builds are the evidence that a step is slower. One may
+// prove it alone; but those before it that were as slow are no less builds in which it was.
+func (st *stepTest) provenBuilds() int {
+	if st.slower.run > 1 {
+		return st.slower.run
+	}
+	n := 0
+	for _, v := range slices.Backward(st.trial.New[len(st.trial.New)-len(st.raw):]) {
+		if v <= st.high || v-st.usual < st.t.MinDelta.D() || float64(v-st.usual) < st.t.MinSlowdown*float64(st.usual) {
+			break
+		}
+		n++
+	}
+	return max(n, 1)
 }
 
 // fastBuilds counts the newest values in a row, each of which is a speed-up that is worth

@@ -3,6 +3,9 @@ package detect
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
+
+	"github.com/buildregress/buildregress/detect/timeline"
 )
 
 // sideBySide is a build whose lint step ends long before its tests do.
@@ -38,5 +41,28 @@ func TestNothingLostNothingFailed(t *testing.T) {
 	b := newBuild("pr", 100, ran("[test 1/1] RUN test", seconds(340)))
 	if r := Judge(&b, path, defaults); stepOf(t, &r, "[test 1/1] RUN test").Status != StatusSuspect || r.Verdict != Unsure {
 		t.Errorf("%v (%v), %v", r.Verdict, r.Reason, r.Steps[0].Status)
+	}
+}
+
+// One build may prove alone what the one before it was as well: it began with that one.
+func TestBeganBeforeItsProof(t *testing.T) {
+	for seed := range uint64(10) {
+		rng := rand.New(rand.NewPCG(seed, 9))
+		h := &History{BaseBranch: "main"}
+		took := func(n int) time.Duration {
+			if n >= 20 {
+				return noisy(rng, seconds(50), 0.02)
+			}
+			return noisy(rng, seconds(20), 0.02)
+		}
+		for n := range 21 {
+			h.Base = append([]timeline.Build{newBuild("main", n, ran("RUN make", took(n)))}, h.Base...)
+		}
+		b := newBuild("main", 21, ran("RUN make", took(21)))
+		r := Judge(&b, h, defaults)
+		s := stepOf(t, &r, "RUN make")
+		if s.Status != StatusSlower || s.Evidence.Builds != 2 || s.Evidence.Slow != 2 || s.Evidence.Since != h.Base[0].Revision {
+			t.Errorf("seed %d: %v, %+v", seed, s.Status, s.Evidence)
+		}
 	}
 }

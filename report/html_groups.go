@@ -111,11 +111,14 @@ func groupsOfBuilds(c *course.Course, d drawn, most int) []trackGroup {
 	return groups
 }
 
+// allDots is of how many builds each is drawn.
+const allDots = 150
+
 // dotsOf are the builds that are drawn one by one: all of a short history, and of a longer one
 // the single slow ones. It says where these are too many.
 func dotsOf(d drawn, groups []trackGroup) (dots []course.Point, told string) {
-	const all, most = 150, 60
-	if len(d.Points) <= all {
+	const most = 60
+	if len(d.Points) <= allDots {
 		return d.Points, ""
 	}
 	g := 0

@@ -66,7 +66,11 @@ func courseSection(v *courseView, place int) htmlSection {
 	if s.Track = drawnAs(nil, &c.WallClock); s.Track != nil {
 		t := s.Track
 		t.Title, t.Twin.Label = "How long the builds took", "How long the builds took, in numbers"
-		t.Caption = fmt.Sprintf("The line is the median of groups of about %s, the band has 90 %% of them but for single builds that took half as long again, which are dots.", Count(max(len(c.Builds)/groupCount(len(c.Builds), chartGroups), 1), "build"))
+		dots := "has 90 % of them but for single builds that took half as long again, which are dots"
+		if len(c.WallClock.Points) <= allDots {
+			dots = "has most of them, and each dot is a build"
+		}
+		t.Caption = fmt.Sprintf("The line is the median of groups of about %s, the band %s.", Count(max(len(c.Builds)/groupCount(len(c.Builds), chartGroups), 1), "build"), dots)
 		switch {
 		case len(marked) < len(all):
 			t.Caption += fmt.Sprintf(" Numbered lines stand at the largest %d of %d lasting changes; the others are in the charts of their steps.", len(marked), len(all))

@@ -38,8 +38,8 @@ func IssuesOn(r *detect.Report, in Code, branch, address string, limit int) (iss
 		var since string
 		for s := range result.Steps {
 			step := &result.Steps[s]
-			if step.Status != detect.StatusSlower {
-				continue
+			if step.Status != detect.StatusSlower || len(i.found) >= maxSightings {
+				continue // of so many steps the first know it again
 			}
 			name := keysOf([]string{result.Build.Pipeline + "\x00" + step.Key})[0]
 			began := cmp.Or(step.Evidence.Since, result.Build.Revision)
@@ -124,7 +124,19 @@ func (i *Issue) Told(body string, open bool) (steps []string, after string) {
 			there = append(there, s)
 		}
 	}
-	return distinct(steps), markOf(there[max(0, len(there)-maxSightings):]) + body[len(sighted.FindString(body)):]
+	return distinct(steps), markOf(firstAndNewest(there)) + body[len(sighted.FindString(body)):]
+}
+
+// firstAndNewest are the first sighting of each step, by which it is known however long it lasts,
+// and the newest.
+func firstAndNewest(all []sighting) (kept []sighting) {
+	for n, s := range all {
+		isOf := func(t sighting) bool { return t.step == s.step }
+		if !slices.ContainsFunc(all[:n], isOf) || !slices.ContainsFunc(all[n+1:], isOf) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
 }
 
 // IsTold tells whether steps are all that i tells of.

@@ -1,7 +1,6 @@
 package advice
 
 import (
-	"slices"
 	"time"
 
 	"github.com/buildregress/buildregress/detect/timeline"
@@ -12,8 +11,8 @@ import (
 // run beside each other, and the builder may have kept a cache of its own. Where a step was
 // found there that was never seen to run, what it saved is not known, and nothing is told.
 
-// cacheExports are what it is worth not to write the cache. besides tells of builds of other
-// branches.
+// cacheExports are what it is worth not to write the cache. besides tells of the other builds of
+// that time.
 func (a *adviser) cacheExports(besides func(from, to time.Time) ([]timeline.Build, bool)) []Advice {
 	var ids []int
 	for id := range a.steps {
@@ -34,7 +33,7 @@ func (a *adviser) cacheExports(besides func(from, to time.Time) ([]timeline.Buil
 			return nil
 		}
 	}
-	usual := a.usual(others)
+	longest := a.longest(others)
 	saved := make([]time.Duration, len(a.builds))
 	var hits time.Duration
 	for i := range a.builds {
@@ -45,7 +44,7 @@ func (a *adviser) cacheExports(besides func(from, to time.Time) ([]timeline.Buil
 				steps = append(steps, k)
 			}
 		}
-		gain, known := usual.found(b.build)
+		gain, known := longest.found(b.build)
 		if !known {
 			return nil
 		}
@@ -54,7 +53,7 @@ func (a *adviser) cacheExports(besides func(from, to time.Time) ([]timeline.Buil
 	}
 	var gained time.Duration
 	for i := range others {
-		gain, known := usual.found(&others[i])
+		gain, known := longest.found(&others[i])
 		if !known {
 			return nil
 		}
@@ -74,13 +73,13 @@ func (a *adviser) cacheExports(besides func(from, to time.Time) ([]timeline.Buil
 // A times is how long steps take where they run, by key.
 type times map[string]time.Duration
 
-// usual are the medians, or the longest of few.
-func (a *adviser) usual(others []timeline.Build) times {
-	all := map[string][]time.Duration{}
+// longest are the longest ones: no less than what a step that is found may have taken.
+func (a *adviser) longest(others []timeline.Build) times {
+	out := times{}
 	add := func(b *timeline.Build) {
 		for k := range b.Steps {
 			if s := &b.Steps[k]; s.State == timeline.Executed {
-				all[s.Key] = append(all[s.Key], s.Duration)
+				out[s.Key] = max(out[s.Key], s.Duration)
 			}
 		}
 	}
@@ -89,11 +88,6 @@ func (a *adviser) usual(others []timeline.Build) times {
 	}
 	for i := range others {
 		add(&others[i])
-	}
-	out := times{}
-	for key, values := range all {
-		slices.Sort(values)
-		out[key] = values[len(values)/2]
 	}
 	return out
 }

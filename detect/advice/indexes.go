@@ -22,17 +22,21 @@ func (a *adviser) indexes() (all []Advice) {
 	var order []fetching
 	for i := range a.builds {
 		b := &a.builds[i]
+		f, fetches := newFetches(b), 0
 		for _, k := range b.Order {
 			s := &b.Steps[k]
 			if s.State != timeline.Executed || b.of[k] < 0 || s.Index == 0 {
 				continue
 			}
-			tool, _ := dockerfile.Index(instructionOf(s))
-			if tool == "" || b.hasIndex(k, tool) {
+			tool, _ := f.index(k)
+			if tool == "" {
 				continue
 			}
-			base := b.base(k)
-			if base < 0 {
+			if fetches++; fetches > maxFetches {
+				return nil // no author wrote that
+			}
+			base := f.base(k)
+			if base < 0 || f.hasIndex(k, tool) {
 				continue
 			}
 			of := fetching{tool, dockerfile.ParseName(b.Steps[base].Name).Text, s.Platform}
@@ -75,11 +79,56 @@ func (a *adviser) indexes() (all []Advice) {
 	return all
 }
 
+// maxFetches is how many steps of a build may fetch an index: the steps before each are looked
+// at.
+const maxFetches = 100
+
+// A fetches knows what the steps of a build fetch, and which image they are made from.
+type fetches struct {
+	*advised
+	at      map[standing]int
+	indexes map[int]indexed
+	bases   map[int]int
+}
+
+// A standing is where a step stands in its stage.
+type standing struct {
+	stage, platform string
+	index, count    int
+}
+
+type indexed struct {
+	tool   string
+	isLeft bool
+}
+
+func newFetches(b *advised) *fetches {
+	f := &fetches{advised: b, at: map[standing]int{}, indexes: map[int]indexed{}, bases: map[int]int{}}
+	for k := range b.Steps {
+		s := &b.Steps[k]
+		at := standing{s.Stage, s.Platform, s.Index, s.Count}
+		if _, known := f.at[at]; !known {
+			f.at[at] = k
+		}
+	}
+	return f
+}
+
+// index is the package manager whose index a step fetches, and whether it leaves that.
+func (f *fetches) index(k int) (tool string, isLeft bool) {
+	known, ok := f.indexes[k]
+	if !ok {
+		known.tool, known.isLeft = dockerfile.Index(instructionOf(&f.Steps[k]))
+		f.indexes[k] = known
+	}
+	return known.tool, known.isLeft
+}
+
 // hasIndex tells whether a step before this one left the index for it: to fetch that again
 // takes little.
-func (b *advised) hasIndex(k int, tool string) (has bool) {
-	b.Ancestors(k, func(at int) bool {
-		left, isLeft := dockerfile.Index(instructionOf(&b.Steps[at]))
+func (f *fetches) hasIndex(k int, tool string) (has bool) {
+	f.Ancestors(k, func(at int) bool {
+		left, isLeft := f.index(at)
 		has = has || left == tool && isLeft
 		return !has
 	})
@@ -96,31 +145,49 @@ func instructionOf(s *timeline.Step) string {
 
 // base is the step that fetches the image from which the stage of a step is made, through the
 // stages that it is made from; -1 if that is not plain.
-func (b *advised) base(k int) int {
-	for range b.Steps {
-		s := &b.Steps[k]
-		if dockerfile.IsImage(dockerfile.ParseName(s.Name).Text) {
-			return k
+func (f *fetches) base(k int) int {
+	var passed []int
+	base := -1
+	for range f.Steps {
+		if known, ok := f.bases[k]; ok {
+			base = known
+			break
 		}
-		before := -1
-		if s.Index > 1 {
-			before = slices.IndexFunc(b.Steps, func(x timeline.Step) bool {
-				return x.Index == s.Index-1 && x.Count == s.Count && x.Stage == s.Stage && x.Platform == s.Platform
-			})
-		} else {
-			for _, in := range b.Inputs[k] {
-				if x := &b.Steps[in]; x.Index > 0 {
-					if before >= 0 && before != in {
-						return -1 // one of the two is copied from
-					}
-					before = in
-				}
-			}
+		passed = append(passed, k)
+		if dockerfile.IsImage(dockerfile.ParseName(f.Steps[k].Name).Text) {
+			base = k
+			break
 		}
+		before := f.before(k)
 		if before < 0 {
-			return -1
+			break
 		}
 		k = before
 	}
-	return -1
+	for _, at := range passed {
+		f.bases[at] = base
+	}
+	return base
+}
+
+// before is the step before one in its stage, or the last one of the stage that this is made
+// from; -1 if that is not plain.
+func (f *fetches) before(k int) int {
+	s := &f.Steps[k]
+	if s.Index > 1 {
+		if at, ok := f.at[standing{s.Stage, s.Platform, s.Index - 1, s.Count}]; ok {
+			return at
+		}
+		return -1
+	}
+	before := -1
+	for _, in := range f.Inputs[k] {
+		if x := &f.Steps[in]; x.Index > 0 {
+			if before >= 0 && before != in {
+				return -1 // one of the two is copied from
+			}
+			before = in
+		}
+	}
+	return before
 }

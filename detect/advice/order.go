@@ -137,9 +137,26 @@ func isNeeded(file string, needs []string) bool {
 	if slices.Contains(needs, name) {
 		return true
 	}
-	// A list of requirements may include others, and patches are applied to what is installed.
-	return len(needs) > 0 && (strings.HasPrefix(name, "requirements") || strings.HasPrefix(name, "constraints") || path.Ext(name) == ".patch" || path.Ext(name) == ".tgz" || path.Ext(name) == ".whl")
+	// A list of requirements may include others, and patches are applied to what is installed;
+	// a gem or a crate may lie beside what names it; tools have settings, and package managers
+	// of a system lists of sources and keys.
+	if strings.HasPrefix(name, "requirements") || strings.HasPrefix(name, "constraints") || slices.Contains(besides, path.Ext(name)) {
+		return true
+	}
+	for folder := range strings.SplitSeq(path.Dir(file), "/") {
+		if slices.Contains(settings, folder) {
+			return true
+		}
+	}
+	return false
 }
+
+// besides are the ends of names of files that what installs may read as well, and settings the
+// folders of such.
+var (
+	besides  = []string{".patch", ".tgz", ".whl", ".gemspec", ".toml", ".conf", ".cfg", ".ini", ".list", ".sources", ".repo", ".pref", ".gpg", ".asc", ".key", ".pem", ".crt", ".pub"}
+	settings = []string{".yarn", ".cargo", ".bundle", ".pnpm", "patches", "apt", "apk", "yum.repos.d", "dnf", "keyrings"}
+)
 
 // hasSame tells whether two builds are made from the same but for files of the context, as far
 // as that reaches a step, and whether that is known.

@@ -143,9 +143,9 @@ func argChanges(a, b *timeline.Facts) (changes []Change) {
 		}
 		y := b.Args[at]
 		switch {
-		case x.Value != y.Value:
+		case x.Value != "" && y.Value != "" && x.Value != y.Value:
 			changes = append(changes, Change{"argument", x.Name + "=" + x.Value, x.Name + "=" + y.Value})
-		case x.Hash != y.Hash && x.Hash != "" && y.Hash != "":
+		case (x.Value == "" || y.Value == "") && x.Hash != y.Hash && x.Hash != "" && y.Hash != "":
 			changes = append(changes, Change{"argument", x.Name, x.Name + " (another value)"})
 		}
 	}

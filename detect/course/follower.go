@@ -2,6 +2,7 @@ package course
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -130,7 +131,7 @@ func (f *Follower) Course() *Course {
 	whole.MinSlowdown /= wholeShare
 	c.WallClock.level(values, whole, func(after, point int, s *Shift) {
 		s.Builds = len(values) - point
-		s.Total = s.Delta() * timeline.Seconds(s.Builds)
+		s.Total = times(s.Delta(), s.Builds)
 	})
 	for _, s := range steps {
 		if recentTotal > 0 {
@@ -234,6 +235,12 @@ func (f *followed) finish(names []string, t detect.Thresholds) {
 		if s.Delta() < 0 { // it may have left the critical path by becoming faster
 			counted = max(counted, (len(values)-point)*before/max(point, 1))
 		}
-		s.Builds, s.Total = counted, s.Delta()*timeline.Seconds(counted)
+		s.Builds, s.Total = counted, times(s.Delta(), counted)
 	})
+}
+
+// times is n times d, or the longest time that there is.
+func times(d timeline.Seconds, n int) timeline.Seconds {
+	const most = math.MaxInt64 / 2
+	return timeline.Seconds(max(min(float64(d)*float64(n), most), -most))
 }

@@ -37,7 +37,7 @@ var programs = func() map[string]program {
 	}
 	for names, p := range map[string]program{
 		"http https xh xhs": {login: "a", logins: []string{"--auth"}},
-		"sshpass poetry mongosh mongo ncftpput ncftpget rabbitmqadmin exaplus hdbsql couchbase-cli beeline altool add-source unlock-keychain create-keychain": {secret: "p"}, // add-source is of NuGet
+		"sshpass publish mongosh mongo ncftpput ncftpget rabbitmqadmin exaplus hdbsql couchbase-cli beeline altool add-source unlock-keychain create-keychain": {secret: "p"}, // publish is of Poetry, add-source of NuGet
 		"useradd usermod": {secret: "p"},
 		"mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mysqlslap mysql_upgrade mysqlpump mysqlbinlog": {glued: "p"},
 		"mariadb mariadb-dump mariadb-admin mariadb-import mariadb-check mariadb-show":                              {glued: "p"},

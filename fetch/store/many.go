@@ -108,7 +108,7 @@ func (r *manyReader) read(ctx context.Context, builds []row) error {
 		}
 		b := of[at.build]
 		if b.Steps == nil {
-			b.Steps = make([]timeline.Step, 0, max(b.steps, 1))
+			b.Steps = make([]timeline.Step, 0, min(max(b.steps, 1), len(bare)))
 		}
 		b.Steps = append(b.Steps, s)
 	}

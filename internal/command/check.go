@@ -159,11 +159,15 @@ func newestJudged(env *Env, from source.Source, targets []target) (judged, older
 	if from.Large == nil || first <= 0 {
 		return targets, nil, nil
 	}
+	// What the targets of a bake share stands in one of them.
+	for first > 0 && targets[first].Target != "" && targets[first].Trace == targets[first-1].Trace {
+		first--
+	}
 	all := 0
 	for _, n := range countAll(targets) {
 		all += n
 	}
-	text := fmt.Sprintf("judged are the newest %d of %d builds of %s, by those before them: --build names another one, and backtest replays more", maxJudged, all, redact.Text(from.Name))
+	text := fmt.Sprintf("judged are the newest %d of %d builds of %s, by those before them: --build names another one, and backtest replays more", len(targets)-first, all, redact.Text(from.Name))
 	env.Console.Warn(text)
 	return targets[first:], targets[:first], []detect.Note{{Kind: detect.KindHistory, Text: console.Printable(text)}}
 }

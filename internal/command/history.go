@@ -69,12 +69,12 @@ func known(builds []timeline.Build) *past {
 func History(ctx context.Context, env *Env, o *HistoryOptions) error {
 	names := ci.NewResolver(o.Given, env.Variables, ".", env.Now)
 	h := &course.Report{SchemaVersion: detect.SchemaVersion, Results: []course.Course{}}
-	changed := &changes{env: env, names: names}
-	// Where it would pay is no reason to ask GitHub, of so many builds.
-	local := &changes{env: env, names: names, failed: true}
 	matched := false
 	var steps []stepname.Name // of all of the builds
 	notes, err := o.eachPast(ctx, env, names, func(p *past, bar *console.Progress) error {
+		changed := &changes{env: env, names: names}
+		// Where it would pay is no reason to ask GitHub, of so many builds.
+		local := &changes{env: env, names: names, failed: true}
 		c, all, err := o.follow(ctx, p, names, env.Now, changed, local, bar)
 		if err != nil {
 			return err
@@ -116,8 +116,8 @@ func (o *HistoryOptions) follow(ctx context.Context, p *past, names *ci.Resolver
 	builds := p.builds
 	base, repository := names.Base(&builds[len(builds)-1])
 	q := fetch.Query{BaseBranch: base, BaseRepository: repository}
-	var kept, aside []timeline.Build
-	failed := 0
+	var kept []timeline.Build
+	failed, elsewhere := 0, 0
 	others := map[string]int{}
 	for i := range builds {
 		b := &builds[i]
@@ -127,7 +127,7 @@ func (o *HistoryOptions) follow(ctx context.Context, p *past, names *ci.Resolver
 		}
 		switch {
 		case !isAsked:
-			aside = append(aside, *b)
+			elsewhere++
 			others[b.Branch]++
 		case b.Outcome != timeline.OK:
 			failed++
@@ -156,7 +156,9 @@ func (o *HistoryOptions) follow(ctx context.Context, p *past, names *ci.Resolver
 		return nil, nil, err
 	}
 	asked := course.Advising{Dismiss: o.Dismiss, Changed: func(b *timeline.Build) detect.Changed { return local.in(ctx, b) }}
-	asked.Others = func(from, to time.Time) ([]timeline.Build, bool, error) { return p.during(aside, from, to) }
+	asked.Others = func(from, to time.Time) ([]timeline.Build, bool, error) {
+		return p.during(without(builds, kept), from, to)
+	}
 	if err := c.Advise(again, &asked); err != nil {
 		return nil, nil, err
 	}
@@ -173,7 +175,7 @@ func (o *HistoryOptions) follow(ctx context.Context, p *past, names *ci.Resolver
 	if failed > 0 {
 		note("left out: %s that failed or were cancelled", report.Count(failed, "build"))
 	}
-	if len(kept) == 0 && len(aside) > 0 {
+	if len(kept) == 0 && elsewhere > 0 {
 		known := []string{}
 		for name := range others {
 			known = append(known, "`"+name+"`")
@@ -200,14 +202,28 @@ func (o *HistoryOptions) onlySteps(c *course.Course, steps []stepname.Name) {
 	c.Advice = slices.DeleteFunc(c.Advice, func(x advice.Advice) bool { return !slices.ContainsFunc(x.Steps, isAsked) })
 }
 
-// maxBesides is how many builds of other branches are looked at, all of which are in memory.
+// without are the builds that are not among some of them.
+func without(builds, some []timeline.Build) (list []timeline.Build) {
+	among := make(map[string]bool, len(some))
+	for i := range some {
+		among[some[i].ID] = true
+	}
+	for i := range builds {
+		if !among[builds[i].ID] {
+			list = append(list, builds[i])
+		}
+	}
+	return list
+}
+
+// maxBesides is how many other builds are looked at, all of which are in memory.
 const maxBesides = 1000
 
 // during are those of some builds, whole, that began from then until then, if they are not too many.
 func (p *past) during(of []timeline.Build, from, to time.Time) (list []timeline.Build, known bool, err error) {
 	var then []timeline.Build
 	for i := range of {
-		if b := &of[i]; b.Outcome == timeline.OK && !b.Start.Before(from) && !b.Start.After(to) {
+		if b := &of[i]; !b.Start.Before(from) && !b.Start.After(to) {
 			then = append(then, *b)
 		}
 	}
@@ -381,23 +397,25 @@ func (o *HistoryOptions) eachStored(ctx context.Context, env *Env, do func(*past
 		if o.Given.Pipeline != "" && p.Name != o.Given.Pipeline {
 			continue
 		}
-		err := st.Past(ctx, p.Name, maxHistory, func(stored *store.Past) error {
-			found += len(stored.Builds)
-			if p.Builds > len(stored.Builds) {
-				notes = append(notes, olderNote(p.Name, len(stored.Builds), p.Builds))
-			}
-			whole := func(of []timeline.Build, each func([]timeline.Build) error) error { return stored.Whole(ctx, of, each) }
-			switch {
-			case len(stored.Builds) == 0:
+		stored, err := st.Past(ctx, p.Name, maxHistory)
+		if err != nil {
+			return nil, err
+		}
+		found += len(stored.Builds)
+		if p.Builds > len(stored.Builds) {
+			notes = append(notes, olderNote(p.Name, len(stored.Builds), p.Builds))
+		}
+		whole := func(of []timeline.Build, each func([]timeline.Build) error) error { return stored.Whole(ctx, of, each) }
+		switch {
+		case len(stored.Builds) == 0:
+		case slices.ContainsFunc(stored.Builds, func(b timeline.Build) bool { return b.Target != "" }):
+			err = whole(stored.Builds, func(list []timeline.Build) error {
+				targets = append(targets, list...)
 				return nil
-			case slices.ContainsFunc(stored.Builds, func(b timeline.Build) bool { return b.Target != "" }):
-				return whole(stored.Builds, func(list []timeline.Build) error {
-					targets = append(targets, list...)
-					return nil
-				})
-			}
-			return do(&past{stored.Builds, whole}, bar)
-		})
+			})
+		default:
+			err = do(&past{stored.Builds, whole}, bar)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -31,9 +31,10 @@ func (o *PostOptions) post(ctx context.Context, env *Env, said ci.Identity, r *d
 	defer cancel()
 	p := o.poster(env, said, r)
 	p.failing = failing
-	address := p.comment(ctx)
+	// The comment comes last: it may have to wait for other jobs.
 	checked := p.checkRun(ctx)
 	p.issues(ctx)
+	address := p.comment(ctx)
 	p.annotate(checked)
 	p.summarize()
 	p.setOutputs(append(outputsOf(r, files), github.Output{Name: commentURL, Value: address}))

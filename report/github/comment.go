@@ -3,14 +3,14 @@ package github
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
 
-	"github.com/google/go-github/v60/github"
-
 	"github.com/buildregress/buildregress/report"
+	"github.com/google/go-github/v60/github"
 )
 
 // A pull request has one comment for each workflow, known by what it begins with. Its jobs
@@ -42,7 +42,8 @@ func pause(n int) time.Duration {
 // word.
 func (p *Poster) Comment(ctx context.Context, pullRequest int, c report.Comment) (address string, err error) {
 	var trouble error // why it was not written at the last look
-	seen, failures, stood := "", 0, 0
+	seen, failures, stood, isIn := "", 0, 0, false
+	var own int64 // the comment that this job made, 0 for none
 	for n := 0; n < looks && (n == 0 || p.Wait(ctx, pause(n-1)) == nil); n++ {
 		mine, err := p.find(ctx, pullRequest, &c)
 		switch {
@@ -57,17 +58,23 @@ func (p *Poster) Comment(ctx context.Context, pullRequest int, c report.Comment)
 			if err != nil {
 				return "", err
 			}
-			address, seen, trouble = created.GetHTMLURL(), created.GetBody(), nil
+			address, seen, own, isIn, trouble = created.GetHTMLURL(), created.GetBody(), created.GetID(), true, nil
 			continue
 		}
 		address = mine[0].GetHTMLURL()
-		said, err := p.converge(ctx, mine, &c, seen != "")
+		// Each job deletes its own of several, and what others have left later on: all of
+		// them at once would be too many requests.
+		const patient = 4
+		isOurs := func(id int64) bool { return id == own || n >= patient }
+		said, err := p.converge(ctx, mine, &c, seen != "", isOurs)
 		switch status, _ := statusOf(err); {
 		case err == nil && said == mine[0].GetBody() && len(mine) == 1:
 			if stood++; said == seen || seen == "" || stood == enough {
 				return address, nil
 			}
+			isIn = true
 		case err == nil:
+			isIn = said == mine[0].GetBody()
 			seen, stood, trouble = said, 0, nil
 		default:
 			trouble = wrapError("edit the comment on the pull request", err)
@@ -78,11 +85,17 @@ func (p *Poster) Comment(ctx context.Context, pullRequest int, c report.Comment)
 			}
 		}
 	}
-	if trouble != nil {
+	switch {
+	case trouble != nil:
 		return "", trouble
+	case !isIn && ctx.Err() == nil:
+		return address, errOverwritten
 	}
 	return address, nil
 }
+
+// errOverwritten tells that a comment may not say what this job had to say.
+var errOverwritten = errors.New("other jobs kept overwriting the comment on the pull request: it may lack this build")
 
 // create makes a comment; nil, if one was made all the same whose answer was lost.
 func (p *Poster) create(ctx context.Context, pullRequest int, c *report.Comment) (created *github.IssueComment, err error) {
@@ -106,7 +119,7 @@ func (p *Poster) create(ctx context.Context, pullRequest int, c *report.Comment)
 
 // converge leaves one of our comments, the oldest, and has it say c with what all of them
 // say. It returns what that is. What was written before and stands is left as it is.
-func (p *Poster) converge(ctx context.Context, mine []*github.IssueComment, c *report.Comment, written bool) (body string, err error) {
+func (p *Poster) converge(ctx context.Context, mine []*github.IssueComment, c *report.Comment, written bool, isOurs func(id int64) bool) (body string, err error) {
 	kept := mine[0]
 	if body = kept.GetBody(); len(mine) == 1 && written && c.Stands(body) {
 		return body, nil
@@ -121,6 +134,9 @@ func (p *Poster) converge(ctx context.Context, mine []*github.IssueComment, c *r
 		}
 	}
 	for _, duplicate := range mine[1:] {
+		if !isOurs(duplicate.GetID()) {
+			continue
+		}
 		_, err := p.Client.Issues.DeleteComment(ctx, p.Owner, p.Repo, duplicate.GetID())
 		if status, _ := statusOf(err); err != nil && status != http.StatusNotFound {
 			return "", err
