@@ -55,13 +55,15 @@ func IssuesOn(r *detect.Report, in Code, branch, address string, limit int) (iss
 		one := detect.Report{Verdict: result.Verdict, Results: r.Results[k : k+1 : k+1]}
 		v := viewOf(&one)
 		name := func(text string) code { return code(strings.ReplaceAll(text, "`", "'")) }
-		where := lineOf(name(branch), " since ", commit(since))
+		where := lineOf(name(branch), " since ", commit(strings.ReplaceAll(since, "`", "'")))
 		if v.results[0].pipeline != "" {
 			where = lineOf(name(v.results[0].pipeline), " on ", where)
 		}
 		title := lineOf(v.title(), " (", where, ")")
-		runes := []rune(plain(title, maxTextName))
-		i.Title = string(runes[:min(len(runes), maxTitle)])
+		if i.Title = plain(title, maxTextName); len([]rune(i.Title)) > maxTitle {
+			runes := []rune(plain(v.title(), maxTextName)) // a name that is cut off would quote nothing
+			i.Title = string(runes[:min(len(runes), maxTitle)])
+		}
 		foot := "\n<sub>This is told once: close it when it is dealt with, or meant to be so.</sub>\n"
 		if address != "" {
 			foot = fmt.Sprintf("\n<sub>This is told once: close it when it is dealt with, or meant to be so. [The whole report](%s) is the summary of the job that found it.</sub>\n", address)

@@ -114,6 +114,7 @@ func FuzzIssueStaysDead(f *testing.F) {
 	for _, seed := range hostileSeeds {
 		f.Add(seed)
 	}
+	f.Add("$\\`") // which no quotation marks hold
 	f.Fuzz(func(t *testing.T, text string) {
 		r := hostileReport(text)
 		r.Results[0].Build.PullRequest = ""
