@@ -7,20 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buildregress/buildregress/detect/buildtest"
 	"github.com/buildregress/buildregress/detect/level"
 )
-
-// rareMode is a step that takes 5 s, and about once in thirty builds 500 s.
-func rareMode(rng *rand.Rand, n int) (values []time.Duration) {
-	for i := range n {
-		s := 5 * math.Exp(.05*rng.NormFloat64())
-		if i%30 == 7 {
-			s *= 100
-		}
-		values = append(values, seconds(s))
-	}
-	return values
-}
 
 // A rare mode that the window does not show is remembered, by the step or by its siblings.
 func TestRareModeIsRemembered(t *testing.T) {
@@ -28,7 +17,7 @@ func TestRareModeIsRemembered(t *testing.T) {
 	slow := []time.Duration{seconds(480)}
 	for seed := range uint64(10) {
 		rng := rand.New(rand.NewPCG(61, seed))
-		values := rareMode(rng, 115+window) // the newest 20 show none
+		values := buildtest.RareMode(rng, 115+window) // the newest 20 show none
 		values = append(values[:115], slices.DeleteFunc(values[115:], func(d time.Duration) bool { return d > seconds(50) })...)
 		recent := slices.Clone(values[115:])
 		slices.Reverse(recent)

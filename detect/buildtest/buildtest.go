@@ -3,6 +3,7 @@ package buildtest
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -87,4 +88,16 @@ func Random(r *rand.Rand, n int) timeline.Build {
 		b.Duration = max(b.Duration, s.Start.Add(s.Duration).Sub(b.Start))
 	}
 	return b
+}
+
+// RareMode are n values of a step that takes 5 s, and once in thirty builds 500 s.
+func RareMode(rng *rand.Rand, n int) (values []time.Duration) {
+	for i := range n {
+		s := 5 * math.Exp(.05*rng.NormFloat64())
+		if i%30 == 7 {
+			s *= 100
+		}
+		values = append(values, time.Duration(s*float64(time.Second)))
+	}
+	return values
 }

@@ -6,23 +6,13 @@ import (
 	"slices"
 	"testing"
 	"time"
-)
 
-// modes is a step that takes 5 s, and once in thirty builds 500 s.
-func modes(rng *rand.Rand, n int) (values []time.Duration) {
-	for i := range n {
-		s := 5 * math.Exp(.05*rng.NormFloat64())
-		if i%30 == 7 {
-			s *= 100
-		}
-		values = append(values, time.Duration(s*float64(time.Second)))
-	}
-	return values
-}
+	"github.com/buildregress/buildregress/detect/buildtest"
+)
 
 // What is remembered can be written down and read, and fades.
 func TestTail(t *testing.T) {
-	values := modes(rand.New(rand.NewPCG(65, 66)), 200)
+	values := buildtest.RareMode(rand.New(rand.NewPCG(65, 66)), 200)
 	tail := TailOf(values, 20)
 	if again := NewTail(tail.Weight, tail.Bins()); again != tail {
 		t.Errorf("%v read again is %v", tail.Bins(), again.Bins())
