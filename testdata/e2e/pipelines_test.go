@@ -260,10 +260,15 @@ func (s *stack) testWorkflow(t *testing.T, hooks string) {
 		r.add("Complete job", 1)
 		return r
 	}
+	var runs []*workflowRun
 	for n := range base {
 		r := newRun(n, "main", "push", 60+n%4, 3+n%3)
 		r.post(t, hooks, "workflow_job")
 		r.post(t, hooks, "workflow_run")
+		runs = append(runs, r)
+	}
+	for _, r := range runs { // they may arrive in another order
+		s.awaitRoot(t, r)
 	}
 	slow := newRun(30, "slow", "pull_request", 100, 4)
 	slow.post(t, hooks, "workflow_job")
